@@ -1,0 +1,63 @@
+# The commands of the project. Every one works on a fresh clone with nothing but Python 3.11 and make.
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+export PYTHONUNBUFFERED = 1
+
+.PHONY: install install-dev run test test-services check bench video showcase nano evaluate format clean
+
+install: .venv/.installed
+
+.venv/.installed: requirements.txt constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	@touch $@
+
+install-dev: .venv/.installed-dev
+
+.venv/.installed-dev: .venv/.installed requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+run: install
+	@$(BIN)/python manage.py studio --port $(PORT)
+
+test: install-dev
+	@sh scripts/browser.sh
+	$(BIN)/python -m pytest $(ARGS)
+
+test-services: install-dev
+	@sh scripts/browser.sh
+	$(BIN)/python scripts/with_services.py $(BIN)/python -m pytest $(ARGS)
+
+check: install-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/djade --check --target-version 5.2 $$(git ls-files 'templates/*.html')
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python scripts/check_deploy.py
+
+format: install-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/djade --target-version 5.2 $$(git ls-files 'templates/*.html')
+
+video: install
+	@$(BIN)/python -m workers.video --prompt "$(PROMPT)" --out "$(or $(OUT),video.mp4)" $(ARGS)
+
+showcase: install
+	$(BIN)/python scripts/showcase.py
+
+bench: install-dev
+	$(BIN)/python -m scripts.bench $(ARGS)
+
+nano: install
+	$(BIN)/python -m workers.engines.skyreels.nano_lab $(ARGS)
+
+evaluate: install
+	$(BIN)/python -m workers.engines.skyreels.nano_lab evaluate $(ARGS)
+
+clean:
+	rm -rf .venv var staticfiles .mypy_cache .ruff_cache .pytest_cache
