@@ -261,6 +261,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIN
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "cinevivid.views.csrf_failure"
 CONTENT_SECURITY_POLICY = {
     # The admin theme brings Alpine, which needs eval; it is for staff only and has its own policy.
     "EXCLUDE_URL_PREFIXES": ["/admin/"],

@@ -1,0 +1,182 @@
+"""The only code that moves credits. Lock order everywhere: job, then wallet, then held."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+
+from django.db import models, transaction
+from django.db.models import F, Q, Sum
+
+from apps.accounts.models import User
+from apps.billing.models import Account, Transfer
+from apps.errors import StudioError
+from apps.live import publish
+
+Kind = Transfer.Kind
+
+
+class InsufficientCredits(StudioError):
+    """The wallet holds less than a job needs."""
+
+    code = "insufficient_credits"
+
+    def __init__(self, needed: int, balance: int) -> None:
+        self.needed, self.balance = needed, balance
+        super().__init__(
+            f"This needs {needed} credits and your wallet has {balance}: {needed - balance} are missing.",
+            needed=needed,
+            balance=balance,
+        )
+
+
+@dataclass
+class Receipt:
+    """What one reference (a job) did to the wallet, in credits."""
+
+    reference: str
+    held: int = 0
+    captured: int = 0
+    released: int = 0
+    transfers: list[Transfer] = field(default_factory=list)
+
+    @property
+    def open(self) -> int:
+        """Credits still held."""
+        return self.held - self.captured - self.released
+
+
+def open_accounts(user: User) -> None:
+    """Give a user a wallet and a held account; harmless when they exist."""
+    for kind in (Account.Kind.WALLET, Account.Kind.HELD):
+        Account.objects.get_or_create(user=user, kind=kind)
+
+
+def balance(user: User) -> int:
+    """Credits that the user can spend now."""
+    return Account.objects.filter(user=user, kind=Account.Kind.WALLET).values_list("balance", flat=True).first() or 0
+
+
+def held(user: User) -> int:
+    """Credits set aside for jobs that are not finished."""
+    return Account.objects.filter(user=user, kind=Account.Kind.HELD).values_list("balance", flat=True).first() or 0
+
+
+def grant(user: User, amount: int, reference: str) -> bool:
+    """Give credits; False when this reference was granted before."""
+    with transaction.atomic():
+        open_accounts(user)
+        wallet, _ = _lock(user)
+        return _move(_system(Account.Kind.ISSUED), wallet, amount, Kind.GRANT, reference)
+
+
+def hold(user: User, amount: int, reference: str) -> bool:
+    """Set credits aside for a job; False when that was done before. Raises InsufficientCredits."""
+    if amount == 0:
+        return False
+    with transaction.atomic():
+        wallet, held_account = _lock(user)
+        if _made(Kind.HOLD, reference):
+            return False
+        if wallet.balance < amount:
+            raise InsufficientCredits(needed=amount, balance=wallet.balance)
+        return _move(wallet, held_account, amount, Kind.HOLD, reference)
+
+
+def capture(user: User, amount: int, reference: str, part: str = "") -> bool:
+    """Charge held credits of a job; False when this part was charged before. Raises ValueError beyond what is held."""
+    if amount == 0:
+        return False
+    with transaction.atomic():
+        _, held_account = _lock(user)
+        if _made(Kind.CAPTURE, reference, part):
+            return False
+        if amount > receipt(reference).open:
+            raise ValueError(f"Cannot capture {amount} credits: {reference} holds {receipt(reference).open}.")
+        return _move(held_account, _system(Account.Kind.EARNED), amount, Kind.CAPTURE, reference, part)
+
+
+def release(user: User, reference: str) -> int:
+    """Give back whatever a job still holds; the credits given back."""
+    with transaction.atomic():
+        wallet, held_account = _lock(user)
+        amount = receipt(reference).open
+        if amount:
+            _move(held_account, wallet, amount, Kind.RELEASE, reference)
+        return amount
+
+
+def receipt(reference: str) -> Receipt:
+    """The transfers of one job, and their sums."""
+    transfers = list(Transfer.objects.filter(reference=reference).order_by("created_at", "pk"))
+    sums = Counter[str]()
+    for transfer in transfers:
+        sums[transfer.kind] += transfer.amount
+    return Receipt(reference, sums[Kind.HOLD], sums[Kind.CAPTURE], sums[Kind.RELEASE], transfers)
+
+
+def history(user: User) -> "models.QuerySet[Transfer]":
+    """Every movement into or out of the user's wallet or held account, newest first."""
+    return Transfer.objects.filter(Q(source__user=user) | Q(destination__user=user)).select_related(
+        "source", "destination"
+    )
+
+
+def audit() -> list[str]:
+    """Re-add every account from the raw transfers; a sentence for each difference, none when the books are right."""
+    problems = []
+    incoming = dict(Transfer.objects.values_list("destination").annotate(Sum("amount")))
+    outgoing = dict(Transfer.objects.values_list("source").annotate(Sum("amount")))
+    total = 0
+    for account in Account.objects.select_related("user").iterator():
+        true = incoming.get(account.pk, 0) - outgoing.get(account.pk, 0)
+        total += true
+        if account.kind in Account.SYSTEM:
+            if (true > 0) if account.kind == Account.Kind.ISSUED else (true < 0):
+                problems.append(f"{account}: the transfers add up to {true}, which this account cannot have.")
+        elif true != account.balance:
+            problems.append(f"{account}: the row says {account.balance}, the transfers add up to {true}.")
+        elif true < 0:
+            problems.append(f"{account}: the transfers add up to {true}.")
+    if total:
+        problems.append(f"All accounts together hold {total}; double entry makes that 0.")
+    for row in (
+        Transfer.objects.filter(kind__in=[Kind.HOLD, Kind.CAPTURE, Kind.RELEASE])
+        .values("reference")
+        .annotate(
+            held=Sum("amount", filter=Q(kind=Kind.HOLD), default=0),
+            settled=Sum("amount", filter=~Q(kind=Kind.HOLD), default=0),
+        )
+        .filter(settled__gt=F("held"))
+    ):
+        problems.append(f"{row['reference']}: {row['settled']} credits settled of {row['held']} held.")
+    return problems
+
+
+def _lock(user: User) -> tuple[Account, Account]:
+    """The user's wallet and held account, locked in that order."""
+    wallet = Account.objects.select_for_update().get(user=user, kind=Account.Kind.WALLET)
+    return wallet, Account.objects.select_for_update().get(user=user, kind=Account.Kind.HELD)
+
+
+def _system(kind: Account.Kind) -> Account:
+    return Account.objects.get_or_create(user=None, kind=kind)[0]
+
+
+def _made(kind: Transfer.Kind, reference: str, part: str = "") -> bool:
+    return Transfer.objects.filter(kind=kind, reference=reference, part=part).exists()
+
+
+def _move(
+    source: Account, destination: Account, amount: int, kind: Transfer.Kind, reference: str, part: str = ""
+) -> bool:
+    if _made(kind, reference, part):
+        return False
+    Transfer.objects.create(
+        source=source, destination=destination, amount=amount, kind=kind, reference=reference, part=part
+    )
+    for account, change in ((source, -amount), (destination, amount)):
+        if account.kind not in Account.SYSTEM:
+            Account.objects.filter(pk=account.pk).update(balance=F("balance") + change)
+        if account.kind == Account.Kind.WALLET and account.user_id:
+            transaction.on_commit(partial(publish, account.user_id, "credits.changed"))
+    return True

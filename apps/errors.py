@@ -1,0 +1,108 @@
+"""The error catalogue: every way in which CineVivid says no, with its HTTP status, sentence and way out.
+
+Nothing else reaches a user: pages, the API and job cards all show a row of this table.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One kind of error. `title` says what happened, `advice` what to do next."""
+
+    code: str
+    status: int
+    title: str
+    advice: str
+
+
+CATALOGUE: dict[str, Entry] = {
+    entry.code: entry
+    for entry in (
+        # who you are
+        Entry("authentication_required", 401, "You are not signed in.", "Sign in, or send an API token."),
+        Entry("invalid_token", 401, "This API token is unknown or revoked.", "Make a new token on your account page."),
+        Entry("permission_denied", 403, "Your account may not do this.", "Ask the operator for access."),
+        Entry("account_suspended", 403, "This account is suspended.", "Write to the operator of this studio."),
+        Entry("csrf_failed", 403, "This form has expired.", "Reload the page and send it again."),
+        # what you asked for
+        Entry("not_found", 404, "There is nothing here.", "Check the address, or look in your library."),
+        Entry("method_not_allowed", 405, "This address does not take that method.", "See the API page for what it takes."),
+        Entry("invalid_request", 400, "The request could not be read.", "Check that the body is valid JSON."),
+        Entry("unsupported_media_type", 415, "This content type is not understood.", "Send JSON or a multipart form."),
+        Entry("validation_failed", 422, "Some fields need another value.", "Each field says what it needs."),
+        Entry("invalid_prompt", 422, "This prompt cannot be used.", "Describe what is in the picture and how it moves."),
+        Entry("invalid_frames", 422, "This length cannot be made.", "Choose one of the nearest lengths named."),
+        Entry("unsupported_format", 415, "This file type is not supported.", "Use PNG, JPEG or WebP, or an MP4 or WebM clip."),
+        Entry("invalid_file", 422, "This file could not be read.", "Open it in another program and save it again."),
+        Entry("file_too_large", 413, "This file is too large.", "Make it smaller and upload it again."),
+        Entry("already_exists", 409, "This exists already.", "Use the one that is there, or choose another name."),
+        Entry("duplicate_request", 409, "This key was used for a different request.", "Send a new Idempotency-Key."),
+        Entry("wrong_state", 409, "The job has moved on, so this no longer applies.", "Reload to see where it is now."),
+        # what you may spend
+        Entry("insufficient_credits", 402, "Your wallet has too few credits.", "Choose a shorter film, or add credits."),
+        Entry("too_many_jobs", 429, "Too many of your films are being made.", "Wait for one to finish, or cancel one."),
+        Entry("rate_limited", 429, "Too many requests.", "Wait a moment and try again."),
+        # what went wrong while making it
+        Entry("generation_failed", 500, "The film could not be made.", "Try again; if it happens twice, change the seed."),
+        Entry("generation_timeout", 504, "Making the film took too long.", "Ask for a shorter film or fewer steps."),
+        Entry("worker_lost", 500, "The worker making this film stopped three times.", "Try again in a few minutes."),
+        Entry("out_of_memory", 507, "The card ran out of memory.", "Ask for a smaller or shorter film."),
+        Entry("model_not_ready", 503, "The model is not ready on this machine.", "Wait until it is loaded, or choose another."),
+        Entry("external_service", 503, "A service that this tool needs did not answer.", "Try again in a few minutes."),
+        Entry("storage_failed", 507, "The film could not be saved.", "Try again; the operator has to free some space."),
+        Entry("database_failed", 503, "The studio's database did not answer.", "Try again in a minute."),
+        Entry("maintenance", 503, "The studio is closed for maintenance.", "Films in the making go on. Come back soon."),
+        Entry("configuration", 500, "This studio is not set up for that.", "Tell the operator which tool you used."),
+        Entry("internal_error", 500, "Something broke on our side.", "Try again. Nothing was charged."),
+    )
+}
+
+
+class StudioError(Exception):
+    """An error with a row in the catalogue. `message` is public; `details` are numbers for a program to read."""
+
+    code = "internal_error"
+
+    def __init__(self, message: str = "", *, code: str = "", **details: Any) -> None:
+        self.code = code or self.code
+        self.entry = CATALOGUE[self.code]
+        self.message = message or self.entry.title
+        self.details = details
+        super().__init__(self.message)
+
+    @property
+    def status(self) -> int:
+        return self.entry.status
+
+    @property
+    def public_text(self) -> str:
+        """What happened and what to do, in one line."""
+        return f"{self.message} {self.entry.advice}"
+
+
+def problem(code: str, message: str = "", **extra: Any) -> dict[str, Any]:
+    """The one JSON shape of an error (RFC 9457 problem details plus a stable `code`)."""
+    entry = CATALOGUE[code]
+    return {
+        "type": "about:blank",
+        "title": entry.title,
+        "status": entry.status,
+        "detail": message or entry.title,
+        "code": code,
+        "advice": entry.advice,
+        **extra,
+    }
+
+
+def for_status(status: int) -> str:
+    """The code of an HTTP error that came without one of ours."""
+    by_status = {401: "authentication_required", 403: "permission_denied", 400: "invalid_request"}
+    if status in by_status:
+        return by_status[status]
+    for entry in CATALOGUE.values():
+        if entry.status == status:
+            return entry.code
+    return "internal_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request"

@@ -1,0 +1,100 @@
+"""Private files: the owner check, then bytes by range at flat memory."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import AsyncIterator
+from typing import BinaryIO
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.core.files.storage import FileSystemStorage
+from django.db.models.fields.files import FieldFile
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.http import content_disposition_header, quote_etag
+from django.views.decorators.http import require_safe
+from rest_framework.authentication import get_authorization_header
+
+from apps.accounts.models import ApiToken, User
+from apps.library.models import Asset
+
+CHUNK = 256 * 1024
+PARTS = ("file", "poster", "strip")
+TYPES = {".mp4": "video/mp4", ".webm": "video/webm", ".webp": "image/webp", ".jpg": "image/jpeg", ".png": "image/png"}
+
+
+@login_not_required
+@require_safe
+async def asset_file(request: HttpRequest, pk: uuid.UUID, part: str) -> HttpResponseBase:
+    """One file of an asset, to its owner only: by session or API token; a stranger gets 404."""
+    user = await _caller(request)
+    asset = await Asset.objects.of(user).filter(pk=pk).afirst() if user and part in PARTS else None
+    file: FieldFile | None = getattr(asset, part) if asset else None
+    if not asset or not file:
+        raise Http404
+    name = asset.download_name if part == "file" else ""
+    disposition = content_disposition_header("download" in request.GET and part == "file", name)
+    if not isinstance(file.storage, FileSystemStorage):
+        return HttpResponse(status=302, headers={"Location": await asyncio.to_thread(file.storage.url, file.name)})
+    headers = {
+        "Content-Type": TYPES.get(f".{file.name.rpartition('.')[2]}", "application/octet-stream"),
+        "Cache-Control": "private, max-age=3600",
+        "X-Content-Type-Options": "nosniff",
+        "ETag": quote_etag(f"{asset.sha256 or asset.pk.hex}-{part}"),
+        "Accept-Ranges": "bytes",
+        **({"Content-Disposition": disposition} if disposition else {}),
+    }
+    if settings.MEDIA_ACCEL_PREFIX:
+        return HttpResponse(headers=headers | {"X-Accel-Redirect": f"{settings.MEDIA_ACCEL_PREFIX}{file.name}"})
+    try:
+        handle = await asyncio.to_thread(file.storage.open, file.name, "rb")
+    except FileNotFoundError:
+        raise Http404 from None
+    return await ranged(request, handle, await asyncio.to_thread(file.storage.size, file.name), headers)
+
+
+async def ranged(request: HttpRequest, handle: BinaryIO, size: int, headers: dict[str, str]) -> HttpResponseBase:
+    """Answer GET or HEAD with the whole file or the one byte range asked for (RFC 9110 §14)."""
+    if request.headers.get("If-None-Match") == headers["ETag"]:
+        await asyncio.to_thread(handle.close)
+        return HttpResponse(status=304, headers=headers)
+    asked = request.headers.get("Range", "")
+    if request.headers.get("If-Range", headers["ETag"]) != headers["ETag"]:
+        asked = ""
+    start, end, status = 0, size - 1, 200
+    if match := re.fullmatch(r"bytes=(\d*)-(\d*)", asked):
+        first, last = match.groups()
+        if first:
+            start, end, status = int(first), min(int(last) if last else end, end), 206
+        elif last:
+            start, status = max(0, size - int(last)), 206
+        if start > end:
+            await asyncio.to_thread(handle.close)
+            return HttpResponse(status=416, headers=headers | {"Content-Range": f"bytes */{size}"})
+        if status == 206:
+            headers |= {"Content-Range": f"bytes {start}-{end}/{size}"}
+    headers |= {"Content-Length": str(end - start + 1)}
+    if request.method == "HEAD":
+        await asyncio.to_thread(handle.close)
+        return HttpResponse(status=status, headers=headers)
+    return StreamingHttpResponse(_chunks(handle, start, end - start + 1), status=status, headers=headers)
+
+
+async def _chunks(handle: BinaryIO, start: int, left: int) -> AsyncIterator[bytes]:
+    try:
+        await asyncio.to_thread(handle.seek, start)
+        while left > 0 and (data := await asyncio.to_thread(handle.read, min(CHUNK, left))):
+            left -= len(data)
+            yield data
+    finally:
+        handle.close()
+
+
+async def _caller(request: HttpRequest) -> User | None:
+    scheme, _, secret = get_authorization_header(request).decode("latin-1").partition(" ")
+    if scheme.lower() == "bearer":
+        token = await sync_to_async(ApiToken.objects.authenticate)(secret.strip())
+        return token.user if token else None
+    user = await request.auser()
+    return user if isinstance(user, User) else None

@@ -1,0 +1,15 @@
+"""Live progress of generations."""
+
+from apps.library.models import Generation
+from apps.live import publish
+
+
+def changed(job: Generation) -> None:
+    """Repaint this job's card on every open page of its owner."""
+    publish(job.user_id, "generation.changed", id=str(job.pk))
+
+
+def queue_moved(queue: str) -> None:
+    """Repaint the waiting cards of a queue: everybody moved up by one."""
+    for job in Generation.objects.queued().filter(queue=queue).only("pk", "user_id")[:50]:
+        changed(job)

@@ -1,0 +1,154 @@
+"""The REST API under /api/v1/."""
+
+import hashlib
+import json
+from typing import Any
+
+import django_filters
+import django_filters.rest_framework
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from apps.billing import services as billing
+from apps.library.models import Generation, GenerationQuerySet
+from apps.tools import registry, services
+from apps.tools.registry import Tool
+from apps.tools.schema import ToolSchema
+from apps.tools.serializers import (
+    AccountSerializer,
+    GenerationSerializer,
+    ProblemSerializer,
+    QuoteSerializer,
+    ToolSerializer,
+    form_serializer,
+)
+
+PROBLEMS = {code: OpenApiResponse(ProblemSerializer) for code in (401, 402, 409, 422, 429)}
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="Any string of up to 200 characters. Sending the same request again with it returns the first job.",
+)
+
+
+class ToolList(APIView):
+    """Every tool of this studio."""
+
+    @extend_schema(responses=ToolSerializer(many=True), tags=["tools"], operation_id="tools_list")
+    def get(self, request: Request) -> Response:
+        return Response([
+            {
+                "slug": tool.slug,
+                "title": tool.title,
+                "description": tool.description,
+                "category": tool.category,
+                "path": request.build_absolute_uri(f"{tool.slug}/"),
+            }
+            for tool in registry.tools()
+        ])
+
+
+class ToolView(APIView):
+    """A view of one tool: the tool of the URL, or the one that the schema is being drawn for."""
+
+    tool: Tool | None = None
+    operation = ""
+    schema = ToolSchema()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.tool = registry.get_or_404(kwargs["slug"])
+
+    def get_serializer(self, **kwargs: Any) -> Serializer[Any]:
+        assert self.tool is not None
+        return form_serializer(self.tool)(**kwargs)
+
+    def params(self, request: Request) -> dict[str, Any]:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        return serializer.validated_data
+
+
+class Submit(ToolView):
+    operation = "submit"
+
+    @extend_schema(parameters=[IDEMPOTENCY_KEY], responses={202: GenerationSerializer, **PROBLEMS})
+    def post(self, request: Request, slug: str = "") -> Response:
+        assert self.tool is not None
+        digest = hashlib.sha256(json.dumps([slug, request.data], sort_keys=True, default=str).encode()).hexdigest()
+        job = services.submit(
+            request.user,
+            self.tool,
+            self.params(request),
+            idempotency_key=request.headers.get("Idempotency-Key", "")[:200],
+            request_digest=digest,
+        )
+        data = GenerationSerializer(job, context={"request": request}).data
+        location = request.build_absolute_uri(f"/api/v1/generations/{job.pk}/")
+        return Response(data, status=status.HTTP_202_ACCEPTED, headers={"Location": location})
+
+
+class Quote(ToolView):
+    operation = "quote"
+
+    @extend_schema(responses={200: QuoteSerializer, 401: PROBLEMS[401], 422: PROBLEMS[422]})
+    def post(self, request: Request, slug: str = "") -> Response:
+        assert self.tool is not None
+        return Response(QuoteSerializer(services.quote(self.tool, self.params(request))).data)
+
+
+class NewestFirst(CursorPagination):
+    ordering = "-created_at"
+    page_size_query_param = "page_size"
+    max_page_size = 100
+
+
+class GenerationFilter(django_filters.FilterSet):
+    """`?status=` and `?tool=`."""
+
+    class Meta:
+        model = Generation
+        fields = ["status", "tool"]
+
+
+class GenerationViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[Generation]
+):
+    """Your jobs: follow them, cancel them, delete what they made."""
+
+    queryset = Generation.objects.none()
+    serializer_class = GenerationSerializer
+    pagination_class = NewestFirst
+    filter_backends = [django_filters.rest_framework.DjangoFilterBackend]
+    filterset_class = GenerationFilter
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> GenerationQuerySet:
+        return Generation.objects.of(self.request.user).with_assets()  # type: ignore[arg-type]
+
+    def perform_destroy(self, instance: Generation) -> None:
+        services.delete(instance)
+
+    @extend_schema(request=None, responses={200: GenerationSerializer, **PROBLEMS})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str | None = None) -> Response:
+        """Stop a job that has not ended. What it held goes back to the wallet."""
+        services.cancel(self.get_object())
+        return Response(self.get_serializer(self.get_object()).data)
+
+
+class Account(APIView):
+    """Who the token belongs to, and their credits."""
+
+    @extend_schema(responses=AccountSerializer, tags=["account"], operation_id="account")
+    def get(self, request: Request) -> Response:
+        user = request.user
+        return Response({"email": user.email, "credits": billing.balance(user), "held": billing.held(user)})

@@ -1,0 +1,24 @@
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from apps.tools.services import sweep
+
+
+class Command(BaseCommand):
+    help = "Requeue jobs whose worker is lost, send lost messages again, empty the trash. Safe to run at any time."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--every", type=float, metavar="SECONDS", help="Repeat until stopped.")
+
+    def handle(self, *args: Any, every: float | None = None, **options: Any) -> None:
+        stopped = threading.Event()
+        if every:
+            signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+        while True:
+            healed, sent = sweep()
+            self.stdout.write(f"{healed} jobs healed, {sent} messages sent again.")
+            if not every or stopped.wait(every):
+                return

@@ -1,0 +1,54 @@
+"""Every API error in one shape: problem details with a stable code."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from apps.errors import StudioError, for_status, problem
+
+CODES: dict[type[Exception], str] = {
+    exceptions.ParseError: "invalid_request",
+    exceptions.AuthenticationFailed: "invalid_token",
+    exceptions.NotAuthenticated: "authentication_required",
+    exceptions.PermissionDenied: "permission_denied",
+    exceptions.NotFound: "not_found",
+    exceptions.MethodNotAllowed: "method_not_allowed",
+    exceptions.UnsupportedMediaType: "unsupported_media_type",
+    exceptions.Throttled: "rate_limited",
+    Http404: "not_found",
+    PermissionDenied: "permission_denied",
+}
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn what a view raised into a problem; None (a 500 page) for what nobody expected."""
+    headers: dict[str, str] = {}
+    if isinstance(error, StudioError):
+        body = problem(error.code, error.message, **error.details)
+    elif isinstance(error, exceptions.ValidationError):
+        body = problem("validation_failed", errors=_by_field(error.detail))
+    elif type(error) in CODES or isinstance(error, exceptions.APIException):
+        code = CODES.get(type(error)) or for_status(getattr(error, "status_code", 500))
+        detail = getattr(error, "detail", "") if code not in ("not_found", "authentication_required") else ""
+        body = problem(code, str(detail))
+        if isinstance(error, exceptions.Throttled) and error.wait is not None:
+            headers["Retry-After"] = str(int(error.wait) + 1)
+            body["retry_after"] = int(error.wait) + 1
+        if header := getattr(error, "auth_header", None):
+            headers["WWW-Authenticate"] = header
+    else:
+        return None
+    set_rollback()
+    return Response(body, status=body["status"], headers=headers, content_type="application/problem+json")
+
+
+def _by_field(detail: Any) -> dict[str, list[str]]:
+    if not isinstance(detail, dict):
+        return {"non_field_errors": [str(item) for item in detail]}
+    return {
+        name: [str(item) for item in (found if isinstance(found, list) else [found])] for name, found in detail.items()
+    }

@@ -1,0 +1,177 @@
+"""The API's view of forms and jobs."""
+
+from functools import cache
+from typing import Any
+
+from django import forms
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.billing import services as billing
+from apps.errors import problem
+from apps.library.models import Asset, Generation
+from apps.tools.registry import Tool
+
+
+def form_serializer(tool: Tool) -> type[serializers.Serializer[Any]]:
+    """A serializer with the fields of the tool's form, validated by the form itself."""
+    return _form_serializer(type(tool), tool.form_class)
+
+
+@cache
+def _form_serializer(tool: type[Tool], form_class: type[forms.Form]) -> type[serializers.Serializer[Any]]:
+    fields: dict[str, Any] = {name: _field(field) for name, field in form_class.base_fields.items()}
+
+    def validate(self: Any, data: dict[str, Any]) -> dict[str, Any]:
+        # What the caller leaves out has the value that the page would have sent.
+        initial = {name: field.initial for name, field in form_class.base_fields.items() if field.initial is not None}
+        form = form_class(initial | data, {k: v for k, v in data.items() if hasattr(v, "read")})
+        if not form.is_valid():
+            errors = form.errors.get_json_data()
+            raise serializers.ValidationError({
+                "non_field_errors" if name == "__all__" else name: [error["message"] for error in found]
+                for name, found in errors.items()
+            })
+        return form.cleaned_data
+
+    return type(f"{tool.__name__}Request", (serializers.Serializer,), fields | {"validate": validate})
+
+
+def _field(field: forms.Field) -> serializers.Field[Any, Any, Any, Any]:
+    common: dict[str, Any] = {
+        "required": field.required and field.initial is None,
+        "help_text": str(field.help_text or field.label or ""),
+    }
+    match field:
+        case forms.FileField():
+            return serializers.FileField(**common)
+        case forms.BooleanField():
+            return serializers.BooleanField(**common)
+        case forms.ChoiceField():
+            return serializers.ChoiceField(choices=list(field.choices), **common)
+        case forms.FloatField():
+            return serializers.FloatField(
+                min_value=field.min_value, max_value=field.max_value, allow_null=not field.required, **common
+            )
+        case forms.IntegerField():
+            return serializers.IntegerField(
+                min_value=field.min_value, max_value=field.max_value, allow_null=not field.required, **common
+            )
+        case forms.CharField():
+            return serializers.CharField(max_length=field.max_length, allow_blank=not field.required, **common)
+    raise TypeError(f"No API field for {type(field).__name__}.")
+
+
+class AssetSerializer(serializers.ModelSerializer[Asset]):
+    """A file and where to fetch it (with the same token)."""
+
+    url = serializers.SerializerMethodField()
+    poster_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Asset
+        fields = [
+            "id", "kind", "url", "poster_url", "width", "height", "frames", "fps", "seconds", "bytes", "sha256",
+            "recipe", "created_at",
+        ]  # fmt: skip
+
+    @extend_schema_field(OpenApiTypes.URI)
+    def get_url(self, asset: Asset) -> str:
+        return str(self.context["request"].build_absolute_uri(asset.get_absolute_url()))
+
+    @extend_schema_field(OpenApiTypes.URI)
+    def get_poster_url(self, asset: Asset) -> str:
+        return str(self.context["request"].build_absolute_uri(asset.get_part_url("poster"))) if asset.poster else ""
+
+
+class ProgressSerializer(serializers.Serializer[Any]):
+    """Where a running job is: window and step count from 1; seconds_left is null until it is known."""
+
+    stage = serializers.ChoiceField(choices=Generation.Stage.choices)
+    percent = serializers.IntegerField(min_value=0, max_value=100)
+    window = serializers.IntegerField()
+    windows = serializers.IntegerField()
+    step = serializers.IntegerField()
+    steps = serializers.IntegerField()
+    seconds_left = serializers.FloatField(allow_null=True)
+    position = serializers.IntegerField(allow_null=True, help_text="Place in the queue, from 1; null once it has started.")
+
+
+class CreditsSerializer(serializers.Serializer[Any]):
+    """What the job did to the wallet."""
+
+    held = serializers.IntegerField()
+    captured = serializers.IntegerField()
+    released = serializers.IntegerField()
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """The one shape of an error."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    code = serializers.CharField(help_text="Stable: meant for programs.")
+    advice = serializers.CharField()
+    errors = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()), required=False, help_text="By field, when some are wrong."
+    )
+
+
+class GenerationSerializer(serializers.ModelSerializer[Generation]):
+    """A job: what was asked, where it is, what it made and what it cost."""
+
+    progress = serializers.SerializerMethodField()
+    credits = serializers.SerializerMethodField()
+    error = serializers.SerializerMethodField()
+    assets = AssetSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Generation
+        fields = [
+            "id", "tool", "title", "params", "status", "progress", "cost", "credits", "engine", "error", "assets",
+            "created_at", "started_at", "finished_at",
+        ]  # fmt: skip
+
+    @extend_schema_field(ProgressSerializer)
+    def get_progress(self, job: Generation) -> dict[str, Any]:
+        names = ("stage", "percent", "window", "windows", "step", "steps", "seconds_left")
+        position = job.position if job.status == Generation.Status.QUEUED else None
+        return {name: getattr(job, name) for name in names} | {"position": position}
+
+    @extend_schema_field(CreditsSerializer)
+    def get_credits(self, job: Generation) -> dict[str, int]:
+        receipt = billing.receipt(job.reference)
+        return {"held": receipt.held, "captured": receipt.captured, "released": receipt.released}
+
+    @extend_schema_field(ProblemSerializer(allow_null=True))
+    def get_error(self, job: Generation) -> dict[str, Any] | None:
+        return problem(job.error_code, job.error) if job.error_code else None
+
+
+class ToolSerializer(serializers.Serializer[Any]):
+    """A tool and where to send its parameters."""
+
+    slug = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    category = serializers.CharField()
+    path = serializers.CharField()
+
+
+class QuoteSerializer(serializers.Serializer[Any]):
+    """What a run will cost before it is started."""
+
+    credits = serializers.IntegerField()
+    seconds = serializers.FloatField(allow_null=True, help_text="Expected time; null when it was never measured.")
+    summary = serializers.CharField()
+
+
+class AccountSerializer(serializers.Serializer[Any]):
+    """The caller and their credits."""
+
+    email = serializers.EmailField()
+    credits = serializers.IntegerField()
+    held = serializers.IntegerField()

@@ -1,0 +1,213 @@
+"""What can happen to a job. Each verb is one transaction over the row, the ledger and the files."""
+
+import statistics
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.files import File
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from apps.accounts.models import User
+from apps.billing import services as billing
+from apps.errors import StudioError
+from apps.library import progress
+from apps.library.models import Asset, Generation
+from apps.tools import registry
+from apps.tools.registry import Quote, Tool
+
+log = structlog.get_logger(__name__)
+Status = Generation.Status
+
+
+class TooManyJobs(StudioError):
+    """The user has as many unfinished jobs as the studio allows."""
+
+    code = "too_many_jobs"
+
+
+class DuplicateRequest(StudioError):
+    """An Idempotency-Key came back with another request."""
+
+    code = "duplicate_request"
+
+
+class WrongState(StudioError):
+    """The verb does not apply to the job's status."""
+
+    code = "wrong_state"
+
+
+def quote(tool: Tool, params: Mapping[str, Any]) -> Quote:
+    """Credits and expected seconds; the time is the median of what this tool took lately, scaled by the work."""
+    recent = Generation.objects.filter(tool=tool.slug, status=Status.SUCCEEDED, started_at__isnull=False)[:20]
+    rates = [
+        (job.finished_at - job.started_at).total_seconds() / max(tool.work(job.params), 1e-9)
+        for job in recent
+        if job.finished_at and job.started_at
+    ]
+    seconds = statistics.median(rates) * tool.work(params) if rates else None
+    return Quote(tool.price(params), seconds, tool.summary(params))
+
+
+def submit(
+    user: User, tool: Tool, params: dict[str, Any], *, idempotency_key: str = "", request_digest: str = ""
+) -> Generation:
+    """Record, charge and queue one generation; all of it or nothing.
+
+    Raises InsufficientCredits, TooManyJobs, or DuplicateRequest when the key was used for another request. The same key
+    with the same request returns the job that it made.
+    """
+    if idempotency_key and (job := _earlier(user, idempotency_key, request_digest)):
+        return job
+    try:
+        with transaction.atomic():
+            job = Generation.objects.create(
+                user=user,
+                tool=tool.slug,
+                title=tool.job_title(params)[:200],
+                params=params,
+                queue=tool.queue,
+                cost=tool.price(params),
+                idempotency_key=idempotency_key,
+                request_digest=request_digest,
+            )
+            billing.hold(user, job.cost, job.reference)
+            # The hold locked the wallet, so two submits of one user count one after the other.
+            if Generation.objects.filter(user=user).active().count() > settings.MAX_ACTIVE_JOBS:
+                raise TooManyJobs(
+                    f"{settings.MAX_ACTIVE_JOBS} of your films are waiting or being made, which is the most at once.",
+                    limit=settings.MAX_ACTIVE_JOBS,
+                )
+            transaction.on_commit(partial(dispatch, job))
+            transaction.on_commit(partial(progress.changed, job))
+    except IntegrityError:
+        if idempotency_key and (made := _earlier(user, idempotency_key, request_digest)):
+            return made
+        raise
+    log.info("generation_queued", generation=str(job.pk), tool=tool.slug, credits=job.cost)
+    return job
+
+
+def _earlier(user: User, key: str, digest: str) -> Generation | None:
+    job = Generation.objects.filter(user=user, idempotency_key=key).first()
+    if job and job.request_digest != digest:
+        raise DuplicateRequest()
+    return job
+
+
+def dispatch(job: Generation) -> None:
+    """Nudge a worker. Sending twice is harmless: the claim decides."""
+    from workers.actors import run_generation
+
+    Generation.objects.filter(pk=job.pk).update(dispatched_at=timezone.now())
+    run_generation.send_with_options(args=(str(job.pk),), queue_name=job.queue)
+
+
+def finish(job: Generation, asset: Asset, files: Mapping[str, "File[bytes]"], engine: str) -> bool:
+    """Store what the job made and charge for it; False (and nothing kept) when the job is no longer this worker's."""
+    asset.user_id, asset.generation_id = job.user_id, job.pk
+    for name, file in files.items():
+        getattr(asset, name).save(file.name, file, save=False)
+    with transaction.atomic():
+        mine = job.move(frm=(Status.RUNNING,), status=Status.SUCCEEDED, engine=engine, seconds_left=0)
+        if mine:
+            asset.save()
+            billing.capture(job.user, job.cost, job.reference)
+            transaction.on_commit(partial(_ended, job))
+    if not mine:
+        _remove_files(asset)
+    return mine
+
+
+def fail(job: Generation, error: StudioError) -> bool:
+    """End a job that could not be made and give back everything still held; False when it had ended already."""
+    with transaction.atomic():
+        mine = job.move(frm=Generation.ACTIVE, status=Status.FAILED, error_code=error.code, error=error.message[:500])
+        if mine:
+            billing.release(job.user, job.reference)
+            transaction.on_commit(partial(_ended, job))
+    return mine
+
+
+def cancel(job: Generation) -> int:
+    """Stop a job that has not ended; the credits given back. Raises WrongState when it has ended."""
+    with transaction.atomic():
+        job = Generation.objects.select_for_update().select_related("user").get(pk=job.pk)
+        if not job.move(frm=Generation.ACTIVE, status=Status.CANCELLED):
+            raise WrongState(f"This film is already {job.get_status_display().lower()}, so it cannot be cancelled.")
+        given_back = billing.release(job.user, job.reference)
+        transaction.on_commit(partial(_ended, job))
+    log.info("generation_cancelled", generation=str(job.pk), released=given_back)
+    return given_back
+
+
+def delete(job: Generation) -> None:
+    """Move a job and its files to the trash, cancelling it first when it has not ended."""
+    if job.is_active:
+        try:
+            cancel(job)
+        except WrongState:
+            log.info("generation_ended_meanwhile", generation=str(job.pk))
+    now = timezone.now()
+    with transaction.atomic():
+        Generation.objects.filter(pk=job.pk).update(deleted_at=now)
+        Asset.objects.filter(generation=job).update(deleted_at=now)
+
+
+def restore(job: Generation) -> None:
+    """Take a job out of the trash."""
+    with transaction.atomic():
+        Generation.objects.filter(pk=job.pk).update(deleted_at=None)
+        Asset.objects.filter(generation=job).update(deleted_at=None)
+
+
+def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = None) -> tuple[int, int]:
+    """Heal what a lost worker or queue left behind: (rows requeued or failed, messages sent again).
+
+    Running rows whose heartbeat is older than the lease go back to the queue, or fail after MAX_ATTEMPTS. Queued rows
+    whose message may be lost are sent again. Trash older than TRASH_DAYS loses its bytes.
+    """
+    lease = timedelta(seconds=settings.LEASE_SECONDS) if lease is None else lease
+    resend_after = 5 * lease if resend_after is None else resend_after
+    now = timezone.now()
+    healed = 0
+    for job in Generation.objects.abandoned(now - lease).select_related("user"):
+        if job.attempt >= settings.MAX_ATTEMPTS:
+            healed += fail(job, StudioError(code="worker_lost"))
+        elif job.move(frm=(Status.RUNNING,), status=Status.QUEUED, stage=Generation.Stage.WAITING, dispatched_at=None):
+            healed += 1
+            log.warning("generation_requeued", generation=str(job.pk), attempt=job.attempt)
+            progress.changed(job)
+    waiting = Generation.objects.queued().exclude(dispatched_at__gt=now - resend_after).order_by("created_at")
+    sent = 0
+    for job in waiting:
+        dispatch(job)
+        sent += 1
+    _empty_trash(now - timedelta(days=settings.TRASH_DAYS))
+    return healed, sent
+
+
+def _empty_trash(before: "timezone.datetime") -> None:
+    for asset in Asset.objects.filter(deleted_at__lt=before).exclude(file=""):
+        _remove_files(asset)
+        Asset.objects.filter(pk=asset.pk).update(file="", poster="", strip="")
+
+
+def _remove_files(asset: Asset) -> None:
+    for file in (asset.file, asset.poster, asset.strip):
+        if file:
+            file.storage.delete(file.name)
+
+
+def _ended(job: Generation) -> None:
+    progress.changed(job)
+    progress.queue_moved(job.queue)
+
+
+def tool_of(job: Generation) -> Tool | None:
+    return registry.get(job.tool)

@@ -1,0 +1,14 @@
+from django.urls import path
+
+from apps.tools import views
+
+app_name = "tools"
+urlpatterns = [
+    path("start", views.start, name="start"),
+    path("home/tools/all", views.all_tools, name="all"),
+    path("home/tools/<slug:slug>", views.tool_page, name="tool"),
+    path("home/tools/<slug:slug>/quote", views.tool_quote, name="quote"),
+    path("home/jobs/<uuid:pk>/cancel", views.cancel, name="cancel"),
+    path("home/jobs/<uuid:pk>/delete", views.delete, name="delete"),
+    path("home/jobs/<uuid:pk>/restore", views.restore, name="restore"),
+]

@@ -1,0 +1,149 @@
+"""Tool pages, and what a user does to a job."""
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from apps.errors import StudioError
+from apps.library.models import Generation
+from apps.tools import registry, services
+from apps.tools.registry import Tool, ToolForm
+
+PENDING_PROMPT = "pending_prompt"
+STAGE_SIZE = 12
+
+
+def all_tools(request: HttpRequest) -> HttpResponse:
+    """Every tool, by category."""
+    return render(request, "tools/all.html", {"categories": registry.by_category()})
+
+
+@login_required
+def tool_page(request: HttpRequest, slug: str) -> HttpResponse:
+    """The form of a tool beside what it has made; a POST starts a job."""
+    tool = registry.get_or_404(slug)
+    form = tool.form_class(request.POST or None, request.FILES or None, initial=_initial(request, tool))
+    job = None
+    if form.is_valid():
+        try:
+            job = services.submit(request.user, tool, form.cleaned_data)
+        except StudioError as error:
+            form.add_error(None, error.public_text)
+        else:
+            if not request.htmx:
+                return redirect(tool)
+            return render(request, "tools/started.html", {"tool": tool, "job": job})
+    status = 422 if form.is_bound else 200
+    template = f"{tool.template}#panel" if request.htmx and form.is_bound else tool.template
+    return render(request, template, _page(request, tool, form), status=status)
+
+
+@login_required
+@require_GET
+def tool_quote(request: HttpRequest, slug: str) -> HttpResponse:
+    """Credits and time of the form as it stands; what does not fit is said in the same place."""
+    tool = registry.get_or_404(slug)
+    form = tool.form_class(request.GET)
+    context: dict[str, Any] = {"tool": tool, "quote": None}
+    if form.is_valid():
+        context["quote"] = services.quote(tool, form.cleaned_data)
+    else:
+        context["problem"] = next(
+            (str(error) for name, errors in form.errors.items() if name != "prompt" for error in errors), ""
+        )
+        if not context["problem"]:
+            context["quote"] = _quote_without_prompt(tool, form)
+    return render(request, "tools/quote.html", context)
+
+
+def start(request: HttpRequest) -> HttpResponse:
+    """The prompt box of the landing page: straight to the running job, by way of sign-up when needed."""
+    if request.method == "POST":
+        request.session[PENDING_PROMPT] = request.POST.get("prompt", "").strip()[:2000]
+    if not request.user.is_authenticated:
+        return redirect("account_signup")
+    prompt = request.session.pop(PENDING_PROMPT, "")
+    tool = registry.get_or_404("to-video")
+    form = tool.form_class(_initial_data(tool) | {"prompt": prompt})
+    if form.is_valid():
+        try:
+            services.submit(request.user, tool, form.cleaned_data)
+        except StudioError as error:
+            messages.error(request, error.public_text)
+    return redirect(tool)
+
+
+@login_required
+@require_POST
+def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Stop a job and say what came back."""
+    job = get_object_or_404(Generation.objects.of(request.user), pk=pk)
+    given_back = services.cancel(job)
+    return _answer(request, job, f"Cancelled. {given_back} credits are back in your wallet.")
+
+
+@login_required
+@require_POST
+def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Move a job to the trash; it can be brought back for a few days."""
+    job = get_object_or_404(Generation.objects.of(request.user), pk=pk)
+    services.delete(job)
+    if request.htmx:
+        return render(request, "tools/deleted.html", {"job": job})
+    messages.success(request, "Deleted.", extra_tags=f"restore:{job.pk}")
+    return redirect(_tool_url(job))
+
+
+@login_required
+@require_POST
+def restore(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Take a job out of the trash."""
+    job = get_object_or_404(Generation.objects.filter(user=request.user), pk=pk)
+    services.restore(job)
+    return _answer(request, job, "Brought back.")
+
+
+def _answer(request: HttpRequest, job: Generation, message: str) -> HttpResponse:
+    """The card as it is now, with a toast; the page it came from without JavaScript."""
+    job = Generation.objects.with_assets().get(pk=job.pk)
+    if request.htmx:
+        return render(request, "tools/changed.html", {"job": job, "message": message})
+    messages.success(request, message)
+    return redirect(_tool_url(job))
+
+
+def _tool_url(job: Generation) -> str:
+    tool = services.tool_of(job)
+    return tool.get_absolute_url() if tool else "/"
+
+
+def _page(request: HttpRequest, tool: Tool, form: ToolForm) -> dict[str, Any]:
+    jobs = Generation.objects.of(request.user).filter(tool=tool.slug).with_assets()[:STAGE_SIZE]  # type: ignore[arg-type]
+    quoted = form if form.is_bound else tool.form_class(_initial_data(tool) | {"prompt": "quote"} | form.initial)
+    quote = services.quote(tool, quoted.cleaned_data) if quoted.is_valid() else None
+    return {"tool": tool, "form": form, "jobs": jobs, "quote": quote, **tool.page_context}
+
+
+def _initial(request: HttpRequest, tool: Tool) -> dict[str, Any]:
+    """What the form starts with: the parameters of a remixed job, or a prompt handed over in the address."""
+    source = request.GET.get("from", "")
+    if source:
+        try:
+            return dict(Generation.objects.of(request.user).get(pk=uuid.UUID(source), tool=tool.slug).params)  # type: ignore[arg-type]
+        except (ValueError, Generation.DoesNotExist):
+            messages.error(request, "That film is not in your library any more, so its settings cannot be used.")
+    return {"prompt": request.GET["prompt"][:2000]} if request.GET.get("prompt") else {}
+
+
+def _initial_data(tool: Tool) -> dict[str, Any]:
+    return {name: field.initial for name, field in tool.form_class.base_fields.items() if field.initial is not None}
+
+
+def _quote_without_prompt(tool: Tool, form: ToolForm) -> services.Quote | None:
+    complete = tool.form_class({**form.data.dict(), "prompt": "quote"})
+    return services.quote(tool, complete.cleaned_data) if complete.is_valid() else None

@@ -1,0 +1,43 @@
+"""Errors of the catalogue become answers; a closed studio says so."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from apps.errors import StudioError
+from cinevivid.views import error_page
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+OPEN_DURING_MAINTENANCE = ("/admin/", "/static/", "/healthz", "/readyz", "/accounts/login")
+
+
+class StudioErrorMiddleware:
+    """Answers a StudioError that a view let through."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, StudioError):
+            return error_page(request, exception.code, exception.message, **exception.details)
+        return None
+
+
+class MaintenanceMiddleware:
+    """With MAINTENANCE_MODE, staff work on and everybody else is told to come back."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.MAINTENANCE_MODE and not request.path.startswith(OPEN_DURING_MAINTENANCE):
+            user = getattr(request, "user", None)
+            if not (user and user.is_staff):
+                response = error_page(request, "maintenance")
+                response.headers["Retry-After"] = "300"
+                return response
+        return self.get_response(request)

@@ -1,0 +1,28 @@
+"""Every address of the site."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.decorators.cache import cache_control
+from drf_spectacular.views import SpectacularSwaggerSplitView
+
+from cinevivid import views
+
+urlpatterns = [
+    path("", views.landing, name="landing"),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+    path("manifest.webmanifest", cache_control(max_age=86400)(views.manifest), name="manifest"),
+    path("accounts/", include("apps.accounts.urls")),
+    path("accounts/", include("allauth.account.urls")),
+    path("api/v1/", include("apps.tools.api_urls")),
+    path("admin/", admin.site.urls),
+    path("", include("apps.billing.urls")),
+    path("", include("apps.library.urls")),
+    path("", include("apps.tools.urls")),
+]
+
+handler400 = views.bad_request
+handler403 = views.forbidden
+handler404 = views.not_found
+handler500 = views.server_error

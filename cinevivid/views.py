@@ -1,0 +1,102 @@
+"""The landing page, health, and what is shown when something is not there."""
+
+import json
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache as shared_cache
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from apps.errors import problem
+from apps.tools import registry
+
+
+@cache
+def showcase() -> list[dict[str, Any]]:
+    """The clips of the landing page with the prompts that made them (`make showcase` writes both)."""
+    path = settings.BASE_DIR / "static" / "clips" / "showcase.json"
+    return list(json.loads(path.read_text())) if path.exists() else []
+
+
+def landing(request: HttpRequest) -> HttpResponse:
+    clips = showcase()
+    return render(request, "landing.html", {"clips": clips, "hero": clips[0] if clips else None})
+
+
+def manifest(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({
+        "name": settings.SITE_NAME,
+        "short_name": settings.SITE_NAME,
+        "start_url": "/home/tools/to-video",
+        "display": "standalone",
+        "background_color": "#0b0c10",
+        "theme_color": "#0b0c10",
+        "icons": [{"src": "/static/img/mark.svg", "sizes": "any", "type": "image/svg+xml"}],
+    })
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    """This process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Database, cache (and with it the queue's Redis) and storage answer; 503 names the one that does not."""
+    checks = {"database": _database, "cache": _cache, "storage": _storage}
+    failed = []
+    for name, check in checks.items():
+        try:
+            check()
+        except Exception:
+            failed.append(name)
+    state = {name: "failed" if name in failed else "ok" for name in checks}
+    return JsonResponse(state, status=503 if failed else 200)
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _cache() -> None:
+    shared_cache.set("readyz", "1", 5)
+
+
+def _storage() -> None:
+    default_storage.exists("readyz")
+
+
+def error_page(request: HttpRequest, code: str, message: str = "", **details: Any) -> HttpResponse:
+    """One error of the catalogue as the caller wants it: problem JSON, a toast for htmx, or a page."""
+    body = problem(code, message, **details)
+    if request.path.startswith("/api/"):
+        return JsonResponse(body, status=body["status"], content_type="application/problem+json")
+    if getattr(request, "htmx", False):
+        response = render(request, "components/toast.html", {"problem": body}, status=body["status"])
+        response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#toasts", "beforeend"
+        return response
+    return render(request, "error.html", {"problem": body}, status=body["status"])
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_page(request, "invalid_request")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_page(request, "permission_denied")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return error_page(request, "csrf_failed")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_page(request, "not_found")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return error_page(request, "internal_error")

@@ -1,0 +1,120 @@
+"""Dramatiq actors: claim a row, run its task, store what it made. The only Django-aware module of the workers."""
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import dramatiq
+import structlog
+from django.conf import settings
+from django.core.files import File
+from django.db import connections
+
+from apps.errors import CATALOGUE, StudioError
+from apps.library import progress
+from apps.library.models import Asset, Generation
+from apps.tools import services
+from workers.engines.base import Cancelled, EngineError, Progress
+
+log = structlog.get_logger(__name__)
+WRITE_EVERY_SECONDS = 0.5
+HEARTBEAT_SECONDS = 15.0
+
+
+@dramatiq.actor(queue_name="gpu", max_retries=0, time_limit=settings.JOB_TIME_LIMIT_SECONDS * 1000)
+def run_generation(pk: str) -> None:
+    """Make what one queued generation asks for."""
+    job = Generation.objects.claim(pk)
+    if job is None:
+        return
+    with structlog.contextvars.bound_contextvars(generation=pk, attempt=job.attempt):
+        progress.changed(job)
+        progress.queue_moved(job.queue)
+        started = time.monotonic()
+        try:
+            with heartbeat(job), tempfile.TemporaryDirectory(prefix="cinevivid-") as folder:
+                make(job, Path(folder))
+        except Cancelled:
+            log.info("generation_dropped")
+        except dramatiq.middleware.TimeLimitExceeded:
+            services.fail(job, StudioError(code="generation_timeout"))
+        except Exception as error:
+            log.exception("generation_failed")
+            services.fail(job, public_error(error))
+        else:
+            log.info("generation_finished", tool=job.tool, seconds=round(time.monotonic() - started, 1))
+
+
+def make(job: Generation, folder: Path) -> None:
+    """Run the job's task in a folder and hand the files to the library. Raises Cancelled when the job is not ours."""
+    from workers.tasks import TASKS
+
+    tool = services.tool_of(job)
+    if tool is None or tool.task not in TASKS:
+        raise StudioError(code="configuration")
+    made = TASKS[tool.task](job.params, folder, reporter(job))
+    with ExitStack() as stack:
+        files = {name: File(stack.enter_context(path.open("rb")), path.name) for name, path in made.files.items()}
+        asset = Asset(kind=made.kind, recipe=made.recipe, **made.facts)
+        if not services.finish(job, asset, files, made.engine):
+            raise Cancelled
+
+
+def reporter(job: Generation) -> Callable[[Progress], None]:
+    """A callback for the engine: writes progress at most twice a second, and raises Cancelled once the row is gone."""
+    last, stage = 0.0, ""
+
+    def report(now: Progress) -> None:
+        nonlocal last, stage
+        if now.stage == stage and time.monotonic() - last < WRITE_EVERY_SECONDS:
+            return
+        last, stage = time.monotonic(), now.stage
+        if not job.advance(
+            stage=now.stage,
+            window=now.window,
+            windows=now.windows,
+            step=now.step,
+            steps=now.steps,
+            seconds_left=now.seconds_left,
+        ):
+            raise Cancelled
+        progress.changed(job)
+
+    return report
+
+
+@contextmanager
+def heartbeat(job: Generation) -> Iterator[None]:
+    """Keep the row's lease alive while a step takes longer than it (loading 14B weights, one 720P step)."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        try:
+            while not stop.wait(HEARTBEAT_SECONDS) and job.advance():
+                pass
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=beat, name=f"heartbeat-{job.pk}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def public_error(error: Exception) -> StudioError:
+    """What a user is told about a failure: a row of the catalogue, never a traceback."""
+    if isinstance(error, StudioError):
+        return error
+    if isinstance(error, EngineError):
+        return StudioError(error.public_text, code=error.code if error.code in CATALOGUE else "generation_failed")
+    if isinstance(error, OSError):
+        return StudioError(code="storage_failed")
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return StudioError(code="out_of_memory")
+    return StudioError(code="generation_failed")
