@@ -1,0 +1,65 @@
+"""What every engine shares: the words it speaks to its caller. Imports neither torch nor Django."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Cancelled(Exception):
+    """The caller's `on_progress` raises this to stop a job; the engine lets it through and stays usable."""
+
+
+class EngineError(Exception):
+    """A job cannot be done for a reason that may be told: a stable `code` and a sentence for the user."""
+
+    def __init__(self, code: str, public_text: str) -> None:
+        super().__init__(f"{code}: {public_text}")
+        self.code = code
+        self.public_text = public_text
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a job is. `window` and `step` count from 1; `seconds_left` is wall-clock time, None until measured."""
+
+    stage: str  # "loading" | "denoising" | "decoding" | "encoding"
+    window: int
+    windows: int
+    step: int
+    steps: int
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The new part of the film that one window of the sampler made.
+
+    `frames` is uint8 RGB [T, H, W, 3] and holds only frames that no earlier window gave; `first_frame` is the place of
+    frames[0] in the film (from 0); `seconds` is the wall-clock time this window took; `checkpoint` goes back into
+    `stream(spec, resume=...)` to continue after this window.
+    """
+
+    index: int
+    windows: int
+    first_frame: int
+    frames: NDArray[np.uint8]
+    seconds: float
+    checkpoint: Any = None
+
+    @property
+    def last(self) -> bool:
+        """True for the window that ends the film."""
+        return self.index == self.windows - 1
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def ignore_progress(progress: Progress) -> None:
+    """Take no notice of progress, for callers that need none."""

@@ -1,0 +1,177 @@
+"""The models of SkyReels-V2 (https://github.com/SkyworkAI/SkyReels-V2) and the nano model. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+NANO = Path(__file__).parent / "nano"
+SKYWORK_LICENCE = "Skywork Community License"
+SKYWORK_LICENCE_URL = "https://github.com/SkyworkAI/SkyReels-V2/blob/main/LICENSE.txt"
+
+Kind = Literal["df", "t2v", "i2v", "camera"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """One row of the catalogue: what a model is, and the values its makers recommend for it.
+
+    `sizes` maps a ratio such as "16:9" to (width, height) in pixels; frames are counted at `fps`.
+    """
+
+    id: str
+    title: str
+    kind: Kind
+    resolution: str  # "540P" | "720P" | "nano"
+    parameters: str  # "1.3B" | "5B" | "14B" | "nano"
+    repo: str
+    sizes: dict[str, tuple[int, int]]
+    fps: int
+    base_num_frames: int
+    overlap_history: int
+    steps: int
+    guidance_scale: float
+    shift: float
+    addnoise_condition: int
+    licence: str
+    licence_url: str = ""
+    released: bool = True
+    overlap: Literal["latent", "reencode"] = "latent"
+    max_sequence_length: int = 512
+    max_num_frames: int = 1457
+    disk_gb: float = 0.0
+    examples: tuple[str, ...] = ()
+    limits: str = ""
+    world: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def diffusers_repo(self) -> str:
+        """The hub repository that holds this model in diffusers' folder layout."""
+        return f"{self.repo}-Diffusers" if self.repo else ""
+
+    @property
+    def long(self) -> bool:
+        """True when the model goes on past one window: diffusion forcing models do."""
+        return self.kind == "df"
+
+    @property
+    def ratios(self) -> tuple[str, ...]:
+        """The aspect ratios this model is offered in, the widest use first."""
+        return tuple(self.sizes)
+
+    def folder(self) -> Path | None:
+        """Return the local folder with the weights, None when they are not on this machine."""
+        if self.id == "nano":
+            return NANO if (NANO / "model_index.json").is_file() else None
+        root = os.environ.get("CINEVIVID_MODELS")
+        place = Path(root) / self.id if root else None
+        return place if place and (place / "model_index.json").is_file() else None
+
+
+_SIZES_540 = {"16:9": (960, 544), "9:16": (544, 960), "1:1": (544, 544), "4:3": (720, 544)}
+_SIZES_720 = {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (720, 720), "4:3": (960, 720)}
+
+# id, released, download size in GB: transformer, UMT5-XXL text encoder (11.4 in bfloat16) and VAE (0.5 in float32).
+_ROWS: tuple[tuple[str, bool, float], ...] = (
+    ("SkyReels-V2-DF-1.3B-540P", True, 14.7),
+    ("SkyReels-V2-DF-5B-540P", False, 0.0),
+    ("SkyReels-V2-DF-5B-720P", False, 0.0),
+    ("SkyReels-V2-DF-14B-540P", True, 40.4),
+    ("SkyReels-V2-DF-14B-720P", True, 40.4),
+    ("SkyReels-V2-T2V-1.3B-540P", False, 0.0),
+    ("SkyReels-V2-T2V-5B-540P", False, 0.0),
+    ("SkyReels-V2-T2V-5B-720P", False, 0.0),
+    ("SkyReels-V2-T2V-14B-540P", True, 40.4),
+    ("SkyReels-V2-T2V-14B-720P", True, 40.4),
+    ("SkyReels-V2-I2V-1.3B-540P", True, 17.3),
+    ("SkyReels-V2-I2V-5B-540P", False, 0.0),
+    ("SkyReels-V2-I2V-5B-720P", False, 0.0),
+    ("SkyReels-V2-I2V-14B-540P", True, 47.0),
+    ("SkyReels-V2-I2V-14B-720P", True, 47.0),
+    ("SkyReels-V2-CameraDirector-5B-540P", False, 0.0),
+    ("SkyReels-V2-CameraDirector-5B-720P", False, 0.0),
+    ("SkyReels-V2-CameraDirector-14B-720P", False, 0.0),
+)
+_KINDS: dict[str, tuple[Kind, str]] = {
+    "DF": ("df", "Diffusion forcing"),
+    "T2V": ("t2v", "Text to video"),
+    "I2V": ("i2v", "Image to video"),
+    "CameraDirector": ("camera", "Camera director"),
+}
+
+
+def _row(model_id: str, released: bool, disk_gb: float) -> ModelCard:
+    _, _, word, parameters, resolution = model_id.split("-")
+    kind, title = _KINDS[word]
+    base = 97 if resolution == "540P" else 121
+    image = kind == "i2v"
+    return ModelCard(
+        id=model_id,
+        title=f"{title} {parameters} {resolution}",
+        kind=kind,
+        resolution=resolution,
+        parameters=parameters,
+        repo=f"Skywork/{model_id}" if released else "",
+        sizes=_SIZES_540 if resolution == "540P" else _SIZES_720,
+        fps=24,
+        base_num_frames=base,
+        overlap_history=17,
+        steps=50,
+        guidance_scale=5.0 if image else 6.0,
+        shift=5.0 if image else 8.0,
+        addnoise_condition=20 if kind == "df" else 0,
+        licence=SKYWORK_LICENCE,
+        licence_url=SKYWORK_LICENCE_URL,
+        released=released,
+        # The official script feeds re-encoded frames to the next window, so that is what these weights have seen.
+        overlap="reencode" if kind == "df" else "latent",
+        max_num_frames=1457 if kind == "df" else base,
+        disk_gb=disk_gb,
+    )
+
+
+def _nano() -> ModelCard:
+    world = json.loads((NANO / "world.json").read_text(encoding="utf-8"))
+    return ModelCard(
+        id="nano",
+        title="SkyReels-V2 nano",
+        kind="df",
+        resolution="nano",
+        parameters="nano",
+        repo="",
+        sizes={ratio: (int(width), int(height)) for ratio, (width, height) in world["sizes"].items()},
+        fps=int(world["fps"]),
+        base_num_frames=int(world["base_num_frames"]),
+        overlap_history=int(world["overlap_history"]),
+        steps=int(world["steps"]),
+        guidance_scale=float(world["guidance_scale"]),
+        shift=float(world["shift"]),
+        addnoise_condition=int(world.get("addnoise_condition", 20)),
+        licence="Apache-2.0",
+        licence_url="https://www.apache.org/licenses/LICENSE-2.0",
+        max_sequence_length=int(world.get("max_sequence_length", 64)),
+        max_num_frames=int(world.get("max_num_frames", 1457)),
+        disk_gb=round(sum(f.stat().st_size for f in NANO.rglob("*.safetensors")) / 1e9, 3),
+        examples=tuple(world.get("examples", ())),
+        limits=str(world.get("limits", "")),
+        world=world,
+    )
+
+
+@cache
+def _cards() -> dict[str, ModelCard]:
+    return {card.id: card for card in (_nano(), *(_row(*row) for row in _ROWS))}
+
+
+def all() -> tuple[ModelCard, ...]:
+    """Return every model, the nano model first, unreleased ones included."""
+    return tuple(_cards().values())
+
+
+def get(model_id: str) -> ModelCard:
+    """Return the card of one model; raises KeyError for an id that is not in the catalogue."""
+    return _cards()[model_id]

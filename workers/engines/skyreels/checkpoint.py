@@ -1,0 +1,58 @@
+"""What a job needs to go on after a window, in another process or on another machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from workers.engines.base import EngineError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """The state after window `index` of the spec named by `spec_hash`.
+
+    `latents` float32 [1, C, F, h, w] are the newest of the film, enough for the next window's history and to rebuild
+    the decoder's cache by decoding them once more (the cache itself has gigabytes at full size). `frames` float32
+    [1, 3, T, H, W] are the newest decoded frames, kept only where the next history is encoded from them.
+    """
+
+    spec_hash: str
+    index: int
+    latents: torch.Tensor
+    generator: torch.Tensor
+    frames: torch.Tensor | None = None
+
+    def save(self, path: Path) -> Path:
+        """Write to `path` (safetensors) so that a crash leaves the old file or the new one, never half of one."""
+        tensors = {"latents": self.latents.contiguous(), "generator": self.generator}
+        if self.frames is not None:
+            tensors["frames"] = self.frames.contiguous()
+        meta = {"spec": json.dumps({"hash": self.spec_hash, "index": self.index})}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".part")
+        save_file({name: tensor.cpu().clone() for name, tensor in tensors.items()}, partial, metadata=meta)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> Checkpoint:
+        """Read a file that `save` wrote; raises EngineError("checkpoint_broken") when it is not one."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, framework="pt") as file:
+                meta = json.loads(file.metadata()["spec"])
+            tensors = load_file(path)
+            return cls(
+                meta["hash"], int(meta["index"]), tensors["latents"], tensors["generator"], tensors.get("frames")
+            )
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise EngineError("checkpoint_broken", "The saved state of this job cannot be read.") from error

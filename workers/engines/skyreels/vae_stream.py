@@ -1,0 +1,81 @@
+"""Wan's VAE (https://github.com/Wan-Video/Wan2.1) as a stream: latents in one by one, frames out, constant memory.
+
+diffusers decodes a whole film at once and grows the result by concatenation, so memory rises with length. The decoder
+is causal and carries a feature cache from latent to latent; keeping that cache is all that streaming needs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
+from numpy.typing import NDArray
+
+CACHE_FRAMES = 2  # what a causal convolution of kernel 3 keeps
+
+
+class StreamDecoder:
+    """Decodes one film. `reset` between films, after a cancelled one too."""
+
+    def __init__(self, vae: Any) -> None:
+        self.vae = vae
+        config = vae.config
+        shape = (1, config.z_dim, 1, 1, 1)
+        self._mean = torch.tensor(config.latents_mean).view(shape)
+        # Multiplying by the reciprocal of a reciprocal would round differently from diffusers' decode.
+        self._scale = 1.0 / torch.tensor(config.latents_std).view(shape)
+        self._slots = int(vae._cached_conv_counts["decoder"])
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the film so far."""
+        self._features: list[Any] = [None] * self._slots
+        self._first = True
+
+    @torch.inference_mode()
+    def push(self, latent: torch.Tensor) -> torch.Tensor:
+        """Decode one normalised latent [1, C, 1, h, w] to frames [1, 3, T, H, W] in -1..1; T is 1 at first, then 4."""
+        latent = latent.to(self.vae.device, self.vae.dtype)
+        raw = latent / self._scale.to(latent) + self._mean.to(latent)
+        frames: torch.Tensor = self.vae.decoder(
+            self.vae.post_quant_conv(raw), feat_cache=self._features, feat_idx=[0], first_chunk=self._first
+        )
+        self._first = False
+        if self.vae.config.patch_size is not None:
+            frames = unpatchify(frames, self.vae.config.patch_size)
+        return frames.clamp(-1.0, 1.0)
+
+    def receptive_latents(self) -> int:
+        """Return how many latents back a frame can depend on: re-decoding that many rebuilds the cache exactly."""
+        config = self.vae.config
+        convolutions = 2 * (config.num_res_blocks + 1)
+        reach, rate = CACHE_FRAMES * (1 + 4), 1  # conv_in and the two blocks in the middle
+        upsamples = [*config.temperal_downsample[::-1], False]
+        for doubles in upsamples[: len(config.dim_mult)]:
+            reach += -(-CACHE_FRAMES * convolutions // rate)
+            if doubles:
+                reach += -(-CACHE_FRAMES // rate)
+                rate *= 2
+        return reach + 1
+
+
+@torch.inference_mode()
+def encode(vae: Any, frames: torch.Tensor) -> torch.Tensor:
+    """Encode frames [1, 3, T, H, W] in -1..1, T = 4k + 1, to normalised latents [1, C, k + 1, h, w].
+
+    The most likely latent is taken, not a sample, so that the same frames always give the same history.
+    """
+    config = vae.config
+    shape = (1, config.z_dim, 1, 1, 1)
+    latents: torch.Tensor = vae.encode(frames.to(vae.device, vae.dtype)).latent_dist.mode()
+    mean = torch.tensor(config.latents_mean).view(shape).to(latents)
+    scale = (1.0 / torch.tensor(config.latents_std).view(shape)).to(latents)
+    return (latents - mean) * scale
+
+
+def to_uint8(frames: torch.Tensor) -> NDArray[np.uint8]:
+    """Turn frames [1, 3, T, H, W] in -1..1 into an array [T, H, W, 3] of 0..255."""
+    scaled = (frames[0] * 0.5 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
+    return np.ascontiguousarray(scaled.permute(1, 2, 3, 0).cpu().numpy())
