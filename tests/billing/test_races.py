@@ -1,0 +1,65 @@
+"""Many at once against one small wallet."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connections
+
+from apps.billing import services as billing
+from apps.errors import StudioError
+from apps.library.models import Generation
+from apps.tools import services
+from tests.factories import PARAMS, UserFactory
+from tests.tools.toy import toy_tool
+
+
+def at_once(function, times, threads=20):
+    def call(_):
+        try:
+            return function()
+        except StudioError as error:
+            return error.code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(call, range(times)))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_hundred_submits_never_overdraw_a_wallet(settings):
+    settings.MAX_ACTIVE_JOBS = 1000
+    user = UserFactory(credits=100)
+    results = at_once(lambda: services.submit(user, toy_tool(10), dict(PARAMS)), 200)
+    assert sum(isinstance(result, Generation) for result in results) == 10
+    assert results.count("insufficient_credits") == 190
+    assert (billing.balance(user), billing.held(user)) == (0, 100)
+    assert billing.audit() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_submits_at_once_keep_to_the_job_limit(settings):
+    settings.MAX_ACTIVE_JOBS = 3
+    user = UserFactory(credits=1000)
+    results = at_once(lambda: services.submit(user, toy_tool(10), dict(PARAMS)), 40)
+    assert sum(isinstance(result, Generation) for result in results) == 3
+    assert Generation.objects.filter(user=user).count() == 3
+    assert billing.held(user) == 30
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_idempotency_key_makes_one_job_however_often_it_is_sent():
+    user = UserFactory(credits=100)
+
+    def submit():
+        return services.submit(user, toy_tool(10), dict(PARAMS), idempotency_key="k", request_digest="d")
+
+    assert len({job.pk for job in at_once(submit, 20)}) == 1
+    assert billing.held(user) == 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_is_claimed_by_one_worker_only():
+    job = services.submit(UserFactory(credits=100), toy_tool(10), dict(PARAMS))
+    claims = at_once(lambda: Generation.objects.claim(job.pk), 20)
+    assert sum(claim is not None for claim in claims) == 1

@@ -1,0 +1,83 @@
+"""Three people, and the worker that the product runs."""
+
+import dramatiq
+import pytest
+from django.conf import settings as django_settings
+from django.core.cache import cache
+from rest_framework.test import APIClient
+
+from apps.accounts.models import ApiToken
+from tests.factories import UserFactory
+
+
+@pytest.fixture(autouse=True)
+def _clean_house(settings, tmp_path):
+    """Own media and mail folders, no rate-limit memory, an empty queue."""
+    settings.STORAGES = settings.STORAGES | {
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path / "media")},
+        }
+    }
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    cache.clear()
+    yield
+    broker = dramatiq.get_broker()
+    if django_settings.EMBEDDED:
+        broker.flush_all()
+    else:
+        for queue in broker.get_declared_queues():
+            broker.flush(queue)
+
+
+@pytest.fixture
+def ada(db):
+    """The owner, with 100 credits."""
+    return UserFactory(email="ada@example.org", credits=100)
+
+
+@pytest.fixture
+def ben(db):
+    """Somebody else, with 100 credits."""
+    return UserFactory(email="ben@example.org", credits=100)
+
+
+@pytest.fixture
+def page(client, ada):
+    """A browser in which ada is signed in."""
+    client.force_login(ada)
+    return client
+
+
+@pytest.fixture
+def api(ada):
+    """A program with a token of ada's."""
+    _, secret = ApiToken.objects.issue(ada, "test")
+    return APIClient(HTTP_AUTHORIZATION=f"Bearer {secret}")
+
+
+@pytest.fixture
+def worker(transactional_db):
+    """A real Dramatiq worker on the queue of the settings, in a thread of this process."""
+    import workers.actors  # noqa: F401
+
+    worker = dramatiq.Worker(dramatiq.get_broker(), worker_timeout=50, worker_threads=2)
+    worker.start()
+    yield worker
+    worker.stop()
+
+
+@pytest.fixture
+def wait_until():
+    """Wait for a condition that a worker brings about; fails with the message after the limit."""
+    import time
+
+    def wait(condition, seconds=60, message="it did not happen"):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if value := condition():
+                return value
+            time.sleep(0.05)
+        raise AssertionError(f"{message} within {seconds} s")
+
+    return wait

@@ -1,0 +1,217 @@
+"""A job ends once and is charged once, whatever happens around it. A real worker runs them."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from apps.billing import services as billing
+from apps.errors import StudioError
+from apps.library.models import Asset, Generation
+from apps.tools import services
+from tests.tools import toy
+from workers.engines.base import EngineError, Progress
+
+Status = Generation.Status
+
+
+class Stage:
+    """A toy task that stops in its middle until the test lets it go on."""
+
+    def __init__(self):
+        self.reached, self.go_on, self.runs, self.error = threading.Event(), threading.Event(), 0, None
+
+    def __call__(self, params, folder, on_progress):
+        self.runs += 1
+        on_progress(Progress(stage="denoising", window=1, windows=2, step=1, steps=4))
+        self.reached.set()
+        assert self.go_on.wait(30)
+        if self.error:
+            raise self.error
+        on_progress(Progress(stage="encoding", window=2, windows=2, step=4, steps=4))
+
+
+@pytest.fixture
+def stage():
+    stage = Stage()
+    remove = toy.install(stage)
+    yield stage
+    stage.go_on.set()
+    remove()
+
+
+def submit(user):
+    return services.submit(user, toy.ToyTool(), {"prompt": "swan", "size": 2})
+
+
+def fresh(job):
+    return Generation.objects.get(pk=job.pk)
+
+
+def ended(job):
+    return lambda: not fresh(job).is_active
+
+
+def test_a_job_is_made_stored_and_charged(stage, ada, worker, wait_until):
+    stage.go_on.set()
+    job = submit(ada)
+    wait_until(ended(job))
+    job = fresh(job)
+    assert (job.status, job.attempt, job.engine, job.percent) == (Status.SUCCEEDED, 1, "paper", 100)
+    assert job.asset.file.read() == b"boat"
+    assert job.asset.recipe["params"] == {"prompt": "swan", "size": 2}
+    assert (billing.balance(ada), billing.held(ada)) == (90, 0)
+
+
+def test_progress_is_on_the_row_while_it_runs(stage, ada, worker):
+    job = submit(ada)
+    assert stage.reached.wait(30)
+    job = fresh(job)
+    assert (job.status, job.stage, job.window, job.windows, job.step, job.steps) == ("running", "denoising", 1, 2, 1, 4)
+    assert job.percent == 12
+
+
+def test_a_message_sent_three_times_runs_the_job_once(stage, ada, worker, wait_until):
+    job = submit(ada)
+    services.dispatch(job)
+    assert stage.reached.wait(30)
+    services.dispatch(job)
+    stage.go_on.set()
+    wait_until(ended(job))
+    worker.join()
+    assert stage.runs == 1
+    assert Asset.objects.count() == 1
+    assert billing.balance(ada) == 90
+
+
+def test_cancel_while_queued_gives_everything_back(stage, ada):
+    job = submit(ada)
+    assert services.cancel(job) == 10
+    assert (fresh(job).status, billing.balance(ada), billing.held(ada)) == (Status.CANCELLED, 100, 0)
+
+
+def test_a_job_cancelled_in_the_queue_is_never_run(stage, ada, worker):
+    job = Generation.objects.create(user=ada, tool="paper-boat", params={"prompt": "swan", "size": 2}, cost=0)
+    services.cancel(job)
+    services.dispatch(job)
+    worker.join()
+    assert stage.runs == 0
+
+
+def test_cancel_while_running_stops_the_work_and_gives_everything_back(stage, ada, worker):
+    job = submit(ada)
+    assert stage.reached.wait(30)
+    assert services.cancel(fresh(job)) == 10
+    stage.go_on.set()
+    worker.join()
+    assert fresh(job).status == Status.CANCELLED
+    assert (billing.balance(ada), billing.held(ada), Asset.objects.count()) == (100, 0, 0)
+
+
+def test_cancel_after_the_end_is_refused_and_changes_nothing(stage, ada, worker, wait_until):
+    stage.go_on.set()
+    job = submit(ada)
+    wait_until(ended(job))
+    with pytest.raises(services.WrongState, match="already finished"):
+        services.cancel(job)
+    assert billing.balance(ada) == 90
+
+
+def test_a_failure_says_why_and_costs_nothing(stage, ada, worker, wait_until):
+    stage.error = EngineError("model_not_ready", "The weights are still loading.")
+    stage.go_on.set()
+    job = submit(ada)
+    wait_until(ended(job))
+    job = fresh(job)
+    assert (job.status, job.error_code, job.error) == ("failed", "model_not_ready", "The weights are still loading.")
+    assert (billing.balance(ada), billing.held(ada)) == (100, 0)
+
+
+def test_an_unexpected_error_never_shows_its_text(stage, ada, worker, wait_until):
+    stage.error = KeyError("/secret/path")
+    stage.go_on.set()
+    job = submit(ada)
+    wait_until(ended(job))
+    assert (fresh(job).error_code, fresh(job).error) == ("generation_failed", "The film could not be made.")
+
+
+def test_a_worker_thought_dead_can_neither_finish_nor_charge(ada):
+    job = submit(ada)
+    slow = Generation.objects.claim(job.pk)
+    Generation.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - timedelta(hours=1))
+    services.sweep()
+    quick = Generation.objects.claim(job.pk)
+    assert not slow.advance(step=3)
+    assert not services.finish(slow, Asset(kind="video"), {}, "paper")
+    assert not services.fail(slow, StudioError(code="generation_failed"))
+    assert services.finish(quick, Asset(kind="video"), {}, "paper")
+    assert (quick.attempt, billing.balance(ada), billing.held(ada)) == (2, 90, 0)
+
+
+def test_a_late_result_leaves_no_file_behind(ada, settings):
+    from django.core.files.base import ContentFile
+
+    job = Generation.objects.claim(submit(ada).pk)
+    services.cancel(job)
+    asset = Asset(kind="video")
+    assert not services.finish(job, asset, {"file": ContentFile(b"late", "late.mp4")}, "paper")
+    assert not asset.file.storage.exists(asset.file.name)
+
+
+def test_sweep_leaves_a_living_job_alone(ada):
+    job = Generation.objects.claim(submit(ada).pk)
+    assert services.sweep() == (0, 0)
+    assert fresh(job).status == Status.RUNNING
+
+
+def test_sweep_gives_up_after_three_attempts_and_gives_the_credits_back(ada, settings):
+    job = submit(ada)
+    for _ in range(settings.MAX_ATTEMPTS):
+        Generation.objects.claim(job.pk)
+        services.sweep(lease=timedelta(0))
+    assert (fresh(job).status, fresh(job).error_code) == (Status.FAILED, "worker_lost")
+    assert (billing.balance(ada), billing.held(ada)) == (100, 0)
+
+
+def test_sweep_sends_a_lost_message_again(ada):
+    job = submit(ada)
+    Generation.objects.filter(pk=job.pk).update(dispatched_at=None)
+    assert services.sweep() == (0, 1)
+    assert services.sweep() == (0, 0)
+
+
+def test_the_trash_keeps_its_bytes_for_a_week_then_loses_them(stage, ada, worker, wait_until):
+    stage.go_on.set()
+    job = submit(ada)
+    wait_until(ended(job))
+    asset = fresh(job).asset
+    services.delete(fresh(job))
+    assert not Generation.objects.of(ada).exists()
+    services.sweep()
+    assert asset.file.storage.exists(asset.file.name)
+    Asset.objects.update(deleted_at=timezone.now() - timedelta(days=8))
+    services.sweep()
+    assert not asset.file.storage.exists(asset.file.name)
+
+
+def test_deleting_a_running_job_cancels_it_first(stage, ada, worker):
+    job = submit(ada)
+    assert stage.reached.wait(30)
+    services.delete(fresh(job))
+    assert (fresh(job).status, billing.balance(ada)) == (Status.CANCELLED, 100)
+
+
+def test_the_quote_learns_from_what_runs_took(ada):
+    now = timezone.now()
+    assert services.quote(toy.ToyTool(), {"prompt": "x", "size": 2}).seconds is None
+    for seconds in (10, 20, 60):
+        Generation.objects.create(
+            user=ada,
+            tool="paper-boat",
+            status=Status.SUCCEEDED,
+            started_at=now - timedelta(seconds=seconds),
+            finished_at=now,
+        )
+    quote = services.quote(toy.ToyTool(), {"prompt": "x", "size": 2})
+    assert (quote.credits, round(quote.seconds)) == (10, 20)
