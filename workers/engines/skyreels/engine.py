@@ -87,10 +87,8 @@ class _Film:
             lambda i: self.clock.tick("denoising", window.index, i, window.steps),
         )
         new = latents[:, :, window.history :]
-        if self.spec.overlap == "reencode":
-            pixels = self._decode_apart(window, latents)
-        else:
-            pixels = self._decode(window, new)
+        apart = self.spec.overlap == "reencode"
+        pixels = self._decode_apart(window, latents) if apart else self._decode(window, new)
         self.tail = _newest(self.tail, new, self.keep)
         return Window(
             index=window.index,

@@ -76,7 +76,7 @@ def legal_num_frames(base_num_frames: int, overlap_history: int, up_to: int) -> 
 
 
 def frames_for_seconds(seconds: float, fps: int) -> int:
-    """Return the legal number of frames that is nearest to `seconds` at `fps`."""
+    """Return the legal number of frames that is nearest to `seconds` at `fps`: 5 at the least, as 1 is a still."""
     wanted = max(1.0, seconds * fps)
     return max(1, round((wanted - 1) / FRAMES_PER_LATENT)) * FRAMES_PER_LATENT + 1
 
@@ -243,7 +243,9 @@ class VideoSpec:
         longest = latents_of(window)
         if not 1 <= self.causal_block_size <= longest:
             raise SpecError(
-                "causal_block_size", f"A block has 1 to {longest} latents here.", (min(longest, max(1, longest)),)
+                "causal_block_size",
+                f"A block has 1 to {longest} latents here.",
+                (longest if self.causal_block_size > longest else 1,),
             )
         if block_sizes(longest, self.causal_block_size) is None:
             field = "num_frames" if self.num_frames <= self.base_num_frames else "base_num_frames"

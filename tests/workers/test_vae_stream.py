@@ -1,0 +1,54 @@
+import pytest
+import torch
+
+from tests.workers.conftest import tiny_components
+from workers.engines.skyreels.vae_stream import StreamDecoder, encode
+
+
+@pytest.fixture
+def latents():
+    return torch.randn((1, 16, 7, 4, 4), generator=torch.Generator().manual_seed(0))
+
+
+def raw(vae, latents):
+    shape = (1, 16, 1, 1, 1)
+    std = 1.0 / torch.tensor(vae.config.latents_std).view(shape)
+    return latents / std + torch.tensor(vae.config.latents_mean).view(shape)
+
+
+def test_frames_of_the_stream_are_those_of_the_whole_decode(tiny, latents):
+    decoder = StreamDecoder(tiny.vae)
+    streamed = torch.cat([decoder.push(latents[:, :, i : i + 1]) for i in range(7)], dim=2)
+    assert streamed.shape == (1, 3, 25, 32, 32)
+    with torch.no_grad():
+        expected = tiny.vae.decode(raw(tiny.vae, latents)).sample
+    assert (streamed - expected).abs().max() < 1e-5
+
+
+def test_a_reset_decoder_begins_again_with_one_frame(tiny, latents):
+    decoder = StreamDecoder(tiny.vae)
+    first = decoder.push(latents[:, :, :1])
+    decoder.push(latents[:, :, 1:2])
+    decoder.reset()
+    assert torch.equal(decoder.push(latents[:, :, :1]), first)
+
+
+def test_the_newest_latents_rebuild_the_cache_exactly(tiny):
+    models = tiny_components()
+    probe = StreamDecoder(models.vae)
+    reach = probe.receptive_latents()
+    latents = torch.randn((1, 16, reach + 6, 2, 2), generator=torch.Generator().manual_seed(1))
+    through = [probe.push(latents[:, :, i : i + 1]) for i in range(reach + 6)]
+    warmed = StreamDecoder(models.vae)
+    for i in range(5, reach + 5):
+        warmed.push(latents[:, :, i : i + 1])
+    assert torch.equal(warmed.push(latents[:, :, -1:]), through[-1])
+
+
+def test_encoding_is_the_inverse_scale_of_decoding_and_takes_no_sample(tiny):
+    frames = torch.rand((1, 3, 9, 32, 32), generator=torch.Generator().manual_seed(0)) * 2 - 1
+    latents = encode(tiny.vae, frames)
+    assert latents.shape == (1, 16, 3, 4, 4)
+    with torch.no_grad():
+        assert torch.allclose(raw(tiny.vae, latents), tiny.vae.encode(frames).latent_dist.mode(), atol=1e-5)
+    assert torch.equal(latents, encode(tiny.vae, frames))

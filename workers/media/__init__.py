@@ -1,0 +1,1 @@
+"""Reading and writing films and pictures with PyAV and Pillow."""

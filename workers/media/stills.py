@@ -1,0 +1,56 @@
+"""Pictures that stand for a film: the poster, and the strip that a card shows under the pointer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from workers.media.probe import probe, read_frames
+
+STRIP_HEIGHT = 180  # pixels; smaller films keep their own height
+QUALITY = 90
+
+Frames = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
+
+
+def poster(source: Path | Frames, out: Path) -> Path:
+    """Save the picture in the middle of a film (a path, or frames [T, H, W, 3]) as `out`: JPEG or WebP by its name."""
+    (picture,) = pick(source, 1)
+    return _save(Image.fromarray(picture), out)
+
+
+def strip(source: Path | Frames, out: Path, count: int = 10) -> Path:
+    """Save `count` pictures spread evenly over a film, side by side in one image; short films repeat some."""
+    pictures = [Image.fromarray(picture) for picture in pick(source, count)]
+    width, height = pictures[0].size
+    if height > STRIP_HEIGHT:
+        width, height = round(width * STRIP_HEIGHT / height), STRIP_HEIGHT
+    sheet = Image.new("RGB", (width * count, height))
+    for i, picture in enumerate(pictures):
+        sheet.paste(picture.resize((width, height), Image.Resampling.LANCZOS), (i * width, 0))
+    return _save(sheet, out)
+
+
+def pick(source: Path | Frames, count: int) -> list[NDArray[np.uint8]]:
+    """Return `count` pictures [H, W, 3] from the middles of equal parts of a film, never more than those in memory."""
+    total = probe(source).frames if isinstance(source, Path) else len(source)
+    wanted = [int((i + 0.5) * total / count) for i in range(count)]
+    if not isinstance(source, Path):
+        return [np.asarray(source[i]) for i in wanted]
+    found: dict[int, NDArray[np.uint8]] = {}
+    last = np.zeros((2, 2, 3), np.uint8)
+    for i, frame in enumerate(read_frames(source)):
+        last = frame
+        if i in wanted:
+            found[i] = frame
+    return [found.get(i, last) for i in wanted]
+
+
+def _save(picture: Image.Image, out: Path) -> Path:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(out, quality=QUALITY)
+    return out
