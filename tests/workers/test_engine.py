@@ -121,6 +121,14 @@ def test_a_model_that_is_not_here_and_a_bad_spec_say_so_before_anything_runs(tin
         next(tiny_engine.stream(tiny_spec(num_frames=10)))
 
 
+def test_what_the_engine_cannot_do_yet_is_refused_and_not_left_out(tiny_engine, tmp_path):
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(b"")
+    for values in ({"image": picture}, {"compat": "official"}, {"causal_attention": True}):
+        with pytest.raises(EngineError, match="unsupported"):
+            next(tiny_engine.stream(tiny_spec(**values)))
+
+
 def test_the_registry_makes_one_engine_per_process(monkeypatch):
     monkeypatch.setattr(registry, "_engines", {})
     made = []

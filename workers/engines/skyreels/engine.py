@@ -46,6 +46,7 @@ class SkyReelsEngine:
         Raises SpecError for an illegal spec and EngineError for a model that is not ready, before the first window.
         """
         layout = plan(spec)
+        _refuse_what_is_missing(spec)
         digest = spec.hash()
         if resume is not None and resume.spec_hash != digest:
             raise EngineError("checkpoint_foreign", "The saved state belongs to a different request.")
@@ -58,6 +59,14 @@ class SkyReelsEngine:
                 film.go_on_from(resume)
             for window in layout.windows[resume.index + 1 if resume else 0 :]:
                 yield film.make(window)
+
+
+def _refuse_what_is_missing(spec: VideoSpec) -> None:
+    """Better no video than one that quietly leaves out what was asked for."""
+    if spec.image or spec.end_image or spec.video:
+        raise EngineError("input_unsupported", "This engine cannot start from pictures or videos yet.")
+    if spec.causal_attention or spec.compat != "fixed":
+        raise EngineError("mode_unsupported", "This engine has no such sampler mode yet.")
 
 
 class _Film:
