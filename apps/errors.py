@@ -29,32 +29,52 @@ CATALOGUE: dict[str, Entry] = {
         Entry("csrf_failed", 403, "This form has expired.", "Reload the page and send it again."),
         # what you asked for
         Entry("not_found", 404, "There is nothing here.", "Check the address, or look in your library."),
-        Entry("method_not_allowed", 405, "This address does not take that method.", "See the API page for what it takes."),
+        Entry(
+            "method_not_allowed", 405, "This address does not take that method.", "See the API page for what it takes."
+        ),
         Entry("invalid_request", 400, "The request could not be read.", "Check that the body is valid JSON."),
         Entry("unsupported_media_type", 415, "This content type is not understood.", "Send JSON or a multipart form."),
         Entry("validation_failed", 422, "Some fields need another value.", "Each field says what it needs."),
-        Entry("invalid_prompt", 422, "This prompt cannot be used.", "Describe what is in the picture and how it moves."),
+        Entry(
+            "invalid_prompt", 422, "This prompt cannot be used.", "Describe what is in the picture and how it moves."
+        ),
         Entry("invalid_frames", 422, "This length cannot be made.", "Choose one of the nearest lengths named."),
-        Entry("unsupported_format", 415, "This file type is not supported.", "Use PNG, JPEG or WebP, or an MP4 or WebM clip."),
+        Entry(
+            "unsupported_format",
+            415,
+            "This file type is not supported.",
+            "Use PNG, JPEG or WebP, or an MP4 or WebM clip.",
+        ),
         Entry("invalid_file", 422, "This file could not be read.", "Open it in another program and save it again."),
         Entry("file_too_large", 413, "This file is too large.", "Make it smaller and upload it again."),
         Entry("already_exists", 409, "This exists already.", "Use the one that is there, or choose another name."),
         Entry("duplicate_request", 409, "This key was used for a different request.", "Send a new Idempotency-Key."),
         Entry("wrong_state", 409, "The job has moved on, so this no longer applies.", "Reload to see where it is now."),
         # what you may spend
-        Entry("insufficient_credits", 402, "Your wallet has too few credits.", "Choose a shorter film, or add credits."),
+        Entry(
+            "insufficient_credits", 402, "Your wallet has too few credits.", "Choose a shorter film, or add credits."
+        ),
         Entry("too_many_jobs", 429, "Too many of your films are being made.", "Wait for one to finish, or cancel one."),
         Entry("rate_limited", 429, "Too many requests.", "Wait a moment and try again."),
         # what went wrong while making it
-        Entry("generation_failed", 500, "The film could not be made.", "Try again; if it happens twice, change the seed."),
+        Entry(
+            "generation_failed", 500, "The film could not be made.", "Try again; if it happens twice, change the seed."
+        ),
         Entry("generation_timeout", 504, "Making the film took too long.", "Ask for a shorter film or fewer steps."),
         Entry("worker_lost", 500, "The worker making this film stopped three times.", "Try again in a few minutes."),
         Entry("out_of_memory", 507, "The card ran out of memory.", "Ask for a smaller or shorter film."),
-        Entry("model_not_ready", 503, "The model is not ready on this machine.", "Wait until it is loaded, or choose another."),
+        Entry(
+            "model_not_ready",
+            503,
+            "The model is not ready on this machine.",
+            "Wait until it is loaded, or choose another.",
+        ),
         Entry("external_service", 503, "A service that this tool needs did not answer.", "Try again in a few minutes."),
         Entry("storage_failed", 507, "The film could not be saved.", "Try again; the operator has to free some space."),
         Entry("database_failed", 503, "The studio's database did not answer.", "Try again in a minute."),
-        Entry("maintenance", 503, "The studio is closed for maintenance.", "Films in the making go on. Come back soon."),
+        Entry(
+            "maintenance", 503, "The studio is closed for maintenance.", "Films in the making go on. Come back soon."
+        ),
         Entry("configuration", 500, "This studio is not set up for that.", "Tell the operator which tool you used."),
         Entry("internal_error", 500, "Something broke on our side.", "Try again. Nothing was charged."),
     )

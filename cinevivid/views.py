@@ -28,15 +28,17 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 
 def manifest(request: HttpRequest) -> JsonResponse:
-    return JsonResponse({
-        "name": settings.SITE_NAME,
-        "short_name": settings.SITE_NAME,
-        "start_url": "/home/tools/to-video",
-        "display": "standalone",
-        "background_color": "#0b0c10",
-        "theme_color": "#0b0c10",
-        "icons": [{"src": "/static/img/mark.svg", "sizes": "any", "type": "image/svg+xml"}],
-    })
+    return JsonResponse(
+        {
+            "name": settings.SITE_NAME,
+            "short_name": settings.SITE_NAME,
+            "start_url": "/home/tools/to-video",
+            "display": "standalone",
+            "background_color": "#0b0c10",
+            "theme_color": "#0b0c10",
+            "icons": [{"src": "/static/img/mark.svg", "sizes": "any", "type": "image/svg+xml"}],
+        }
+    )
 
 
 def healthz(request: HttpRequest) -> JsonResponse:

@@ -50,7 +50,9 @@ def sign_in_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     """Sign in with a link that the studio printed; a used one leads to the sign-in page."""
     user = links.user_of(uid, token)
     if user is None:
-        messages.error(request, "This sign-in link was used already or is too old. Start the studio again for a new one.")
+        messages.error(
+            request, "This sign-in link was used already or is too old. Start the studio again for a new one."
+        )
         return redirect("account_login")
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
     return redirect(settings.LOGIN_REDIRECT_URL)

@@ -199,9 +199,7 @@ class Asset(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="assets")
-    generation = models.ForeignKey(
-        Generation, null=True, blank=True, on_delete=models.CASCADE, related_name="assets"
-    )
+    generation = models.ForeignKey(Generation, null=True, blank=True, on_delete=models.CASCADE, related_name="assets")
     kind = models.CharField(max_length=5, choices=Kind.choices)
     file = models.FileField(upload_to=by_uuid, max_length=200)
     poster = models.FileField(upload_to=by_uuid, max_length=200, blank=True)

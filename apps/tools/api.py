@@ -44,16 +44,18 @@ class ToolList(APIView):
 
     @extend_schema(responses=ToolSerializer(many=True), tags=["tools"], operation_id="tools_list")
     def get(self, request: Request) -> Response:
-        return Response([
-            {
-                "slug": tool.slug,
-                "title": tool.title,
-                "description": tool.description,
-                "category": tool.category,
-                "path": request.build_absolute_uri(f"{tool.slug}/"),
-            }
-            for tool in registry.tools()
-        ])
+        return Response(
+            [
+                {
+                    "slug": tool.slug,
+                    "title": tool.title,
+                    "description": tool.description,
+                    "category": tool.category,
+                    "path": request.build_absolute_uri(f"{tool.slug}/"),
+                }
+                for tool in registry.tools()
+            ]
+        )
 
 
 class ToolView(APIView):

@@ -12,7 +12,9 @@ from apps.tools import registry
 class ToolEndpointEnumerator(EndpointEnumerator):  # type: ignore[misc]
     """Replaces `/tools/{slug}/…` by a path for each tool."""
 
-    def get_api_endpoints(self, patterns: Any = None, prefix: str = "") -> list[tuple[str, str, str, Callable[..., Any]]]:
+    def get_api_endpoints(
+        self, patterns: Any = None, prefix: str = ""
+    ) -> list[tuple[str, str, str, Callable[..., Any]]]:
         endpoints = []
         for path, regex, method, callback in super().get_api_endpoints(patterns, prefix):
             if "tools/{slug}" not in path:

@@ -29,10 +29,12 @@ def _form_serializer(tool: type[Tool], form_class: type[forms.Form]) -> type[ser
         form = form_class(initial | data, {k: v for k, v in data.items() if hasattr(v, "read")})
         if not form.is_valid():
             errors = form.errors.get_json_data()
-            raise serializers.ValidationError({
-                "non_field_errors" if name == "__all__" else name: [error["message"] for error in found]
-                for name, found in errors.items()
-            })
+            raise serializers.ValidationError(
+                {
+                    "non_field_errors" if name == "__all__" else name: [error["message"] for error in found]
+                    for name, found in errors.items()
+                }
+            )
         return form.cleaned_data
 
     return type(f"{tool.__name__}Request", (serializers.Serializer,), fields | {"validate": validate})
@@ -95,7 +97,9 @@ class ProgressSerializer(serializers.Serializer[Any]):
     step = serializers.IntegerField()
     steps = serializers.IntegerField()
     seconds_left = serializers.FloatField(allow_null=True)
-    position = serializers.IntegerField(allow_null=True, help_text="Place in the queue, from 1; null once it has started.")
+    position = serializers.IntegerField(
+        allow_null=True, help_text="Place in the queue, from 1; null once it has started."
+    )
 
 
 class CreditsSerializer(serializers.Serializer[Any]):
@@ -116,7 +120,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="Stable: meant for programs.")
     advice = serializers.CharField()
     errors = serializers.DictField(
-        child=serializers.ListField(child=serializers.CharField()), required=False, help_text="By field, when some are wrong."
+        child=serializers.ListField(child=serializers.CharField()),
+        required=False,
+        help_text="By field, when some are wrong.",
     )
 
 

@@ -70,6 +70,7 @@ def test_progress_is_on_the_row_while_it_runs(stage, ada, worker):
     job = fresh(job)
     assert (job.status, job.stage, job.window, job.windows, job.step, job.steps) == ("running", "denoising", 1, 2, 1, 4)
     assert job.percent == 12
+    stage.go_on.set()
 
 
 def test_a_message_sent_three_times_runs_the_job_once(stage, ada, worker, wait_until):
@@ -200,6 +201,7 @@ def test_deleting_a_running_job_cancels_it_first(stage, ada, worker):
     assert stage.reached.wait(30)
     services.delete(fresh(job))
     assert (fresh(job).status, billing.balance(ada)) == (Status.CANCELLED, 100)
+    stage.go_on.set()
 
 
 def test_the_quote_learns_from_what_runs_took(ada):

@@ -45,9 +45,7 @@ def install(make=None):
         if make:
             make(params, folder, on_progress)
         (folder / "boat.mp4").write_bytes(b"boat")
-        return Made(
-            "video", {"file": folder / "boat.mp4"}, {"bytes": 4}, "paper", recipe("toy.boat", params, "paper")
-        )
+        return Made("video", {"file": folder / "boat.mp4"}, {"bytes": 4}, "paper", recipe("toy.boat", params, "paper"))
 
     registry.register(ToyTool)
     TASKS["toy.boat"] = fold

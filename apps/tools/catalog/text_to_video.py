@@ -17,7 +17,9 @@ from workers.prompts.styles import STYLES
 MODEL = catalog.get(settings.VIDEO_MODEL)
 MAX_SECONDS = 61
 CREDITS_PER_SECOND = 10
-LENGTHS = legal_num_frames(MODEL.base_num_frames, MODEL.overlap_history, min(MODEL.max_num_frames, MAX_SECONDS * MODEL.fps))
+LENGTHS = legal_num_frames(
+    MODEL.base_num_frames, MODEL.overlap_history, min(MODEL.max_num_frames, MAX_SECONDS * MODEL.fps)
+)
 FIELD_OF_SPEC = {"width": "ratio", "height": "ratio", "base_num_frames": "num_frames", "overlap_history": "num_frames"}
 
 

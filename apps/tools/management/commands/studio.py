@@ -19,7 +19,9 @@ SWEEP_SECONDS = 30
 
 
 class Command(BaseCommand):
-    help = "Run the whole studio in this process: migrate, one worker, the site. For a laptop; a fleet uses compose.yaml."
+    help = (
+        "Run the whole studio in this process: migrate, one worker, the site. For a laptop; a fleet uses compose.yaml."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
@@ -30,7 +32,9 @@ class Command(BaseCommand):
             raise CommandError("REDIS_URL is set, so this is a fleet: start web and workers with compose.yaml.")
         settings.SITE_URL = os.environ.get("SITE_URL") or f"http://localhost:{port}"
         call_command("migrate", verbosity=0)
-        self.stdout.write(f"\n  CineVivid is at {settings.SITE_URL}\n  Sign in, once, as {DEMO_EMAIL}: {sign_in_url(demo_user())}\n")
+        self.stdout.write(
+            f"\n  CineVivid is at {settings.SITE_URL}\n  Sign in, once, as {DEMO_EMAIL}: {sign_in_url(demo_user())}\n"
+        )
         import workers.actors  # noqa: F401
 
         worker = dramatiq.Worker(dramatiq.get_broker(), worker_threads=1)

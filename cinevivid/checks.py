@@ -1,0 +1,35 @@
+"""What must be true of an installation, said by `manage.py check --deploy`."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+
+@register(Tags.security, deploy=True)
+def production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A fleet has its own secret, database and queue."""
+    found: list[CheckMessage] = []
+    if not settings.SECRET_KEY_FROM_ENVIRONMENT:
+        found.append(Error("SECRET_KEY is not set, so each host would sign with its own.", id="cinevivid.E001"))
+    if settings.EMBEDDED:
+        found.append(Error("REDIS_URL is not set: web and workers could not talk.", id="cinevivid.E002"))
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        found.append(Warning("DATABASE_URL is SQLite, which one host can use.", id="cinevivid.W001"))
+    if not settings.EMAIL_URL:
+        found.append(Warning("EMAIL_URL is not set: e-mail goes to the terminal and a file.", id="cinevivid.W002"))
+    if not settings.SITE_URL.startswith("https://"):
+        found.append(Warning("SITE_URL is not https.", id="cinevivid.W003"))
+    return found
+
+
+@register(Tags.compatibility)
+def video_model(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The chosen video model is in the catalogue and can be had."""
+    from workers.engines.skyreels import catalog
+
+    try:
+        released = catalog.get(settings.VIDEO_MODEL).released
+    except KeyError:
+        return [Error(f"CINEVIVID_VIDEO_ENGINE names no model: {settings.VIDEO_MODEL!r}.", id="cinevivid.E003")]
+    return [] if released else [Error(f"{settings.VIDEO_MODEL} is not released.", id="cinevivid.E004")]

@@ -1,0 +1,114 @@
+"""Files are private and can be sought in."""
+
+import asyncio
+
+import pytest
+from django.test import AsyncClient
+from rest_framework.test import APIClient
+
+from apps.accounts.models import ApiToken
+from tests.factories import AssetFactory
+
+BYTES = bytes(range(256)) * 40
+
+
+@pytest.fixture
+def asset(ada):
+    return AssetFactory(generation__user=ada)
+
+
+def read(answer):
+    if not answer.streaming:
+        return answer.content
+
+    async def collect():
+        return b"".join([chunk async for chunk in answer.streaming_content])
+
+    return asyncio.run(collect())
+
+
+def test_the_owner_gets_the_whole_file(page, asset):
+    answer = page.get(asset.file_url)
+    assert (answer.status_code, answer["Content-Type"], answer["Content-Length"]) == (200, "video/mp4", "10240")
+    assert answer["Accept-Ranges"] == "bytes"
+    assert "private" in answer["Cache-Control"]
+    assert read(answer) == BYTES
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "end"),
+    [("bytes=0-99", 0, 99), ("bytes=10000-", 10000, 10239), ("bytes=-5", 10235, 10239), ("bytes=5-999999", 5, 10239)],
+)
+def test_a_range_is_answered_with_just_that(page, asset, asked, start, end):
+    answer = page.get(asset.file_url, HTTP_RANGE=asked)
+    assert answer.status_code == 206
+    assert answer["Content-Range"] == f"bytes {start}-{end}/10240"
+    assert read(answer) == BYTES[start : end + 1]
+
+
+def test_a_range_beyond_the_end_is_refused(page, asset):
+    answer = page.get(asset.file_url, HTTP_RANGE="bytes=20000-")
+    assert (answer.status_code, answer["Content-Range"]) == (416, "bytes */10240")
+
+
+def test_a_range_of_a_changed_file_starts_over(page, asset):
+    answer = page.get(asset.file_url, HTTP_RANGE="bytes=0-9", HTTP_IF_RANGE='"old"')
+    assert (answer.status_code, len(read(answer))) == (200, 10240)
+
+
+def test_what_the_browser_has_is_not_sent_again(page, asset):
+    tag = page.get(asset.file_url)["ETag"]
+    assert page.get(asset.file_url, HTTP_IF_NONE_MATCH=tag).status_code == 304
+
+
+def test_head_tells_the_size_without_the_bytes(page, asset):
+    answer = page.head(asset.file_url)
+    assert (answer.status_code, answer["Content-Length"], read(answer)) == (200, "10240", b"")
+
+
+def test_a_download_has_a_name(page, asset):
+    answer = page.get(f"{asset.file_url}?download")
+    assert answer["Content-Disposition"] == f'attachment; filename="cinevivid-{asset.pk.hex[:8]}.mp4"'
+
+
+def test_the_poster_is_private_too(page, client, asset, ben):
+    assert read(page.get(asset.poster_url)) == b"poster"
+    client.force_login(ben)
+    assert client.get(asset.poster_url).status_code == 404
+
+
+def test_a_stranger_and_a_visitor_find_nothing(client, asset, ben):
+    assert client.get(asset.file_url).status_code == 404
+    client.force_login(ben)
+    assert client.get(asset.file_url).status_code == 404
+
+
+def test_a_token_opens_its_owners_files_only(asset, ada, ben):
+    for owner, status in ((ada, 200), (ben, 404)):
+        _, secret = ApiToken.objects.issue(owner, "test")
+        assert APIClient(HTTP_AUTHORIZATION=f"Bearer {secret}").get(asset.file_url).status_code == status
+
+
+def test_only_the_three_parts_have_addresses(page, asset):
+    assert page.get(asset.get_part_url("recipe")).status_code == 404
+
+
+def test_nginx_sends_the_bytes_when_it_is_there(page, asset, settings):
+    settings.MEDIA_ACCEL_PREFIX = "/protected/"
+    answer = page.get(asset.file_url)
+    assert answer["X-Accel-Redirect"] == f"/protected/{asset.file.name}"
+    assert read(answer) == b""
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_large_file_is_streamed_in_pieces(ada):
+    from asgiref.sync import sync_to_async
+    from django.core.files.base import ContentFile
+
+    asset = await sync_to_async(AssetFactory)(generation__user=ada, file=ContentFile(bytes(3_000_000), "big.mp4"))
+    client = AsyncClient()
+    await client.aforce_login(ada)
+    answer = await client.get(asset.file_url)
+    sizes = [len(chunk) async for chunk in answer.streaming_content]
+    assert sum(sizes) == 3_000_000
+    assert max(sizes) <= 256 * 1024
