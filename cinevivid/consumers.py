@@ -9,7 +9,7 @@ from apps.library.consumers import GenerationEvents, recent_cards
 from apps.live import group_of
 
 
-class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):  # type: ignore[misc]
+class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):
     """Sends the signed-in user's cards and credits whenever they change; what the browser sends is ignored."""
 
     group = ""

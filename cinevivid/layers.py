@@ -6,7 +6,7 @@ from typing import Any
 from channels.layers import InMemoryChannelLayer
 
 
-class LocalChannelLayer(InMemoryChannelLayer):  # type: ignore[misc]
+class LocalChannelLayer(InMemoryChannelLayer):
     """The in-memory layer, made safe to send to from another thread.
 
     The stock layer wakes its readers only on the loop that sends: an event from a worker thread waits until the web
@@ -17,7 +17,8 @@ class LocalChannelLayer(InMemoryChannelLayer):  # type: ignore[misc]
 
     async def receive(self, channel: str) -> dict[str, Any]:
         self.loop = asyncio.get_running_loop()
-        return await super().receive(channel)
+        message: dict[str, Any] = await super().receive(channel)
+        return message
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         send = super().group_send(group, message)

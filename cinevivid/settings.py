@@ -1,4 +1,4 @@
-"""The settings, read top to bottom. Every value that an operator may change comes from the environment; see .env.example."""
+"""The settings, read top to bottom. What an operator may change comes from the environment; see .env.example."""
 
 import os
 from pathlib import Path
@@ -127,7 +127,7 @@ DRAMATIQ_MIDDLEWARE = [
 DRAMATIQ_AUTODISCOVER_MODULES = ["actors"]
 if EMBEDDED:
     DRAMATIQ_BROKER = {"BROKER": "dramatiq.brokers.stub.StubBroker", "OPTIONS": {}, "MIDDLEWARE": DRAMATIQ_MIDDLEWARE}
-    CHANNEL_LAYERS = {"default": {"BACKEND": "cinevivid.layers.LocalChannelLayer"}}
+    CHANNEL_LAYERS: dict[str, dict[str, Any]] = {"default": {"BACKEND": "cinevivid.layers.LocalChannelLayer"}}
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 else:
     DRAMATIQ_BROKER = {
@@ -246,7 +246,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "CineVivid API",
-    "DESCRIPTION": "Make films from words. Create a token under Account, API tokens; send it as `Authorization: Bearer <token>`.",
+    "DESCRIPTION": "Make films from words. Create a token under Account, API tokens, and send it as "
+    "`Authorization: Bearer <token>`.",
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",

@@ -21,7 +21,7 @@ tokens = SignInTokenGenerator()
 def sign_in_url(user: User) -> str:
     """An address that signs this user in, once."""
     uid = urlsafe_base64_encode(force_bytes(user.pk))
-    return settings.SITE_URL + reverse("account_link", args=[uid, tokens.make_token(user)])
+    return f"{settings.SITE_URL}{reverse('account_link', args=[uid, tokens.make_token(user)])}"
 
 
 def user_of(uid: str, token: str) -> User | None:

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 
-class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[misc,no-untyped-call]
+class ApiTokenScheme(OpenApiAuthenticationExtension):
     target_class = "apps.accounts.authentication.TokenAuthentication"
     name = "ApiToken"
 

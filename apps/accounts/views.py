@@ -10,11 +10,12 @@ from django.views.decorators.http import require_POST
 
 from apps.accounts import links
 from apps.accounts.forms import ProfileForm, TokenForm
+from apps.accounts.http import SignedIn
 from apps.accounts.models import ApiToken
 
 
 @login_required
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: SignedIn) -> HttpResponse:
     """Name and ways into the other account pages."""
     form = ProfileForm(request.POST or None, instance=request.user)
     if form.is_valid():
@@ -25,7 +26,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-def tokens(request: HttpRequest) -> HttpResponse:
+def tokens(request: SignedIn) -> HttpResponse:
     """The user's API tokens; a new one is shown once, on this page, and never again."""
     form = TokenForm(request.POST or None)
     context = {"form": form, "secret": ""}
@@ -38,7 +39,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
+def revoke_token(request: SignedIn, pk: int) -> HttpResponse:
     """Stop a token from working, at once and for good."""
     token = get_object_or_404(ApiToken.objects.of(request.user), pk=pk)
     token.revoke()

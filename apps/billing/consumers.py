@@ -18,6 +18,6 @@ class CreditEvents:
         await self.send(text_data=await chip(self.scope["user"]))  # type: ignore[attr-defined]
 
 
-@database_sync_to_async  # type: ignore[untyped-decorator]
+@database_sync_to_async
 def chip(user: User) -> str:
     return render_to_string("components/credits.html", {"credits_balance": services.balance(user), "oob": True})

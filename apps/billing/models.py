@@ -9,8 +9,8 @@ from django.utils import timezone
 class Account(models.Model):
     """A place where credits can be: two for each user, two for the house.
 
-    `balance` is a cache of the transfers for wallet and held, guarded by a row lock and a CHECK. The system accounts keep
-    none: `issued` is the source of all credits and would be negative, and a shared row would be locked by everyone.
+    `balance` is a cache of the transfers for wallet and held, guarded by a row lock and a CHECK. The system accounts
+    keep none: `issued` is the source of all credits and would be negative, and everyone would wait for a shared row.
     """
 
     class Kind(models.TextChoices):

@@ -20,14 +20,14 @@ class GenerationEvents:
             await self.send(text_data=html)  # type: ignore[attr-defined]
 
 
-@database_sync_to_async  # type: ignore[untyped-decorator]
+@database_sync_to_async
 def card(user: User, pk: str) -> str:
     """The card of one job, to be swapped in place; empty when it is not the user's (or deleted)."""
     job = Generation.objects.of(user).with_assets().filter(pk=pk).first()
     return render_to_string("components/card.html", {"job": job, "oob": True}) if job else ""
 
 
-@database_sync_to_async  # type: ignore[untyped-decorator]
+@database_sync_to_async
 def recent_cards(user: User) -> list[str]:
     """Cards that may have changed while the page had no socket: running, waiting, or just ended."""
     jobs = Generation.objects.of(user).with_assets()[:12]

@@ -4,17 +4,16 @@ import asyncio
 import re
 import uuid
 from collections.abc import AsyncIterator
-from typing import BinaryIO
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.core.files import File
 from django.core.files.storage import FileSystemStorage
 from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header, quote_etag
 from django.views.decorators.http import require_safe
-from rest_framework.authentication import get_authorization_header
 
 from apps.accounts.models import ApiToken, User
 from apps.library.models import Asset
@@ -31,14 +30,15 @@ async def asset_file(request: HttpRequest, pk: uuid.UUID, part: str) -> HttpResp
     user = await _caller(request)
     asset = await Asset.objects.of(user).filter(pk=pk).afirst() if user and part in PARTS else None
     file: FieldFile | None = getattr(asset, part) if asset else None
-    if not asset or not file:
+    if not asset or not file or not file.name:
         raise Http404
+    path = file.name
     name = asset.download_name if part == "file" else ""
     disposition = content_disposition_header("download" in request.GET and part == "file", name)
     if not isinstance(file.storage, FileSystemStorage):
-        return HttpResponse(status=302, headers={"Location": await asyncio.to_thread(file.storage.url, file.name)})
+        return HttpResponse(status=302, headers={"Location": await asyncio.to_thread(file.storage.url, path)})
     headers = {
-        "Content-Type": TYPES.get(f".{file.name.rpartition('.')[2]}", "application/octet-stream"),
+        "Content-Type": TYPES.get(f".{path.rpartition('.')[2]}", "application/octet-stream"),
         "Cache-Control": "private, max-age=3600",
         "X-Content-Type-Options": "nosniff",
         "ETag": quote_etag(f"{asset.sha256 or asset.pk.hex}-{part}"),
@@ -46,15 +46,15 @@ async def asset_file(request: HttpRequest, pk: uuid.UUID, part: str) -> HttpResp
         **({"Content-Disposition": disposition} if disposition else {}),
     }
     if settings.MEDIA_ACCEL_PREFIX:
-        return HttpResponse(headers=headers | {"X-Accel-Redirect": f"{settings.MEDIA_ACCEL_PREFIX}{file.name}"})
+        return HttpResponse(headers=headers | {"X-Accel-Redirect": f"{settings.MEDIA_ACCEL_PREFIX}{path}"})
     try:
-        handle = await asyncio.to_thread(file.storage.open, file.name, "rb")
+        handle = await asyncio.to_thread(file.storage.open, path, "rb")
     except FileNotFoundError:
         raise Http404 from None
-    return await ranged(request, handle, await asyncio.to_thread(file.storage.size, file.name), headers)
+    return await ranged(request, handle, await asyncio.to_thread(file.storage.size, path), headers)
 
 
-async def ranged(request: HttpRequest, handle: BinaryIO, size: int, headers: dict[str, str]) -> HttpResponseBase:
+async def ranged(request: HttpRequest, handle: "File[bytes]", size: int, headers: dict[str, str]) -> HttpResponseBase:
     """Answer GET or HEAD with the whole file or the one byte range asked for (RFC 9110 §14)."""
     if request.headers.get("If-None-Match") == headers["ETag"]:
         await asyncio.to_thread(handle.close)
@@ -81,7 +81,7 @@ async def ranged(request: HttpRequest, handle: BinaryIO, size: int, headers: dic
     return StreamingHttpResponse(_chunks(handle, start, end - start + 1), status=status, headers=headers)
 
 
-async def _chunks(handle: BinaryIO, start: int, left: int) -> AsyncIterator[bytes]:
+async def _chunks(handle: "File[bytes]", start: int, left: int) -> AsyncIterator[bytes]:
     try:
         await asyncio.to_thread(handle.seek, start)
         while left > 0 and (data := await asyncio.to_thread(handle.read, min(CHUNK, left))):
@@ -92,7 +92,7 @@ async def _chunks(handle: BinaryIO, start: int, left: int) -> AsyncIterator[byte
 
 
 async def _caller(request: HttpRequest) -> User | None:
-    scheme, _, secret = get_authorization_header(request).decode("latin-1").partition(" ")
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         token = await sync_to_async(ApiToken.objects.authenticate)(secret.strip())
         return token.user if token else None

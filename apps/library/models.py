@@ -1,6 +1,7 @@
 """What people are making (generations) and have made (assets)."""
 
 import uuid
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,7 +26,7 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
     def active(self) -> Self:
         return self.filter(status__in=Generation.ACTIVE)
 
-    def abandoned(self, older_than: "timezone.datetime") -> Self:
+    def abandoned(self, older_than: datetime) -> Self:
         """Running rows whose worker has not been heard of since."""
         return self.filter(status=Generation.Status.RUNNING, heartbeat_at__lt=older_than)
 
@@ -250,4 +251,4 @@ class Asset(models.Model):
 
     @property
     def download_name(self) -> str:
-        return f"cinevivid-{self.pk.hex[:8]}{Path(self.file.name).suffix}"
+        return f"cinevivid-{self.pk.hex[:8]}{Path(str(self.file.name)).suffix}"

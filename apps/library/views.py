@@ -5,9 +5,10 @@ import uuid
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from apps.accounts.http import SignedIn
 from apps.library.filters import LibraryFilter
 from apps.library.models import Generation
 
@@ -15,7 +16,7 @@ PAGE_SIZE = 24
 
 
 @login_required
-def library(request: HttpRequest) -> HttpResponse:
+def library(request: SignedIn) -> HttpResponse:
     """A page of cards, newest first; filters are in the address."""
     jobs = Generation.objects.of(request.user).with_assets()
     found = LibraryFilter(request.GET, queryset=jobs)
@@ -24,7 +25,7 @@ def library(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-def generation(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """One film: the player, and everything it was made from."""
     job = get_object_or_404(Generation.objects.of(request.user).with_assets(), pk=pk)
     asset = job.asset

@@ -35,9 +35,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         code = CODES.get(type(error)) or for_status(getattr(error, "status_code", 500))
         detail = getattr(error, "detail", "") if code not in ("not_found", "authentication_required") else ""
         body = problem(code, str(detail))
-        if isinstance(error, exceptions.Throttled) and error.wait is not None:
-            headers["Retry-After"] = str(int(error.wait) + 1)
-            body["retry_after"] = int(error.wait) + 1
+        if wait := getattr(error, "wait", None):
+            body["retry_after"] = int(wait) + 1
+            headers["Retry-After"] = str(body["retry_after"])
         if header := getattr(error, "auth_header", None):
             headers["WWW-Authenticate"] = header
     else:

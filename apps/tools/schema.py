@@ -9,7 +9,7 @@ from drf_spectacular.openapi import AutoSchema
 from apps.tools import registry
 
 
-class ToolEndpointEnumerator(EndpointEnumerator):  # type: ignore[misc]
+class ToolEndpointEnumerator(EndpointEnumerator):
     """Replaces `/tools/{slug}/…` by a path for each tool."""
 
     def get_api_endpoints(
@@ -26,11 +26,11 @@ class ToolEndpointEnumerator(EndpointEnumerator):  # type: ignore[misc]
         return endpoints
 
 
-class ToolSchemaGenerator(SchemaGenerator):  # type: ignore[misc]
+class ToolSchemaGenerator(SchemaGenerator):
     endpoint_inspector_cls = ToolEndpointEnumerator
 
 
-class ToolSchema(AutoSchema):  # type: ignore[misc]
+class ToolSchema(AutoSchema):
     """Names and describes an operation of a tool by the tool."""
 
     def get_operation_id(self) -> str:

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from django import forms
+from django.utils.datastructures import MultiValueDict
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -16,17 +17,18 @@ from apps.tools.registry import Tool
 
 def form_serializer(tool: Tool) -> type[serializers.Serializer[Any]]:
     """A serializer with the fields of the tool's form, validated by the form itself."""
-    return _form_serializer(type(tool), tool.form_class)
+    return _form_serializer(type(tool).__name__, tool.form_class)
 
 
 @cache
-def _form_serializer(tool: type[Tool], form_class: type[forms.Form]) -> type[serializers.Serializer[Any]]:
+def _form_serializer(tool: str, form_class: type[forms.Form]) -> type[serializers.Serializer[Any]]:
     fields: dict[str, Any] = {name: _field(field) for name, field in form_class.base_fields.items()}
 
     def validate(self: Any, data: dict[str, Any]) -> dict[str, Any]:
         # What the caller leaves out has the value that the page would have sent.
         initial = {name: field.initial for name, field in form_class.base_fields.items() if field.initial is not None}
-        form = form_class(initial | data, {k: v for k, v in data.items() if hasattr(v, "read")})
+        files = MultiValueDict({name: [value] for name, value in data.items() if hasattr(value, "read")})
+        form = form_class(initial | data, files)
         if not form.is_valid():
             errors = form.errors.get_json_data()
             raise serializers.ValidationError(
@@ -37,7 +39,7 @@ def _form_serializer(tool: type[Tool], form_class: type[forms.Form]) -> type[ser
             )
         return form.cleaned_data
 
-    return type(f"{tool.__name__}Request", (serializers.Serializer,), fields | {"validate": validate})
+    return type(f"{tool}Request", (serializers.Serializer,), fields | {"validate": validate})
 
 
 def _field(field: forms.Field) -> serializers.Field[Any, Any, Any, Any]:
@@ -45,21 +47,18 @@ def _field(field: forms.Field) -> serializers.Field[Any, Any, Any, Any]:
         "required": field.required and field.initial is None,
         "help_text": str(field.help_text or field.label or ""),
     }
+    limits = {name: getattr(field, name, None) for name in ("min_value", "max_value")}
     match field:
         case forms.FileField():
             return serializers.FileField(**common)
         case forms.BooleanField():
             return serializers.BooleanField(**common)
         case forms.ChoiceField():
-            return serializers.ChoiceField(choices=list(field.choices), **common)
+            return serializers.ChoiceField(choices=list(field.choices), **common)  # type: ignore[arg-type]
         case forms.FloatField():
-            return serializers.FloatField(
-                min_value=field.min_value, max_value=field.max_value, allow_null=not field.required, **common
-            )
+            return serializers.FloatField(allow_null=not field.required, **limits, **common)  # type: ignore[arg-type]
         case forms.IntegerField():
-            return serializers.IntegerField(
-                min_value=field.min_value, max_value=field.max_value, allow_null=not field.required, **common
-            )
+            return serializers.IntegerField(allow_null=not field.required, **limits, **common)  # type: ignore[arg-type]
         case forms.CharField():
             return serializers.CharField(max_length=field.max_length, allow_blank=not field.required, **common)
     raise TypeError(f"No API field for {type(field).__name__}.")
@@ -119,7 +118,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
     code = serializers.CharField(help_text="Stable: meant for programs.")
     advice = serializers.CharField()
-    errors = serializers.DictField(
+    errors = serializers.DictField(  # type: ignore[assignment]
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
         help_text="By field, when some are wrong.",

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -192,7 +192,7 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
     return healed, sent
 
 
-def _empty_trash(before: "timezone.datetime") -> None:
+def _empty_trash(before: datetime) -> None:
     for asset in Asset.objects.filter(deleted_at__lt=before).exclude(file=""):
         _remove_files(asset)
         Asset.objects.filter(pk=asset.pk).update(file="", poster="", strip="")
@@ -201,7 +201,7 @@ def _empty_trash(before: "timezone.datetime") -> None:
 def _remove_files(asset: Asset) -> None:
     for file in (asset.file, asset.poster, asset.strip):
         if file:
-            file.storage.delete(file.name)
+            file.storage.delete(str(file.name))
 
 
 def _ended(job: Generation) -> None:

@@ -9,10 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from apps.accounts.http import SignedIn
+from apps.accounts.models import User
 from apps.errors import StudioError
 from apps.library.models import Generation
 from apps.tools import registry, services
-from apps.tools.registry import Tool, ToolForm
+from apps.tools.registry import Quote, Tool, ToolForm
 
 PENDING_PROMPT = "pending_prompt"
 STAGE_SIZE = 12
@@ -24,7 +26,7 @@ def all_tools(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-def tool_page(request: HttpRequest, slug: str) -> HttpResponse:
+def tool_page(request: SignedIn, slug: str) -> HttpResponse:
     """The form of a tool beside what it has made; a POST starts a job."""
     tool = registry.get_or_404(slug)
     form = tool.form_class(request.POST or None, request.FILES or None, initial=_initial(request, tool))
@@ -45,7 +47,7 @@ def tool_page(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 @require_GET
-def tool_quote(request: HttpRequest, slug: str) -> HttpResponse:
+def tool_quote(request: SignedIn, slug: str) -> HttpResponse:
     """Credits and time of the form as it stands; what does not fit is said in the same place."""
     tool = registry.get_or_404(slug)
     form = tool.form_class(request.GET)
@@ -65,7 +67,7 @@ def start(request: HttpRequest) -> HttpResponse:
     """The prompt box of the landing page: straight to the running job, by way of sign-up when needed."""
     if request.method == "POST":
         request.session[PENDING_PROMPT] = request.POST.get("prompt", "").strip()[:2000]
-    if not request.user.is_authenticated:
+    if not isinstance(request.user, User):
         return redirect("account_signup")
     prompt = request.session.pop(PENDING_PROMPT, "")
     tool = registry.get_or_404("to-video")
@@ -80,7 +82,7 @@ def start(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def cancel(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """Stop a job and say what came back."""
     job = get_object_or_404(Generation.objects.of(request.user), pk=pk)
     given_back = services.cancel(job)
@@ -89,7 +91,7 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def delete(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """Move a job to the trash; it can be brought back for a few days."""
     job = get_object_or_404(Generation.objects.of(request.user), pk=pk)
     services.delete(job)
@@ -101,14 +103,14 @@ def delete(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def restore(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def restore(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """Take a job out of the trash."""
     job = get_object_or_404(Generation.objects.filter(user=request.user), pk=pk)
     services.restore(job)
     return _answer(request, job, "Brought back.")
 
 
-def _answer(request: HttpRequest, job: Generation, message: str) -> HttpResponse:
+def _answer(request: SignedIn, job: Generation, message: str) -> HttpResponse:
     """The card as it is now, with a toast; the page it came from without JavaScript."""
     job = Generation.objects.with_assets().get(pk=job.pk)
     if request.htmx:
@@ -122,19 +124,21 @@ def _tool_url(job: Generation) -> str:
     return tool.get_absolute_url() if tool else "/"
 
 
-def _page(request: HttpRequest, tool: Tool, form: ToolForm) -> dict[str, Any]:
-    jobs = Generation.objects.of(request.user).filter(tool=tool.slug).with_assets()[:STAGE_SIZE]  # type: ignore[arg-type]
-    quoted = form if form.is_bound else tool.form_class(_initial_data(tool) | {"prompt": "quote"} | form.initial)
+def _page(request: SignedIn, tool: Tool, form: ToolForm) -> dict[str, Any]:
+    jobs = Generation.objects.of(request.user).filter(tool=tool.slug).with_assets()[:STAGE_SIZE]
+    quoted = (
+        form if form.is_bound else tool.form_class(_initial_data(tool) | {"prompt": "quote"} | dict(form.initial or {}))
+    )
     quote = services.quote(tool, quoted.cleaned_data) if quoted.is_valid() else None
     return {"tool": tool, "form": form, "jobs": jobs, "quote": quote, **tool.page_context}
 
 
-def _initial(request: HttpRequest, tool: Tool) -> dict[str, Any]:
+def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
     """What the form starts with: the parameters of a remixed job, or a prompt handed over in the address."""
     source = request.GET.get("from", "")
     if source:
         try:
-            return dict(Generation.objects.of(request.user).get(pk=uuid.UUID(source), tool=tool.slug).params)  # type: ignore[arg-type]
+            return dict(Generation.objects.of(request.user).get(pk=uuid.UUID(source), tool=tool.slug).params)
         except (ValueError, Generation.DoesNotExist):
             messages.error(request, "That film is not in your library any more, so its settings cannot be used.")
     return {"prompt": request.GET["prompt"][:2000]} if request.GET.get("prompt") else {}
@@ -144,6 +148,6 @@ def _initial_data(tool: Tool) -> dict[str, Any]:
     return {name: field.initial for name, field in tool.form_class.base_fields.items() if field.initial is not None}
 
 
-def _quote_without_prompt(tool: Tool, form: ToolForm) -> services.Quote | None:
-    complete = tool.form_class({**form.data.dict(), "prompt": "quote"})
+def _quote_without_prompt(tool: Tool, form: ToolForm) -> Quote | None:
+    complete = tool.form_class({**{name: form.data.get(name) for name in form.data}, "prompt": "quote"})
     return services.quote(tool, complete.cleaned_data) if complete.is_valid() else None

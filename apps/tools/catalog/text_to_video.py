@@ -116,7 +116,7 @@ class TextToVideo(Tool):
     form_class = TextToVideoForm
 
     def price(self, params: Mapping[str, Any]) -> int:
-        return CREDITS_PER_SECOND * math.ceil(params["num_frames"] / MODEL.fps)
+        return int(CREDITS_PER_SECOND * math.ceil(params["num_frames"] / MODEL.fps))
 
     def work(self, params: Mapping[str, Any]) -> float:
         width, height = MODEL.sizes.get(params["ratio"], next(iter(MODEL.sizes.values())))

@@ -1,0 +1,13 @@
+"""What the views of signed-in people are given."""
+
+from django.http import HttpRequest
+from django_htmx.middleware import HtmxDetails
+
+from apps.accounts.models import User
+
+
+class SignedIn(HttpRequest):
+    """A request that passed `login_required` (or DRF's IsAuthenticated): `user` is a row, never anonymous."""
+
+    user: User
+    htmx: HtmxDetails
