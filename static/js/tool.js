@@ -1,0 +1,118 @@
+// The controls of a tool page. Everything here is a comfort: the form works without it.
+
+const phone = matchMedia("(max-width: 63.99rem)");
+const sheet = document.querySelector("[data-sheet]");
+const opener = document.querySelector("[data-sheet-open]");
+
+function showSheet(shown) {
+  if (!sheet) return;
+  sheet.toggleAttribute("data-open", shown);
+  opener?.setAttribute("aria-expanded", String(shown));
+  if (!phone.matches) return;
+  if (shown) sheet.querySelector("textarea, input:not([type=hidden])")?.focus();
+  else if (sheet.contains(document.activeElement) || document.activeElement === document.body) opener?.focus();
+}
+
+opener?.addEventListener("click", () => showSheet(true));
+sheet?.querySelector("[data-sheet-close]")?.addEventListener("click", () => showSheet(false));
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && phone.matches && sheet?.hasAttribute("data-open")) showSheet(false);
+});
+
+function fill(field, value) {
+  field.value = value;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+function slide(slider) {
+  const input = slider.querySelector("input");
+  const output = slider.querySelector("output");
+  const fps = Number(input.dataset.fps);
+  const show = () => {
+    const value = Number(input.value);
+    const text = fps ? `${(value / fps).toFixed(1)} s · ${value} frames` : input.value;
+    output.textContent = text;
+    input.setAttribute("aria-valuetext", text);
+    const share = (value - Number(input.min)) / (Number(input.max) - Number(input.min) || 1);
+    input.style.setProperty("--share", share.toFixed(4));
+  };
+  input.addEventListener("input", show);
+  show();
+}
+
+function count(counter) {
+  const field = document.getElementById(counter.dataset.countFor);
+  const show = () => {
+    counter.textContent = `${field.value.length} / ${field.maxLength}`;
+    counter.classList.toggle("is-near", field.value.length > field.maxLength * 0.9);
+  };
+  field.addEventListener("input", show);
+  show();
+}
+
+function grow(area) {
+  if (CSS.supports("field-sizing", "content")) return;
+  const fit = () => {
+    area.style.blockSize = "auto";
+    area.style.blockSize = `${area.scrollHeight + 2}px`;
+  };
+  area.addEventListener("input", fit);
+  fit();
+}
+
+function seed(box) {
+  const input = box.querySelector("input");
+  const lock = box.querySelector("[data-seed-lock]");
+  const locked = (on) => lock.setAttribute("aria-pressed", String(on));
+  box.querySelector("[data-seed-dice]").addEventListener("click", () => {
+    fill(input, String(crypto.getRandomValues(new Uint32Array(1))[0] >>> 1));
+    locked(true);
+  });
+  lock.addEventListener("click", () => locked(lock.getAttribute("aria-pressed") !== "true"));
+  input.addEventListener("change", () => locked(input.value !== ""));
+}
+
+function bind(panel) {
+  panel.querySelectorAll("[data-slider]").forEach(slide);
+  panel.querySelectorAll("[data-count-for]").forEach(count);
+  panel.querySelectorAll("textarea").forEach(grow);
+  panel.querySelectorAll("[data-seed]").forEach(seed);
+  panel.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) {
+      event.preventDefault();
+      panel.requestSubmit(panel.querySelector("[data-submit]"));
+    }
+  });
+  panel.querySelector("[aria-invalid=true], .field--invalid input, .field--invalid textarea")?.focus();
+}
+
+document.querySelectorAll("[data-panel]").forEach(bind);
+document.addEventListener("htmx:load", (event) => {
+  if (event.detail.elt.matches?.("[data-panel]")) {
+    bind(event.detail.elt);
+    showSheet(true);
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const chip = event.target.closest?.("[data-fill]");
+  const field = chip && document.getElementById(chip.dataset.fill);
+  if (!field) return;
+  event.preventDefault();
+  fill(field, new URL(chip.href).searchParams.get("prompt"));
+  showSheet(true);
+  field.focus();
+});
+
+// A started film: the sheet goes, the stage comes, and an unlocked seed is drawn anew.
+document.addEventListener("htmx:afterRequest", (event) => {
+  const panel = event.detail.elt;
+  if (!panel.matches?.("[data-panel]") || !event.detail.successful) return;
+  for (const box of panel.querySelectorAll("[data-seed]")) {
+    if (box.querySelector("[data-seed-lock]").getAttribute("aria-pressed") === "false") fill(box.querySelector("input"), "");
+  }
+  if (phone.matches) {
+    showSheet(false);
+    scrollTo({ top: 0 });
+  }
+});
