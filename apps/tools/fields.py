@@ -6,8 +6,16 @@ from typing import Any
 from django import forms
 
 
+class SeedInput(forms.NumberInput):
+    """A seed with a dice and a lock."""
+
+    template_name = "forms/seed.html"
+
+
 class SeedField(forms.IntegerField):
     """A seed; left empty it is drawn now, so that the recipe always names the one used."""
+
+    widget = SeedInput
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("help_text", "The same seed and settings make the same film. Empty: a new one.")
