@@ -1,0 +1,59 @@
+"""Command line of the workshop.
+
+``train`` (the default) makes everything that is missing, goes on where it stopped, and exports the folder; ``export`` only exports; ``unpack`` turns the
+shipped folder back into training files; ``evaluate`` measures the shipped folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+
+import torch
+
+from . import export, store, text, vae
+from .train import Trainer
+
+log = logging.getLogger("nano")
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; returns the exit code."""
+    if arguments and arguments[0] == "evaluate":
+        from . import evaluate
+
+        return evaluate.main(arguments[1:])
+    parser = argparse.ArgumentParser(prog="nano", description=__doc__)
+    parser.add_argument("command", nargs="?", default="train", choices=("train", "export", "unpack"))
+    parser.add_argument("--vae-minutes", type=float, default=20, help="length of the autoencoder's schedule")
+    parser.add_argument(
+        "--minutes", type=float, default=240, help="length of the transformer's schedule, over all runs"
+    )
+    parser.add_argument("--until", type=float, help="stop the transformer after this many minutes of this run")
+    parser.add_argument("--fresh", type=int, default=1000, help="clips drawn before the first step")
+    parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
+    parser.add_argument("--full", type=float, default=0.6, help="part of the schedule that computes half of the tokens")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--eager", action="store_true", help="do without torch.compile")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(options.threads)
+    root = store.directory()
+    if options.command == "unpack":
+        export.unpack(export.SHIPPED, root)
+        return 0
+    if options.command == "train":
+        text.train(root / "text.pt", seed=options.seed)
+        vae.train(root / "vae.pt", options.vae_minutes, options.seed)
+        trainer = Trainer(root, options.minutes, options.seed, options.fresh, options.rate, options.full)
+        trainer.run(options.until, not options.eager)
+    size = export.export(root)
+    log.info("exported %.1f MB to %s", size / 1e6, export.SHIPPED)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,160 @@
+"""Sentences about the world: canonical ones, free ones with synonyms, other word orders and filler words."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from .world import Spec
+
+COLOUR_WORDS: dict[str, tuple[str, ...]] = {
+    "red": ("red", "crimson", "scarlet", "ruby"),
+    "green": ("green", "emerald", "lime"),
+    "blue": ("blue", "navy", "azure"),
+    "yellow": ("yellow", "golden", "gold", "lemon"),
+    "orange": ("orange", "tangerine", "amber"),
+    "purple": ("purple", "violet", "lilac"),
+    "white": ("white", "snowy", "ivory"),
+    "cyan": ("cyan", "turquoise", "teal"),
+}
+SHAPE_WORDS: dict[str, tuple[str, ...]] = {
+    "circle": ("circle", "ball", "disc", "sphere", "dot"),
+    "square": ("square", "box", "cube", "block"),
+    "triangle": ("triangle", "pyramid", "cone"),
+    "star": ("star", "starfish"),
+    "ring": ("ring", "donut", "hoop", "wheel"),
+    "heart": ("heart", "valentine"),
+}
+MOTION_WORDS: dict[str, tuple[str, ...]] = {
+    "left": ("moves left", "moving left", "moves to the left", "slides left", "glides to the left", "gliding to the left", "drifts left",
+             "flies to the left", "travels left", "going left"),
+    "right": ("moves right", "moving right", "moves to the right", "slides right", "glides to the right", "gliding to the right",
+              "drifts right", "flies to the right", "travels right", "going right"),
+    "up": ("moves up", "moving up", "rises", "rising", "floats up", "moves upward", "climbs", "flies up", "going up"),
+    "down": ("moves down", "moving down", "falls", "falling", "sinks", "moves downward", "drops", "descends", "going down"),
+    "bounce": ("bounces", "bouncing", "is bouncing", "jumps", "jumping", "hops", "bounces up and down"),
+    "orbit": ("orbits", "orbiting", "circles around", "moves in a circle", "goes around in a circle", "flies in circles", "revolves"),
+    "grow": ("grows", "growing", "gets bigger", "expands", "grows larger", "becomes bigger", "swells"),
+    "shrink": ("shrinks", "shrinking", "gets smaller", "contracts", "becomes smaller", "is shrinking"),
+    "rotate": ("rotates", "rotating", "spins", "spinning", "turns", "twirls", "is spinning"),
+    "still": ("stays still", "is still", "does not move", "stands still", "stays in place", "rests", "waits", "standing still"),
+}  # fmt: skip
+SCENE_WORDS: dict[str, tuple[str, ...]] = {
+    "black": ("on a black background", "on black", "black background", "in the dark", "in darkness"),
+    "grey": ("on a grey background", "on a gray background", "on grey", "gray background", "in a studio"),
+    "sky": (
+        "in the blue sky",
+        "in the sky",
+        "among the clouds",
+        "in front of clouds",
+        "in the air",
+        "by day in the sky",
+    ),
+    "sea": ("over the sea", "above the ocean", "over the ocean", "at the beach", "by the sea", "over the water"),
+    "meadow": ("over a meadow", "on a green meadow", "on the grass", "in a field", "over the grass", "in a park"),
+    "night": ("in the night sky", "at night", "under the stars", "in space", "in a starry night"),
+    "sunset": ("at sunset", "in front of a sunset", "at dusk", "during sunset", "in the evening"),
+    "city": (
+        "over the city",
+        "above a city",
+        "in the city",
+        "in front of a skyline",
+        "over the town",
+        "above the buildings",
+    ),
+}
+OPENINGS: tuple[str, ...] = (
+    "",
+    "",
+    "",
+    "a video of ",
+    "an animation of ",
+    "a clip of ",
+    "a short film of ",
+    "there is ",
+    "we see ",
+)
+FILLERS: tuple[str, ...] = (
+    "beautiful", "cinematic", "shiny", "nice", "little", "big", "small", "large", "simple", "bright", "colorful", "smooth", "smoothly", "slowly",
+    "quickly", "gently", "happily", "scene", "high", "quality", "4k", "detailed", "very", "lovely", "cute", "solid", "plain", "shape", "colour",
+    "colored", "quiet", "calm", "wide", "wonderful", "while", "its", "camera", "shot", "style", "film",
+)  # fmt: skip
+RESERVED: tuple[str, ...] = (
+    "two", "and", "with", "second", "another", "behind", "beside", "next", "first", "other", "pans", "pan", "panning", "zooms", "zoom", "zooming",
+    "into", "out", "in", "static", "fixed", "follows", "tracking", "towards", "away", "slow", "fast", "pink", "brown", "black", "diamond", "cross",
+    "moon", "sun", "rain", "snow", "forest", "desert", "mountain", "mountains", "room", "waves", "wave", "flies", "then", "now", "until", "of",
+    "from", "side", "top", "bottom", "corner", "center", "middle", "is", "are", "to", "for", "by", "shape", "object", "it", "there", "that",
+)  # fmt: skip
+UNKNOWN = "zzunknown"
+
+
+def canonical(spec: Spec) -> str:
+    """The plainest sentence for a spec."""
+    article = "an" if spec.colour[0] in "aeiou" else "a"
+    return f"{article} {spec.colour} {spec.shape} {MOTION_WORDS[spec.motion][0]} {SCENE_WORDS[spec.scene][0]}"
+
+
+def caption(spec: Spec, rng: random.Random) -> str:
+    """A sentence for a spec: half of them canonical, the others free; some carry fillers, unknown words, capitals or a full stop."""
+    if rng.random() < 0.5:
+        text = canonical(spec)
+    else:
+        colour = spec.colour if rng.random() < 0.6 else rng.choice(COLOUR_WORDS[spec.colour])
+        shape = spec.shape if rng.random() < 0.6 else rng.choice(SHAPE_WORDS[spec.shape])
+        article, motion, scene = (
+            rng.choice(("a", "the", "one")),
+            rng.choice(MOTION_WORDS[spec.motion]),
+            rng.choice(SCENE_WORDS[spec.scene]),
+        )
+        text = rng.choice(
+            (
+                f"{rng.choice(OPENINGS)}{article} {colour} {shape} {motion} {scene}",
+                f"{rng.choice(OPENINGS)}{article} {colour} {shape} {motion} {scene}",
+                f"{scene}, {article} {colour} {shape} {motion}",
+                f"{colour} {shape} {motion}, {scene}",
+                f"{colour} {shape}, {motion}, {scene}",
+                f"{article} {shape} that is {colour} {motion} {scene}",
+                f"{article} {colour} {shape} {scene} {motion}",
+            )
+        )
+    if rng.random() < 0.12:
+        words = text.split(" ")
+        for _ in range(rng.randint(1, 4)):
+            words.insert(rng.randint(0, len(words)), rng.choice((*FILLERS, *[UNKNOWN] * 20)))
+        text = " ".join(words)
+    if rng.random() < 0.2:
+        text = text[0].upper() + text[1:] + "."
+    return text
+
+
+def empty(rng: random.Random) -> str:
+    """A sentence without content: nothing, fillers, or unknown words only."""
+    draw = rng.random()
+    if draw < 0.6:
+        return ""
+    return " ".join(rng.choice((*FILLERS, *[UNKNOWN] * 40)) for _ in range(rng.randint(1, 16)))
+
+
+def partial(spec: Spec, label: list[int], tables: Sequence[Sequence[str]], rng: random.Random) -> tuple[str, list[int]]:
+    """A sentence that leaves things open, and the label with the count of ``tables`` where nothing is said."""
+    said = [rng.random() < 0.5 for _ in range(4)]
+    words = [
+        rng.choice(COLOUR_WORDS[spec.colour]) if said[0] else "",
+        rng.choice(SHAPE_WORDS[spec.shape]) if said[1] else rng.choice(("object", "shape", UNKNOWN)),
+        rng.choice(MOTION_WORDS[spec.motion]) if said[2] else "",
+        rng.choice(SCENE_WORDS[spec.scene]) if said[3] else "",
+    ]
+    text = " ".join(w for w in ("a", *words) if w)
+    return text, [value if s else len(table) for value, s, table in zip(label, said, tables, strict=True)]
+
+
+def vocabulary() -> list[str]:
+    """Every word the model can tell apart, sorted."""
+    words = {"a", "an", "the", "one", "that", "is", ",", "."}
+    for table in (COLOUR_WORDS, SHAPE_WORDS, MOTION_WORDS, SCENE_WORDS):
+        for phrases in table.values():
+            for phrase in phrases:
+                words.update(phrase.split())
+    for phrase in (*OPENINGS, *FILLERS, *RESERVED):
+        words.update(phrase.split())
+    return sorted(words)

@@ -1,0 +1,99 @@
+"""From training files to the shipped diffusers folder, and back."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import SkyReelsV2DiffusionForcingPipeline, UniPCMultistepScheduler
+from safetensors.torch import load_file
+
+from . import text, transformer, vae, world
+from .store import atomic_save
+
+log = logging.getLogger(__name__)
+
+SHIPPED = Path(__file__).resolve().parent.parent / "nano"
+STEPS, GUIDANCE, SHIFT = 16, 4.0, 3.0
+LIMITS = "It knows one object, eight colours, six shapes, ten motions and eight scenes; corners come out soft."
+
+
+def pipeline(root: Path) -> Any:
+    """The pipeline of a training directory, in float32."""
+    state = torch.load(root / "transformer.pt", weights_only=True)
+    autoencoder = vae.load(root / "vae.pt")
+    autoencoder.register_to_config(latents_mean=state["mean"].tolist(), latents_std=state["std"].tolist())
+    model = transformer.build()
+    model.load_state_dict({**state["raw"], **state["average"]})
+    scheduler = UniPCMultistepScheduler(
+        prediction_type="flow_prediction", use_flow_sigmas=True, num_train_timesteps=1000, flow_shift=SHIFT
+    )
+    return SkyReelsV2DiffusionForcingPipeline(
+        tokenizer=text.tokenizer(),
+        text_encoder=text.train(root / "text.pt"),
+        transformer=model.eval(),
+        vae=autoencoder,
+        scheduler=scheduler,
+    )
+
+
+def export(root: Path, target: Path = SHIPPED) -> int:
+    """Write the float16 folder and its ``world.json``; other files of ``target`` stay. Returns the size in bytes."""
+    pipe = pipeline(root)
+    for part in (pipe.vae, pipe.transformer, pipe.text_encoder):
+        for p in part.parameters():
+            p.data = p.data.contiguous()
+    for folder in ("vae", "transformer", "text_encoder", "tokenizer", "scheduler"):
+        shutil.rmtree(target / folder, ignore_errors=True)
+    pipe.to(dtype=torch.float16)
+    pipe.save_pretrained(target)
+    (target / "world.json").write_text(json.dumps(description(), indent=2) + "\n")
+    return sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
+
+
+def description() -> dict[str, Any]:
+    """What programs need to know about the model without loading it."""
+    return {
+        "colours": list(world.COLOURS),
+        "shapes": list(world.SHAPES),
+        "motions": list(world.MOTIONS),
+        "scenes": list(world.SCENES),
+        "sizes": {k: list(v) for k, v in world.SIZES.items()},
+        "fps": world.FPS,
+        "base_num_frames": world.WINDOW,
+        "overlap_history": 9,
+        "steps": STEPS,
+        "guidance_scale": GUIDANCE,
+        "shift": SHIFT,
+        "examples": list(world.EXAMPLES),
+        "limits": LIMITS,
+    }
+
+
+def unpack(source: Path, root: Path) -> None:
+    """Training files from a shipped folder, so that a fresh machine can train on: optimisers start anew, averages become the raw weights.
+
+    Files that ``root`` already has are kept.
+    """
+    if not (root / "text.pt").exists():
+        atomic_save({"encoder": _weights(source / "text_encoder")}, root / "text.pt")
+    if not (root / "vae.pt").exists():
+        weights = _weights(source / "vae")
+        atomic_save(
+            {"raw": weights, "average": weights, "muon": None, "adam": None, "step": 0, "seconds": 0.0}, root / "vae.pt"
+        )
+    if not (root / "transformer.pt").exists():
+        weights = _weights(source / "transformer")
+        config = json.loads((source / "vae" / "config.json").read_text())
+        stats = {"mean": torch.tensor(config["latents_mean"]), "std": torch.tensor(config["latents_std"])}
+        state = {"raw": weights, "average": weights, "muon": None, "adam": None, "step": 0, "seconds": 0.0}
+        atomic_save(state | stats, root / "transformer.pt")
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    (file,) = folder.glob("*.safetensors")
+    return {k: v.float() for k, v in load_file(file).items()}

@@ -1,0 +1,319 @@
+"""Training of the transformer with diffusion forcing (Chen et al., 2024) on flow matching, over latents of drawn clips.
+
+The noise of a clip's latent frames is one of: the same for all (synchronous); clean or nearly clean at the beginning (pictures, extension); clean at the
+beginning and at the end (end frame); a staircase (asynchronous); independent. Every step works on one picture size.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from . import captions, text, transformer, vae, world
+from .optim import Muon
+from .store import atomic_save
+
+log = logging.getLogger(__name__)
+
+LATENTS = 5
+CLIP_FRAMES = 21
+WORDS = 28
+HALF = 30
+
+
+@dataclass(slots=True)
+class Shelf:
+    """Encoded clips of one picture size.
+
+    ``z`` is ``[N, 6, C, h, w]``, ``end`` the 17th frame encoded as a picture ``[N, C, h, w]``, ``near`` the cells with an object ``[N, 6, h, w]``.
+    """
+
+    z: Tensor
+    end: Tensor
+    near: Tensor
+    specs: list[world.Spec]
+    free: list[bool]
+
+
+class Pool:
+    """Drawn and encoded clips kept in memory; new ones replace the oldest when a shelf is full."""
+
+    def __init__(self, autoencoder: Any, rng: random.Random, capacity: int) -> None:
+        self.vae, self.rng = autoencoder, rng
+        self.shelves: dict[tuple[int, int], Shelf] = {}
+        self.added: dict[tuple[int, int], int] = {}
+        self.capacity = {size: int(capacity * share) for size, share in SHARES.items()}
+        for size, n in self.capacity.items():
+            h, w = size[1] // 8, size[0] // 8
+            z = torch.zeros(n, 6, vae.CHANNELS, h, w, dtype=torch.float16)
+            near = torch.zeros(n, 6, h, w, dtype=torch.bool)
+            self.shelves[size] = Shelf(z, torch.zeros_like(z[:, 0]), near, [], [])
+            self.added[size] = 0
+
+    @property
+    def count(self) -> int:
+        """Clips ever added."""
+        return sum(self.added.values())
+
+    @torch.no_grad()
+    def add(self) -> None:
+        """Draw and encode one clip."""
+        size = self.rng.choices(list(SHARES), list(SHARES.values()))[0]
+        shelf = self.shelves[size]
+        spec, free = world.sample_spec(self.rng), self.rng.random() < 0.4
+        clip, mask = world.draw([spec], [world.trajectory(spec, CLIP_FRAMES, size, self.rng, free)], size)
+        mean = vae.encode(self.vae, clip)[:, : vae.CHANNELS]
+        end = vae.encode(self.vae, clip[:, :, 16:17])[:, : vae.CHANNELS]
+        cells = F.max_pool2d(mask[0, 0], 8)
+        near = torch.cat([cells[:1], cells[1:].unflatten(0, (-1, 4)).amax(1)]) > 0
+        i = self.added[size] % self.capacity[size]
+        shelf.z[i], shelf.end[i], shelf.near[i] = mean[0].transpose(0, 1), end[0, :, 0], near
+        if i < len(shelf.specs):
+            shelf.specs[i], shelf.free[i] = spec, free
+        else:
+            shelf.specs.append(spec)
+            shelf.free.append(free)
+        self.added[size] += 1
+
+
+SHARES: dict[tuple[int, int], float] = {(128, 128): 0.6, (160, 96): 0.2, (96, 160): 0.2}
+
+
+def shifted(u: float, shift: float) -> float:
+    """Noise level of the schedule position ``u`` (0 clean, 1 noise) under a flow shift."""
+    return shift * u / (1 + (shift - 1) * u)
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Noise levels of a sample's latent frames; ``clean`` of them at the beginning are history and carry no loss."""
+
+    sigma: list[float]
+    clean: int
+
+
+def draw_noise(mode: str, frames: int, block: int, rng: random.Random) -> Noise:
+    """Noise levels for one sample.
+
+    Args:
+        mode: ``sync``, ``history``, ``both_ends``, ``stairs`` or ``independent``.
+        frames: latent frames.
+        block: frames of one causal block, which share a level.
+        rng: source of chance.
+    """
+    shift = rng.choice((2.0, 3.0, 3.0, 5.0))
+    sigma = [shifted(rng.random(), shift)] * frames
+    clean = 0
+    if mode == "history":
+        clean = rng.choice((1, 1, 1, 2, 2, 3))
+        sigma[:clean] = [rng.uniform(0, 0.05) if rng.random() < 0.4 else 0.0] * clean
+    elif mode == "both_ends":
+        clean = 1
+        sigma[0] = sigma[-1] = 0.0
+    elif mode == "stairs":
+        blocks = math.ceil(frames / block)
+        rise = rng.uniform(0.05, 0.6)
+        low = rng.uniform(-rise * (blocks - 1), 1)
+        sigma = [shifted(min(max(low + (i // block) * rise, 0.0), 1.0), shift) for i in range(frames)]
+        if rng.random() < 0.3:
+            clean = block
+            sigma[:clean] = [0.0] * clean
+    elif mode == "independent":
+        sigma = [shifted(rng.random(), shift) for _ in range(frames)]
+    return Noise(sigma, clean)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Everything one step needs; ``weight`` is ``[B, F, h, w]``."""
+
+    z: Tensor
+    sigma: Tensor
+    weight: Tensor
+    words: Tensor
+    bias: Tensor
+    causal: Tensor | None
+    kept: Tensor | None
+
+
+class Trainer:
+    """State of a training run in a directory: averaged and raw weights, optimisers, counters.
+
+    Args:
+        root: holds ``vae.pt`` and ``text.pt`` already; ``transformer.pt`` is read when it is there.
+        minutes: length of the learning-rate schedule, counted over all runs.
+        seed: of initial weights and of all draws.
+        fresh: clips to draw before the first step.
+        rate: highest learning rate.
+        full: part of the schedule after which every token is computed, instead of half of them.
+    """
+
+    def __init__(
+        self, root: Path, minutes: float, seed: int = 0, fresh: int = 1000, rate: float = 2e-3, full: float = 0.6
+    ) -> None:
+        self.path, self.minutes, self.rate, self.full = root / "transformer.pt", minutes, rate, full
+        self.vae, self.encoder, self.tok = vae.load(root / "vae.pt"), text.train(root / "text.pt"), text.tokenizer()
+        self.model = transformer.build(seed)
+        self.matrices = [p for p in self.model.blocks.parameters() if p.ndim == 2]
+        chosen = {id(p) for p in self.matrices}
+        self.others = [p for p in self.model.parameters() if id(p) not in chosen]
+        self.muon = Muon(self.matrices, rate)
+        self.adam = torch.optim.AdamW(self.others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
+        self.average = {n: p.detach().clone() for n, p in self.model.named_parameters()}
+        self.step, self.seconds = 0, 0.0
+        state = torch.load(self.path, weights_only=True) if self.path.exists() else None
+        if state:
+            self.step, self.seconds = state["step"], state["seconds"]
+        self.rng = random.Random(seed * 1000003 + self.step)
+        torch.manual_seed(seed * 1000003 + self.step)
+        self.pool = Pool(self.vae, self.rng, 4000)
+        while self.pool.count < fresh:
+            self.pool.add()
+            if self.pool.count % 100 == 0:
+                log.info("pool %d", self.pool.count)
+        if state:
+            self.mean, self.std = state["mean"], state["std"]
+            self.model.load_state_dict(state["raw"])
+            for name, value in state["average"].items():
+                self.average[name].copy_(value)
+            if state["muon"]:
+                self.muon.load_state_dict(state["muon"])
+                self.adam.load_state_dict(state["adam"])
+        else:
+            some = self.pool.shelves[128, 128]
+            z = some.z[: len(some.specs)].float()
+            self.mean, self.std = z.mean((0, 1, 3, 4)), z.std((0, 1, 3, 4))
+
+    def save(self) -> None:
+        """Write the state to the directory."""
+        state = {"raw": self.model.state_dict(), "average": self.average, "mean": self.mean, "std": self.std}
+        state |= {
+            "muon": self.muon.state_dict(),
+            "adam": self.adam.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        atomic_save(state, self.path)
+
+    def batch(self, n: int, keep: int | None) -> Batch:
+        """Draw a batch of ``n`` samples that computes ``keep`` tokens, drawn by lot, of every latent frame; all of them without it."""
+        rng = self.rng
+        sizes = [s for s in SHARES if len(self.pool.shelves[s].specs) > 4]
+        size = rng.choices(sizes, [SHARES[s] for s in sizes])[0]
+        shelf = self.pool.shelves[size]
+        kind = rng.choices(("plain", "both_ends", "long"), (0.8, 0.1, 0.1))[0]
+        frames = LATENTS if kind == "plain" else LATENTS + 1
+        block = rng.choice((1, 2, 3)) if kind == "long" else 1
+        h, w = size[1] // 8, size[0] // 8
+        z = torch.empty(n, frames, vae.CHANNELS, h, w)
+        sigma, weight = torch.empty(n, frames), torch.ones(n, frames, h, w)
+        sentences, counts = [], []
+        for i in range(n):
+            mode = (
+                "both_ends"
+                if kind == "both_ends"
+                else rng.choices(("sync", "history", "stairs", "independent"), (0.54, 0.24, 0.14, 0.08))[0]
+            )
+            j = rng.randrange(len(shelf.specs))
+            while shelf.free[j] and mode in ("sync", "stairs"):
+                j = rng.randrange(len(shelf.specs))
+            noise = draw_noise(mode, frames, block, rng)
+            first = 1 if noise.clean and kind == "plain" and rng.random() < 0.3 else 0
+            if kind == "both_ends":
+                z[i, :-1], z[i, -1] = shelf.z[j, :LATENTS].float(), shelf.end[j].float()
+                weight[i, :-1] += 2.0 * shelf.near[j, :LATENTS]
+            else:
+                z[i] = shelf.z[j, first : first + frames].float()
+                weight[i] += 2.0 * shelf.near[j, first : first + frames]
+            sigma[i] = torch.tensor(noise.sigma)
+            weight[i, : noise.clean] = 0
+            weight[i, sigma[i] < 1e-4] = 0
+            weight[i, 0] *= 1.5
+            sentences.append(captions.empty(rng) if rng.random() < 0.1 else captions.caption(shelf.specs[j], rng))
+            counts.append(rng.choice((32, 48, 64, 64, 128, 226, 512, 512)))
+        with torch.no_grad():
+            found, mask = text.encode(self.encoder, self.tok, sentences)
+            words, there = torch.zeros(n, WORDS + 1, text.WIDTH), torch.zeros(n, WORDS, dtype=torch.bool)
+            length = min(WORDS, found.shape[1])
+            words[:, :length], there[:, :length] = found[:, :length], mask[:, :length]
+            # The pipelines pad with zero vectors and do not mask them: one vector with the logarithm of their number stands for all.
+            pads = (torch.tensor(counts) - there.sum(1)).clamp(min=1).float().log()
+            bias = torch.cat([torch.where(there, 0.0, -1e9), pads[:, None]], 1)[:, None, None]
+        tokens = (h // 2) * (w // 2)
+        kept = torch.rand(n, frames, tokens).argsort(-1)[..., :keep] if keep else None
+        causal = transformer.causal_mask(frames, tokens if kept is None else kept.shape[-1], block)
+        z = (z.transpose(1, 2) - self.mean.view(1, -1, 1, 1, 1)) / self.std.view(1, -1, 1, 1, 1)
+        return Batch(z, sigma, weight, words, bias, causal, kept)
+
+    def loss(self, b: Batch, compiled: bool) -> Tensor:
+        """Weighted squared error of the predicted flow, noise minus clip."""
+        n, _, frames, h, w = b.z.shape
+        noise = torch.randn_like(b.z)
+        level = b.sigma[:, None, :, None, None]
+        noisy = torch.lerp(b.z, noise, level)
+        turn = transformer.rotation(self.model, frames, h, w)
+        flow = transformer.forward(self.model, noisy, b.sigma * 1000, b.words, b.bias, turn, b.causal, b.kept, compiled)
+        error = (flow - (noise - b.z)).square().mean(1)
+        weight = b.weight
+        if b.kept is not None:
+            seen = (
+                torch.zeros(n, frames, (h // 2) * (w // 2))
+                .scatter(2, b.kept, 1.0)
+                .view(n, frames, h // 2, 1, w // 2, 1)
+            )
+            weight = weight * seen.expand(-1, -1, -1, 2, -1, 2).reshape(weight.shape)
+        return (error * weight).sum() / weight.sum().clamp(min=1.0)
+
+    def run(self, until: float | None = None, compiled: bool = True) -> None:
+        """Train until the schedule ends, or for ``until`` minutes; writes the state every five minutes and at the end."""
+        began, total = time.monotonic() - self.seconds, self.minutes * 60
+        stop = total if until is None else min(total, self.seconds + until * 60)
+        saved = tick = time.monotonic()
+        losses: list[float] = []
+        while (now := time.monotonic()) - began < stop:
+            part = (now - began) / total
+            keep, n = (HALF, 24) if part < self.full else (None, 16)
+            rate = self.rate * min(1.0, (self.step + 1) / 100) * (1.0 if part < 0.35 else max(0.02, (1 - part) / 0.65))
+            self.muon.lr = rate
+            self.adam.param_groups[0]["lr"] = rate
+            if self.pool.count < 3000 or self.step % 4 == 0:
+                self.pool.add()
+            batch = self.batch(n, keep)
+            # Every new shape costs a compilation; the rare ones are not worth it.
+            common = batch.causal is None and (keep is not None or batch.z.shape[2] == LATENTS)
+            loss = self.loss(batch, compiled and common)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            self.muon.step()
+            self.adam.step()
+            self.adam.zero_grad()
+            self.step += 1
+            fade = 1 - min(0.998, self.step / (10 + self.step))
+            with torch.no_grad():
+                torch._foreach_lerp_(list(self.average.values()), list(self.model.parameters()), fade)
+            losses.append(float(loss.detach()))
+            if self.step % 25 == 0:
+                now = time.monotonic()
+                log.info(
+                    "step %d  %.0f s  %.2f s/step  loss %.4f  pool %d",
+                    self.step,
+                    now - began,
+                    (now - tick) / 25,
+                    sum(losses) / len(losses),
+                    self.pool.count,
+                )
+                losses, tick = [], now
+            if now - saved > 300:
+                self.seconds, saved = now - began, now
+                self.save()
+        self.seconds = time.monotonic() - began
+        self.save()

@@ -1,0 +1,265 @@
+"""The autoencoder: a small ``AutoencoderKLWan`` of 8 x 8 pixels and 4 frames a latent, trained as a 2-D network.
+
+Of every causal temporal kernel only the newest tap is used (the downsampling kernels use their two newest), so a latent frame codes its own four
+frames and nothing else. There is no history, hence no drift; streaming, slicing and re-encoding agree; and training needs 2-D convolutions only.
+:func:`encode` and :func:`decode` compute exactly what the library's chunked ``encode`` and ``decode`` do (tested).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKLWan
+from diffusers.models.autoencoders.autoencoder_kl_wan import WanCausalConv3d, WanResample
+from torch import Tensor, nn
+
+from . import world
+from .optim import Muon
+from .store import atomic_save
+
+log = logging.getLogger(__name__)
+
+CHANNELS = 12
+CROP = 64
+
+
+def build(seed: int | None = None) -> Any:
+    """A fresh ``AutoencoderKLWan``; with ``seed`` also initialised for training."""
+    if seed is not None:
+        torch.manual_seed(seed)
+    vae = AutoencoderKLWan(
+        base_dim=8,
+        decoder_base_dim=8,
+        z_dim=CHANNELS,
+        dim_mult=[1, 2, 4, 8],
+        num_res_blocks=1,
+        attn_scales=[],
+        temperal_downsample=[False, True, True],
+        latents_mean=[0.0] * CHANNELS,
+        latents_std=[1.0] * CHANNELS,
+    )
+    if seed is not None:
+        with torch.no_grad():
+            for name, module in vae.named_modules():
+                if isinstance(module, WanCausalConv3d) and module.weight.shape[2] == 3:
+                    nn.init.kaiming_uniform_(module.weight, a=5**0.5)
+                    time_conv = "time_conv" in name
+                    module.weight.mul_(1.2 if time_conv else 3**0.5)
+                    module.weight[:, :, : 1 if time_conv and "encoder" in name else 2] = 0
+            for part in (vae.encoder, vae.decoder):
+                nn.init.zeros_(part.mid_block.attentions[0].proj.weight)
+                nn.init.zeros_(part.mid_block.attentions[0].proj.bias)
+            vae.quant_conv.bias[CHANNELS:] -= 4.0
+    return vae
+
+
+class _Norm(torch.autograd.Function):
+    """RMS norm over channels with a lean backward pass; the maths of ``WanRMS_norm``."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gamma: Tensor) -> Tensor:
+        r = torch.linalg.vector_norm(x, dim=1, keepdim=True).clamp_min(1e-6).reciprocal()
+        y = x * r
+        ctx.save_for_backward(y, r, gamma)
+        return y * gamma
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        y, r, gamma = ctx.saved_tensors
+        (g,) = grads
+        p = g * y
+        s = (p * gamma).sum(1, keepdim=True)
+        return torch.addcmul(g * gamma, y, s, value=-1).mul_(r), p.sum((0, 2, 3)).view_as(gamma)
+
+
+def _norm(module: Any, x: Tensor) -> Tensor:
+    out: Tensor = _Norm.apply(x, module.gamma.view(-1, 1, 1) * module.scale)  # type: ignore[no-untyped-call]
+    return out
+
+
+def _conv(module: Any, x: Tensor) -> Tensor:
+    w = module.weight
+    return F.conv2d(x, w[:, :, -1].contiguous(memory_format=torch.channels_last), module.bias, padding=w.shape[-1] // 2)
+
+
+def _residual(block: Any, x: Tensor) -> Tensor:
+    short = x if isinstance(block.conv_shortcut, nn.Identity) else _conv(block.conv_shortcut, x)
+    x = _conv(block.conv1, F.silu(_norm(block.norm1, x)))
+    return _conv(block.conv2, F.silu(_norm(block.norm2, x))) + short
+
+
+def _middle(block: Any, x: Tensor) -> Tensor:
+    # The attention's output projection stays zero: a purely local network behaves the same on a crop and on a picture.
+    return _residual(block.resnets[1], _residual(block.resnets[0], x))
+
+
+def _images_first(x: Tensor) -> Tensor:
+    """``[B, C, 1 + T, H, W]`` to ``[B + B*T, C, H, W]``: the first frames, then all others."""
+    rest = x[:, :, 1:].permute(0, 2, 1, 3, 4).flatten(0, 1)
+    return torch.cat([x[:, :, 0], rest]).contiguous(memory_format=torch.channels_last)
+
+
+def _frames_back(x: Tensor, b: int) -> Tensor:
+    rest = x[b:].reshape(b, -1, *x.shape[1:])
+    return torch.cat([x[:b, None], rest], 1).permute(0, 2, 1, 3, 4)
+
+
+def encode(vae: Any, clip: Tensor) -> Tensor:
+    """Posterior of a clip.
+
+    Args:
+        vae: the network of :func:`build`.
+        clip: ``[B, 3, 4k + 1, H, W]`` in -1..1.
+
+    Returns:
+        ``[B, 2 * CHANNELS, k + 1, H / 8, W / 8]``: mean and log variance.
+    """
+    b, n = clip.shape[0], clip.shape[2] - 1
+    x = _conv(vae.encoder.conv_in, _images_first(clip))
+    for layer in vae.encoder.down_blocks:
+        if isinstance(layer, WanResample):
+            x = layer.resample(x)
+            if layer.mode == "downsample3d" and n:
+                w, n = layer.time_conv.weight, n // 2
+                pairs = x[b:].reshape(b * n, 2 * x.shape[1], *x.shape[2:])
+                x = torch.cat([x[:b], F.conv2d(pairs, torch.cat([w[:, :, 1], w[:, :, 2]], 1), layer.time_conv.bias)])
+        else:
+            x = _residual(layer, x)
+    x = _middle(vae.encoder.mid_block, x)
+    x = _conv(vae.quant_conv, _conv(vae.encoder.conv_out, F.silu(_norm(vae.encoder.norm_out, x))))
+    return _frames_back(x, b)
+
+
+def decode(vae: Any, z: Tensor) -> Tensor:
+    """Frames ``[B, 3, 4k + 1, 8h, 8w]`` (not clamped) of latents ``[B, CHANNELS, k + 1, h, w]``."""
+    b, n = z.shape[0], z.shape[2] - 1
+    x = _conv(vae.decoder.conv_in, _conv(vae.post_quant_conv, _images_first(z)))
+    x = _middle(vae.decoder.mid_block, x)
+    for block in vae.decoder.up_blocks:
+        for resnet in block.resnets:
+            x = _residual(resnet, x)
+        if block.upsamplers is not None:
+            layer = block.upsamplers[0]
+            if layer.mode == "upsample3d" and n:
+                rest = _conv(layer.time_conv, x[b:]).reshape(2 * b * n, x.shape[1], *x.shape[2:])
+                x, n = torch.cat([x[:b], rest]), 2 * n
+            x = layer.resample[1](F.interpolate(x, scale_factor=2, mode="nearest"))
+    x = _conv(vae.decoder.conv_out, F.silu(_norm(vae.decoder.norm_out, x)))
+    return _frames_back(x, b)
+
+
+def crops(n: int, rng: random.Random) -> tuple[Tensor, Tensor]:
+    """Training batch: ``n`` clips ``[n, 3, 5, CROP, CROP]`` cut out of the world, often with two objects or a made-up scene, and their masks."""
+    clips, masks = [], []
+    for _ in range(n):
+        size = rng.choice(list(world.SIZES.values()))
+        spec = world.sample_spec(rng)
+        start = rng.randrange(20)
+        path = torch.from_numpy(world.trajectory(spec, start + 5, size, rng, free=rng.random() < 0.5)[start:])
+        x = min(max(int(path[2, 0]) - CROP // 2 + rng.randint(-36, 36), 0), size[0] - CROP)
+        y = min(max(int(path[2, 1]) - CROP // 2 + rng.randint(-36, 36), 0), size[1] - CROP)
+        if rng.random() < 0.15:
+            ends = torch.empty(3, 2, 2).uniform_(-1, 1)
+            scene = F.interpolate(ends[None], (CROP, CROP), mode="bilinear", align_corners=True)[0]
+        else:
+            scene = world.background(spec.scene, size)[:, y : y + CROP, x : x + CROP]
+        clip = scene[:, None].expand(3, 5, CROP, CROP)
+        total = torch.zeros(1, 5, CROP, CROP)
+        for second in range(1 + (rng.random() < 0.4)):
+            if second:
+                spec = world.sample_spec(rng)
+                path = torch.from_numpy(world.trajectory(spec, 5, size, rng, free=True))
+            mask = world.coverage(spec.shape, path, size, (x, y, CROP, CROP))[None]
+            colour = world.palette()[list(world.COLOURS).index(spec.colour)][:, None, None, None]
+            if rng.random() < 0.1:
+                colour = torch.empty(3, 1, 1, 1).uniform_(-1, 1)
+            clip = torch.lerp(clip, colour, mask)
+            total = torch.maximum(total, mask)
+        clips.append(clip)
+        masks.append(total)
+    return torch.stack(clips), torch.stack(masks)
+
+
+def train(path: Path, minutes: float, seed: int = 0) -> Any:
+    """Train to ``path`` (resumed when it exists), write it every few minutes, and return the averaged network.
+
+    The loss is L1 + L2 with edges of objects weighted up, and a KL term of 2e-4 that only keeps latents in range.
+    """
+    vae = build(seed)
+    params = [(n, p) for n, p in vae.named_parameters() if "attentions" not in n]
+    matrices = [p for n, p in params if p.ndim >= 4 and "gamma" not in n]
+    vectors = [p for n, p in params if p.ndim < 4 or "gamma" in n]
+    muon, adam = (
+        Muon(matrices, 3e-3, decay=0.005),
+        torch.optim.AdamW(vectors, lr=2e-3, betas=(0.9, 0.99), weight_decay=0.0),
+    )
+    average = {n: p.detach().clone() for n, p in vae.named_parameters()}
+    done, spent = 0, 0.0
+    if path.exists():
+        state = torch.load(path, weights_only=True)
+        vae.load_state_dict(state["raw"])
+        average = {n: state["average"][n] for n in average}
+        if state["muon"]:
+            muon.load_state_dict(state["muon"])
+            adam.load_state_dict(state["adam"])
+        done, spent = state["step"], state["seconds"]
+    rng = random.Random(seed + done)
+    began, tick = time.monotonic() - spent, time.monotonic()
+
+    def save() -> None:
+        state = {"raw": vae.state_dict(), "average": average, "muon": muon.state_dict(), "adam": adam.state_dict()}
+        atomic_save({**state, "step": done, "seconds": time.monotonic() - began}, path)
+
+    total = minutes * 60
+    while (part := (time.monotonic() - began) / total) < 1:
+        rate = min(1.0, (done + 1) / 60) * (0.5 * (1 + math.cos(math.pi * part)) * 0.98 + 0.02)
+        muon.lr = 3e-3 * rate
+        adam.param_groups[0]["lr"] = 2e-3 * rate
+        clip, mask = crops(8, rng)
+        mean, logvar = encode(vae, clip).chunk(2, 1)
+        logvar = logvar.clamp(-30, 20)
+        out = decode(vae, mean + torch.randn_like(mean) * (0.5 * logvar).exp())
+        near = F.max_pool2d(mask.flatten(0, 2)[:, None], 5, 1, 2).view_as(mask)
+        error = out - clip
+        loss = ((1 + 2 * near) * (error.abs() + error.square())).mean()
+        loss = loss + 2e-4 * 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
+        loss.backward()
+        nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        muon.step()
+        adam.step()
+        adam.zero_grad()
+        done += 1
+        keep = min(0.995, done / (10 + done))
+        with torch.no_grad():
+            for name, p in vae.named_parameters():
+                average[name].lerp_(p, 1 - keep)
+        if done % 50 == 0:
+            now = time.monotonic()
+            psnr = 10 * math.log10(4 / float(error.square().mean()))
+            log.info(
+                "vae %d  %.0f s  %.2f s/step  loss %.4f  %.2f dB",
+                done,
+                now - began,
+                (now - tick) / 50,
+                float(loss),
+                psnr,
+            )
+            tick = now
+        if done % 300 == 0:
+            save()
+    save()
+    return load(path)
+
+
+def load(path: Path) -> Any:
+    """The averaged network of a training file, frozen."""
+    vae = build()
+    vae.load_state_dict(torch.load(path, weights_only=True)["average"], strict=False)
+    return vae.eval().requires_grad_(False)
