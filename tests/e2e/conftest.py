@@ -1,0 +1,58 @@
+"""A real browser on a real site."""
+
+import os
+import shutil
+
+import pytest
+
+from tests.e2e.site import Site
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory):
+    site = Site(tmp_path_factory.mktemp("site"))
+    try:
+        yield site.start()
+    finally:
+        site.stop()
+
+
+@pytest.fixture(scope="package")
+def browser():
+    if not CHROMIUM:
+        pytest.skip("No Chromium on this machine: install it (Debian: apt-get install chromium) or set CHROMIUM.")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, site):
+    """Open a page in a browser of its own; at the end, nothing was refused by the CSP and no script failed."""
+    contexts, problems = [], []
+
+    def open_page(email=None, path="/", problems_expected=False, **options):
+        options = {"viewport": {"width": 1440, "height": 900}} | options
+        context = browser.new_context(**options)
+        context.set_default_timeout(60_000)
+        contexts.append(context)
+        page = context.new_page()
+        if not problems_expected:
+            page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+            page.on("pageerror", lambda error: problems.append(str(error)))
+        if email:
+            page.goto(site.sign_in_link(email))
+        page.goto(f"{site.url}{path}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert problems == []

@@ -1,0 +1,117 @@
+"""The product as an operator starts it, in processes of its own, on a fresh database."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Site:
+    """A running studio: embedded in one process, or web and worker apart when REDIS_URL is set."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.env = os.environ | {
+            "CINEVIVID_DATA_DIR": str(folder),
+            "SITE_URL": self.url,
+            "PYTHONUNBUFFERED": "1",
+            "SECRET_KEY": "only-for-this-test-run-0123456789-abcdefghijklmnop",
+            "LEASE_SECONDS": "4",
+            "LOG_LEVEL": "INFO",
+        }
+        self.fleet = bool(os.environ.get("REDIS_URL"))
+
+    def start(self) -> "Site":
+        if self.fleet:
+            self._own_services()
+            self.manage("migrate", "--verbosity", "0")
+            self.manage("collectstatic", "--noinput", "--verbosity", "0")
+            self.run("web", "-m", "daphne", "-p", str(self.port), "-b", "127.0.0.1", "cinevivid.asgi:application")
+            self.start_worker()
+            self.run("sweep", "manage.py", "sweep", "--every", "2")
+        else:
+            self.run("web", "manage.py", "studio", "--port", str(self.port))
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"{self.url}/healthz", timeout=2)
+                return self
+            except OSError:
+                assert self.processes["web"].poll() is None, self.log("web")
+                time.sleep(0.1)
+        raise AssertionError(f"The site did not start:\n{self.log('web')}")
+
+    def start_worker(self) -> None:
+        self.run("worker", "manage.py", "rundramatiq", "-p", "1", "-t", "1", "--no-reload")
+
+    def run(self, name: str, *arguments: str) -> None:
+        log = (self.folder / f"{name}.log").open("ab")
+        command = [sys.executable, *arguments]
+        self.processes[name] = subprocess.Popen(
+            command, cwd=ROOT, env=self.env, stdout=log, stderr=log, start_new_session=True
+        )
+
+    def manage(self, *arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def kill(self, name: str) -> None:
+        """Kill -9 a process and everything it started."""
+        os.killpg(self.processes[name].pid, signal.SIGKILL)
+        self.processes[name].wait()
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+        for name, process in self.processes.items():
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill(name)
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()[-4000:]
+
+    def sign_in_link(self, email: str) -> str:
+        """A one-time link for an account with 300 credits, made when it is not there."""
+        script = (
+            "from apps.accounts.models import User; from apps.billing import services as b;"
+            "from apps.accounts.links import sign_in_url;"
+            f"u = User.objects.filter(email={email!r}).first() or User.objects.create_user({email!r});"
+            "b.grant(u, 300, f'welcome:{u.pk}'); print(sign_in_url(u))"
+        )
+        return self.manage("shell", "-v", "0", "-c", script).strip().splitlines()[-1]
+
+    def mailed_link(self, path: str) -> str:
+        """The newest address with this path in the mail that the site sent."""
+        for file in sorted((self.folder / "mail").glob("*.log"), key=lambda file: file.stat().st_mtime, reverse=True):
+            if found := re.findall(rf"http://\S*{path}\S*", file.read_text()):
+                return found[-1]
+        raise AssertionError(f"No mail with {path}")
+
+    def _own_services(self) -> None:
+        """A database and a Redis number that no other test uses."""
+        import psycopg
+
+        url, name = os.environ["DATABASE_URL"], f"site_{self.port}"
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        self.env["DATABASE_URL"] = url.rpartition("/")[0] + f"/{name}"
+        self.env["REDIS_URL"] = os.environ["REDIS_URL"].rpartition("/")[0] + f"/{1 + self.port % 14}"

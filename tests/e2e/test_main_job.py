@@ -1,0 +1,180 @@
+"""The main job in a browser: from a prompt to a film."""
+
+import re
+
+import pytest
+
+from tests.e2e.pictures import moving_colour
+from workers.engines.skyreels import catalog
+from workers.media.probe import probe, read_comment
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+TOOL = "/home/tools/to-video"
+PROMPT = "a red circle moves right on a black background"
+NANO = catalog.get("nano")
+STEP = NANO.base_num_frames - NANO.overlap_history
+
+
+def card(page, status=None):
+    selector = "article[id^=generation-]" + (f"[data-status={status}]" if status else "")
+    return page.locator(selector).first
+
+
+def order(page, prompt=PROMPT, frames=NANO.base_num_frames, steps=None):
+    page.get_by_label("Prompt", exact=True).fill(prompt)
+    slide(page, frames)
+    if steps:
+        page.locator("details.advanced > summary").click()
+        page.get_by_label("Steps").fill(str(steps))
+    page.get_by_role("button", name=re.compile("Generate")).click()
+
+
+def slide(page, frames):
+    page.get_by_label("Length").evaluate(
+        "(input, value) => { input.value = value; input.dispatchEvent(new Event('input', {bubbles: true})); "
+        "input.dispatchEvent(new Event('change', {bubbles: true})); }",
+        str(frames),
+    )
+
+
+def credits(page):
+    return int(re.search(r"\d+", page.locator("#credits").inner_text()).group())
+
+
+def test_a_stranger_signs_up_and_gets_the_film_that_was_asked_for(open_page, site, tmp_path):
+    page = open_page(path="/accounts/signup/")
+    page.get_by_label(re.compile("e-?mail", re.I)).fill("stranger@example.org")
+    page.get_by_label("Password", exact=False).first.fill("a-long-enough-phrase")
+    page.locator("main form button[type=submit]").click()
+    page.wait_for_url("**/confirm-email/**")
+    page.goto(site.mailed_link("/accounts/confirm-email/"))
+    page.locator("main form button[type=submit]").click()
+    page.wait_for_url(f"**{TOOL}")
+    assert credits(page) == 300
+
+    frames = NANO.base_num_frames + STEP
+    seconds = -(-frames // NANO.fps)
+    page.get_by_label("Prompt", exact=True).fill(PROMPT)
+    slide(page, frames)
+    quote = page.locator("#quote")
+    quote.get_by_text(str(10 * seconds)).first.wait_for()
+    assert f"{frames} frames" in quote.inner_text()
+    assert "2 windows" in quote.inner_text()
+
+    page.get_by_role("button", name=re.compile("Generate")).click()
+    card(page).wait_for()
+    seen = set()
+    for _ in range(1200):
+        text = card(page).inner_text()
+        seen |= set(re.findall(r"Window \d of 2, step \d+", text))
+        if card(page).get_attribute("data-status") == "succeeded":
+            break
+        page.wait_for_timeout(100)
+    assert {match.split(",")[0] for match in seen} == {"Window 1 of 2", "Window 2 of 2"}
+    assert credits(page) == 300 - 10 * seconds
+
+    video = card(page, "succeeded").locator("video")
+    assert video.get_attribute("poster")
+    video.evaluate("video => { video.muted = true; return video.play(); }")
+    page.wait_for_function("document.querySelector('article video').currentTime > 0.5")
+
+    with page.expect_download() as download:
+        card(page).get_by_role("link", name="Download").click()
+    path = tmp_path / "film.mp4"
+    download.value.save_as(path)
+    info, (width, height) = probe(path), next(iter(NANO.sizes.values()))
+    assert (info.codec, info.width, info.height, info.frames) == ("h264", width, height, frames)
+    assert abs(info.seconds - frames / NANO.fps) < 0.05
+    assert PROMPT in read_comment(path)
+    assert moving_colour(path) == "red"
+
+    page.get_by_role("link", name="Remix").first.click()
+    page.wait_for_url("**from=**")
+    assert page.get_by_label("Prompt", exact=True).input_value() == PROMPT
+    assert page.get_by_label("Length").input_value() == str(frames)
+
+
+def test_a_reload_and_a_second_device_show_the_true_state(open_page):
+    page = open_page("ada@example.org", TOOL)
+    order(page, frames=NANO.base_num_frames + 2 * STEP, steps=40)
+    card(page, "running").wait_for()
+    page.get_by_text(re.compile(r"Window 1 of 3, step \d+ of 40")).first.wait_for()
+    page.reload()
+    assert card(page).get_attribute("data-status") == "running"
+    assert re.search(r"Window \d of 3, step \d+ of 40", card(page).inner_text())
+    phone = open_page("ada@example.org", TOOL, viewport={"width": 390, "height": 844})
+    assert card(phone).get_attribute("id") == card(page).get_attribute("id")
+    card(page).get_by_role("button", name="Cancel").click()
+    card(page, "cancelled").wait_for()
+    card(phone, "cancelled").wait_for()
+
+
+def test_cancel_says_what_came_back_and_delete_can_be_undone(open_page):
+    page = open_page("cleo@example.org", TOOL)
+    before = credits(page)
+    order(page, frames=NANO.base_num_frames + 2 * STEP, steps=40)
+    card(page, "running").wait_for()
+    assert credits(page) < before
+    card(page).get_by_role("button", name="Cancel").click()
+    card(page, "cancelled").wait_for()
+    assert "given back" in card(page).inner_text()
+    page.wait_for_function(f"document.querySelector('#credits').innerText.includes('{before}')")
+    name = card(page).get_attribute("id")
+    card(page).get_by_role("button", name="Delete").click()
+    page.locator(f"#{name}").wait_for(state="detached")
+    page.get_by_role("button", name="Undo").click()
+    page.locator(f"#{name}").wait_for()
+
+
+def test_a_second_person_sees_none_of_it(open_page, site):
+    page = open_page("dora@example.org", TOOL)
+    order(page, steps=4)
+    card(page, "succeeded").wait_for(timeout=120_000)
+    film = card(page).locator("video").get_attribute("src")
+    about = card(page).locator("h3 a").get_attribute("href")
+    other = open_page("ben@example.org", TOOL)
+    assert other.locator("article[id^=generation-]").count() == 0
+    for address in (film, about):
+        assert page.request.get(f"{site.url}{address}").status == 200
+        assert other.request.get(f"{site.url}{address}").status == 404
+    other.goto(f"{site.url}/home/my-library")
+    assert other.locator("article[id^=generation-]").count() == 0
+
+
+def test_bad_input_is_told_on_its_field(open_page):
+    page = open_page("emil@example.org", TOOL, problems_expected=True)
+    page.get_by_role("button", name=re.compile("Generate")).click()
+    page.get_by_text("Describe what is in the picture and how it moves.").first.wait_for()
+    assert page.locator("#panel .field--prompt [aria-invalid=true]").count() == 1
+    assert card(page).count() == 0
+    order(page, frames=NANO.base_num_frames + 30 * STEP)
+    page.get_by_text(re.compile(r"needs \d+ credits and your wallet has 300")).first.wait_for()
+
+
+def test_it_works_on_a_phone(open_page):
+    page = open_page("fay@example.org", TOOL, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    if not page.get_by_label("Prompt", exact=True).is_visible():
+        page.get_by_role("button", name="New film").click()
+    order(page, steps=4)
+    card(page, "succeeded").wait_for(timeout=120_000)
+    assert card(page).locator("video").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_it_works_without_javascript(open_page):
+    page = open_page("gus@example.org", TOOL, java_script_enabled=False)
+    page.get_by_label("Prompt", exact=True).fill(PROMPT)
+    page.get_by_role("button", name=re.compile("Generate")).click()
+    assert page.url.endswith(TOOL)
+    assert card(page).count() == 1
+    card(page).get_by_role("button", name="Cancel").click()
+    assert card(page).get_attribute("data-status") in ("cancelled", "succeeded")
+
+
+def test_the_landing_prompt_leads_straight_to_the_film(open_page):
+    page = open_page("hal@example.org", "/")
+    page.locator("form[action='/start'] [name=prompt]").first.fill(PROMPT)
+    page.locator("form[action='/start'] button[type=submit]").first.click()
+    page.wait_for_url(f"**{TOOL}")
+    assert PROMPT in card(page).inner_text()

@@ -1,0 +1,130 @@
+"""Promises of the whole site."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from tests.factories import AssetFactory, GenerationFactory
+
+
+def test_pages_and_api_run_without_torch():
+    script = (
+        "import sys, cinevivid.asgi; from django.test import Client; "
+        "import django.urls; django.urls.get_resolver().url_patterns; "
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_nothing_is_inline_and_the_policy_says_so(page, ada):
+    AssetFactory(generation__user=ada)
+    for path in ("/", "/home/tools/to-video", "/home/my-library", "/home/credits", "/accounts/profile", "/docs"):
+        answer = page.get(path)
+        policy = answer["Content-Security-Policy"]
+        assert "script-src 'self'" in policy and "unsafe" not in policy
+        html = answer.content.decode()
+        assert not re.search(r"<style|\sstyle=|\son\w+=\"|<script(?![^>]*\ssrc=)", html), path
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [("/home/nothing", "not_found"), ("/home/my-library/not-a-uuid", "not_found")]
+)
+def test_an_error_page_says_what_and_what_now(page, path, code):
+    html = page.get(path).content.decode()
+    assert "There is nothing here." in html
+    assert "look in your library" in html
+    assert code in html
+
+
+def test_a_broken_view_shows_no_traceback(page, monkeypatch):
+    page.raise_request_exception = False
+    monkeypatch.setattr("apps.billing.services.history", lambda user: 1 / 0)
+    answer = page.get("/home/credits")
+    html = answer.content.decode()
+    assert answer.status_code == 500
+    assert "Something broke on our side." in html
+    assert "ZeroDivisionError" not in html
+
+
+def test_a_forged_form_is_refused_in_the_sites_look(ada):
+    from django.test import Client
+
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ada)
+    answer = client.post("/home/tools/to-video", {"prompt": "x"})
+    assert answer.status_code == 403
+    assert "This form has expired." in answer.content.decode()
+
+
+def test_maintenance_closes_the_site_but_not_its_health(client, db, settings):
+    settings.MAINTENANCE_MODE = True
+    assert client.get("/home/tools/all").status_code == 503
+    assert client.get("/api/v1/tools/").json()["code"] == "maintenance"
+    assert client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_readiness_names_what_is_broken(client, db, monkeypatch):
+    assert client.get("/readyz").status_code == 200
+    monkeypatch.setattr("cinevivid.views._storage", lambda: 1 / 0)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["storage"], answer.json()["database"]) == (503, "failed", "ok")
+
+
+def test_the_library_asks_as_many_questions_for_many_films_as_for_few(page, ada, django_assert_max_num_queries):
+    for _ in range(3):
+        AssetFactory(generation__user=ada, generation__held=False)
+    with django_assert_max_num_queries(8) as few:
+        page.get("/home/my-library")
+    for _ in range(20):
+        AssetFactory(generation__user=ada, generation__held=False)
+    with django_assert_max_num_queries(len(few.captured_queries)):
+        page.get("/home/my-library")
+
+
+def test_the_library_is_searched_filtered_and_sorted(page, ada):
+    AssetFactory(generation__user=ada, generation__title="a crimson ball over the sea")
+    GenerationFactory(user=ada, title="a blue star at night")
+    titles = ("a crimson ball over the sea", "a blue star at night")
+
+    def found(query):
+        html = page.get(f"/home/my-library?{query}").content.decode()
+        return [title for title in titles if title in html]
+
+    assert found("") == list(titles)
+    assert found("q=CRIMSON") == [titles[0]]
+    assert found("show=completed") == [titles[0]]
+    assert found("show=processing") == [titles[1]]
+    assert found("show=failed") == []
+    html = page.get("/home/my-library?sort=old").content.decode()
+    assert html.index(titles[0]) < html.index(titles[1])
+
+
+def test_the_asset_page_tells_the_whole_recipe(page, ada):
+    asset = AssetFactory(generation__user=ada)
+    html = page.get(asset.generation.get_absolute_url()).content.decode()
+    for value in ("a red circle moves right", "seed", asset.sha256, "nano"):
+        assert value in html
+
+
+def test_remix_fills_the_form_with_the_same_parameters(page, ada, ben):
+    params = AssetFactory(generation__user=ada).generation.params | {"seed": 4711, "prompt": "a <b>lime</b> ring"}
+    job = GenerationFactory(user=ada, params=params)
+    form = page.get(f"/home/tools/to-video?from={job.pk}").context["form"]
+    assert {name: form[name].value() for name in params} == params
+    other = GenerationFactory(user=ben, params=params | {"prompt": "private words"})
+    assert "private words" not in page.get(f"/home/tools/to-video?from={other.pk}").content.decode()
+
+
+def test_migrations_are_complete(db):
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
+
+
+def test_every_variable_is_explained():
+    root = Path(__file__).resolve().parents[2]
+    used = set(re.findall(r'env\.\w+\(\s*"([A-Z0-9_]+)"', (root / "cinevivid" / "settings.py").read_text()))
+    told = set(re.findall(r"^#? ?([A-Z0-9_]+)=", (root / ".env.example").read_text(), re.M))
+    assert used <= told, used - told

@@ -1,0 +1,115 @@
+"""The text-to-video page: the quote before, the answer after, and a sentence for everything that does not fit."""
+
+import pytest
+
+from apps.billing import services as billing
+from apps.library.models import Generation
+from tests.factories import PARAMS, GenerationFactory
+
+URL = "/home/tools/to-video"
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+def test_visitors_are_asked_to_sign_in(client, db):
+    assert client.get(URL).url == "/accounts/login/?next=/home/tools/to-video"
+
+
+def test_the_quote_follows_the_form_and_needs_no_prompt(page):
+    html = page.get(f"{URL}/quote", PARAMS | {"prompt": "", "num_frames": 33}).content.decode()
+    assert "50" in html
+    assert "33 frames" in html
+
+
+def test_the_quote_says_what_does_not_fit(page):
+    html = page.get(f"{URL}/quote", PARAMS | {"num_frames": 34}).content.decode()
+    assert "Nearest: 33 or 37" in html
+
+
+def test_pressing_generate_starts_a_job_and_shows_its_card(page, ada):
+    answer = page.post(URL, PARAMS, **HTMX)
+    job = Generation.objects.get(user=ada)
+    assert answer.status_code == 200
+    assert f'id="generation-{job.pk}"' in answer.content.decode()
+    assert (job.params["seed"], billing.held(ada)) == (7, 30)
+
+
+def test_without_a_seed_one_is_drawn_and_written_down(page, ada):
+    page.post(URL, PARAMS | {"seed": ""})
+    page.post(URL, PARAMS | {"seed": ""})
+    seeds = {job.params["seed"] for job in Generation.objects.filter(user=ada)}
+    assert len(seeds) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "sentence"),
+    [
+        ({"prompt": ""}, "prompt", "Describe what is in the picture"),
+        ({"prompt": "x" * 2001}, "prompt", "at most 2000 characters"),
+        ({"num_frames": 34}, "num_frames", "Nearest: 33 or 37"),
+        ({"ratio": "5:4"}, "ratio", "not one of the available choices"),
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_bad_input_is_told_on_its_field_before_credits_move(page, ada, headers, change, field, sentence):
+    answer = page.post(URL, PARAMS | change, **headers)
+    assert answer.status_code == 422
+    assert sentence in " ".join(answer.context["form"].errors[field])
+    assert sentence in answer.content.decode()
+    assert (Generation.objects.count(), billing.balance(ada)) == (0, 100)
+
+
+def test_too_few_credits_are_told_with_the_numbers(page, ada):
+    html = page.post(URL, PARAMS | {"num_frames": 105}).content.decode()
+    assert "This needs 140 credits and your wallet has 100: 40 are missing." in html
+    assert Generation.objects.count() == 0
+
+
+def test_too_many_jobs_at_once_are_told(page, ada, settings):
+    settings.MAX_ACTIVE_JOBS = 1
+    page.post(URL, PARAMS)
+    html = page.post(URL, PARAMS).content.decode()
+    assert "1 of your films" in html
+    assert billing.held(ada) == 30
+
+
+def test_cancel_says_what_came_back(page, ada):
+    job = GenerationFactory(user=ada)
+    html = page.post(f"/home/jobs/{job.pk}/cancel", **HTMX).content.decode()
+    assert "30 credits are back in your wallet" in html
+    assert 'data-status="cancelled"' in html
+
+
+def test_cancelling_too_late_is_told_in_a_toast(page, ada):
+    job = GenerationFactory(user=ada)
+    page.post(f"/home/jobs/{job.pk}/cancel")
+    answer = page.post(f"/home/jobs/{job.pk}/cancel", **HTMX)
+    assert (answer.status_code, answer["HX-Retarget"]) == (409, "#toasts")
+    assert "already cancelled" in answer.content.decode()
+
+
+@pytest.mark.parametrize("verb", ["cancel", "delete", "restore"])
+def test_what_changes_a_job_takes_post_from_its_owner_only(page, client, ada, ben, verb):
+    job = GenerationFactory(user=ben)
+    assert page.get(f"/home/jobs/{job.pk}/{verb}").status_code == 405
+    assert page.post(f"/home/jobs/{job.pk}/{verb}").status_code == 404
+    job.refresh_from_db()
+    assert (job.status, job.deleted_at) == ("queued", None)
+
+
+def test_a_deleted_film_comes_back(page, ada):
+    job = GenerationFactory(user=ada)
+    page.post(f"/home/jobs/{job.pk}/delete")
+    after = page.get("/home/my-library").content.decode()
+    assert f"generation-{job.pk}" not in after
+    assert f"/home/jobs/{job.pk}/restore" in after
+    page.post(f"/home/jobs/{job.pk}/restore")
+    assert f"generation-{job.pk}" in page.get("/home/my-library").content.decode()
+
+
+def test_the_landing_prompt_survives_sign_in(client, ada):
+    assert client.post("/start", {"prompt": "a red star rises"}).url == "/accounts/signup/"
+    client.force_login(ada)
+    assert client.get("/start").url == URL
+    assert Generation.objects.get(user=ada).params["prompt"] == "a red star rises"
+    client.get("/start")
+    assert Generation.objects.count() == 1
