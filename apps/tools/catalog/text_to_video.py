@@ -34,7 +34,6 @@ class TextToVideoForm(ToolForm):
     )
     num_frames = forms.IntegerField(
         label="Length",
-        min_value=1,
         initial=LENGTHS[min(1, len(LENGTHS) - 1)],
         widget=Slider(
             attrs={
