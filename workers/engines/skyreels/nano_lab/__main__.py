@@ -1,7 +1,7 @@
 """Command line of the workshop.
 
-``train`` (the default) makes everything that is missing, goes on where it stopped, and exports the folder; ``export`` only exports; ``unpack`` turns the
-shipped folder back into training files; ``evaluate`` measures the shipped folder.
+``train`` (the default) makes everything that is missing, goes on where it stopped, and exports the folder; ``export``
+only exports; ``unpack`` turns the shipped folder back into training files; ``evaluate`` measures the shipped folder.
 """
 
 from __future__ import annotations

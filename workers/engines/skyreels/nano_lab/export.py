@@ -75,7 +75,8 @@ def description() -> dict[str, Any]:
 
 
 def unpack(source: Path, root: Path) -> None:
-    """Training files from a shipped folder, so that a fresh machine can train on: optimisers start anew, averages become the raw weights.
+    """Training files from a shipped folder, so that a fresh machine can train on: optimisers start anew, averages
+    become the raw weights.
 
     Files that ``root`` already has are kept.
     """

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 
 class Muon:
-    """Momentum orthogonalised by a Newton-Schulz iteration (Jordan et al., 2024), scaled so that learning rates compare with AdamW's.
+    """Momentum orthogonalised by a Newton-Schulz iteration (Jordan et al., 2024), scaled so that learning rates
+    compare with AdamW's.
 
     Kernels of convolutions count as matrices ``[out, in * taps]``.
 

@@ -1,7 +1,8 @@
 """The text side: a word tokenizer and a two-layer UMT5 encoder, first trained to tell what a sentence asks for.
 
-The encoder is trained alone, for a minute, to name colour, shape, motion and scene of a sentence from *any* of its output vectors, so that the
-transformer's cross-attention finds a linearly separable condition from its first step on; afterwards it stays frozen.
+The encoder is trained alone, for a minute, to name colour, shape, motion and scene of a sentence from *any* of its
+output vectors, so that the transformer's cross-attention finds a linearly separable condition from its first step on;
+afterwards it stays frozen.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
 
 
 def tokenizer() -> Any:
-    """Lower-casing word-level tokenizer in the dress of a fast tokenizer; words it has not seen become one unknown token."""
+    """Lower-casing tokenizer of whole words, dressed as a fast tokenizer; other words become one unknown token."""
     words = [PAD, EOS, UNK, *captions.vocabulary()]
     tok = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token=UNK))
     tok.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
@@ -111,7 +112,7 @@ def train(path: Path, steps: int = 1500, seed: int = 0) -> Any:
             each = target[:, i, None].expand(mask.shape)[mask]
             loss = loss + F.cross_entropy(head(vectors)[mask], each) + F.cross_entropy(head(mean), target[:, i])
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimiser.step()
         if (step + 1) % 250 == 0:

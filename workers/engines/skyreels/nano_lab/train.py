@@ -1,7 +1,8 @@
 """Training of the transformer with diffusion forcing (Chen et al., 2024) on flow matching, over latents of drawn clips.
 
-The noise of a clip's latent frames is one of: the same for all (synchronous); clean or nearly clean at the beginning (pictures, extension); clean at the
-beginning and at the end (end frame); a staircase (asynchronous); independent. Every step works on one picture size.
+The noise of a clip's latent frames is one of: the same for all (synchronous); clean or nearly clean at the beginning
+(pictures, extension); clean at the beginning and at the end (end frame); a staircase (asynchronous); independent.
+Every step works on one picture size.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ HALF = 30
 class Shelf:
     """Encoded clips of one picture size.
 
-    ``z`` is ``[N, 6, C, h, w]``, ``end`` the 17th frame encoded as a picture ``[N, C, h, w]``, ``near`` the cells with an object ``[N, 6, h, w]``.
+    ``z`` is ``[N, 6, C, h, w]``, ``end`` the 17th frame encoded as a picture ``[N, C, h, w]``, ``near`` the cells
+    with an object ``[N, 6, h, w]``.
     """
 
     z: Tensor
@@ -74,7 +76,7 @@ class Pool:
         mean = vae.encode(self.vae, clip)[:, : vae.CHANNELS]
         end = vae.encode(self.vae, clip[:, :, 16:17])[:, : vae.CHANNELS]
         cells = F.max_pool2d(mask[0, 0], 8)
-        near = torch.cat([cells[:1], cells[1:].unflatten(0, (-1, 4)).amax(1)]) > 0
+        near = torch.cat([cells[:1], cells[1:].view(-1, 4, *cells.shape[1:]).amax(1)]) > 0
         i = self.added[size] % self.capacity[size]
         shelf.z[i], shelf.end[i], shelf.near[i] = mean[0].transpose(0, 1), end[0, :, 0], near
         if i < len(shelf.specs):
@@ -205,7 +207,7 @@ class Trainer:
         atomic_save(state, self.path)
 
     def batch(self, n: int, keep: int | None) -> Batch:
-        """Draw a batch of ``n`` samples that computes ``keep`` tokens, drawn by lot, of every latent frame; all of them without it."""
+        """Draw ``n`` samples; ``keep`` tokens, drawn by lot, of each latent frame are computed, or all of them."""
         rng = self.rng
         sizes = [s for s in SHARES if len(self.pool.shelves[s].specs) > 4]
         size = rng.choices(sizes, [SHARES[s] for s in sizes])[0]
@@ -245,7 +247,8 @@ class Trainer:
             words, there = torch.zeros(n, WORDS + 1, text.WIDTH), torch.zeros(n, WORDS, dtype=torch.bool)
             length = min(WORDS, found.shape[1])
             words[:, :length], there[:, :length] = found[:, :length], mask[:, :length]
-            # The pipelines pad with zero vectors and do not mask them: one vector with the logarithm of their number stands for all.
+            # The pipelines pad with zero vectors and do not mask them: one vector with the logarithm of their number
+            # stands for all.
             pads = (torch.tensor(counts) - there.sum(1)).clamp(min=1).float().log()
             bias = torch.cat([torch.where(there, 0.0, -1e9), pads[:, None]], 1)[:, None, None]
         tokens = (h // 2) * (w // 2)
@@ -274,7 +277,7 @@ class Trainer:
         return (error * weight).sum() / weight.sum().clamp(min=1.0)
 
     def run(self, until: float | None = None, compiled: bool = True) -> None:
-        """Train until the schedule ends, or for ``until`` minutes; writes the state every five minutes and at the end."""
+        """Train to the end of the schedule or for ``until`` minutes; saves every five minutes and at the end."""
         began, total = time.monotonic() - self.seconds, self.minutes * 60
         stop = total if until is None else min(total, self.seconds + until * 60)
         saved = tick = time.monotonic()

@@ -54,14 +54,14 @@ def build(seed: int | None = None, heads: int = HEADS, layers: int = LAYERS) -> 
 
 
 def rotation(model: Any, frames: int, height: int, width: int) -> Tensor:
-    """Rotary factors of the tokens of ``frames`` latents of ``height`` x ``width`` cells: ``[2, N, 1, HEAD_WIDTH / 2]``, cosine and sine."""
+    """Rotary factors of ``frames`` latents of ``height`` x ``width``: cos and sin, ``[2, N, 1, HEAD_WIDTH / 2]``."""
     cos, sin = model.rope(torch.empty(1, 1, frames, height, width))
     return torch.stack([cos[0, :, :, 0::2].float(), sin[0, :, :, 1::2].float()])
 
 
 def _rotate(x: Tensor, turn: Tensor) -> Tensor:
     cos, sin = turn[0], turn[1]
-    a, b = x.unflatten(-1, (-1, 2)).unbind(-1)
+    a, b = x.reshape(*x.shape[:-1], -1, 2).unbind(-1)
     return torch.stack((a * cos - b * sin, a * sin + b * cos), -1).flatten(-2)
 
 
@@ -91,6 +91,12 @@ def _block(
     return torch.addcmul(x.view(b, frames, -1, d), block.ffn(y).view(b, frames, -1, d), e[:, :, 5]).view(b, n, d)
 
 
+@functools.cache
+def _compiled() -> Any:
+    torch._dynamo.config.recompile_limit = 64
+    return torch.compile(_block, dynamic=False)
+
+
 def forward(
     model: Any,
     z: Tensor,
@@ -109,9 +115,11 @@ def forward(
         z: noisy latents ``[B, C, F, H, W]``.
         t: timestep of every latent frame, ``[B, F]`` in 0..1000.
         words: text vectors ``[B, L, text.WIDTH]``.
-        bias: added to the logits of the cross-attention, ``[B, 1, 1, L]``; the logarithm of a count stands for that many equal vectors.
+        bias: added to the logits of the cross-attention, ``[B, 1, 1, L]``; the logarithm of a count stands for that
+            many equal vectors.
         turn: from :func:`rotation`.
-        kept: tokens to compute, ``[B, F, K]`` indices within each frame; all of them without it. The others are zero in the result.
+        kept: tokens to compute, ``[B, F, K]`` indices within each frame; all of them without it. The others are zero
+            in the result.
         causal: added to the logits of the self-attention, ``[N, N]``, for causal blocks of frames.
         compiled: run the blocks through ``torch.compile`` (half as long a step, a minute to begin with).
 
@@ -145,7 +153,7 @@ def forward(
 
 
 def causal_mask(frames: int, tokens: int, block: int) -> Tensor | None:
-    """Mask ``[N, N]`` that lets a frame see its own block of ``block`` frames and the earlier ones; none for block 1."""
+    """Mask ``[N, N]`` that lets a frame see its own block of ``block`` frames and those before; none for block 1."""
     if block <= 1:
         return None
     row = torch.arange(frames).repeat_interleave(tokens) // block

@@ -1,8 +1,9 @@
 """The autoencoder: a small ``AutoencoderKLWan`` of 8 x 8 pixels and 4 frames a latent, trained as a 2-D network.
 
-Of every causal temporal kernel only the newest tap is used (the downsampling kernels use their two newest), so a latent frame codes its own four
-frames and nothing else. There is no history, hence no drift; streaming, slicing and re-encoding agree; and training needs 2-D convolutions only.
-:func:`encode` and :func:`decode` compute exactly what the library's chunked ``encode`` and ``decode`` do (tested).
+Of every causal temporal kernel only the newest tap is used (the downsampling kernels use their two newest), so a
+latent frame codes its own four frames and nothing else. There is no history, hence no drift; streaming, slicing and
+re-encoding agree; and training needs 2-D convolutions only. :func:`encode` and :func:`decode` compute exactly what
+the library's chunked ``encode`` and ``decode`` do (tested).
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class _Norm(torch.autograd.Function):
         r = torch.linalg.vector_norm(x, dim=1, keepdim=True).clamp_min(1e-6).reciprocal()
         y = x * r
         ctx.save_for_backward(y, r, gamma)
-        return y * gamma
+        out: Tensor = y * gamma
+        return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
@@ -156,7 +158,10 @@ def decode(vae: Any, z: Tensor) -> Tensor:
 
 
 def crops(n: int, rng: random.Random) -> tuple[Tensor, Tensor]:
-    """Training batch: ``n`` clips ``[n, 3, 5, CROP, CROP]`` cut out of the world, often with two objects or a made-up scene, and their masks."""
+    """Training batch: ``n`` clips ``[n, 3, 5, CROP, CROP]`` cut out of the world, and their masks.
+
+    Many have two objects, some a made-up scene or colour, so that other pictures survive too.
+    """
     clips, masks = [], []
     for _ in range(n):
         size = rng.choice(list(world.SIZES.values()))
@@ -230,7 +235,7 @@ def train(path: Path, minutes: float, seed: int = 0) -> Any:
         error = out - clip
         loss = ((1 + 2 * near) * (error.abs() + error.square())).mean()
         loss = loss + 2e-4 * 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         muon.step()
         adam.step()

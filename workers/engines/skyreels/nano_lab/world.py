@@ -1,7 +1,8 @@
 """The world the nano model knows: one drawn object with a colour, a shape and a motion, in front of a scene.
 
-Everything is analytic: a clip is a function of its :class:`Spec` and a trajectory, so any number of captioned clips can be drawn and every decoded
-clip can be read back by ``score.py``. Lengths are pixels, times are frames at :data:`FPS` frames a second, colours are sRGB.
+Everything is analytic: a clip is a function of its :class:`Spec` and a trajectory, so any number of captioned clips
+can be drawn and every decoded clip can be read back by ``score.py``. Lengths are pixels, times are frames at
+:data:`FPS` frames a second, colours are sRGB.
 """
 
 from __future__ import annotations
@@ -84,10 +85,12 @@ def trajectory(spec: Spec, frames: int, size: tuple[int, int], rng: random.Rando
         frames: length T.
         size: (width, height) in pixels.
         rng: source of jitter.
-        free: start anywhere, as a user's first picture may; otherwise start where the motion has room for a whole window.
+        free: start anywhere, as a user's first picture may; otherwise start where the motion has room for a whole
+            window.
 
     Returns:
-        ``[T, 4]``: centre x, centre y, radius (pixels) and angle (radians, clockwise). An object that leaves re-enters on the other side.
+        ``[T, 4]``: centre x, centre y, radius (pixels) and angle (radians, clockwise). An object that leaves
+        re-enters on the other side.
     """
     w, h = size
     t = np.arange(frames, dtype=np.float32)
@@ -133,7 +136,8 @@ def trajectory(spec: Spec, frames: int, size: tuple[int, int], rng: random.Rando
 
 
 def signed_distance(shape: str, x: Tensor, y: Tensor, r: Tensor) -> Tensor:
-    """Distance in pixels from (x, y), relative to the centre with y downwards, to the outline of ``shape``; negative inside.
+    """Distance in pixels from (x, y), relative to the centre with y downwards, to the outline of ``shape``; negative
+    inside.
 
     Raises:
         KeyError: unknown shape.

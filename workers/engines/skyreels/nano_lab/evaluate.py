@@ -1,0 +1,355 @@
+"""Measures the shipped folder on combinations held out from training; writes the card's table and contact sheets."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import (
+    SkyReelsV2DiffusionForcingImageToVideoPipeline,
+    SkyReelsV2DiffusionForcingPipeline,
+    SkyReelsV2DiffusionForcingVideoToVideoPipeline,
+)
+from PIL import Image
+
+from . import captions, world
+from .export import GUIDANCE, SHIFT, SHIPPED, STEPS
+from .score import Array, Reading, read
+
+log = logging.getLogger("nano")
+
+OVERLAP = 9
+PADDED_WORDS = 64
+BEGIN, END = "<!-- scores -->", "<!-- /scores -->"
+ATTRIBUTES = ("colour", "shape", "motion", "scene")
+DIRECTIONS = ("left", "right", "up", "down")
+
+
+def balanced(n: int, seed: int = 1) -> list[world.Spec]:
+    """``n`` held-out specs in which every value of every attribute comes about equally often."""
+    rng = random.Random(seed)
+    counts: dict[str, int] = {}
+    chosen: list[world.Spec] = []
+    for _ in range(n):
+        offers = [world.sample_spec(rng, held_out=True) for _ in range(60)]
+
+        def load(spec: world.Spec) -> float:
+            sizes = ((spec.colour, 8), (spec.shape, 6), (spec.motion, 10), (spec.scene, 8))
+            return sum(counts.get(value, 0) * size for value, size in sizes)
+
+        best = min(offers, key=load)
+        for value in (best.colour, best.shape, best.motion, best.scene):
+            counts[value] = counts.get(value, 0) + 1
+        chosen.append(best)
+    return chosen
+
+
+def chance() -> dict[str, float]:
+    """What blind guessing gives, per attribute."""
+    tables = (world.COLOURS, world.SHAPES, world.MOTIONS, world.SCENES)
+    return {k: 1 / len(t) for k, t in zip(ATTRIBUTES, tables, strict=True)} | {"direction": 1 / len(world.MOTIONS)}
+
+
+@dataclass(slots=True)
+class Result:
+    """Readings of one mode beside what was asked, seconds a clip, and figures of its own (decibels, frames)."""
+
+    mode: str
+    specs: list[world.Spec] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    extra: dict[str, list[float]] = field(default_factory=dict)
+    judged: tuple[str, ...] = ATTRIBUTES
+
+    def add(self, spec: world.Spec, reading: Reading, seconds: float, **extra: float) -> None:
+        """Note one clip."""
+        self.specs.append(spec)
+        self.readings.append(reading)
+        self.seconds.append(seconds)
+        for name, value in extra.items():
+            self.extra.setdefault(name, []).append(value)
+
+    def rate(self, attribute: str) -> float | None:
+        """Part of the clips asked for ``attribute`` (or ``direction``, ``rotate/still``) that show it."""
+        pairs = list(zip(self.specs, self.readings, strict=True))
+        if attribute == "direction":
+            return _mean([_heads(r) == s.motion for s, r in pairs if s.motion in DIRECTIONS])
+        if attribute == "rotate/still":
+            return _mean([r.motion == s.motion for s, r in pairs if s.motion in ("rotate", "still")])
+        return _mean([r.matches(s)[attribute] for s, r in pairs])
+
+    def all_four(self) -> float | None:
+        """Part of the clips with every judged attribute as asked."""
+        pairs = zip(self.specs, self.readings, strict=True)
+        return _mean([all(r.matches(s)[k] for k in self.judged) for s, r in pairs])
+
+    def confusions(self) -> list[str]:
+        """The commonest errors as ``attribute: asked > read xN``."""
+        counts: dict[str, int] = {}
+        for s, r in zip(self.specs, self.readings, strict=True):
+            for k in self.judged:
+                if not r.matches(s)[k]:
+                    key = f"{k}: {getattr(s, k)} > {getattr(r, k)}"
+                    counts[key] = counts.get(key, 0) + 1
+        return [f"{k} x{n}" for k, n in sorted(counts.items(), key=lambda kv: -kv[1])]
+
+
+def _mean(values: Sequence[bool | float]) -> float | None:
+    return float(np.mean(values)) if values else None
+
+
+def _heads(r: Reading) -> str:
+    if abs(r.dx) >= abs(r.dy):
+        return ("right" if r.dx > 0 else "left") if abs(r.dx) > 0.1 else "none"
+    return ("down" if r.dy > 0 else "up") if abs(r.dy) > 0.1 else "none"
+
+
+def psnr(a: Array, b: Array) -> float:
+    """Peak signal-to-noise ratio in decibels of two pictures in 0..1."""
+    return float(-10 * np.log10(np.mean((a - b) ** 2) + 1e-9))
+
+
+def picture(frame: Array) -> Image.Image:
+    """``[H, W, 3]`` in 0..1 as a picture."""
+    return Image.fromarray((frame * 255).round().clip(0, 255).astype(np.uint8))
+
+
+class Bench:
+    """The pipelines of one folder, loaded when first used, and drawn clips to compare with.
+
+    Args:
+        folder: a diffusers folder.
+        seed: of prompts, noise and drawn clips.
+    """
+
+    def __init__(self, folder: Path = SHIPPED, seed: int = 1) -> None:
+        self.folder, self.seed = folder, seed
+        self.pipes: dict[Any, Any] = {}
+        self.frames: list[tuple[str, Array]] = []
+
+    def pipe(self, cls: Any) -> Any:
+        """The unmodified pipeline ``cls``; all share one set of weights."""
+        if cls not in self.pipes:
+            if self.pipes:
+                made = cls(**next(iter(self.pipes.values())).components)
+            else:
+                made = cls.from_pretrained(self.folder, torch_dtype=torch.float32)
+                made.scheduler = type(made.scheduler).from_config(made.scheduler.config, flow_shift=SHIFT)
+            made.set_progress_bar_config(disable=True)
+            self.pipes[cls] = made
+        return self.pipes[cls]
+
+    def options(self, size: tuple[int, int], frames: int) -> dict[str, Any]:
+        """Arguments that all calls share."""
+        return {
+            "width": size[0],
+            "height": size[1],
+            "num_frames": frames,
+            "base_num_frames": world.WINDOW,
+            "num_inference_steps": STEPS,
+            "guidance_scale": GUIDANCE,
+            "max_sequence_length": PADDED_WORDS,
+            "fps": world.FPS,
+            "causal_block_size": 1,
+        }
+
+    def noise(self, i: int) -> torch.Generator:
+        """Noise source of the clip number ``i``."""
+        return torch.Generator().manual_seed(self.seed * 100003 + i)
+
+    def drawn(self, spec: world.Spec, frames: int, size: tuple[int, int], i: int) -> Array:
+        """A drawn clip ``[T, H, W, 3]`` in 0..1."""
+        rng = random.Random(self.seed * 7 + i)
+        clip, _ = world.draw([spec], [world.trajectory(spec, frames, size, rng)], size)
+        out: Array = ((clip[0] + 1) / 2).permute(1, 2, 3, 0).numpy()
+        return out
+
+    def text_to_video(
+        self, specs: Sequence[world.Spec], size: tuple[int, int], free: bool = False, **options: Any
+    ) -> Iterator[Any]:
+        """Yield (spec, frames, seconds) of every prompt, in batches of eight."""
+        rng = random.Random(self.seed)
+        pipe = self.pipe(SkyReelsV2DiffusionForcingPipeline)
+        arguments = self.options(size, world.WINDOW) | options
+        for part in _batched(list(enumerate(specs)), 8):
+            prompts = [captions.caption(s, rng) if free else captions.canonical(s) for _, s in part]
+            began = time.monotonic()
+            clips = pipe(prompts, generator=[self.noise(i) for i, _ in part], output_type="np", **arguments).frames
+            seconds = (time.monotonic() - began) / len(part)
+            for (_, spec), clip, prompt in zip(part, clips, prompts, strict=True):
+                self.frames.append((prompt, clip))
+                yield spec, clip, seconds
+
+    def run_text(
+        self, n: int, mode: str, size: tuple[int, int] = (128, 128), free: bool = False, **options: Any
+    ) -> Result:
+        """Text to video."""
+        result = Result(mode)
+        for spec, clip, seconds in self.text_to_video(balanced(n, self.seed), size, free, **options):
+            result.add(spec, read(clip), seconds)
+        return result
+
+    def run_image(self, n: int, last: bool) -> Result:
+        """Picture to video, with the picture of the last frame as well when ``last``."""
+        result = Result("image and end frame" if last else "image to video")
+        pipe = self.pipe(SkyReelsV2DiffusionForcingImageToVideoPipeline)
+        for i, spec in enumerate(balanced(n, self.seed)):
+            true = self.drawn(spec, world.WINDOW, (128, 128), i)
+            more = {"last_image": picture(true[-1])} if last else {}
+            began = time.monotonic()
+            clip = pipe(
+                prompt=captions.canonical(spec),
+                image=picture(true[0]),
+                generator=self.noise(i),
+                output_type="np",
+                **self.options((128, 128), world.WINDOW),
+                **more,
+            ).frames[0]
+            seconds = time.monotonic() - began
+            result.add(spec, read(clip), seconds, first=psnr(clip[0], true[0]), last=psnr(clip[-1], true[-1]))
+            end = read(clip[-5:])
+            result.extra.setdefault("kept", []).append(end.colour == spec.colour and end.shape == spec.shape)
+            self.frames.append((captions.canonical(spec), clip))
+        return result
+
+    def run_extension(self, n: int) -> Result:
+        """A drawn window goes on for two more windows; only new frames are read."""
+        result = Result("extension", judged=("colour", "shape", "scene"))
+        pipe = self.pipe(SkyReelsV2DiffusionForcingVideoToVideoPipeline)
+        for i, spec in enumerate(balanced(n, self.seed)):
+            true = self.drawn(spec, world.WINDOW, (128, 128), i)
+            began = time.monotonic()
+            clip = pipe(
+                video=[picture(f) for f in true],
+                prompt=captions.canonical(spec),
+                generator=self.noise(i),
+                overlap_history=OVERLAP,
+                addnoise_condition=20,
+                output_type="np",
+                **self.options((128, 128), world.WINDOW),
+            ).frames[0]
+            # The pipeline gives back the input, then the new window with its overlap decoded again.
+            new = clip[world.WINDOW :]
+            result.add(spec, read(new), time.monotonic() - began)
+            self.frames.append((captions.canonical(spec), new))
+        return result
+
+    def run_long(self, n: int, windows: int = 10) -> Result:
+        """Ten windows from a prompt; the last one is read."""
+        result = Result(f"{windows} windows, the last", judged=("colour", "scene"))
+        pipe = self.pipe(SkyReelsV2DiffusionForcingPipeline)
+        frames = world.WINDOW + (windows - 1) * (world.WINDOW - OVERLAP)
+        specs = [s for s in balanced(4 * n, self.seed) if s.motion != "shrink"][:n]
+        for i, spec in enumerate(specs):
+            began = time.monotonic()
+            clip = pipe(
+                captions.canonical(spec),
+                generator=self.noise(i),
+                overlap_history=OVERLAP,
+                addnoise_condition=20,
+                output_type="np",
+                **self.options((128, 128), frames),
+            ).frames[0]
+            result.add(spec, read(clip[-world.WINDOW :]), time.monotonic() - began)
+            self.frames.append((captions.canonical(spec), clip[:: max(1, len(clip) // 16)]))
+        return result
+
+
+def _batched(items: list[tuple[int, world.Spec]], n: int) -> Iterator[list[tuple[int, world.Spec]]]:
+    for i in range(0, len(items), n):
+        yield items[i : i + n]
+
+
+def table(results: Sequence[Result]) -> str:
+    """The scores as a Markdown table, chance level beside each figure's name."""
+    base = chance()
+    columns = (*ATTRIBUTES, "direction", "rotate/still")
+    names = [f"{c} ({base[c]:.2f})" if c in base else f"{c} (0.10)" for c in columns]
+    lines = [
+        "| mode (chance) | n | " + " | ".join(names) + " | all judged | s/clip | more |",
+        "|---" * (len(columns) + 5) + "|",
+    ]
+    for r in results:
+        cells = ["–" if (v := r.rate(c)) is None else f"{v:.3f}" for c in columns]
+        more = []
+        if "first" in r.extra:
+            more.append(f"first frame {np.median(r.extra['first']):.1f} dB (worst {min(r.extra['first']):.1f})")
+            more.append(f"last frame {np.median(r.extra['last']):.1f} dB")
+            more.append(f"colour and shape at the end {np.mean(r.extra['kept']):.3f}")
+        score = r.all_four()
+        cells += ["–" if score is None else f"{score:.3f}", f"{np.median(r.seconds):.1f}", "; ".join(more)]
+        lines.append(f"| {r.mode} | {len(r.specs)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def sheet(frames: Sequence[tuple[str, Array]], path: Path, columns: int = 2, picks: int = 5, zoom: float = 0.5) -> None:
+    """Contact sheet: clips below each other in ``columns``, ``picks`` frames of each."""
+    strips = []
+    for _, clip in frames:
+        at = np.linspace(0, len(clip) - 1, picks).round().astype(int)
+        strip = picture(np.concatenate([clip[i] for i in at], 1))
+        strips.append(strip.resize((round(strip.width * zoom), round(strip.height * zoom)), Image.Resampling.LANCZOS))
+    w, h = strips[0].width + 6, strips[0].height + 3
+    out = Image.new("RGB", (w * columns, h * -(-len(strips) // columns)), "white")
+    for i, strip in enumerate(strips):
+        out.paste(strip, ((i % columns) * w, (i // columns) * h))
+    out.save(path)
+
+
+def write_card(text: str, card: Path) -> None:
+    """Put ``text`` between the score marks of the model card."""
+    page = card.read_text()
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    card.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+
+
+def main(arguments: list[str]) -> int:
+    """``evaluate [--n 200] [--only MODE ...] [--card] [--sheet PATH]``."""
+    parser = argparse.ArgumentParser(prog="evaluate")
+    parser.add_argument(
+        "--n", type=int, default=200, help="prompts of text to video; the other modes take a fifth or less"
+    )
+    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--folder", type=Path, default=SHIPPED)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--card", action="store_true", help="write the table to the model card")
+    parser.add_argument("--sheet", type=Path, help="write a contact sheet of the last mode's clips")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    bench = Bench(options.folder, options.seed)
+    n = options.n
+    few = max(8, n // 5)
+    runs: dict[str, Callable[[], Result]] = {
+        "text": lambda: bench.run_text(n, "text to video"),
+        "free": lambda: bench.run_text(few, "text to video, free wording", free=True),
+        "wide": lambda: bench.run_text(few, "text to video, 160×96", size=(160, 96)),
+        "tall": lambda: bench.run_text(few, "text to video, 96×160", size=(96, 160)),
+        "async": lambda: bench.run_text(few, "asynchronous (ar_step 4)", ar_step=4),
+        "image": lambda: bench.run_image(few, last=False),
+        "end": lambda: bench.run_image(few, last=True),
+        "extension": lambda: bench.run_extension(few),
+        "long": lambda: bench.run_long(max(4, n // 20)),
+    }
+    results = []
+    for name, run in runs.items():
+        if options.only and name not in options.only:
+            continue
+        bench.frames.clear()
+        result = run()
+        results.append(result)
+        log.info("%s\n  %s", table([result]).splitlines()[-1], "  ".join(result.confusions()[:12]))
+        if options.sheet:
+            sheet(bench.frames[:40], options.sheet.with_stem(f"{options.sheet.stem}-{name}"))
+    log.info("\n%s", table(results))
+    if options.card:
+        write_card(table(results), SHIPPED / "README.md")
+    return 0
