@@ -45,7 +45,8 @@ class Command(BaseCommand):
         try:
             serve(host, port)
         finally:
-            worker.stop()
+            # A film in the making is not waited for: the next start puts its job back into the queue.
+            worker.stop(timeout=1000)
 
 
 def serve(host: str, port: int) -> None:
