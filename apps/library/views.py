@@ -27,7 +27,12 @@ def library(request: SignedIn) -> HttpResponse:
 @login_required
 def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """One film: the player, and everything it was made from."""
-    job = get_object_or_404(Generation.objects.of(request.user).with_assets(), pk=pk)
+    mine = Generation.objects.of(request.user)
+    job = get_object_or_404(mine.with_assets(), pk=pk)
     asset = job.asset
     recipe = json.dumps(asset.recipe, indent=2, sort_keys=True) if asset else ""
-    return render(request, "library/generation.html", {"job": job, "asset": asset, "recipe": recipe})
+    walk = {
+        "newer": mine.filter(created_at__gt=job.created_at).last(),
+        "older": mine.filter(created_at__lt=job.created_at).first(),
+    }
+    return render(request, "library/generation.html", {"job": job, "asset": asset, "recipe": recipe, **walk})
