@@ -28,7 +28,7 @@ test: install-dev
 
 test-services: install-dev
 	@sh scripts/browser.sh
-	$(BIN)/python scripts/with_services.py $(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m scripts.with_services $(BIN)/python -m pytest $(ARGS)
 
 check: install-dev
 	$(BIN)/ruff format --check .
@@ -37,7 +37,7 @@ check: install-dev
 	$(BIN)/lint-imports
 	$(BIN)/djade --check --target-version 5.2 $$(git ls-files 'templates/*.html')
 	$(BIN)/python manage.py makemigrations --check --dry-run
-	$(BIN)/python scripts/check_deploy.py
+	$(BIN)/python -m scripts.check_deploy
 
 format: install-dev
 	$(BIN)/ruff format .
@@ -48,7 +48,7 @@ video: install
 	@$(BIN)/python -m workers.video --prompt "$(PROMPT)" --out "$(or $(OUT),video.mp4)" $(ARGS)
 
 showcase: install
-	$(BIN)/python scripts/showcase.py
+	$(BIN)/python -m scripts.showcase
 
 bench: install-dev
 	$(BIN)/python -m scripts.bench $(ARGS)

@@ -7,6 +7,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.billing import services as billing
 from apps.library.models import Asset, Generation
+from tests.params import PARAMS
 
 
 class UserFactory(factory.django.DjangoModelFactory):
@@ -24,19 +25,6 @@ class UserFactory(factory.django.DjangoModelFactory):
     @factory.post_generation
     def verified(self, create, extracted, **kwargs):
         self.emailaddress_set.create(email=self.email, verified=True, primary=True)
-
-
-PARAMS = {
-    "prompt": "a red circle moves right",
-    "negative_prompt": "",
-    "ratio": "1:1",
-    "num_frames": 21,
-    "style": "realistic",
-    "steps": 4,
-    "guidance_scale": 4.0,
-    "shift": 3.0,
-    "seed": 7,
-}
 
 
 class GenerationFactory(factory.django.DjangoModelFactory):

@@ -10,7 +10,8 @@ from apps.billing import services as billing
 from apps.errors import StudioError
 from apps.library.models import Asset, Generation
 from apps.tools import services
-from tests.factories import PARAMS, UserFactory
+from tests.factories import UserFactory
+from tests.params import PARAMS
 from tests.tools.toy import toy_tool
 
 Status = Generation.Status

@@ -7,7 +7,7 @@ import urllib.request
 import pytest
 
 from tests.e2e.site import Site
-from tests.factories import PARAMS
+from tests.params import PARAMS
 
 pytestmark = pytest.mark.slow
 

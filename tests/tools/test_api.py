@@ -7,7 +7,8 @@ from apps.accounts.models import ApiToken
 from apps.billing import services as billing
 from apps.errors import CATALOGUE
 from apps.library.models import Generation
-from tests.factories import PARAMS, AssetFactory, GenerationFactory
+from tests.factories import AssetFactory, GenerationFactory
+from tests.params import PARAMS
 
 URL = "/api/v1/tools/to-video/"
 PROBLEM = {"type", "title", "status", "detail", "code", "advice"}

@@ -4,7 +4,8 @@ import pytest
 
 from apps.billing import services as billing
 from apps.library.models import Generation
-from tests.factories import PARAMS, GenerationFactory
+from tests.factories import GenerationFactory
+from tests.params import PARAMS
 
 URL = "/home/tools/to-video"
 HTMX = {"HTTP_HX_REQUEST": "true"}
