@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 LATENTS = 5
 CLIP_FRAMES = 21
 WORDS = 28
-HALF = 30
+HALF = 20
 
 
 @dataclass(slots=True)
@@ -132,6 +132,38 @@ def draw_noise(mode: str, frames: int, block: int, rng: random.Random) -> Noise:
     elif mode == "independent":
         sigma = [shifted(rng.random(), shift) for _ in range(frames)]
     return Noise(sigma, clean)
+
+
+class Threads:
+    """Picks one thread or all of them by measuring: beside other programs, one is often faster than waiting for a late second.
+
+    Args:
+        most: the greatest number of threads.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most, self.best, self.turn = most, most, 0
+        self.times: dict[int, list[float]] = {1: [], most: []}
+
+    @property
+    def other(self) -> int:
+        """The number that is not in use."""
+        return 1 if self.best != 1 else self.most
+
+    def begin(self) -> None:
+        """Set the threads for the next step."""
+        self.current = self.other if self.turn % 40 in (8, 9, 10, 11) else self.best
+        torch.set_num_threads(self.current)
+        self.began = time.monotonic()
+
+    def end(self, work: float) -> None:
+        """Note the time the step took for ``work`` units."""
+        self.times[self.current] = [*self.times[self.current][-7:], (time.monotonic() - self.began) / work]
+        self.turn += 1
+        if self.turn % 40 == 12 and self.most > 1:
+            trial, usual = sorted(self.times[self.other][-4:]), sorted(self.times[self.best][-8:])
+            if sum(trial[:3]) / 3 < 0.95 * sum(usual) / len(usual):
+                self.best = self.other
 
 
 @dataclass(slots=True)
@@ -282,9 +314,10 @@ class Trainer:
         stop = total if until is None else min(total, self.seconds + until * 60)
         saved = tick = time.monotonic()
         losses: list[float] = []
+        threads = Threads(torch.get_num_threads())
         while (now := time.monotonic()) - began < stop:
             part = (now - began) / total
-            keep, n = (HALF, 24) if part < self.full else (None, 16)
+            keep, n = (HALF, 32) if part < self.full else (None, 16)
             rate = self.rate * min(1.0, (self.step + 1) / 100) * (1.0 if part < 0.35 else max(0.02, (1 - part) / 0.65))
             self.muon.lr = rate
             self.adam.param_groups[0]["lr"] = rate
@@ -293,12 +326,14 @@ class Trainer:
             batch = self.batch(n, keep)
             # Every new shape costs a compilation; the rare ones are not worth it.
             common = batch.causal is None and (keep is not None or batch.z.shape[2] == LATENTS)
+            threads.begin()
             loss = self.loss(batch, compiled and common)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             self.muon.step()
             self.adam.step()
             self.adam.zero_grad()
+            threads.end(batch.z.shape[0] * (keep or 64))
             self.step += 1
             fade = 1 - min(0.998, self.step / (10 + self.step))
             with torch.no_grad():
@@ -307,12 +342,13 @@ class Trainer:
             if self.step % 25 == 0:
                 now = time.monotonic()
                 log.info(
-                    "step %d  %.0f s  %.2f s/step  loss %.4f  pool %d",
+                    "step %d  %.0f s  %.2f s/step  loss %.4f  pool %d  threads %d",
                     self.step,
                     now - began,
                     (now - tick) / 25,
                     sum(losses) / len(losses),
                     self.pool.count,
+                    threads.best,
                 )
                 losses, tick = [], now
             if now - saved > 300:

@@ -9,13 +9,15 @@ import functools
 from typing import Any
 
 import torch
+import torch._dynamo
+import torch._inductor.config
 import torch.nn.functional as F
 from diffusers import SkyReelsV2Transformer3DModel
 from torch import Tensor, nn
 
 from . import text, vae
 
-HEADS, HEAD_WIDTH, LAYERS, EXPANSION = 6, 32, 6, 3
+HEADS, HEAD_WIDTH, LAYERS, EXPANSION = 6, 32, 4, 3
 
 
 def build(seed: int | None = None, heads: int = HEADS, layers: int = LAYERS) -> Any:
@@ -94,6 +96,7 @@ def _block(
 @functools.cache
 def _compiled() -> Any:
     torch._dynamo.config.recompile_limit = 64
+    torch._inductor.config.cpp.dynamic_threads = True
     return torch.compile(_block, dynamic=False)
 
 

@@ -1,0 +1,78 @@
+"""The training code computes what the library computes, and the shipped folder is a diffusers folder of legal size."""
+
+import random
+
+import pytest
+import torch
+
+from workers.engines.skyreels.nano_lab import captions, text, train, transformer, vae, world
+from workers.engines.skyreels.nano_lab.export import SHIPPED
+
+
+def test_fast_autoencoder_equals_the_chunked_one() -> None:
+    net = vae.build(seed=0)
+    clip, z = torch.randn(1, 3, 9, 32, 32), torch.randn(1, vae.CHANNELS, 3, 4, 4)
+    with torch.no_grad():
+        assert torch.allclose(net.encode(clip).latent_dist.parameters, vae.encode(net, clip), atol=1e-4)
+        assert torch.allclose(net._decode(z).sample, vae.decode(net, z).clamp(-1, 1), atol=1e-4)
+
+
+@pytest.mark.parametrize("block", [1, 2])
+def test_fast_transformer_equals_the_library(block: int) -> None:
+    net = transformer.build(seed=0)
+    z, t, words = torch.randn(2, vae.CHANNELS, 4, 8, 12), torch.rand(2, 4) * 1000, torch.randn(2, 9, text.WIDTH)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.add_(torch.randn_like(p) * 0.02)
+        if block > 1:
+            net._set_ar_attention(block)
+        theirs = net(z, t, words, enable_diffusion_forcing=True, return_dict=False)[0]
+        turn, causal = transformer.rotation(net, 4, 8, 12), transformer.causal_mask(4, 24, block)
+        ours = transformer.forward(net, z, t, words, torch.zeros(2, 1, 1, 9), turn, causal)
+        kept = torch.arange(24)[None, None].expand(2, 4, 24)
+        again = transformer.forward(net, z, t, words, torch.zeros(2, 1, 1, 9), turn, causal, kept)
+    assert torch.allclose(theirs, ours, atol=1e-4)
+    assert torch.allclose(ours, again, atol=1e-5)
+
+
+def test_history_and_ends_are_clean_and_blocks_share_their_noise() -> None:
+    rng = random.Random(0)
+    for _ in range(50):
+        history = train.draw_noise("history", 5, 1, rng)
+        assert 1 <= history.clean <= 3 and max(history.sigma[: history.clean]) <= 0.05
+        ends = train.draw_noise("both_ends", 6, 1, rng)
+        assert ends.sigma[0] == ends.sigma[-1] == 0 and ends.clean == 1
+        stairs = train.draw_noise("stairs", 6, 2, rng).sigma
+        assert stairs[0] == stairs[1] and stairs[2] == stairs[3] and stairs == sorted(stairs)
+        assert len(set(train.draw_noise("sync", 5, 1, rng).sigma)) == 1
+
+
+def test_unknown_words_become_one_token() -> None:
+    tok = text.tokenizer()
+    one, two = tok("a red Zeppelin rises")["input_ids"], tok("a red quagga rises")["input_ids"]
+    assert one == two and one[-1] == tok.eos_token_id
+    assert tok(captions.canonical(world.Spec("orange", "star", "up", "sea")))["input_ids"].count(tok.unk_token_id) == 0
+
+
+def test_shipped_folder_is_small_and_float16() -> None:
+    assert sum(f.stat().st_size for f in SHIPPED.rglob("*.safetensors")) <= 25e6
+    for part in ("transformer", "vae", "text_encoder", "tokenizer", "scheduler"):
+        assert (SHIPPED / part).is_dir()
+
+
+@pytest.mark.slow
+def test_the_unmodified_pipeline_shows_the_colour_and_scene_asked_for() -> None:
+    from workers.engines.skyreels.nano_lab.evaluate import Bench
+
+    specs = [
+        world.Spec("red", "circle", "right", "black"),
+        world.Spec("yellow", "square", "up", "night"),
+        world.Spec("cyan", "star", "grow", "sunset"),
+        world.Spec("white", "heart", "down", "sea"),
+    ]
+    bench = Bench()
+    from workers.engines.skyreels.nano_lab.score import read
+
+    right = [read(clip).matches(spec) for spec, clip, _ in bench.text_to_video(specs, (128, 128))]
+    assert sum(r["colour"] for r in right) >= 3
+    assert sum(r["scene"] for r in right) >= 3

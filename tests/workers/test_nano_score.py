@@ -1,0 +1,64 @@
+"""The scorer must be right on drawn clips and must not be talked into anything."""
+
+import dataclasses
+import random
+
+import numpy as np
+import pytest
+
+from workers.engines.skyreels.nano_lab import world
+from workers.engines.skyreels.nano_lab.score import Reading, read
+
+
+def drawn(spec: world.Spec, size: tuple[int, int] = (128, 128), seed: int = 0) -> np.ndarray:
+    path = world.trajectory(spec, world.WINDOW, size, random.Random(seed))
+    clip, _ = world.draw([spec], [path], size)
+    return ((clip[0] + 1) / 2).permute(1, 2, 3, 0).numpy()
+
+
+def examples(n: int, seed: int) -> list[world.Spec]:
+    """Specs in which every value of every attribute occurs."""
+    rng = random.Random(seed)
+    colours = list(world.COLOURS)
+    specs = []
+    for i in range(n):
+        spec = world.Spec(
+            colours[i % 8], world.SHAPES[(i // 2) % 6], world.MOTIONS[i % 10], world.SCENES[(i + i // 8) % 8]
+        )
+        specs.append(spec if spec.legal else dataclasses.replace(spec, shape=rng.choice(("star", "heart"))))
+    return specs
+
+
+@pytest.mark.parametrize("size", world.SIZES.values(), ids=world.SIZES)
+def test_reads_every_drawn_clip(size: tuple[int, int]) -> None:
+    for i, spec in enumerate(examples(24, 1)):
+        assert all(read(drawn(spec, size, i)).matches(spec).values()), spec
+
+
+def test_a_wrong_clip_never_passes() -> None:
+    tables = {"colour": list(world.COLOURS), "shape": world.SHAPES, "motion": world.MOTIONS, "scene": world.SCENES}
+    rng = random.Random(2)
+    for i, spec in enumerate(examples(16, 3)):
+        name = rng.choice(list(tables))
+        wrong = dataclasses.replace(spec, **{name: rng.choice([v for v in tables[name] if v != getattr(spec, name)])})
+        if wrong.legal:
+            assert not read(drawn(wrong, seed=i)).matches(spec)[name], (spec, name, wrong)
+
+
+@pytest.mark.parametrize("motion", ["left", "right", "up", "down"])
+def test_backwards_is_the_other_direction(motion: str) -> None:
+    spec = world.Spec("yellow", "star", motion, "night")
+    other = {"left": "right", "right": "left", "up": "down", "down": "up"}[motion]
+    assert read(drawn(spec)[::-1].copy()).motion == other
+
+
+def test_noise_and_empty_scenes_show_nothing() -> None:
+    noise = np.random.default_rng(0).random((17, 128, 128, 3), dtype=np.float32)
+    assert read(noise) == Reading(None, None, None, None)
+    empty = ((world.background("sea", (128, 128)) + 1) / 2).permute(1, 2, 0).numpy()
+    assert read(np.repeat(empty[None], 17, 0)) == Reading(None, None, None, "sea")
+
+
+def test_refuses_what_is_no_clip() -> None:
+    with pytest.raises(ValueError, match="T, H, W, 3"):
+        read(np.zeros((3, 17, 128, 128), np.float32))

@@ -1,0 +1,58 @@
+"""The drawn world, its sentences and the file that tells the site about it."""
+
+import json
+import random
+
+import torch
+
+from workers.engines.skyreels.nano_lab import captions, world
+from workers.engines.skyreels.nano_lab.export import SHIPPED
+
+
+def test_held_out_combinations_are_a_tenth_and_never_sampled_for_training() -> None:
+    rng = random.Random(0)
+    every = [
+        world.Spec(c, s, m, "sea")
+        for c in world.COLOURS
+        for s in world.SHAPES
+        for m in world.MOTIONS
+        if world.Spec(c, s, m, "sea").legal
+    ]
+    part = sum(s.held_out for s in every) / len(every)
+    assert 0.08 < part < 0.17
+    assert not any(world.sample_spec(rng).held_out for _ in range(300))
+    assert all(world.sample_spec(rng, held_out=True).held_out for _ in range(30))
+
+
+def test_same_seed_same_clip() -> None:
+    spec = world.Spec("red", "heart", "orbit", "city")
+    one, two = (
+        world.draw([spec], [world.trajectory(spec, 17, (160, 96), random.Random(5))], (160, 96))[0] for _ in range(2)
+    )
+    assert torch.equal(one, two)
+    assert one.shape == (1, 3, 17, 96, 160)
+    assert float(one.min()) >= -1 and float(one.max()) <= 1
+
+
+def test_an_object_that_leaves_comes_back_on_the_other_side() -> None:
+    spec = world.Spec("red", "circle", "right", "sky")
+    path = world.trajectory(spec, 80, (128, 128), random.Random(1))
+    jumps = (path[1:, 0] - path[:-1, 0]) < 0
+    assert 1 <= jumps.sum() <= 3
+    assert (path[:-1, 0][jumps] > 128).all() and (path[1:, 0][jumps] < 0).all()
+
+
+def test_every_word_of_every_caption_is_in_the_vocabulary() -> None:
+    rng, words = random.Random(3), set(captions.vocabulary())
+    for _ in range(500):
+        text = captions.caption(world.sample_spec(rng), rng).lower().replace(",", " , ").replace(".", " . ")
+        assert set(text.split()) - words <= {captions.UNKNOWN}, text
+
+
+def test_the_site_can_read_the_world_without_torch() -> None:
+    told = json.loads((SHIPPED / "world.json").read_text())
+    keys = "colours shapes motions scenes sizes fps base_num_frames overlap_history steps guidance_scale shift examples"
+    assert set(told) == {*keys.split(), "limits"}
+    assert len(told["colours"]) >= 8 and len(told["examples"]) == 6
+    assert all(w % 16 == 0 and h % 16 == 0 for w, h in told["sizes"].values())
+    assert told["base_num_frames"] % 4 == 1 and told["overlap_history"] % 4 == 1
