@@ -6,7 +6,7 @@ import torch
 
 from tests.workers.conftest import tiny_spec, whole
 from workers.engines import registry
-from workers.engines.base import Cancelled, EngineError
+from workers.engines.base import Cancelled, EngineError, Inputs
 from workers.engines.skyreels.checkpoint import Checkpoint
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.spec import SpecError, VideoSpec
@@ -121,12 +121,13 @@ def test_a_model_that_is_not_here_and_a_bad_spec_say_so_before_anything_runs(tin
         next(tiny_engine.stream(tiny_spec(num_frames=10)))
 
 
-def test_what_the_engine_cannot_do_yet_is_refused_and_not_left_out(tiny_engine, tmp_path):
+def test_a_picture_that_is_named_but_does_not_arrive_is_refused_and_not_left_out(tiny_engine, tmp_path):
     picture = tmp_path / "picture.png"
     picture.write_bytes(b"")
-    for values in ({"image": picture}, {"compat": "official"}, {"causal_attention": True}):
-        with pytest.raises(EngineError, match="unsupported"):
-            next(tiny_engine.stream(tiny_spec(**values)))
+    with pytest.raises(EngineError, match="input_missing"):
+        next(tiny_engine.stream(tiny_spec(image=picture)))
+    with pytest.raises(EngineError, match="input_size"):
+        next(tiny_engine.stream(tiny_spec(image=picture), inputs=Inputs(image=np.zeros((64, 32, 3), np.uint8))))
 
 
 def test_the_registry_makes_one_engine_per_process(monkeypatch):

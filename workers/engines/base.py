@@ -58,6 +58,18 @@ class Window:
         return self.index == self.windows - 1
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """The pictures and the clip that a job begins from, uint8 RGB at the size of the film and at its frame rate.
+
+    `image` and `end_image` are [H, W, 3]; `video` is [T, H, W, 3], at least the frames that the next window looks at.
+    """
+
+    image: NDArray[np.uint8] | None = None
+    end_image: NDArray[np.uint8] | None = None
+    video: NDArray[np.uint8] | None = None
+
+
 OnProgress = Callable[[Progress], None]
 
 

@@ -19,7 +19,8 @@ class Checkpoint:
 
     `latents` float32 [1, C, F, h, w] are the newest of the film, enough for the next window's history and to rebuild
     the decoder's cache by decoding them once more (the cache itself has gigabytes at full size). `frames` float32
-    [1, 3, T, H, W] are the newest decoded frames, kept only where the next history is encoded from them.
+    [1, 3, T, H, W] are the newest decoded frames, kept only where the next history is encoded from them. `addnoise` is
+    the state of the second generator, which only the modes that repeat other implementations have.
     """
 
     spec_hash: str
@@ -27,12 +28,15 @@ class Checkpoint:
     latents: torch.Tensor
     generator: torch.Tensor
     frames: torch.Tensor | None = None
+    addnoise: torch.Tensor | None = None
 
     def save(self, path: Path) -> Path:
         """Write to `path` (safetensors) so that a crash leaves the old file or the new one, never half of one."""
         tensors = {"latents": self.latents.contiguous(), "generator": self.generator}
         if self.frames is not None:
             tensors["frames"] = self.frames.contiguous()
+        if self.addnoise is not None:
+            tensors["addnoise"] = self.addnoise
         meta = {"spec": json.dumps({"hash": self.spec_hash, "index": self.index})}
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".part")
@@ -52,7 +56,12 @@ class Checkpoint:
                 meta = json.loads(file.metadata()["spec"])
             tensors = load_file(path)
             return cls(
-                meta["hash"], int(meta["index"]), tensors["latents"], tensors["generator"], tensors.get("frames")
+                meta["hash"],
+                int(meta["index"]),
+                tensors["latents"],
+                tensors["generator"],
+                tensors.get("frames"),
+                tensors.get("addnoise"),
             )
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise EngineError("checkpoint_broken", "The saved state of this job cannot be read.") from error

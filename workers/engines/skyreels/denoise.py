@@ -7,14 +7,15 @@ UniPC: Zhao et al. 2023, arXiv:2302.04867. Guidance: Ho and Salimans 2022, arXiv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from workers.engines.skyreels import catalog
+from workers.engines.skyreels.attention import causal_attention
 from workers.engines.skyreels.models import Components
 from workers.engines.skyreels.plan import WindowPlan
 from workers.engines.skyreels.spec import VideoSpec
@@ -24,10 +25,17 @@ WAITING_TIMESTEP = 999  # what a block that has not started is told, as in the o
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a window is to show: embeddings [1, L, D]; `negative` is None when there is no guidance."""
+    """What a window is to show: embeddings [1, L, D]; `negative` is None when there is no guidance.
+
+    `end` is the latent [1, C, 1, h, w] of the picture that the window leads up to. Image to video models also take
+    `picture`, CLIP's view of the start picture [1, L, D], and `channels` [1, 4 + C, F, h, w] beside the noisy latents.
+    """
 
     positive: torch.Tensor
     negative: torch.Tensor | None
+    end: torch.Tensor | None = None
+    picture: torch.Tensor | None = None
+    channels: torch.Tensor | None = None
 
 
 def draw(generator: torch.Generator, models: Components, spec: VideoSpec, latents: int) -> torch.Tensor:
@@ -42,38 +50,25 @@ def denoise_window(
     spec: VideoSpec,
     window: WindowPlan,
     condition: Condition,
-    history: torch.Tensor | None,
+    given: torch.Tensor | None,
     generator: torch.Generator,
     on_step: Callable[[int], None],
+    addnoise: torch.Generator | None = None,
 ) -> torch.Tensor:
-    """Return the latents of one window, float32 [1, C, F, h, w], the history included as it was given.
+    """Return the latents of one window, float32 [1, C, F, h, w], those that were given as they were given.
 
-    `history` is [1, C, window.history, h, w] or None for the first window. All randomness comes from `generator`.
+    `given` is [1, C, window.given, h, w], the history or the start picture, or None where there is none. All randomness
+    comes from `generator`, except the noise on what was given where `addnoise` is there for it.
     `on_step(i)` is called after each of `window.steps` iterations, outside inference mode; what it raises goes through.
     """
-    loop = _Loop(models, spec, window, condition, history, generator)
-    with attention(models.transformer, 1):
+    loop = _Loop(models, spec, window, condition, given, generator, addnoise or generator)
+    _, high, wide = models.transformer.config.patch_size
+    tokens = loop.latents.shape[3] // high * (loop.latents.shape[4] // wide)
+    with causal_attention(models.transformer, window.attention, tokens):
         for i in range(window.steps):
             loop.iterate(i)
             on_step(i)
     return loop.latents
-
-
-@contextmanager
-def attention(transformer: Any, block: int) -> Iterator[None]:
-    """Let attention be causal over blocks of `block` latents (1: bidirectional) and put the old value back after.
-
-    diffusers reads the block from the model's configuration, where its own pipelines leave the last job's value behind.
-    """
-    before = transformer.config.num_frame_per_block
-    if before == block:
-        yield
-        return
-    transformer.register_to_config(num_frame_per_block=block)
-    try:
-        yield
-    finally:
-        transformer.register_to_config(num_frame_per_block=before)
 
 
 class _Loop:
@@ -86,24 +81,26 @@ class _Loop:
         spec: VideoSpec,
         window: WindowPlan,
         condition: Condition,
-        history: torch.Tensor | None,
+        given: torch.Tensor | None,
         generator: torch.Generator,
+        addnoise: torch.Generator,
     ) -> None:
         self.models, self.spec, self.window, self.condition = models, spec, window, condition
-        self.generator = generator
-        self.ready = window.history
+        self.addnoise = addnoise
+        self.forcing = catalog.get(spec.model).kind == "df"
         self.latents = draw(generator, models, spec, window.latents)
-        if history is not None:
-            self.latents[:, :, : self.ready] = history.to(self.latents)
+        if given is not None:
+            self.latents[:, :, : window.given] = given.to(self.latents)
         scheduler = models.scheduler(spec.shift)
         scheduler.set_timesteps(spec.steps, device=models.device)
-        # Else the scheduler looks the first timestep up by value and skips a step where rounding made two equal.
-        scheduler.set_begin_index(0)
+        if spec.compat == "fixed":
+            # Else the scheduler looks the first timestep up by value and skips a step where rounding made two equal.
+            scheduler.set_begin_index(0)
         self.times = [WAITING_TIMESTEP, *(int(t) for t in scheduler.timesteps), 0]
         # Blocks that move together share one scheduler: UniPC works elementwise, so this equals one per latent.
         spans = [sum(window.blocks)] if spec.ar_step == 0 else list(window.blocks)
         self.spans: list[tuple[int, int, Any]] = []
-        start = self.ready
+        start = window.denoised_from
         for size in spans:
             self.spans.append((start, start + size, deepcopy(scheduler)))
             start += size
@@ -113,46 +110,61 @@ class _Loop:
         """Ask the transformer once (twice with guidance) and move every block that is under way by one step."""
         row = self.window.table[i]
         before = self.window.table[i - 1] if i else (0,) * len(row)
-        times = [0] * self.ready + [
-            self.times[place] for place, size in zip(row, self.window.blocks, strict=True) for _ in range(size)
-        ]
-        velocity = self._velocity(torch.tensor([times], device=self.models.device))
+        velocity = self._velocity(row)
         for block, (start, end, scheduler) in enumerate(self.spans):
             place = row[block]
             if place == before[block] or place > self.spec.steps:
                 continue
-            # A clone, because UniPC keeps the sample for its correction and the assignment below would change it.
-            sample = self.latents[:, :, start:end].clone()
+            sample = self.latents[:, :, start:end]
+            if self.spec.compat == "fixed" or not self.forcing:
+                # UniPC keeps the sample for its correction, and the assignment below would change it.
+                sample = sample.clone()
             moved = scheduler.step(velocity[:, :, start:end], self.times[place], sample, return_dict=False)[0]
             self.latents[:, :, start:end] = moved
 
-    def _velocity(self, timestep: torch.Tensor) -> torch.Tensor:
-        """Return the predicted velocity [1, C, F, h, w] at the per-latent `timestep` [1, F]."""
-        dtype = self.models.transformer.dtype
-        given = self.latents.to(dtype)
-        if self.ready and self.spec.addnoise_condition:
-            # A little noise on the history hides its small faults from the model (SkyReels-V2, section 3.4).
-            amount = 0.001 * self.spec.addnoise_condition
-            clean = given[:, :, : self.ready]
-            noise = torch.randn(clean.shape, generator=self.generator, dtype=torch.float32).to(clean)
-            given = torch.cat([clean * (1.0 - amount) + noise * amount, given[:, :, self.ready :]], dim=2)
-            timestep = timestep.clone()
-            timestep[:, : self.ready] = self.spec.addnoise_condition
-        velocity = self._ask("cond", given, timestep, self.condition.positive)
+    def _velocity(self, row: tuple[int, ...]) -> torch.Tensor:
+        """Return the predicted velocity [1, C, F, h, w] with every block at its place in the noise schedule."""
+        shown, timestep = self._shown(row)
+        velocity = self._ask("cond", shown, timestep, self.condition.positive)
         if self.condition.negative is not None:
-            without = self._ask("uncond", given, timestep, self.condition.negative)
+            without = self._ask("uncond", shown, timestep, self.condition.negative)
             velocity = without + self.spec.guidance_scale * (velocity - without)
         return velocity
 
-    def _ask(self, name: str, given: torch.Tensor, timestep: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+    def _shown(self, row: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what the model is shown [1, C', F', h, w] and its noise levels: [1, F'], or [1] without forcing."""
+        dtype, device = self.models.transformer.dtype, self.models.device
+        shown = self.latents.to(dtype)
+        if not self.forcing:
+            if self.condition.channels is not None:
+                shown = torch.cat([shown, self.condition.channels.to(shown)], dim=1)
+            return shown, torch.tensor([self.times[row[0]]], device=device)
+        times = [0] * self.window.denoised_from + [
+            self.times[place] for place, size in zip(row, self.window.blocks, strict=True) for _ in range(size)
+        ]
+        given, level = self.window.given, self.spec.addnoise_condition
+        if given and level:
+            # A little noise on what is given hides its small faults from the model (SkyReels-V2, section 3.4).
+            amount = 0.001 * level
+            clean = shown[:, :, :given]
+            noise = torch.randn(clean.shape, generator=self.addnoise, dtype=torch.float32).to(clean)
+            shown = torch.cat([clean * (1.0 - amount) + noise * amount, shown[:, :, given:]], dim=2)
+            times[:given] = [level] * given
+        if self.condition.end is not None and self.window.closing:
+            shown = torch.cat([shown, self.condition.end.to(shown)], dim=2)
+            times.append(0)
+        return shown, torch.tensor([times], device=device)
+
+    def _ask(self, name: str, shown: torch.Tensor, timestep: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
         with self.models.transformer.cache_context(name):
             answer: torch.Tensor = self.models.transformer(
-                hidden_states=given,
+                hidden_states=shown,
                 timestep=timestep,
                 encoder_hidden_states=text,
-                enable_diffusion_forcing=True,
+                encoder_hidden_states_image=self.condition.picture,
+                enable_diffusion_forcing=self.forcing,
                 # The model knows two rates only: 16 and the rest.
                 fps=[0 if self.spec.fps == 16 else 1],
                 return_dict=False,
             )[0]
-        return answer
+        return answer[:, :, : self.window.latents]

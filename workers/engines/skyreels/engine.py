@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import torch
 
-from workers.engines.base import EngineError, OnProgress, Window, ignore_progress
-from workers.engines.skyreels import vae_stream
+from workers.engines.base import EngineError, Inputs, OnProgress, Window, ignore_progress
+from workers.engines.skyreels import catalog, conditions, vae_stream
 from workers.engines.skyreels.checkpoint import Checkpoint
 from workers.engines.skyreels.control import Clock, turn
-from workers.engines.skyreels.denoise import Condition, denoise_window
+from workers.engines.skyreels.denoise import denoise_window
 from workers.engines.skyreels.models import Components, Pool
 from workers.engines.skyreels.plan import Plan, WindowPlan, plan
 from workers.engines.skyreels.spec import VideoSpec, frames_of
@@ -35,18 +35,26 @@ class SkyReelsEngine:
         self.pool.get(self.name)
 
     def stream(
-        self, spec: VideoSpec, on_progress: OnProgress = ignore_progress, resume: Checkpoint | None = None
+        self,
+        spec: VideoSpec,
+        on_progress: OnProgress = ignore_progress,
+        resume: Checkpoint | None = None,
+        inputs: Inputs | None = None,
     ) -> Iterator[Window]:
         """Make the film of `spec` and yield each window as soon as its frames are decoded.
 
         `on_progress` is called after every sampler step and decoded latent; it may raise Cancelled, which ends the
         iteration and leaves the engine ready for the next job. `resume` is the checkpoint of the last window that the
-        caller has kept: windows after it come out as if nothing had happened. Memory does not grow with the length.
+        caller has kept: windows after it come out as if nothing had happened. `inputs` are the pictures and the clip
+        that the spec names, decoded (workers/render.py does that); of a clip only new frames come out, counted from
+        the first of its last `overlap_history` frames. Memory does not grow with the length.
 
-        Raises SpecError for an illegal spec and EngineError for a model that is not ready, before the first window.
+        Raises SpecError for an illegal spec and EngineError for a model that is not ready and for inputs that are
+        missing or of another size, before the first window.
         """
         layout = plan(spec)
-        _refuse_what_is_missing(spec)
+        inputs = inputs or Inputs()
+        _check(spec, inputs)
         digest = spec.hash()
         if resume is not None and resume.spec_hash != digest:
             raise EngineError("checkpoint_foreign", "The saved state belongs to a different request.")
@@ -54,28 +62,39 @@ class SkyReelsEngine:
             clock = Clock(layout, on_progress, done=resume.index + 1 if resume else 0)
             if not self.pool.has(spec.model):
                 clock.loading()
-            film = _Film(self.pool.get(spec.model), self.text, layout, clock, digest)
+            film = _Film(self.pool.get(spec.model), self.text, layout, clock, digest, inputs)
             if resume is not None:
                 film.go_on_from(resume)
             for window in layout.windows[resume.index + 1 if resume else 0 :]:
                 yield film.make(window)
 
 
-def _refuse_what_is_missing(spec: VideoSpec) -> None:
+def _check(spec: VideoSpec, inputs: Inputs) -> None:
     """Better no video than one that quietly leaves out what was asked for."""
-    if spec.image or spec.end_image or spec.video:
-        raise EngineError("input_unsupported", "This engine cannot start from pictures or videos yet.")
-    if spec.causal_attention or spec.compat != "fixed":
-        raise EngineError("mode_unsupported", "This engine has no such sampler mode yet.")
+    size = (spec.height, spec.width, 3)
+    for name in ("image", "end_image", "video"):
+        named, array = getattr(spec, name), getattr(inputs, name)
+        if (named is None) != (array is None):
+            raise EngineError("input_missing", "A picture or video of this request did not reach the engine.")
+        if array is not None and array.shape[-3:] != size:
+            raise EngineError("input_size", "A picture or video of this request has another size than the film.")
+    if inputs.video is not None and len(inputs.video) < spec.overlap_history:
+        seconds = spec.overlap_history / spec.fps
+        raise EngineError("video_short", f"The video is too short to go on with: it needs {seconds:.1f} s or more.")
 
 
 class _Film:
     """One job: what is carried from window to window."""
 
-    def __init__(self, models: Components, text: TextEncoder, layout: Plan, clock: Clock, digest: str) -> None:
+    def __init__(
+        self, models: Components, text: TextEncoder, layout: Plan, clock: Clock, digest: str, inputs: Inputs
+    ) -> None:
         self.models, self.text, self.layout, self.clock, self.digest = models, text, layout, clock, digest
-        self.spec = layout.spec
+        self.spec, self.inputs = layout.spec, inputs
         self.generator = torch.Generator().manual_seed(self.spec.seed)
+        # The other implementations draw this noise from a stream of its own; ours has one stream for everything.
+        apart = self.spec.compat != "fixed" and catalog.get(self.spec.model).kind == "df"
+        self.addnoise = torch.Generator().manual_seed(self.spec.seed) if apart else None
         self.decoder = vae_stream.StreamDecoder(models.vae)
         base = layout.windows[0].latents
         self.keep = max(base, self.decoder.receptive_latents())
@@ -86,16 +105,25 @@ class _Film:
     def make(self, window: WindowPlan) -> Window:
         """Denoise and decode one window."""
         began = time.monotonic()
+        given = self._given(window)
         latents = denoise_window(
             self.models,
             self.spec,
             window,
-            self._condition(window.prompt),
-            self._history(window),
+            conditions.build(self.models, self.text, self.spec, window, self.inputs),
+            None if given is None else given[:, :, : window.given],
             self.generator,
             lambda i: self.clock.tick("denoising", window.index, i, window.steps),
+            self.addnoise,
         )
-        new = latents[:, :, window.history :]
+        if self.tail is None:
+            new = latents
+            if window.history:
+                assert given is not None
+                # Where the history was cut to whole blocks, the clip itself stays what it was.
+                new = torch.cat([given.to(latents), latents[:, :, window.history :]], dim=2)
+        else:
+            new = latents[:, :, window.history :]
         apart = self.spec.overlap == "reencode"
         pixels = self._decode_apart(window, latents) if apart else self._decode(window, new)
         self.tail = _newest(self.tail, new, self.keep)
@@ -103,14 +131,16 @@ class _Film:
             index=window.index,
             windows=len(self.layout.windows),
             first_frame=window.first_frame,
-            frames=vae_stream.to_uint8(pixels),
+            frames=vae_stream.to_uint8(pixels[:, :, pixels.shape[2] - window.frames :]),
             seconds=time.monotonic() - began,
-            checkpoint=Checkpoint(self.digest, window.index, self.tail, self.generator.get_state(), self.frames),
+            checkpoint=self._checkpoint(window.index),
         )
 
     def go_on_from(self, checkpoint: Checkpoint) -> None:
         """Put everything back to where it was after the checkpoint's window."""
         self.generator.set_state(checkpoint.generator)
+        if self.addnoise is not None and checkpoint.addnoise is not None:
+            self.addnoise.set_state(checkpoint.addnoise)
         self.tail = checkpoint.latents.to(self.models.device)
         self.frames = checkpoint.frames
         if self.spec.overlap == "latent":
@@ -119,19 +149,19 @@ class _Film:
                 self.decoder.push(self.tail[:, :, i : i + 1])
         self.clock.start()
 
-    def _condition(self, prompt: str) -> Condition:
-        guided = self.spec.guidance_scale > 1
-        negative = self.text(self.models, self.spec.negative_prompt) if guided else None
-        return Condition(self.text(self.models, prompt), negative)
+    def _checkpoint(self, index: int) -> Checkpoint:
+        assert self.tail is not None
+        addnoise = None if self.addnoise is None else self.addnoise.get_state()
+        return Checkpoint(self.digest, index, self.tail, self.generator.get_state(), self.frames, addnoise)
 
-    def _history(self, window: WindowPlan) -> torch.Tensor | None:
-        if not window.history:
-            return None
+    def _given(self, window: WindowPlan) -> torch.Tensor | None:
+        """Return the latents that the window begins with, [1, C, history or 1, h, w], None where there are none."""
+        if self.tail is None:
+            return conditions.beginning(self.models, self.spec, window, self.inputs)
         if self.spec.overlap == "reencode":
             assert self.frames is not None
             count = frames_of(window.history)
             return vae_stream.encode(self.models.vae, self.frames[:, :, -count:])
-        assert self.tail is not None
         return self.tail[:, :, -window.history :]
 
     def _decode(self, window: WindowPlan, new: torch.Tensor) -> torch.Tensor:
@@ -143,11 +173,11 @@ class _Film:
         return torch.cat(pieces, dim=2)
 
     def _decode_apart(self, window: WindowPlan, latents: torch.Tensor) -> torch.Tensor:
-        """Decode the window from its beginning, as the official script does, and cut the frames already shown."""
+        """Decode the window from its beginning, as the official script does: frames already shown come first."""
         self.decoder.reset()
         whole = self._decode(window, latents)
         self.frames = whole[:, :, -self._needed_after(window) :].clone()
-        return whole[:, :, whole.shape[2] - window.frames :]
+        return whole
 
     def _needed_after(self, window: WindowPlan) -> int:
         following = self.layout.windows[window.index + 1 : window.index + 2]

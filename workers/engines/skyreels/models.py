@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKLWan, SkyReelsV2Transformer3DModel, UniPCMultistepScheduler
-from transformers import AutoTokenizer, UMT5EncoderModel
+from transformers import AutoTokenizer, CLIPImageProcessor, CLIPVisionModel, UMT5EncoderModel
 from transformers.utils import logging as transformers_logging
 
 from workers.engines.base import EngineError
@@ -28,6 +28,9 @@ class Components:
     device: torch.device
     revision: str
     max_sequence_length: int
+    # CLIP's picture encoder (Radford et al. 2021, arXiv:2103.00020), which only image to video models have.
+    image_encoder: Any = None
+    image_processor: Any = None
 
     @property
     def latent_channels(self) -> int:
@@ -55,17 +58,38 @@ def load(folder: Path, *, device: str | None = None, max_sequence_length: int = 
     try:
         # The VAE stays in float32: in half precision it bands and drifts.
         vae = AutoencoderKLWan.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32)
-        transformer = SkyReelsV2Transformer3DModel.from_pretrained(folder, subfolder="transformer", torch_dtype=dtype)
+        # Causal attention is the request's choice (attention.py), so a block in the stored configuration is not taken.
+        transformer = SkyReelsV2Transformer3DModel.from_pretrained(
+            folder, subfolder="transformer", torch_dtype=dtype, num_frame_per_block=1
+        )
         text_encoder = UMT5EncoderModel.from_pretrained(folder, subfolder="text_encoder", dtype=dtype)
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
+        image_encoder, image_processor = _clip(folder, dtype)
         scheduler_config = dict(UniPCMultistepScheduler.load_config(folder, subfolder="scheduler"))
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise EngineError("model_broken", "The model's files are damaged. Please tell the operator.") from error
-    for module in (vae, transformer, text_encoder):
-        module.eval().requires_grad_(False).to(place)
+    for module in (vae, transformer, text_encoder, image_encoder):
+        if module is not None:
+            module.eval().requires_grad_(False).to(place)
     return Components(
-        transformer, vae, text_encoder, tokenizer, scheduler_config, place, _revision(folder), max_sequence_length
+        transformer=transformer,
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        scheduler_config=scheduler_config,
+        device=place,
+        revision=_revision(folder),
+        max_sequence_length=max_sequence_length,
+        image_encoder=image_encoder,
+        image_processor=image_processor,
     )
+
+
+def _clip(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
+    if not (folder / "image_encoder").is_dir():
+        return None, None
+    encoder = CLIPVisionModel.from_pretrained(folder, subfolder="image_encoder", dtype=dtype)
+    return encoder, CLIPImageProcessor.from_pretrained(folder, subfolder="image_processor")
 
 
 class Pool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from workers.engines.skyreels import catalog
 from workers.engines.skyreels.spec import VideoSpec, block_sizes, frames_of, latents_of
 
 
@@ -17,20 +18,27 @@ from workers.engines.skyreels.spec import VideoSpec, block_sizes, frames_of, lat
 class WindowPlan:
     """One window. Latents are counted in the film: the window covers `first_latent` to `first_latent + latents`.
 
-    The first `history` of them are given by the window before. New frames: `first_frame` to `first_frame + frames`.
-    `blocks` are the sizes of the blocks after the history; `table[i][b]` is the place of block b in the noise schedule
-    at iteration i (see `step_table`).
+    The first `history` of them are of the film before: the window before this one, or the clip that goes on. Of these
+    and of a start picture's latent, `given` are put in and kept. With `closing`, the latent of the end picture stands
+    behind the window, seen by the model and not shown. New frames: `first_frame` to `first_frame + frames`.
+
+    `blocks` are the sizes of the blocks that are denoised, the last of them ending with the window; `table[i][b]` is
+    the place of block b in the noise schedule at iteration i (see `step_table`). `attention` are the sizes of the
+    blocks that see only themselves and those before, None where every latent sees all.
     """
 
     index: int
     first_latent: int
     latents: int
     history: int
+    given: int
+    closing: bool
     first_frame: int
     frames: int
     prompt: str
     blocks: tuple[int, ...]
     table: tuple[tuple[int, ...], ...]
+    attention: tuple[int, ...] | None
 
     @property
     def steps(self) -> int:
@@ -41,6 +49,11 @@ class WindowPlan:
     def new_latents(self) -> int:
         """How many latents this window adds to the film."""
         return self.latents - self.history
+
+    @property
+    def denoised_from(self) -> int:
+        """The place in the window of the first latent that is denoised."""
+        return self.latents - sum(self.blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,7 @@ def plan(spec: VideoSpec) -> Plan:
     spec.validate()
     total, base = latents_of(spec.num_frames), latents_of(min(spec.num_frames, spec.base_num_frames))
     overlap = latents_of(spec.overlap_history)
-    windows = [_window(spec, 0, 0, base, 0)]
+    windows = [_window(spec, 0, 0, base, overlap if spec.video else 0)]
     done = base
     while done < total:
         if spec.compat == "fixed":
@@ -82,20 +95,35 @@ def plan(spec: VideoSpec) -> Plan:
 
 
 def _window(spec: VideoSpec, index: int, first: int, latents: int, history: int) -> WindowPlan:
-    blocks = block_sizes(latents, spec.causal_block_size, history)
-    assert blocks is not None  # validated
-    first_frame = 0 if index == 0 else frames_of(first + history)
+    given = history if index or spec.video else int(spec.image is not None and not _channels(spec))
+    block = spec.causal_block_size
+    if spec.compat == "fixed":
+        sizes = block_sizes(latents, block, given)
+        assert sizes is not None  # validated
+    else:
+        # Both cut the history to whole blocks. A start picture is kept, but its whole block is denoised over it.
+        given -= given % block if history else 0
+        sizes = (block,) * (latents // block - given // block)
+    first_frame = frames_of(first + history) if history else 0
     return WindowPlan(
         index=index,
         first_latent=first,
         latents=latents,
         history=history,
+        given=given,
+        closing=spec.end_image is not None and first + latents == latents_of(spec.num_frames),
         first_frame=first_frame,
         frames=frames_of(first + latents) - first_frame,
         prompt=spec.prompt,
-        blocks=blocks,
-        table=step_table(len(blocks), spec.steps, spec.ar_step),
+        blocks=sizes,
+        table=step_table(len(sizes), spec.steps, spec.ar_step),
+        attention=block_sizes(latents, block) if spec.masked else None,
     )
+
+
+def _channels(spec: VideoSpec) -> bool:
+    """True for models that take the start picture as channels beside every latent, not as the first latent."""
+    return catalog.get(spec.model).kind == "i2v"
 
 
 def step_table(blocks: int, steps: int, ar_step: int) -> tuple[tuple[int, ...], ...]:

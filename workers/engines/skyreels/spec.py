@@ -110,6 +110,13 @@ class VideoSpec:
     thousandths of noise mixed into the history; `ar_step` in sampler steps between neighbouring blocks (0: all latents
     together); `causal_block_size` in latents. `causal_attention` masks attention to later blocks: no released weights
     were trained for it, so it is not implied by the block size.
+
+    `image` is the first frame. `end_image` is what the film leads up to; it is not shown itself. `video` is a clip that
+    goes on: the last `overlap_history` frames of it are the first of the `num_frames`, so `new_frames` are added.
+
+    `compat` is "fixed" for what is right. "official" and "diffusers" repeat the other two implementations, faults
+    included, to compare with them: short last windows, a history cut to whole blocks, a scheduler whose sample is
+    overwritten, noise on the history from a stream of its own; "diffusers" masks attention whenever there are blocks.
     """
 
     prompt: str
@@ -184,6 +191,7 @@ class VideoSpec:
         for field, allowed in (("overlap", ("latent", "reencode")), ("compat", ("fixed", "official", "diffusers"))):
             if getattr(self, field) not in allowed:
                 raise SpecError(field, f"Choose one of {', '.join(allowed)}.")
+        self._check_inputs(card)
         self._check_blocks()
 
     def hash(self) -> str:
@@ -199,6 +207,16 @@ class VideoSpec:
     def seconds(self) -> float:
         """The length of the film in seconds."""
         return self.num_frames / self.fps
+
+    @property
+    def new_frames(self) -> int:
+        """How many frames are made: all, or those that follow the clip."""
+        return self.num_frames - (self.overlap_history if self.video else 0)
+
+    @property
+    def masked(self) -> bool:
+        """True when latents do not see later blocks."""
+        return self.causal_attention or (self.compat == "diffusers" and self.causal_block_size > 1)
 
     def _check_range(self, field: str, low: int, high: int) -> None:
         value = getattr(self, field)
@@ -227,36 +245,78 @@ class VideoSpec:
                 nearest = nearest_frame_counts(max(frames, lowest), lowest)
                 words = field.replace("_", " ")
                 raise SpecError(field, f"The {words} is 1 more than a multiple of 4. {_named(nearest)}", nearest)
-        if self.num_frames > self.base_num_frames:
+        if self.video and self.num_frames <= self.overlap_history:
+            nearest = (self.overlap_history + FRAMES_PER_LATENT,)
+            raise SpecError("num_frames", f"The clip's own last frames count: ask for more. {_named(nearest)}", nearest)
+        if self.num_frames > self.base_num_frames or self.video:
             if not card.long:
+                if self.video:
+                    raise SpecError("video", "Only diffusion forcing models can go on with a video.")
                 raise SpecError(
                     "num_frames",
                     "This model makes one window only. " + _named((self.base_num_frames,)),
                     (self.base_num_frames,),
                 )
-            if self.overlap_history >= self.base_num_frames:
+            if self.num_frames > self.base_num_frames and self.overlap_history >= self.base_num_frames:
                 nearest = (self.base_num_frames - FRAMES_PER_LATENT,)
                 raise SpecError("overlap_history", f"The overlap is shorter than a window. {_named(nearest)}", nearest)
 
+    def _check_inputs(self, card: catalog.ModelCard) -> None:
+        if self.image and self.video:
+            raise SpecError("image", "A film begins with a picture or goes on with a video, not both.")
+        if card.kind == "i2v" and not self.image:
+            raise SpecError("image", "This model begins with a picture: choose one.")
+        if card.kind == "t2v" and self.image:
+            raise SpecError("image", "This model knows words only. Choose a diffusion forcing or image model.")
+        if card.kind == "df":
+            if self.end_image and self.masked:
+                raise SpecError("end_image", "With causal attention a film cannot know how it ends.")
+            return
+        if self.end_image:
+            raise SpecError("end_image", "Only diffusion forcing models can lead up to a picture.")
+        for field, plain in (("ar_step", 0), ("causal_block_size", 1), ("causal_attention", False)):
+            if getattr(self, field) != plain:
+                raise SpecError(field, "Only diffusion forcing models are made in blocks.", (int(plain),))
+
     def _check_blocks(self) -> None:
-        window = min(self.num_frames, self.base_num_frames)
-        longest = latents_of(window)
+        longest = latents_of(min(self.num_frames, self.base_num_frames))
         if not 1 <= self.causal_block_size <= longest:
             raise SpecError(
                 "causal_block_size",
                 f"A block has 1 to {longest} latents here.",
                 (longest if self.causal_block_size > longest else 1,),
             )
-        if block_sizes(longest, self.causal_block_size) is None:
-            field = "num_frames" if self.num_frames <= self.base_num_frames else "base_num_frames"
-            nearest = self._nearest_blocked(longest)
-            text = f"Blocks of {self.causal_block_size} latents do not fit into {window} frames. {_named(nearest)}"
-            raise SpecError(field, text, nearest)
+        if not self._fits(self.num_frames, self.base_num_frames):
+            single = self.num_frames <= self.base_num_frames
+            field = "num_frames" if single or self.compat != "fixed" else "base_num_frames"
+            nearest = self._nearest_blocked(field)
+            text = f"Blocks of {self.causal_block_size} latents do not fit into {getattr(self, field)} frames."
+            raise SpecError(field, f"{text} {_named(nearest)}" if nearest else text, nearest)
+        if self.compat != "fixed" and self.end_image and self.causal_block_size > 1:
+            raise SpecError("end_image", "Blocks and an end picture go together only with compat=fixed.")
 
-    def _nearest_blocked(self, latents: int) -> tuple[int, ...]:
-        fits = [n for n in range(1, 2 * latents + 2) if block_sizes(n, self.causal_block_size) is not None]
-        below, above = [n for n in fits if n < latents], [n for n in fits if n > latents]
-        return tuple(frames_of(n) for n in (*below[-1:], *above[:1]))
+    def _fits(self, num_frames: int, base_num_frames: int) -> bool:
+        """True when blocks fill every window of such a film."""
+        block, total = self.causal_block_size, latents_of(num_frames)
+        base, overlap = min(total, latents_of(base_num_frames)), latents_of(self.overlap_history)
+        if self.compat == "fixed":
+            # Every window is as long as the first.
+            return block_sizes(base, block) is not None
+        added = (total - overlap) % (base - overlap) if total > base > overlap else 0
+        return base % block == 0 and (overlap + added) % block == 0 if added else base % block == 0
+
+    def _nearest_blocked(self, field: str) -> tuple[int, ...]:
+        wanted = getattr(self, field)
+        lowest, furthest = 5, wanted + FRAMES_PER_LATENT * self.causal_block_size * latents_of(self.base_num_frames)
+
+        def fits(frames: int) -> bool:
+            if field == "num_frames":
+                return self._fits(frames, self.base_num_frames)
+            return frames > self.overlap_history and self._fits(self.num_frames, frames)
+
+        below = next((n for n in range(wanted - FRAMES_PER_LATENT, lowest - 1, -FRAMES_PER_LATENT) if fits(n)), None)
+        above = next((n for n in range(wanted + FRAMES_PER_LATENT, furthest + 1, FRAMES_PER_LATENT) if fits(n)), None)
+        return tuple(n for n in (below, above) if n is not None)
 
 
 def _named(nearest: tuple[int, ...]) -> str:

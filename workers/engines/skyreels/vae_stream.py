@@ -79,3 +79,9 @@ def to_uint8(frames: torch.Tensor) -> NDArray[np.uint8]:
     """Turn frames [1, 3, T, H, W] in -1..1 into an array [T, H, W, 3] of 0..255."""
     scaled = (frames[0] * 0.5 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
     return np.ascontiguousarray(scaled.permute(1, 2, 3, 0).cpu().numpy())
+
+
+def from_uint8(frames: NDArray[np.uint8]) -> torch.Tensor:
+    """Turn an array [T, H, W, 3] of 0..255 into frames [1, 3, T, H, W] in -1..1, float32."""
+    scaled = torch.from_numpy(np.ascontiguousarray(frames)).float() / 255.0
+    return (2.0 * scaled - 1.0).permute(3, 0, 1, 2).unsqueeze(0).contiguous()

@@ -1,0 +1,90 @@
+"""SkyReels-V2 in miniature with random weights: the real classes of every model type, for tests and benchmarks."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLWan, SkyReelsV2Transformer3DModel, UniPCMultistepScheduler
+from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
+
+from workers.engines.skyreels.catalog import Kind
+from workers.engines.skyreels.conditions import IMAGE_MODEL_SEQUENCE
+from workers.engines.skyreels.models import Components
+
+HEADS, HEAD, TEXT, PICTURE = 2, 12, 32, 8
+
+
+class LetterTokenizer:
+    """Stands in for SentencePiece: one token a letter."""
+
+    model_max_length = 512
+
+    def __call__(self, prompts: list[str], max_length: int = 16, **_: Any) -> SimpleNamespace:
+        """Return ids and mask, int64 [B, max_length]."""
+        ids = torch.zeros(len(prompts), max_length, dtype=torch.long)
+        for row, prompt in enumerate(prompts):
+            letters = [*[c % 90 + 2 for c in prompt.encode()][: max_length - 1], 1]
+            ids[row, : len(letters)] = torch.tensor(letters)
+        return SimpleNamespace(input_ids=ids, attention_mask=(ids > 0).long())
+
+
+def components(kind: Kind = "df", *, inject: bool = False, layers: int = 2, seed: int = 0) -> Components:
+    """Return a small model of a kind with random weights, the same ones for the same `seed`.
+
+    `inject` adds the embedding of the frame rate, which the 1.3B diffusion forcing model has. The state of the global
+    generator, which the constructors draw from, is put back.
+    """
+    image = kind == "i2v"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        vae = AutoencoderKLWan(
+            base_dim=3, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True]
+        )
+        transformer = SkyReelsV2Transformer3DModel(
+            patch_size=(1, 2, 2),
+            num_attention_heads=HEADS,
+            attention_head_dim=HEAD,
+            in_channels=36 if image else 16,
+            out_channels=16,
+            text_dim=TEXT,
+            freq_dim=256,
+            ffn_dim=32,
+            num_layers=layers,
+            cross_attn_norm=True,
+            qk_norm="rms_norm_across_heads",
+            rope_max_seq_len=512,
+            inject_sample_info=inject,
+            image_dim=PICTURE if image else None,
+            added_kv_proj_dim=HEADS * HEAD if image else None,
+        )
+        text = UMT5EncoderModel(UMT5Config(vocab_size=100, d_model=TEXT, d_kv=8, d_ff=37, num_layers=2, num_heads=4))
+        sight = CLIPVisionModel(_sight()) if image else None
+    for module in (vae, transformer, text, sight):
+        if module is not None:
+            module.eval().requires_grad_(False)
+    scheduler = UniPCMultistepScheduler(flow_shift=8.0, use_flow_sigmas=True, prediction_type="flow_prediction")
+    return Components(
+        transformer=transformer,
+        vae=vae,
+        text_encoder=text,
+        tokenizer=LetterTokenizer(),
+        scheduler_config=dict(scheduler.config),
+        device=torch.device("cpu"),
+        revision=f"tiny-{kind}-{inject}-{layers}-{seed}",
+        max_sequence_length=IMAGE_MODEL_SEQUENCE if image else 16,
+        image_encoder=sight,
+        image_processor=CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=32) if image else None,
+    )
+
+
+def _sight() -> CLIPVisionConfig:
+    return CLIPVisionConfig(
+        hidden_size=PICTURE,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=32,
+        patch_size=16,
+    )
