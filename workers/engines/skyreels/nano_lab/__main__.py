@@ -1,7 +1,8 @@
 """Command line of the workshop.
 
-``train`` (the default) makes everything that is missing, goes on where it stopped, and exports the folder; ``export``
-only exports; ``unpack`` turns the shipped folder back into training files; ``evaluate`` measures the shipped folder.
+``train`` (the default) makes everything that is missing, goes on where it stopped, and exports the folder; ``polish``
+trains the autoencoder's decoder alone and exports; ``export`` only exports; ``unpack`` turns the shipped folder back into
+training files; ``evaluate`` measures the shipped folder.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def main(arguments: list[str]) -> int:
 
         return evaluate.main(arguments[1:])
     parser = argparse.ArgumentParser(prog="nano", description=__doc__)
-    parser.add_argument("command", nargs="?", default="train", choices=("train", "export", "unpack"))
+    parser.add_argument("command", nargs="?", default="train", choices=("train", "polish", "export", "unpack"))
     parser.add_argument("--vae-minutes", type=float, default=20, help="length of the autoencoder's schedule")
     parser.add_argument(
         "--minutes", type=float, default=240, help="length of the transformer's schedule, over all runs"
@@ -35,6 +36,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--fresh", type=int, default=1000, help="clips drawn before the first step")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--full", type=float, default=0.6, help="part of the schedule that computes half of the tokens")
+    parser.add_argument("--steps", type=int, default=1500, help="of polishing the decoder")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--eager", action="store_true", help="do without torch.compile")
@@ -45,6 +47,8 @@ def main(arguments: list[str]) -> int:
     if options.command == "unpack":
         export.unpack(export.SHIPPED, root)
         return 0
+    if options.command == "polish":
+        vae.polish(root / "vae.pt", options.steps, options.seed)
     if options.command == "train":
         text.train(root / "text.pt", seed=options.seed)
         vae.train(root / "vae.pt", options.vae_minutes, options.seed)

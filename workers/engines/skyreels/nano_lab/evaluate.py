@@ -197,6 +197,23 @@ class Bench:
             result.add(spec, read(clip), seconds)
         return result
 
+    def run_engine(self, n: int, mode: str, **values: Any) -> Result:
+        """Text to video through our own sampler, from the shipped folder; ``values`` are ``VideoSpec`` fields."""
+        from workers.engines.skyreels.engine import SkyReelsEngine
+        from workers.engines.skyreels.spec import VideoSpec
+
+        engine = SkyReelsEngine("nano")
+        engine.load()
+        result = Result(mode)
+        for i, spec in enumerate(balanced(n, self.seed)):
+            prompt = captions.canonical(spec)
+            began = time.monotonic()
+            request = VideoSpec.for_model("nano", prompt, ratio="1:1", seed=self.seed * 100003 + i, **values)
+            clip = np.concatenate([w.frames for w in engine.stream(request)]).astype(np.float32) / 255
+            result.add(spec, read(clip), time.monotonic() - began)
+            self.frames.append((prompt, clip))
+        return result
+
     def run_image(self, n: int, last: bool) -> Result:
         """Picture to video, with the picture of the last frame as well when ``last``."""
         result = Result("image and end frame" if last else "image to video")
@@ -334,6 +351,8 @@ def main(arguments: list[str]) -> int:
         "wide": lambda: bench.run_text(few, "text to video, 160×96", size=(160, 96)),
         "tall": lambda: bench.run_text(few, "text to video, 96×160", size=(96, 160)),
         "async": lambda: bench.run_text(few, "asynchronous (ar_step 4)", ar_step=4),
+        "engine": lambda: bench.run_engine(few, "our sampler"),
+        "engine-async": lambda: bench.run_engine(few, "our sampler, asynchronous", ar_step=4),
         "image": lambda: bench.run_image(few, last=False),
         "end": lambda: bench.run_image(few, last=True),
         "extension": lambda: bench.run_extension(few),

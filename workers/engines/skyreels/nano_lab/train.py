@@ -135,7 +135,7 @@ def draw_noise(mode: str, frames: int, block: int, rng: random.Random) -> Noise:
 
 
 class Threads:
-    """Picks one thread or all of them by measuring: beside other programs, one is often faster than waiting for a late second.
+    """Picks one thread or all by measuring: beside other programs, one is often faster than waiting for the second.
 
     Args:
         most: the greatest number of threads.

@@ -263,6 +263,41 @@ def train(path: Path, minutes: float, seed: int = 0) -> Any:
     return load(path)
 
 
+def polish(path: Path, steps: int, seed: int = 0) -> None:
+    """Train the decoder alone, in ``path``, for ``steps`` steps: latents keep their meaning for the transformer."""
+    state = torch.load(path, weights_only=True)
+    vae = load(path)
+    params = [*vae.decoder.named_parameters(), *vae.post_quant_conv.named_parameters()]
+    params = [(n, p.requires_grad_(True)) for n, p in params if "attentions" not in n]
+    muon = Muon([p for n, p in params if p.ndim >= 4 and "gamma" not in n], 0.0, decay=0.0)
+    adam = torch.optim.AdamW([p for n, p in params if p.ndim < 4 or "gamma" in n], betas=(0.9, 0.99), weight_decay=0.0)
+    average = {n: p.detach().clone() for n, p in vae.named_parameters()}
+    rng = random.Random(seed + 1)
+    for step in range(steps):
+        rate = min(1.0, (step + 1) / 30) * (1 - step / steps)
+        muon.lr, adam.param_groups[0]["lr"] = 2e-3 * rate, 1e-3 * rate
+        clip, mask = crops(8, rng)
+        with torch.no_grad():
+            mean, logvar = encode(vae, clip).chunk(2, 1)
+            z = mean + torch.randn_like(mean) * ((0.5 * logvar).exp() + 0.05)
+        near = F.max_pool2d(mask.flatten(0, 2)[:, None], 5, 1, 2).view_as(mask)
+        error = decode(vae, z) - clip
+        loss = ((1 + 2 * near) * (error.abs() + error.square())).mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_([p for _, p in params], 1.0)
+        muon.step()
+        adam.step()
+        adam.zero_grad()
+        with torch.no_grad():
+            for name, p in vae.named_parameters():
+                average[name].lerp_(p, 0.01 if step > 100 else 0.1)
+        if (step + 1) % 50 == 0:
+            psnr = 10 * math.log10(4 / float(error.detach().square().mean()))
+            log.info("decoder %d  loss %.4f  %.2f dB", step + 1, float(loss.detach()), psnr)
+        if (step + 1) % 200 == 0 or step + 1 == steps:
+            atomic_save(state | {"average": average, "raw": vae.state_dict()}, path)
+
+
 def load(path: Path) -> Any:
     """The averaged network of a training file, frozen."""
     vae = build()
