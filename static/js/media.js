@@ -15,33 +15,88 @@ const inView = new IntersectionObserver(
   { threshold: 0.25 },
 );
 
-/** In a grid, a clip plays while its card has the pointer or the focus. */
-function hoverPlay(card) {
+const isStage = (card) => card.matches("#stage-list > article:first-of-type, .asset__stage > article");
+const isTile = (card) => !isStage(card) && card.matches(".grid > article, #stage-list > article");
+
+/** Many at once play under the pointer or the focus; the one on the stage plays when it is in view. */
+function stage(card) {
   const video = card.querySelector("video[data-clip]");
-  if (!video || !pointer.matches) return;
-  video.controls = false;
-  video.tabIndex = -1;
-  const start = () => !still.matches && play(video);
-  const stop = () => {
-    if (card.matches(":hover, :focus-within")) return;
-    video.pause();
-    video.load(); // back to the poster
-  };
-  card.addEventListener("pointerenter", start);
-  card.addEventListener("focusin", start);
-  card.addEventListener("pointerleave", stop);
-  card.addEventListener("focusout", () => setTimeout(stop));
+  if (!video) return;
+  const tile = isTile(card); // its whole face is a link
+  video.controls = !tile;
+  video.tabIndex = tile ? -1 : 0;
+  shape(card);
+  if (isStage(card)) {
+    video.preload = "auto";
+    inView.observe(video);
+  } else {
+    inView.unobserve(video);
+    if (!card.matches(":hover, :focus-within")) video.pause();
+  }
+}
+
+/** A tile plays with the focus; under a pointer its ten frames pass by, or it plays when it has none. */
+function tilePlay(card, entered, byPointer) {
+  const video = card.querySelector("video[data-clip]");
+  if (!video || !pointer.matches || !isTile(card)) return;
+  if (entered) {
+    if (!still.matches && !(byPointer && card.querySelector("[data-strip]"))) play(video);
+  } else if (!card.matches(":hover, :focus-within")) {
+    if (!video.paused) {
+      video.pause();
+      video.load(); // back to the poster
+    }
+    card.querySelector("[data-strip]")?.setAttribute("hidden", "");
+  }
+}
+
+const FRAMES = 10;
+const strips = new WeakSet();
+
+document.addEventListener("pointermove", (event) => {
+  const card = event.pointerType === "mouse" && event.target.closest?.(".card");
+  const strip = card && isTile(card) && card.querySelector("[data-strip]");
+  if (!strip || !card.querySelector("video").paused) return;
+  if (!strips.has(strip)) {
+    strips.add(strip);
+    const picture = new Image();
+    picture.src = strip.dataset.strip;
+    picture.decode().then(
+      () => {
+        strip.style.backgroundImage = `url("${picture.src}")`;
+        strip.dataset.ready = "";
+      },
+      () => {},
+    );
+  }
+  const { left, width } = card.getBoundingClientRect();
+  const frame = Math.min(FRAMES - 1, Math.max(0, Math.floor(((event.clientX - left) / width) * FRAMES)));
+  strip.style.backgroundPositionX = `${(frame * 100) / (FRAMES - 1)}%`;
+  strip.hidden = !("ready" in strip.dataset);
+});
+
+function shape(item) {
+  const video = item.querySelector("video");
+  if (video?.width && video.height) item.style.setProperty("--shape", video.width / video.height);
 }
 
 function bind(root) {
+  for (const item of root.querySelectorAll?.("[data-shape]") ?? []) shape(item);
   for (const video of root.querySelectorAll?.("video[data-autoplay]") ?? []) inView.observe(video);
-  const cards = root.matches?.(".card") ? [root] : (root.querySelectorAll?.(".card") ?? []);
-  for (const card of cards) if (card.closest(".grid")) hoverPlay(card);
-  const first = document.querySelector("#stage-list > article video[data-clip], .asset__stage video[data-clip]");
-  if (first && root.contains(first) && first.closest("article").matches("article:first-of-type")) {
-    first.preload = "auto";
-    inView.observe(first);
-  }
+  for (const card of document.querySelectorAll(".card")) stage(card);
+}
+
+for (const kind of ["pointerover", "focusin"]) {
+  document.addEventListener(kind, (event) => {
+    const card = event.target.closest?.(".card");
+    if (card && !card.contains(event.relatedTarget)) tilePlay(card, true, kind === "pointerover");
+  });
+}
+for (const kind of ["pointerout", "focusout"]) {
+  document.addEventListener(kind, (event) => {
+    const card = event.target.closest?.(".card");
+    if (card && !card.contains(event.relatedTarget)) setTimeout(() => tilePlay(card, false, kind === "pointerout"));
+  });
 }
 
 bind(document);
@@ -54,8 +109,9 @@ still.addEventListener("change", () => {
 // Keys of the card that has the focus: d downloads, r remixes, Delete deletes.
 document.addEventListener("keydown", (event) => {
   if (event.metaKey || event.ctrlKey || event.altKey || event.target.closest("input, textarea, select, video")) return;
-  const card = event.target.closest(".card") ?? document.querySelector(".asset__stage .card");
-  const action = [...(card?.querySelectorAll("[data-key]") ?? [])].find((item) => item.dataset.key === event.key);
+  const asset = document.querySelector("main.asset");
+  const card = event.target.closest(".card") ?? asset;
+  const action = [...((asset ?? card)?.querySelectorAll("[data-key]") ?? [])].find((item) => item.dataset.key === event.key);
   if (action) {
     event.preventDefault();
     action.click();

@@ -34,7 +34,7 @@ function slide(slider) {
     output.textContent = text;
     input.setAttribute("aria-valuetext", text);
     const share = (value - Number(input.min)) / (Number(input.max) - Number(input.min) || 1);
-    input.style.setProperty("--share", share.toFixed(4));
+    slider.style.setProperty("--share", share.toFixed(4));
   };
   input.addEventListener("input", show);
   show();
@@ -52,9 +52,10 @@ function count(counter) {
 
 function grow(area) {
   if (CSS.supports("field-sizing", "content")) return;
+  const least = area.rows;
   const fit = () => {
-    area.style.blockSize = "auto";
-    area.style.blockSize = `${area.scrollHeight + 2}px`;
+    area.rows = least;
+    while (area.scrollHeight > area.clientHeight && area.rows < 14) area.rows += 1;
   };
   area.addEventListener("input", fit);
   fit();
