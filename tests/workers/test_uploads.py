@@ -1,0 +1,228 @@
+"""What people upload, made on the fly: handled right or refused in a sentence."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from workers.media import uploads
+from workers.media.probe import MediaError
+from workers.media.uploads import clip, clip_info, picture, picture_size
+
+RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 60), (40, 60, 220), (255, 255, 255)
+
+
+def quarters(width=96, height=64):
+    """Return a picture whose top left is red, top right green, bottom left blue and bottom right white."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[: height // 2, : width // 2], pixels[: height // 2, width // 2 :] = RED, GREEN
+    pixels[height // 2 :, : width // 2], pixels[height // 2 :, width // 2 :] = BLUE, WHITE
+    return pixels
+
+
+def corners(pixels):
+    """Return the colours near the four corners, as read."""
+    height, width = pixels.shape[:2]
+    return [pixels[y, x].astype(int) for y in (height // 8, -height // 8) for x in (width // 8, -width // 8)]
+
+
+def like(found, *colours, within=40):
+    return all(np.abs(mine - np.array(yours)).max() <= within for mine, yours in zip(found, colours, strict=True))
+
+
+def refused(function, *arguments):
+    with pytest.raises(MediaError) as caught:
+        list(function(*arguments))
+    assert caught.value.public_text.endswith(".")
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("a.png", {}), ("a.jpg", {"quality": 95}), ("a.webp", {"lossless": True}), ("a.bmp", {})]
+)
+def test_a_picture_arrives_in_its_colours_at_the_size_of_the_film(tmp_path, name, options):
+    Image.fromarray(quarters()).save(tmp_path / name, **options)
+    found = picture(tmp_path / name, 48, 32)
+    assert found.shape == (32, 48, 3) and found.dtype == np.uint8
+    assert like(corners(found), RED, GREEN, BLUE, WHITE)
+    assert picture_size(tmp_path / name) == (96, 64)
+
+
+def test_a_picture_that_the_camera_held_sideways_stands_upright(tmp_path):
+    image = Image.fromarray(quarters())
+    exif = image.getexif()
+    exif[0x0112] = 6  # shown after a quarter turn clockwise
+    image.save(tmp_path / "a.jpg", exif=exif, quality=95)
+    assert picture_size(tmp_path / "a.jpg") == (64, 96)
+    assert like(corners(picture(tmp_path / "a.jpg", 32, 48)), BLUE, RED, WHITE, GREEN)
+
+
+def test_a_picture_of_another_ratio_is_cut_and_not_squeezed(tmp_path):
+    pixels = np.full((64, 192, 3), 90, np.uint8)
+    pixels[16:48, 80:112] = 255
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    found = picture(tmp_path / "a.png", 64, 64)
+    assert abs(int((found[32, :, 0] > 170).sum()) - int((found[:, 32, 0] > 170).sum())) <= 1
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "L", "P", "1", "LA"])
+def test_every_mode_becomes_rgb(tmp_path, mode):
+    name = "a.jpg" if mode == "CMYK" else "a.png"
+    Image.fromarray(quarters()).convert(mode).save(tmp_path / name)
+    found = picture(tmp_path / name, 96, 64)
+    assert found.shape == (64, 96, 3)
+    if mode in ("CMYK", "P"):
+        assert like(corners(found), RED, GREEN, BLUE, WHITE, within=70)
+
+
+def test_what_is_transparent_becomes_white_and_16_bits_stay_grey(tmp_path):
+    Image.new("RGBA", (64, 64), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    assert (picture(tmp_path / "clear.png", 32, 32) == 255).all()
+    Image.fromarray(np.full((64, 64), 30000, np.uint16)).save(tmp_path / "deep.png")
+    assert abs(int(picture(tmp_path / "deep.png", 32, 32)[0, 0, 0]) - 117) <= 1
+
+
+def test_a_colour_profile_is_applied_and_a_broken_one_ignored(tmp_path):
+    image = Image.fromarray(quarters())
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for name, data in (("good.png", profile), ("bad.png", b"no profile")):
+        image.save(tmp_path / name, icc_profile=data)
+        assert like(corners(picture(tmp_path / name, 96, 64)), RED, GREEN, BLUE, WHITE)
+
+
+def test_pictures_that_cannot_be_used_are_refused_in_words(tmp_path):
+    def file(name, data=b""):
+        (tmp_path / name).write_bytes(data)
+        return tmp_path / name
+
+    Image.fromarray(quarters()).save(tmp_path / "whole.png")
+    Image.new("L", (20, 20)).save(tmp_path / "small.png")
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    for name in ("moves.gif", "moves.webp", "moves.png"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+    assert refused(picture_size, file("none.png")) == "picture_empty"
+    assert refused(picture_size, file("text.png", b"<svg onload=alert(1)>")) == "picture_unreadable"
+    assert refused(picture_size, file("half.png", (tmp_path / "whole.png").read_bytes()[:150])) == "picture_broken"
+    assert refused(picture_size, tmp_path / "small.png") == "picture_small"
+    assert {refused(picture_size, tmp_path / f"moves.{kind}") for kind in ("gif", "webp", "png")} == {
+        "picture_animated"
+    }
+
+
+@pytest.mark.parametrize("side", [14_200, 7_500])
+def test_too_many_pixels_are_refused_before_one_is_decoded(tmp_path, side, monkeypatch):
+    Image.new("1", (side, side)).save(tmp_path / "vast.png")
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
+    assert refused(picture_size, tmp_path / "vast.png") == "picture_large"
+
+
+def film(path, frames, *, rate=24, codec="libx264", pix_fmt="yuv420p", times=None, rotate=0, aspect=None, **options):
+    """Write frames [H, W, 3] as a clip; `times` are their places in milliseconds."""
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=rate, options={"crf": "12"} if codec == "libx264" else {})
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = pix_fmt
+        if aspect:
+            stream.codec_context.sample_aspect_ratio = aspect
+        if times:
+            stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
+        if rotate:
+            stream.set_display_rotation(rotate)
+        for i, pixels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            if times:
+                frame.pts, frame.time_base = times[i], Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def grey(levels, width=64, height=64):
+    return [np.full((height, width, 3), level, np.uint8) for level in levels]
+
+
+def levels_of(frames):
+    return [int(frame.mean()) for frame in frames]
+
+
+def test_a_clip_at_the_rate_of_the_film_keeps_every_frame(tmp_path):
+    levels = [10 * i for i in range(1, 21)]
+    film(tmp_path / "a.mp4", grey(levels))
+    assert np.abs(np.array(levels_of(clip(tmp_path / "a.mp4", 32, 32, 24))) - levels).max() <= 4
+    info = clip_info(tmp_path / "a.mp4")
+    assert (info.width, info.height) == (64, 64) and info.seconds == pytest.approx(20 / 24, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("rate", "fps", "count"), [(48, 24, 12), (12, 24, 48), (Fraction(24000, 1001), 24, 24), (30, 8, 6)]
+)
+def test_another_rate_keeps_the_length(tmp_path, rate, fps, count):
+    film(tmp_path / "a.mp4", grey([int(5 + 9 * i) for i in range(24)]), rate=rate)
+    found = levels_of(clip(tmp_path / "a.mp4", 32, 32, fps))
+    assert abs(len(found) - count) <= 1 and found == sorted(found)
+
+
+def test_a_rate_that_varies_becomes_even(tmp_path):
+    film(tmp_path / "a.mkv", grey([20, 120, 220]), times=[0, 100, 900])
+    found = levels_of(clip(tmp_path / "a.mkv", 32, 32, 10))
+    assert [round(level, -1) for level in found[:9]] == [20, 120, 120, 120, 120, 220, 220, 220, 220]
+
+
+@pytest.mark.parametrize(("rotate", "expected"), [(90, (GREEN, WHITE, RED, BLUE)), (-90, (BLUE, RED, WHITE, GREEN))])
+def test_a_clip_from_a_telephone_held_upright_stands_upright(tmp_path, rotate, expected):
+    film(tmp_path / "a.mp4", [quarters()] * 5, rotate=rotate)
+    info = clip_info(tmp_path / "a.mp4")
+    assert (info.width, info.height) == (64, 96)
+    assert like(corners(next(clip(tmp_path / "a.mp4", 64, 96, 24))), *expected)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"pix_fmt": "yuv420p10le"},
+        {"pix_fmt": "yuv444p"},
+        {"codec": "mpeg4"},
+    ],
+)
+def test_other_pixels_and_codecs_come_out_in_the_same_colours(tmp_path, options):
+    film(tmp_path / "a.mp4", [quarters()] * 5, **options)
+    assert like(corners(next(clip(tmp_path / "a.mp4", 96, 64, 24))), RED, GREEN, BLUE, WHITE)
+
+
+def test_odd_sides_and_pixels_that_are_not_square_fit_the_frame(tmp_path):
+    film(tmp_path / "odd.mp4", [quarters(97, 65)] * 5, pix_fmt="yuv444p")
+    assert like(corners(next(clip(tmp_path / "odd.mp4", 96, 64, 24))), RED, GREEN, BLUE, WHITE)
+    film(tmp_path / "wide.mp4", [quarters()] * 5, aspect=Fraction(2, 1))
+    assert clip_info(tmp_path / "wide.mp4").width == 192
+
+
+def test_clips_that_cannot_be_used_are_refused_in_words(tmp_path, monkeypatch):
+    def file(name, data=b""):
+        (tmp_path / name).write_bytes(data)
+        return tmp_path / name
+
+    whole = film(
+        tmp_path / "whole.mp4",
+        [np.random.default_rng(i).integers(0, 255, (64, 64, 3), np.uint8) for i in range(60)],
+        movflags="faststart",
+    )
+    data = whole.read_bytes()
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        silence = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")
+        silence.sample_rate = 44100
+        container.mux(stream.encode(silence))
+        container.mux(stream.encode())
+    assert refused(clip, file("none.mp4"), 32, 32, 24) == "video_empty"
+    assert refused(clip, file("text.mp4", b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n"), 32, 32, 24) == "video_broken"
+    assert refused(clip, file("half.mp4", data[: len(data) // 2]), 32, 32, 24) == "video_broken"
+    assert refused(clip, file("head.mp4", data[len(data) // 2 :]), 32, 32, 24) == "video_broken"
+    assert refused(clip, tmp_path / "sound.mp4", 32, 32, 24) == "video_missing"
+    Image.fromarray(quarters()).save(tmp_path / "still.mp4", format="PNG")
+    assert refused(clip, tmp_path / "still.mp4", 32, 32, 24) == "video_broken"
+    monkeypatch.setattr(uploads, "MAX_CLIP_SECONDS", 1.0)
+    assert refused(clip, whole, 32, 32, 24) == "video_long"
+    monkeypatch.setattr(uploads, "MAX_CLIP_PIXELS", 100)
+    assert refused(clip, whole, 32, 32, 24) == "video_large"

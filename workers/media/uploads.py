@@ -1,0 +1,258 @@
+"""Pictures and clips that people bring, made fit for a model or refused in words. Nothing here trusts a file.
+
+What is in the headers (kind, sides, length) is checked before a pixel is decoded. Metadata goes no further than this.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+
+import av
+import numpy as np
+from av.stream import Disposition
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps
+
+from workers.media.probe import MediaError, rgb
+
+MAX_PICTURE_BYTES = 32_000_000
+MAX_PICTURE_PIXELS = 50_000_000
+MIN_SIDE = 32  # pixels
+PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+
+MAX_CLIP_BYTES = 500_000_000
+MAX_CLIP_PIXELS = 4096 * 2304
+MAX_CLIP_SECONDS = 120.0
+# A playlist or a list of files would make the reader open what it names, so only real containers are let in.
+CLIP_OPTIONS = {
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg",
+    "protocol_whitelist": "file",
+}
+HDR_TRANSFERS = (16, 18)  # PQ and HLG in the tables of ITU-T H.273
+# Clips end a little before or after their headers say; one that misses more than this was cut off.
+MISSING_SECONDS, MISSING_PART = 0.5, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class ClipInfo:
+    """A clip as it is shown: sides in pixels after rotation and with square pixels, length in seconds."""
+
+    width: int
+    height: int
+    seconds: float
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Decode a picture to see that it can be used; returns (width, height) as it is shown. Raises MediaError."""
+    with _opened(path) as image:
+        upright = ImageOps.exif_transpose(image)
+        return upright.size
+
+
+def picture(path: Path, width: int, height: int) -> NDArray[np.uint8]:
+    """Return a picture as uint8 sRGB [height, width, 3]: upright, without alpha, its middle cut to fill the frame.
+
+    Raises MediaError for what is no picture, is damaged, moves, or is too large or too small.
+    """
+    with _opened(path) as image:
+        upright = ImageOps.exif_transpose(image)
+        return _fill(_srgb(upright), width, height)
+
+
+def clip_info(path: Path) -> ClipInfo:
+    """Decode a clip to its end to see that it can be used, and say what it is. Raises MediaError."""
+    reader = _ClipReader(path)
+    width = height = 0
+    seconds = 0.0
+    for frame, _, end in reader.frames():
+        width, height = reader.shown_size(frame)
+        seconds = end
+    return ClipInfo(width, height, seconds)
+
+
+def clip(path: Path, width: int, height: int, fps: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield a clip as uint8 RGB frames [height, width, 3] at an even `fps`, upright, its middle cut to fill the frame.
+
+    Each frame is the one that is nearest in time, whatever the rate of the clip is and however it varies. One frame is
+    in memory at a time. Raises MediaError for what has no picture, is damaged, or is too large or too long.
+    """
+    reader = _ClipReader(path)
+    made, shown_until = 0, 0.0
+    held: NDArray[np.uint8] | None = None
+    held_at = 0.0
+    for frame, begin, end in reader.frames():
+        while held is not None and made / fps < (held_at + begin) / 2:
+            yield held
+            made += 1
+        shown_until = end
+        turned = np.rot90(rgb(frame), reader.quarter_turns(frame))
+        held, held_at = _fill(Image.fromarray(turned), width, height, reader.stretch(frame)), begin
+    while held is not None and made < max(1, round(shown_until * fps)):
+        yield held
+        made += 1
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a picture whose headers are in order, with its pixels decoded."""
+    size = path.stat().st_size
+    if not size:
+        raise MediaError("picture_empty", "The picture is empty: its file has 0 bytes.")
+    if size > MAX_PICTURE_BYTES:
+        raise MediaError("picture_large", f"A picture has at most {MAX_PICTURE_BYTES // 1_000_000} MB.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path, formats=PICTURE_FORMATS)
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels() from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise MediaError("picture_unreadable", "The file is no picture: use JPEG, PNG or WebP.") from error
+    with image:
+        if image.width * image.height > MAX_PICTURE_PIXELS:
+            raise _too_many_pixels()
+        if min(image.size) < MIN_SIDE:
+            raise MediaError("picture_small", f"The sides of a picture are at least {MIN_SIDE} pixels.")
+        if getattr(image, "is_animated", False):
+            raise MediaError("picture_animated", "The picture moves: choose a still one.")
+        try:
+            image.load()
+        except (OSError, SyntaxError, ValueError, EOFError) as error:
+            raise MediaError("picture_broken", "The picture is damaged and cannot be read to its end.") from error
+        yield image
+
+
+def _too_many_pixels() -> MediaError:
+    return MediaError("picture_large", f"A picture has at most {MAX_PICTURE_PIXELS // 1_000_000} megapixels.")
+
+
+def _srgb(image: Image.Image) -> Image.Image:
+    """Turn any mode and colour profile into RGB of sRGB; what is transparent becomes white."""
+    if image.mode.startswith("I"):
+        # 16-bit grey; Pillow would cut off everything above 255.
+        image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
+    if image.mode in ("P", "PA", "LA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    if image.mode == "RGBA":
+        ground = Image.new("RGBA", image.size, "white")
+        profile = image.info.get("icc_profile")
+        image = Image.alpha_composite(ground, image).convert("RGB")
+        if profile:
+            image.info["icc_profile"] = profile
+    profile = image.info.get("icc_profile")
+    if profile:
+        try:
+            converted = ImageCms.profileToProfile(
+                image, ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+            if converted is not None:
+                return converted
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            pass  # a broken profile says nothing about the pixels
+    return image.convert("RGB")
+
+
+def _fill(image: Image.Image, width: int, height: int, stretch: float = 1.0) -> NDArray[np.uint8]:
+    """Cut the middle of an RGB image to the ratio of width : height and scale it; pixels are `stretch` times as wide
+    as high."""
+    target = width / height / stretch
+    if image.width / image.height > target:
+        wide, high = image.height * target, float(image.height)
+    else:
+        wide, high = float(image.width), image.width / target
+    left, top = (image.width - wide) / 2, (image.height - high) / 2
+    box = (left, top, left + wide, top + high)
+    scaled = image.resize((width, height), Image.Resampling.LANCZOS, box=box)
+    return np.ascontiguousarray(np.asarray(scaled, dtype=np.uint8))
+
+
+class _ClipReader:
+    """Decodes one uploaded clip and says how each of its frames is to be shown."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        size = path.stat().st_size
+        if not size:
+            raise MediaError("video_empty", "The video is empty: its file has 0 bytes.")
+        if size > MAX_CLIP_BYTES:
+            raise MediaError("video_large", f"A video has at most {MAX_CLIP_BYTES // 1_000_000} MB.")
+
+    def frames(self) -> Iterator[tuple[av.VideoFrame, float, float]]:
+        """Yield each frame with the seconds at which it begins and ends; the first begins at 0."""
+        try:
+            with av.open(str(self.path), options=dict(CLIP_OPTIONS)) as container:
+                stream = self._stream(container)
+                rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+                start: float | None = None
+                begin = end = 0.0
+                for count, frame in enumerate(container.decode(stream)):
+                    self._check(frame.width, frame.height)
+                    if frame.color_trc in HDR_TRANSFERS:
+                        raise MediaError("video_hdr", "The video is HDR: convert it to SDR first.")
+                    at = float(frame.pts * frame.time_base) if frame.pts is not None else count / float(rate)
+                    start = at if start is None else start
+                    begin = max(begin, at - start)
+                    held = float(frame.duration * frame.time_base) if frame.duration else 1 / float(rate)
+                    end = begin + held
+                    if end > MAX_CLIP_SECONDS + 1:
+                        raise _too_long()
+                    yield frame, begin, end
+                if start is None:
+                    raise MediaError("video_empty", "The video holds no pictures.")
+                said = self._seconds_said(container, stream)
+                if said - end > max(MISSING_SECONDS, said * MISSING_PART):
+                    raise MediaError("video_broken", "The video is cut off: its file is shorter than it says.")
+        except (av.FFmpegError, EOFError) as error:
+            raise MediaError("video_broken", "The file is no video, or it is damaged.") from error
+
+    def quarter_turns(self, frame: av.VideoFrame) -> int:
+        """Return by how many quarters the frame is turned counter-clockwise before it is shown."""
+        return round(float(frame.rotation) / 90) % 4
+
+    def stretch(self, frame: av.VideoFrame) -> float:
+        """Return how much wider than high a pixel is in the frame as it is shown."""
+        ratio = float(self.aspect) if self.aspect else 1.0
+        return 1 / ratio if self.quarter_turns(frame) % 2 else ratio
+
+    def shown_size(self, frame: av.VideoFrame) -> tuple[int, int]:
+        """Return (width, height) in square pixels."""
+        width, height = frame.width, frame.height
+        if self.quarter_turns(frame) % 2:
+            width, height = height, width
+        return round(width * self.stretch(frame)), height
+
+    def _stream(self, container: av.container.InputContainer) -> av.VideoStream:
+        moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+        if not moving:
+            raise MediaError("video_missing", "The file has no picture, only sound or data.")
+        stream = moving[0]
+        self._check(stream.codec_context.width, stream.codec_context.height)
+        if self._seconds_said(container, stream) > MAX_CLIP_SECONDS:
+            raise _too_long()
+        self.aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+        stream.thread_type = "AUTO"
+        return stream
+
+    @staticmethod
+    def _check(width: int, height: int) -> None:
+        if width * height > MAX_CLIP_PIXELS:
+            raise MediaError("video_large", "The sides of a video are at most 4096 x 2304 pixels.")
+        if min(width, height) < MIN_SIDE:
+            raise MediaError("video_small", f"The sides of a video are at least {MIN_SIDE} pixels.")
+
+    @staticmethod
+    def _seconds_said(container: av.container.InputContainer, stream: av.VideoStream) -> float:
+        if stream.duration and stream.time_base:
+            return float(stream.duration * stream.time_base)
+        # Sound may go on after the pictures, so the whole file's length speaks for them only where there is none.
+        return 0.0 if container.streams.audio or not container.duration else container.duration / av.time_base
+
+
+def _too_long() -> MediaError:
+    return MediaError("video_long", f"A video is at most {MAX_CLIP_SECONDS:.0f} seconds long.")
