@@ -13,7 +13,8 @@ from cinevivid.secret import local_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+if (BASE_DIR / ".env").exists():
+    env.read_env(BASE_DIR / ".env")
 
 # --- where this instance keeps its data, and its identity
 DATA_DIR = Path(env.str("CINEVIVID_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()

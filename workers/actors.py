@@ -21,7 +21,7 @@ from workers.engines.base import Cancelled, EngineError, Progress
 
 log = structlog.get_logger(__name__)
 WRITE_EVERY_SECONDS = 0.5
-HEARTBEAT_SECONDS = 15.0
+HEARTBEAT_SECONDS = settings.LEASE_SECONDS / 8
 
 
 @dramatiq.actor(queue_name="gpu", max_retries=0, time_limit=settings.JOB_TIME_LIMIT_SECONDS * 1000)

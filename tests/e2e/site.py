@@ -31,7 +31,7 @@ class Site:
             "SITE_URL": self.url,
             "PYTHONUNBUFFERED": "1",
             "SECRET_KEY": "only-for-this-test-run-0123456789-abcdefghijklmnop",
-            "LEASE_SECONDS": "4",
+            "LEASE_SECONDS": "8",
             "LOG_LEVEL": "INFO",
         }
         self.fleet = bool(os.environ.get("REDIS_URL"))
@@ -56,7 +56,7 @@ class Site:
         raise AssertionError(f"The site did not start:\n{self.log('web')}")
 
     def start_worker(self) -> None:
-        self.run("worker", "manage.py", "rundramatiq", "-p", "1", "-t", "1", "--no-reload")
+        self.run("worker", "manage.py", "rundramatiq", "-p", "1", "-t", "1")
 
     def run(self, name: str, *arguments: str) -> None:
         log = (self.folder / f"{name}.log").open("ab")
