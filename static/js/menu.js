@@ -35,6 +35,10 @@ document.addEventListener("click", async (event) => {
 });
 
 // The command key has another name on other keyboards.
-if (!/Mac|iP(hone|ad)/.test(navigator.platform)) {
-  for (const key of document.querySelectorAll("kbd")) key.textContent = key.textContent.replace("⌘", "Ctrl ");
+function nameKeys(root) {
+  if (/Mac|iP(hone|ad)/.test(navigator.platform)) return;
+  for (const key of root.querySelectorAll("kbd")) key.textContent = key.textContent.replace("⌘", "Ctrl ");
 }
+
+nameKeys(document);
+document.addEventListener("htmx:load", (event) => nameKeys(event.detail.elt));

@@ -84,6 +84,13 @@ function bind(panel) {
       panel.requestSubmit(panel.querySelector("[data-submit]"));
     }
   });
+  panel.addEventListener("input", (event) => {
+    const field = event.target.closest(".field--invalid");
+    if (!field) return;
+    field.classList.remove("field--invalid");
+    field.querySelector(".errorlist")?.remove();
+    event.target.removeAttribute("aria-invalid");
+  });
   panel.querySelector("[aria-invalid=true], .field--invalid input, .field--invalid textarea")?.focus();
 }
 
