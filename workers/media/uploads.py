@@ -37,6 +37,7 @@ CLIP_OPTIONS = {
 HDR_TRANSFERS = (16, 18)  # PQ and HLG in the tables of ITU-T H.273
 # Clips end a little before or after their headers say; one that misses more than this was cut off.
 MISSING_SECONDS, MISSING_PART = 0.5, 0.05
+ROUNDING_SECONDS = 1e-4  # a frame half-way between two is the earlier one, whatever the clock of the file rounds to
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def clip(path: Path, width: int, height: int, fps: int) -> Iterator[NDArray[np.u
     held: NDArray[np.uint8] | None = None
     held_at = 0.0
     for frame, begin, end in reader.frames():
-        while held is not None and made / fps < (held_at + begin) / 2:
+        while held is not None and made / fps <= (held_at + begin) / 2 + ROUNDING_SECONDS:
             yield held
             made += 1
         shown_until = end
@@ -169,7 +170,7 @@ def _fill(image: Image.Image, width: int, height: int, stretch: float = 1.0) -> 
     left, top = (image.width - wide) / 2, (image.height - high) / 2
     box = (left, top, left + wide, top + high)
     scaled = image.resize((width, height), Image.Resampling.LANCZOS, box=box)
-    return np.ascontiguousarray(np.asarray(scaled, dtype=np.uint8))
+    return np.array(scaled, dtype=np.uint8)
 
 
 class _ClipReader:

@@ -1,0 +1,144 @@
+"""From a request to a file, whatever happens on the way."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.workers.conftest import picture, tiny_components, tiny_spec
+from workers.engines.base import Cancelled, EngineError
+from workers.engines.skyreels.engine import SkyReelsEngine
+from workers.engines.skyreels.models import Pool
+from workers.media.probe import probe, read_frames
+from workers.render import STATE, inputs_of, render
+
+LONG = {"num_frames": 25, "addnoise_condition": 20}
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    paths = [tmp_path / "start.png", tmp_path / "end.png"]
+    for i, path in enumerate(paths):
+        Image.fromarray(picture(i)).save(path)
+    return paths
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """A clip of 1 s at another rate and another size."""
+    with av.open(str(tmp_path / "clip.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=12)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for level in range(12):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 20 * level, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return tmp_path / "clip.mp4"
+
+
+def stop_in(window, stage="denoising"):
+    def stop(progress):
+        if (progress.window, progress.stage) == (window, stage):
+            raise Cancelled
+
+    return stop
+
+
+@pytest.mark.parametrize("overlap", ["latent", "reencode"])
+def test_a_film_that_was_interrupted_twice_is_the_same_file(tiny_engine, tmp_path, overlap):
+    spec = tiny_spec(**LONG, overlap=overlap)
+    whole = render(tiny_engine, spec, tmp_path / "whole", tmp_path / "whole.mp4", comment="x")
+    for stop in (stop_in(2), stop_in(4, "decoding")):
+        with pytest.raises(Cancelled):
+            render(tiny_engine, spec, tmp_path / "cut", tmp_path / "cut.mp4", on_progress=stop, comment="x")
+    made = []
+    again = render(tiny_engine, spec, tmp_path / "cut", tmp_path / "cut.mp4", on_window=made.append, comment="x")
+    assert [w.index for w in made] == [3, 4] and again.sha256 == whole.sha256 and again.frames == 25
+    for path in sorted((tmp_path / "whole" / "hls").iterdir()):
+        assert path.read_bytes() == (tmp_path / "cut" / "hls" / path.name).read_bytes()
+    assert not (tmp_path / "cut" / STATE).exists()
+
+
+def test_a_folder_of_another_request_or_with_a_broken_state_is_begun_anew(tiny_engine, tmp_path):
+    with pytest.raises(Cancelled):
+        render(tiny_engine, tiny_spec(**LONG), tmp_path / "a", tmp_path / "a.mp4", on_progress=stop_in(3))
+    other = tiny_spec(seed=8)
+    expected = render(tiny_engine, other, tmp_path / "b", tmp_path / "b.mp4").sha256
+    assert render(tiny_engine, other, tmp_path / "a", tmp_path / "a.mp4").sha256 == expected
+    (tmp_path / "a" / STATE).write_bytes(b"half")
+    assert render(tiny_engine, other, tmp_path / "a", tmp_path / "a.mp4").sha256 == expected
+
+
+def test_a_clip_goes_on_in_one_file_at_the_rate_and_size_of_the_film(tiny_engine, tmp_path, clip):
+    spec = tiny_spec(video=clip, num_frames=21, overlap_history=5)
+    for stop in (stop_in(1), stop_in(2)):
+        with pytest.raises(Cancelled):
+            render(tiny_engine, spec, tmp_path / "cut", tmp_path / "cut.mp4", on_progress=stop)
+    info = render(tiny_engine, spec, tmp_path / "cut", tmp_path / "cut.mp4")
+    assert (info.width, info.height, info.fps, info.frames) == (32, 32, 24, 24 + spec.new_frames)
+    levels = [frame.mean() for frame in read_frames(tmp_path / "cut.mp4")][:24]
+    assert np.abs(np.array(levels) - 20 * (np.arange(24) // 2)).max() < 12
+    assert info.sha256 == render(tiny_engine, spec, tmp_path / "whole", tmp_path / "whole.mp4").sha256
+
+
+def test_pictures_reach_the_engine_decoded(tiny_engine, tmp_path, pictures):
+    spec = tiny_spec(image=pictures[0], end_image=pictures[1])
+    inputs = inputs_of(spec)
+    assert np.array_equal(inputs.image, picture(0)) and np.array_equal(inputs.end_image, picture(1))
+    assert render(tiny_engine, spec, tmp_path / "a", tmp_path / "a.mp4").frames == 9
+
+
+def test_an_input_that_cannot_be_used_is_told_as_the_engine_tells_it(tiny_engine, tmp_path, pictures):
+    pictures[0].write_bytes(b"")
+    with pytest.raises(EngineError, match="picture_empty") as caught:
+        render(tiny_engine, tiny_spec(image=pictures[0]), tmp_path / "a", tmp_path / "a.mp4")
+    assert "0 bytes" in caught.value.public_text
+    with pytest.raises(EngineError, match="input_missing"):
+        inputs_of(tiny_spec(image=tmp_path / "nowhere.png"))
+
+
+def in_a_process(folder, out, kill_in):
+    """What the processes of the next test run: `kill_in` names the window in which this one is killed, 0 for none."""
+    pool = Pool()
+    pool.put("nano", tiny_components())
+
+    def progress(now):
+        if now.window == kill_in and now.step == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    latents = []
+    info = render(
+        SkyReelsEngine("nano", pool),
+        tiny_spec(**LONG),
+        folder,
+        out,
+        on_progress=progress,
+        on_window=lambda window: latents.append(window.checkpoint.latents),
+    )
+    return info.sha256, latents[-1]
+
+
+@pytest.mark.slow
+def test_a_worker_killed_in_any_window_is_followed_by_another_that_ends_the_film_bit_for_bit(tmp_path):
+    code = (
+        "import sys, pathlib; from tests.workers.test_render import in_a_process;"
+        "a = sys.argv; sha, latents = in_a_process(pathlib.Path(a[1]), pathlib.Path(a[2]), int(a[3]));"
+        "print(sha, latents.numpy().tobytes().hex())"
+    )
+    out = tmp_path / "cut.mp4"
+
+    def process(kill_in):
+        command = [sys.executable, "-c", code, str(tmp_path / "cut"), str(out), str(kill_in)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert [process(window).returncode for window in (2, 4)] == [-signal.SIGKILL] * 2
+    assert not out.exists()
+    sha, latents = process(0).stdout.split()
+    expected, through = in_a_process(tmp_path / "whole", tmp_path / "whole.mp4", 0)
+    assert latents == through.numpy().tobytes().hex()
+    assert sha == expected == probe(out).sha256

@@ -1,0 +1,134 @@
+"""From a request to a film in a folder: inputs decoded, windows encoded one by one, and a crash costs one window.
+
+The folder holds the segments and the saved state, nothing else; whoever renders the same request into the same folder
+goes on after the last whole window. What comes out is then bit for bit what it would have been without the crash.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workers.engines.base import EngineError, Inputs, OnProgress, Window, ignore_progress
+from workers.engines.skyreels.spec import VideoSpec
+from workers.media import uploads
+from workers.media.film import Film
+from workers.media.hls import Playlist
+from workers.media.probe import MediaError, MediaInfo
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from workers.engines.skyreels.checkpoint import Checkpoint
+    from workers.engines.skyreels.engine import SkyReelsEngine
+
+STATE = "state.safetensors"
+CLIP_PARTS = "clip-parts"  # how many segments the clip that goes on has become
+PLAYLIST = "hls"
+
+OnWindow = Callable[[Window], None]
+
+
+def inputs_of(spec: VideoSpec) -> Inputs:
+    """Decode the pictures and the end of the clip that a spec names, at its size and frame rate.
+
+    Raises EngineError with the sentence of `workers.media.uploads` for what cannot be used.
+    """
+    with _in_words():
+        return Inputs(
+            image=uploads.picture(spec.image, spec.width, spec.height) if spec.image else None,
+            end_image=uploads.picture(spec.end_image, spec.width, spec.height) if spec.end_image else None,
+            video=_end_of_clip(spec),
+        )
+
+
+def render(
+    engine: SkyReelsEngine,
+    spec: VideoSpec,
+    folder: Path,
+    out: Path,
+    *,
+    on_progress: OnProgress = ignore_progress,
+    on_window: OnWindow | None = None,
+    comment: str = "",
+) -> MediaInfo:
+    """Make the film of `spec` in `folder` and join it into the MP4 `out`; goes on where an earlier call was killed.
+
+    A clip that goes on is the first part of the film. While it grows, `folder`/hls holds a playlist that can be played.
+    `on_window` is called after each window is safe on the disk. Raises what the engine raises, and EngineError for
+    inputs that cannot be used; the state stays in the folder until the film is whole.
+    """
+    spec.validate()
+    inputs = inputs_of(spec)
+    saved, film = _left_off(spec, folder)
+    playlist = Playlist(folder / PLAYLIST, spec.fps, min(spec.num_frames, spec.base_num_frames), film.segments)
+    if spec.video and saved is None:
+        parts = 0
+        for frames in _parts_of_clip(spec):
+            playlist.append(film.append(frames))
+            parts += 1
+        _write(folder / CLIP_PARTS, str(parts))
+    for window in engine.stream(spec, on_progress, resume=saved, inputs=inputs):
+        playlist.append(film.append(window.frames))
+        # After the segment: a state on the disk says that its segment is whole.
+        window.checkpoint.save(folder / STATE)
+        if on_window is not None:
+            on_window(window)
+    playlist.finish()
+    info = film.finish(out, comment)
+    for name in (STATE, CLIP_PARTS):
+        (folder / name).unlink(missing_ok=True)
+    return info
+
+
+def _left_off(spec: VideoSpec, folder: Path) -> tuple[Checkpoint | None, Film]:
+    """Return the saved state and the film of an earlier call; no state and an empty film where they are of no use."""
+    from workers.engines.skyreels.checkpoint import Checkpoint
+
+    try:
+        saved = Checkpoint.load(folder / STATE)
+        if saved.spec_hash == spec.hash():
+            parts = int((folder / CLIP_PARTS).read_text()) if spec.video else 0
+            return saved, Film(folder, spec.width, spec.height, spec.fps, keep=parts + saved.index + 1)
+    except (EngineError, MediaError, OSError, ValueError):
+        pass
+    (folder / STATE).unlink(missing_ok=True)
+    return None, Film(folder, spec.width, spec.height, spec.fps)
+
+
+def _parts_of_clip(spec: VideoSpec) -> Iterator[list[NDArray[np.uint8]]]:
+    """Yield the clip that goes on in parts as long as a window."""
+    assert spec.video is not None
+    with _in_words():
+        frames = uploads.clip(spec.video, spec.width, spec.height, spec.fps)
+        while part := list(itertools.islice(frames, spec.base_num_frames)):
+            yield part
+
+
+def _end_of_clip(spec: VideoSpec) -> NDArray[np.uint8] | None:
+    if spec.video is None:
+        return None
+    return np.stack(deque(uploads.clip(spec.video, spec.width, spec.height, spec.fps), maxlen=spec.overlap_history))
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Let what is wrong with a file reach the caller as the engine's kind of error."""
+    try:
+        yield
+    except MediaError as error:
+        raise EngineError(error.code, error.public_text) from error
+    except OSError as error:
+        raise EngineError("input_missing", "A picture or video of this request cannot be read.") from error
