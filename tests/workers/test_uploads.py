@@ -167,7 +167,8 @@ def test_another_rate_keeps_the_length(tmp_path, rate, fps, count):
 def test_a_rate_that_varies_becomes_even(tmp_path):
     film(tmp_path / "a.mkv", grey([20, 120, 220]), times=[0, 100, 900])
     found = levels_of(clip(tmp_path / "a.mkv", 32, 32, 10))
-    assert [round(level, -1) for level in found[:9]] == [20, 120, 120, 120, 120, 220, 220, 220, 220]
+    assert [round(level, -1) for level in found[:9]] == [20, 120, 120, 120, 120, 120, 120, 120, 120]
+    assert round(found[9], -1) == 220
 
 
 @pytest.mark.parametrize(("rotate", "expected"), [(90, (GREEN, WHITE, RED, BLUE)), (-90, (BLUE, RED, WHITE, GREEN))])

@@ -5,6 +5,7 @@ What is in the headers (kind, sides, length) is checked before a pixel is decode
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ CLIP_OPTIONS = {
 HDR_TRANSFERS = (16, 18)  # PQ and HLG in the tables of ITU-T H.273
 # Clips end a little before or after their headers say; one that misses more than this was cut off.
 MISSING_SECONDS, MISSING_PART = 0.5, 0.05
-ROUNDING_SECONDS = 1e-4  # a frame half-way between two is the earlier one, whatever the clock of the file rounds to
+ROUNDING = 1e-3  # a frame half-way between two places always takes the earlier, whatever the file's clock rounds to
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +81,20 @@ def clip_info(path: Path) -> ClipInfo:
 def clip(path: Path, width: int, height: int, fps: int) -> Iterator[NDArray[np.uint8]]:
     """Yield a clip as uint8 RGB frames [height, width, 3] at an even `fps`, upright, its middle cut to fill the frame.
 
-    Each frame is the one that is nearest in time, whatever the rate of the clip is and however it varies. One frame is
-    in memory at a time. Raises MediaError for what has no picture, is damaged, or is too large or too long.
+    The rate of the clip may be any and may vary: frames are shown as long as they last, some twice, some never. One
+    frame is in memory at a time. Raises MediaError for what has no picture, is damaged, or is too large or too long.
     """
     reader = _ClipReader(path)
     made, shown_until = 0, 0.0
     held: NDArray[np.uint8] | None = None
-    held_at = 0.0
     for frame, begin, end in reader.frames():
-        while held is not None and made / fps <= (held_at + begin) / 2 + ROUNDING_SECONDS:
+        # A frame is shown until the next one begins, as players do it; places are rounded to those of the film.
+        while held is not None and made < math.floor(begin * fps + 0.5 - ROUNDING):
             yield held
             made += 1
         shown_until = end
         turned = np.rot90(rgb(frame), reader.quarter_turns(frame))
-        held, held_at = _fill(Image.fromarray(turned), width, height, reader.stretch(frame)), begin
+        held = _fill(Image.fromarray(turned), width, height, reader.stretch(frame))
     while held is not None and made < max(1, round(shown_until * fps)):
         yield held
         made += 1
