@@ -63,3 +63,14 @@ document.addEventListener("htmx:load", (event) => {
   early.delete(elt.id);
   if (waiting.dataset.status !== elt.dataset.status) replace(elt, waiting);
 });
+
+// A socket that is gone for more than a moment is worth a word.
+let gone;
+document.addEventListener("htmx:wsClose", () => {
+  clearTimeout(gone);
+  gone = setTimeout(() => (document.body.dataset.live = "off"), 3000);
+});
+document.addEventListener("htmx:wsOpen", () => {
+  clearTimeout(gone);
+  delete document.body.dataset.live;
+});

@@ -25,6 +25,8 @@ if (region) {
     for (const change of changes) {
       for (const node of change.addedNodes) if (node.matches?.(".toast")) arm(node);
     }
+    // What had the focus may be gone, as after a deletion: then it goes to what takes that back.
+    if (document.activeElement === document.body) region.querySelector("form button")?.focus();
   }).observe(region, { childList: true });
   region.querySelectorAll(".toast").forEach(arm);
 
@@ -44,6 +46,11 @@ if (region) {
   document.addEventListener("htmx:sendError", () => say("The studio does not answer. Check your connection; nothing was lost."));
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { xhr } = event.detail;
+    if (new URL(xhr.responseURL || location.href).pathname.startsWith("/accounts/login")) {
+      event.detail.shouldSwap = false;
+      location.assign(xhr.responseURL); // signed out meanwhile
+      return;
+    }
     const ours = xhr.status < 400 || xhr.status === 422 || xhr.getResponseHeader("HX-Retarget");
     if (!ours) {
       event.detail.shouldSwap = false;

@@ -91,7 +91,7 @@ function bind(panel) {
     field.querySelector(".errorlist")?.remove();
     event.target.removeAttribute("aria-invalid");
   });
-  panel.querySelector("[aria-invalid=true], .field--invalid input, .field--invalid textarea")?.focus();
+  panel.querySelector("[aria-invalid=true], .field--invalid input, .field--invalid textarea, .notice--problem")?.focus();
 }
 
 document.querySelectorAll("[data-panel]").forEach(bind);
