@@ -85,17 +85,18 @@ def clip(path: Path, width: int, height: int, fps: int) -> Iterator[NDArray[np.u
     frame is in memory at a time. Raises MediaError for what has no picture, is damaged, or is too large or too long.
     """
     reader = _ClipReader(path)
-    made, shown_until = 0, 0.0
+    made = length = 0
     held: NDArray[np.uint8] | None = None
     for frame, begin, end in reader.frames():
         # A frame is shown until the next one begins, as players do it; places are rounded to those of the film.
-        while held is not None and made < math.floor(begin * fps + 0.5 - ROUNDING):
+        place = math.floor(begin * fps + 0.5 - ROUNDING)
+        while held is not None and made < place:
             yield held
             made += 1
-        shown_until = end
+        length = max(place + 1, round(end * fps))
         turned = np.rot90(rgb(frame), reader.quarter_turns(frame))
         held = _fill(Image.fromarray(turned), width, height, reader.stretch(frame))
-    while held is not None and made < max(1, round(shown_until * fps)):
+    while held is not None and made < length:
         yield held
         made += 1
 
