@@ -24,7 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
         spec.validate()
         made = make(spec, options.out, quiet=options.quiet)
     except SpecError as error:
-        print(f"--{error.field.replace('_', '-')}: {error.public_text}", file=sys.stderr)
+        field = {"video": "video-path"}.get(error.field, error.field.replace("_", "-"))
+        print(f"--{field}: {error.public_text}", file=sys.stderr)
         return 2
     except EngineError as error:
         print(error.public_text, file=sys.stderr)
@@ -35,17 +36,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def make(spec: VideoSpec, out: Path, quiet: bool = False) -> str:
     """Run `spec` through the engine into the MP4 `out` and return one line about it."""
-    from workers.media.film import Film
+    from workers.render import render
 
     began = time.monotonic()
     engine = registry.get("video")
     show = _silent if quiet else _show
     with tempfile.TemporaryDirectory(prefix="video-") as folder:
-        film = Film(Path(folder), spec.width, spec.height, spec.fps)
-        for window in engine.stream(spec, show):
-            film.append(window.frames)
-        show(Progress("encoding", window.windows, window.windows, 1, 1, 0.0))
-        info = film.finish(out, comment=json.dumps(recipe(spec)))
+        info = render(engine, spec, Path(folder), out, on_progress=show, comment=json.dumps(recipe(spec)))
     if not quiet:
         print(file=sys.stderr)
     return (
@@ -67,6 +64,10 @@ def _spec(options: argparse.Namespace) -> VideoSpec:
     if options.seconds is not None and "num_frames" not in values:
         rate = values.get("fps") or catalog.get(model).fps
         values["num_frames"] = frames_for_seconds(options.seconds, rate)
+    values |= {"image": options.image, "end_image": options.end_image, "video": options.video_path}
+    if options.video_path and "num_frames" in values:
+        # What is asked for is what is added; the end of the clip that the model looks at comes on top.
+        values["num_frames"] += catalog.get(model).overlap_history - 1
     # The seed is drawn here, once, so that the recipe in the file can make the video again.
     seed = random.SystemRandom().randrange(2**31) if options.seed is None else options.seed
     return VideoSpec.for_model(model, options.prompt, ratio=options.ratio, seed=seed, **values)
@@ -82,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--seconds", type=float, help="length; the nearest possible one is made")
     length.add_argument("--num-frames", type=int, help="length in frames: 1 more than a multiple of 4")
+    parser.add_argument("--image", type=Path, help="the picture that the video begins with")
+    parser.add_argument("--end-image", type=Path, help="the picture that the video leads up to")
+    parser.add_argument("--video-path", type=Path, help="a video that goes on; the length is then what is added")
     parser.add_argument("--fps", type=int)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--guidance-scale", type=float)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from workers import video
 from workers.media.film import Film
 from workers.media.probe import MediaError, probe, read_comment, read_frames
 from workers.media.stills import poster, strip
@@ -109,11 +110,27 @@ def test_a_strip_of_large_frames_is_made_small_and_one_of_few_frames_repeats(tmp
     assert sheet.size == (3200, 180)
 
 
-def test_one_video_from_the_command_line(tmp_path):
+def test_one_video_from_the_command_line(tmp_path, capsys):
     out = tmp_path / "clip.mp4"
-    command = [sys.executable, "-m", "workers.video", "--prompt", "a red circle moves right", "--out", str(out)]
-    done = subprocess.run([*command, "--seed", "1", "--ratio", "1:1"], capture_output=True, text=True, check=True)
+    given = ["--prompt", "a red circle moves right", "--out", str(out), "--seed", "1", "--ratio", "1:1"]
+    command = [sys.executable, "-m", "workers.video", *given]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert probe(out).frames == 21 and '"seed": 1' in read_comment(out)
     assert str(out) in done.stdout and "step 16 of 16" in done.stderr
-    refused = subprocess.run([*command, "--num-frames", "10"], capture_output=True, text=True, check=False)
-    assert refused.returncode == 2 and "--num-frames" in refused.stderr and "9 or 13" in refused.stderr
+    assert video.main([*given, "--num-frames", "10"]) == 2
+    told = capsys.readouterr().err
+    assert "--num-frames" in told and "9 or 13" in told
+
+
+def test_a_video_from_a_picture_and_one_that_goes_on_from_the_command_line(tmp_path, capsys):
+    Image.fromarray(clip(1)[0]).save(tmp_path / "start.png")
+    first, more = tmp_path / "first.mp4", tmp_path / "more.mp4"
+    plain = ["--prompt", "a red circle moves right", "--seed", "1", "--steps", "2", "--quiet"]
+    assert video.main([*plain, "--image", str(tmp_path / "start.png"), "--num-frames", "9", "--out", str(first)]) == 0
+    assert probe(first).frames == 9
+    goes_on = [*plain, "--video-path", str(first), "--num-frames", "9", "--out", str(more)]
+    assert video.main(goes_on) == 0
+    assert probe(more).frames == 9 + 8
+    assert video.main([*goes_on, "--image", str(tmp_path / "start.png")]) == 2
+    assert video.main([*plain, "--image", str(tmp_path / "nowhere.png")]) == 1
+    assert "not both" in capsys.readouterr().err
