@@ -79,8 +79,7 @@ async def sockets(site: Site) -> tuple[list[float], list[float]]:
                     break
             await quiet(socket)
     many = [await websockets.connect(address, additional_headers=headers, open_timeout=60) for _ in range(SOCKETS)]
-    for socket in many:
-        await quiet(socket)
+    await asyncio.gather(*(quiet(socket) for socket in many))
     fanout: list[float] = []
     for _ in range(EVENTS):
         slow = await asyncio.to_thread(submit, site, secret, PARAMS | {"steps": 100, "num_frames": 81})
