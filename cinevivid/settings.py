@@ -144,6 +144,8 @@ else:
 
 # --- files: disk, or S3 when a bucket is named; media is never served without the owner check
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(DATA_DIR / "media")))
+# Half-made films: on a disk that all workers share, any of them can go on where another was killed.
+WORK_ROOT = Path(env.str("WORK_ROOT", default=str(DATA_DIR / "work")))
 MEDIA_ACCEL_PREFIX = env.str("MEDIA_ACCEL_PREFIX", default="")
 S3_BUCKET = env.str("S3_BUCKET", default="")
 STATIC_URL = "/static/"

@@ -21,6 +21,7 @@ def _clean_house(settings, tmp_path):
         # The collected files of a fleet do not exist in a checkout.
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+    settings.WORK_ROOT = tmp_path / "work"
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()

@@ -1,6 +1,6 @@
 """Dramatiq actors: claim a row, run its task, store what it made. The only Django-aware module of the workers."""
 
-import tempfile
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,8 +35,8 @@ def run_generation(pk: str) -> None:
         progress.queue_moved(job.queue)
         started = time.monotonic()
         try:
-            with heartbeat(job), tempfile.TemporaryDirectory(prefix="cinevivid-") as folder:
-                make(job, Path(folder))
+            with heartbeat(job), workshop(job) as folder:
+                make(job, folder)
         except Cancelled:
             log.info("generation_dropped")
         except dramatiq.middleware.TimeLimitExceeded:
@@ -84,6 +84,23 @@ def reporter(job: Generation) -> Callable[[Progress], None]:
         progress.changed(job)
 
     return report
+
+
+@contextmanager
+def workshop(job: Generation) -> Iterator[Path]:
+    """The folder in which this attempt works, gone at its end; a killed attempt's folder is taken over as it is.
+
+    Renaming it is what keeps a worker that was thought dead from writing into the work of the next one.
+    """
+    folder = settings.WORK_ROOT / f"{job.pk}-{job.attempt}"
+    settings.WORK_ROOT.mkdir(parents=True, exist_ok=True)
+    for left in settings.WORK_ROOT.glob(f"{job.pk}-*"):
+        left.rename(folder)
+    folder.mkdir(exist_ok=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -42,29 +42,25 @@ def task(name: str) -> Callable[[Task], Task]:
 
 @task("skyreels.t2v")
 def text_to_video(params: Mapping[str, Any], folder: Path, on_progress: OnProgress) -> Made:
-    """Make a film from a prompt, one H.264 segment a window, joined without re-encoding.
+    """Make a film from a prompt; in a folder that a killed worker left behind, go on after its last whole window.
 
     `params` are those of the text-to-video form. Raises EngineError, or Cancelled through `on_progress`.
     """
     from workers.engines import registry
     from workers.engines.skyreels.spec import VideoSpec
-    from workers.media.film import Film
     from workers.media.stills import poster, strip
     from workers.prompts.styles import styled
+    from workers.render import render
 
     engine = registry.get("video")
     values = {key: params[key] for key in ("num_frames", "negative_prompt", "steps", "guidance_scale", "shift", "seed")}
     prompt = styled(params["prompt"], params["style"])
     spec = VideoSpec.for_model(engine.name, prompt, ratio=params["ratio"], **values)
     made_from = recipe("skyreels.t2v", params, engine.name) | {"prompt_sent": prompt}
-    film = Film(folder / "segments", spec.width, spec.height, spec.fps)
-    window = None
-    for window in engine.stream(spec, on_progress):
-        film.append(window.frames)
-    windows = window.windows if window else 1
-    on_progress(Progress(stage="encoding", window=windows, windows=windows, step=spec.steps, steps=spec.steps))
     out = folder / "film.mp4"
-    info = film.finish(out, comment=json.dumps(made_from, sort_keys=True))
+    comment = json.dumps(made_from, sort_keys=True)
+    info = render(engine, spec, folder / "render", out, on_progress=on_progress, comment=comment)
+    on_progress(Progress(stage="encoding", window=1, windows=1, step=1, steps=1))
     poster(out, folder / "poster.webp")
     strip(out, folder / "strip.webp")
     facts = {name: getattr(info, name) for name in ("width", "height", "frames", "fps", "seconds", "bytes", "sha256")}
