@@ -1,7 +1,7 @@
 // Cards and credits that move by websocket, without losing focus and without restarting a video.
 
 const ENDED = new Set(["succeeded", "failed", "cancelled"]);
-const early = new Map(); // cards that came before the page had a place for them
+const early = new Map(); // cards that came before the page had a place for them, or while theirs waits for an answer
 let refocus = "";
 
 function parse(html) {
@@ -28,7 +28,8 @@ document.addEventListener("htmx:wsBeforeMessage", (event) => {
   const incoming = parse(event.detail.message);
   if (!incoming?.id) return;
   const shown = document.getElementById(incoming.id);
-  if (!shown) {
+  // htmx looks for the places of an answer beside the form that asked, so that one must not be swapped away meanwhile.
+  if (!shown || shown.querySelector(".htmx-request")) {
     early.set(incoming.id, incoming);
     event.preventDefault();
     return;
@@ -56,12 +57,16 @@ document.addEventListener("htmx:wsAfterMessage", () => {
   refocus = "";
 });
 
-document.addEventListener("htmx:load", (event) => {
-  const elt = event.detail.elt;
+function catchUp(elt) {
   const waiting = elt?.id && early.get(elt.id);
-  if (!waiting) return;
+  if (!waiting || elt.hidden) return;
   early.delete(elt.id);
-  if (waiting.dataset.status !== elt.dataset.status) replace(elt, waiting);
+  if (waiting.dataset.status !== elt.dataset.status && !ENDED.has(elt.dataset.status)) replace(elt, waiting);
+}
+
+document.addEventListener("htmx:load", (event) => catchUp(event.detail.elt));
+document.addEventListener("htmx:afterRequest", () => {
+  for (const id of [...early.keys()]) catchUp(document.getElementById(id));
 });
 
 // A socket that is gone for more than a moment is worth a word.
