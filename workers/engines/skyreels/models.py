@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKLWan, SkyReelsV2Transformer3DModel, UniPCMultistepScheduler
-from transformers import AutoTokenizer, CLIPImageProcessor, CLIPVisionModel, UMT5EncoderModel
+from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPVisionModel, UMT5EncoderModel
 from transformers.utils import logging as transformers_logging
 
 from workers.engines.base import EngineError
@@ -89,7 +89,7 @@ def _clip(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
     if not (folder / "image_encoder").is_dir():
         return None, None
     encoder = CLIPVisionModel.from_pretrained(folder, subfolder="image_encoder", dtype=dtype)
-    return encoder, CLIPImageProcessor.from_pretrained(folder, subfolder="image_processor")
+    return encoder, CLIPImageProcessorPil.from_pretrained(folder, subfolder="image_processor")
 
 
 class Pool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKLWan, SkyReelsV2Transformer3DModel, UniPCMultistepScheduler
-from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
+from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
 
 from workers.engines.skyreels.catalog import Kind
 from workers.engines.skyreels.conditions import IMAGE_MODEL_SEQUENCE
@@ -75,7 +75,7 @@ def components(kind: Kind = "df", *, inject: bool = False, layers: int = 2, seed
         revision=f"tiny-{kind}-{inject}-{layers}-{seed}",
         max_sequence_length=IMAGE_MODEL_SEQUENCE if image else 16,
         image_encoder=sight,
-        image_processor=CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=32) if image else None,
+        image_processor=CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=32) if image else None,
     )
 
 

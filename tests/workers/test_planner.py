@@ -1,0 +1,84 @@
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from workers.engines.base import EngineError
+from workers.engines.skyreels import catalog, figures, planner
+from workers.engines.skyreels.planner import options, plan_memory
+from workers.engines.skyreels.spec import VideoSpec
+
+LARGE, SMALL = (catalog.get(f"SkyReels-V2-DF-{size}-540P") for size in ("14B", "1.3B"))
+
+
+def spec(card, **values):
+    return VideoSpec.for_model(card.id, "a swan", **values)
+
+
+def test_a_page_can_plan_without_torch():
+    code = (
+        "import sys; from workers.engines.skyreels import catalog, planner, spec;"
+        "planner.plan_memory(catalog.get('nano'), spec.VideoSpec.for_model('nano', 'x'), 8);"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("model", ["nano", "SkyReels-V2-DF-1.3B-540P", "SkyReels-V2-I2V-14B-540P"])
+def test_the_figures_are_those_of_the_real_configurations(model):
+    if model == "nano":  # its weights are still being trained, so its file may be a little behind
+        assert figures.measure(catalog.get(model)).transformer_bytes > 0
+        return
+    assert dataclasses.asdict(figures.measure(catalog.get(model))) == dataclasses.asdict(planner.figures()[model])
+
+
+def test_every_model_that_can_be_had_is_weighed_as_its_name_says():
+    known = planner.figures()
+    assert set(known) == {card.id for card in catalog.all() if card.released}
+    for card in catalog.all():
+        if card.released and card.parameters != "nano":
+            parameters = known[card.id].transformer_bytes / 2 / 1e9
+            assert parameters == pytest.approx({"1.3B": 1.5, "14B": 15.2}[card.parameters], rel=0.1)
+
+
+@pytest.mark.parametrize(("model", "told"), [("DF-14B-540P", 51.2), ("T2V-14B-540P", 43.4), ("DF-1.3B-540P", 14.7)])
+def test_the_makers_own_peaks_with_offload_are_near(model, told):
+    card = catalog.get(f"SkyReels-V2-{model}")
+    found = next(option for option in options(card, spec(card)) if option.mode == "model")
+    assert found.card_gb == pytest.approx(told, rel=0.2)
+
+
+def test_a_larger_card_runs_faster_and_a_smaller_one_takes_the_parts_in_turn():
+    chosen = [plan_memory(LARGE, spec(LARGE), size).chosen.mode for size in (24, 48, 56, 80)]
+    assert chosen == ["group", "fp8", "model", "resident"]
+    sizes = [option.card_gb for option in options(LARGE, spec(LARGE))]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_the_choice_is_explained():
+    told = plan_memory(LARGE, spec(LARGE), 48).explanation
+    assert "8 bits" in told and "fits into 48 GB" in told and "Faster ways need" in told and told.endswith(".")
+    assert "Faster" not in plan_memory(SMALL, spec(SMALL), 80).explanation
+
+
+def test_what_fits_nowhere_is_refused_with_what_would_fit():
+    with pytest.raises(EngineError) as caught:
+        plan_memory(LARGE, spec(LARGE), 18)
+    assert caught.value.code == "memory_short"
+    (frames,) = (int(word) for word in caught.value.public_text.split("windows of ")[1].split()[:1])
+    assert plan_memory(LARGE, spec(LARGE, base_num_frames=frames), 18)
+    with pytest.raises(EngineError, match="needs"):
+        plan_memory(LARGE, spec(LARGE), 2)
+
+
+def test_length_costs_nothing_beyond_a_window_and_size_does():
+    one, long = (options(LARGE, spec(LARGE, num_frames=frames))[1].card_gb for frames in (97, 1457))
+    assert long == one
+    small = options(LARGE, spec(LARGE, ratio="1:1"))[1].card_gb
+    assert small < one
+
+
+def test_the_table_has_a_row_for_every_model_that_can_be_had():
+    rows = planner.table()
+    assert len(rows) == sum(card.released for card in catalog.all()) and all(len(cells) == 5 for _, cells in rows)
