@@ -1,8 +1,8 @@
 """Command line of the workshop.
 
 ``train`` (the default) makes everything that is missing, goes on where it stopped, and exports the folder; ``polish``
-trains the autoencoder's decoder alone and exports; ``export`` only exports; ``unpack`` turns the shipped folder back into
-training files; ``evaluate`` measures the shipped folder.
+trains the autoencoder's decoder alone and exports; ``export`` only exports; ``unpack`` turns the shipped folder back
+into training files; ``evaluate`` measures the shipped folder.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import logging
 import os
 import sys
+from pathlib import Path
 
 import torch
 
@@ -37,6 +38,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--full", type=float, default=0.6, help="part of the schedule that computes half of the tokens")
     parser.add_argument("--steps", type=int, default=1500, help="of polishing the decoder")
+    parser.add_argument("--folder", type=Path, default=export.SHIPPED, help="diffusers folder to write, or to unpack")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--eager", action="store_true", help="do without torch.compile")
@@ -45,7 +47,7 @@ def main(arguments: list[str]) -> int:
     torch.set_num_threads(options.threads)
     root = store.directory()
     if options.command == "unpack":
-        export.unpack(export.SHIPPED, root)
+        export.unpack(options.folder, root)
         return 0
     if options.command == "polish":
         vae.polish(root / "vae.pt", options.steps, options.seed)
@@ -54,8 +56,8 @@ def main(arguments: list[str]) -> int:
         vae.train(root / "vae.pt", options.vae_minutes, options.seed)
         trainer = Trainer(root, options.minutes, options.seed, options.fresh, options.rate, options.full)
         trainer.run(options.until, not options.eager)
-    size = export.export(root)
-    log.info("exported %.1f MB to %s", size / 1e6, export.SHIPPED)
+    size = export.export(root, options.folder)
+    log.info("exported %.1f MB to %s", size / 1e6, options.folder)
     return 0
 
 
