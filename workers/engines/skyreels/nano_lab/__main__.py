@@ -17,6 +17,7 @@ import torch
 
 from . import export, store, text, vae
 from .train import Trainer
+from .transformer import LAYERS
 
 log = logging.getLogger("nano")
 
@@ -36,6 +37,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--until", type=float, help="stop the transformer after this many minutes of this run")
     parser.add_argument("--fresh", type=int, default=1000, help="clips drawn before the first step")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
+    parser.add_argument("--layers", type=int, default=LAYERS, help="blocks of the transformer; it can grow")
     parser.add_argument("--full", type=float, default=0.6, help="part of the schedule that computes half of the tokens")
     parser.add_argument("--steps", type=int, default=1500, help="of polishing the decoder")
     parser.add_argument("--folder", type=Path, default=export.SHIPPED, help="diffusers folder to write, or to unpack")
@@ -54,7 +56,9 @@ def main(arguments: list[str]) -> int:
     if options.command == "train":
         text.train(root / "text.pt", seed=options.seed)
         vae.train(root / "vae.pt", options.vae_minutes, options.seed)
-        trainer = Trainer(root, options.minutes, options.seed, options.fresh, options.rate, options.full)
+        trainer = Trainer(
+            root, options.minutes, options.seed, options.fresh, options.rate, options.full, options.layers
+        )
         trainer.run(options.until, not options.eager)
     size = export.export(root, options.folder)
     log.info("exported %.1f MB to %s", size / 1e6, options.folder)

@@ -27,7 +27,7 @@ def pipeline(root: Path) -> Any:
     state = torch.load(root / "transformer.pt", weights_only=True)
     autoencoder = vae.load(root / "vae.pt")
     autoencoder.register_to_config(latents_mean=state["mean"].tolist(), latents_std=state["std"].tolist())
-    model = transformer.build()
+    model = transformer.build(layers=transformer.layers_of(state["raw"]))
     model.load_state_dict({**state["raw"], **state["average"]})
     scheduler = UniPCMultistepScheduler(
         prediction_type="flow_prediction", use_flow_sigmas=True, num_train_timesteps=1000, flow_shift=SHIFT
@@ -75,8 +75,9 @@ def description() -> dict[str, Any]:
 
 
 def unpack(source: Path, root: Path) -> None:
-    """Training files from a shipped folder, so that a fresh machine can train on: optimisers start anew, averages
-    become the raw weights.
+    """Training files from a shipped folder, so that a fresh machine can train on.
+
+    Optimisers start anew, averages become the raw weights, the autoencoder counts as finished.
 
     Files that ``root`` already has are kept.
     """
@@ -85,7 +86,7 @@ def unpack(source: Path, root: Path) -> None:
     if not (root / "vae.pt").exists():
         weights = _weights(source / "vae")
         atomic_save(
-            {"raw": weights, "average": weights, "muon": None, "adam": None, "step": 0, "seconds": 0.0}, root / "vae.pt"
+            {"raw": weights, "average": weights, "muon": None, "adam": None, "step": 0, "seconds": 1e9}, root / "vae.pt"
         )
     if not (root / "transformer.pt").exists():
         weights = _weights(source / "transformer")

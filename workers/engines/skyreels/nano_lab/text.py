@@ -79,7 +79,7 @@ def train(path: Path, steps: int = 1500, seed: int = 0) -> Any:
     torch.manual_seed(seed)
     encoder = build(len(tok))
     if path.exists():
-        encoder.load_state_dict(torch.load(path, weights_only=True)["encoder"])
+        encoder.load_state_dict(torch.load(path, weights_only=True)["encoder"], strict=False)
         return encoder.eval().requires_grad_(False)
     tables = (list(world.COLOURS), world.SHAPES, world.MOTIONS, world.SCENES)
     heads = nn.ModuleList(nn.Linear(WIDTH, len(t) + 1) for t in tables)

@@ -188,15 +188,23 @@ class Trainer:
         seed: of initial weights and of all draws.
         fresh: clips to draw before the first step.
         rate: highest learning rate.
+        layers: blocks; more than the state has are added as identities.
         full: part of the schedule after which every token is computed, instead of half of them.
     """
 
     def __init__(
-        self, root: Path, minutes: float, seed: int = 0, fresh: int = 1000, rate: float = 2e-3, full: float = 0.6
+        self,
+        root: Path,
+        minutes: float,
+        seed: int = 0,
+        fresh: int = 1000,
+        rate: float = 2e-3,
+        full: float = 0.6,
+        layers: int = transformer.LAYERS,
     ) -> None:
         self.path, self.minutes, self.rate, self.full = root / "transformer.pt", minutes, rate, full
         self.vae, self.encoder, self.tok = vae.load(root / "vae.pt"), text.train(root / "text.pt"), text.tokenizer()
-        self.model = transformer.build(seed)
+        self.model = transformer.build(seed, layers=layers)
         self.matrices = [p for p in self.model.blocks.parameters() if p.ndim == 2]
         chosen = {id(p) for p in self.matrices}
         self.others = [p for p in self.model.parameters() if id(p) not in chosen]
@@ -216,10 +224,10 @@ class Trainer:
                 log.info("pool %d", self.pool.count)
         if state:
             self.mean, self.std = state["mean"], state["std"]
-            self.model.load_state_dict(state["raw"])
-            for name, value in state["average"].items():
-                self.average[name].copy_(value)
-            if state["muon"]:
+            transformer.grow(self.model, state["raw"])
+            for name, value in self.model.named_parameters():
+                self.average[name].copy_(state["average"].get(name, value))
+            if state["muon"] and transformer.layers_of(state["raw"]) == layers:
                 self.muon.load_state_dict(state["muon"])
                 self.adam.load_state_dict(state["adam"])
         else:

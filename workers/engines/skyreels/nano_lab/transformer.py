@@ -55,6 +55,25 @@ def build(seed: int | None = None, heads: int = HEADS, layers: int = LAYERS) -> 
     return model
 
 
+def layers_of(weights: dict[str, Tensor]) -> int:
+    """How many blocks a state dict holds."""
+    return 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("blocks."))
+
+
+@torch.no_grad()
+def grow(model: Any, weights: dict[str, Tensor]) -> None:
+    """Load the weights of a shallower transformer of equal width; the blocks it lacks begin as the identity.
+
+    Raises:
+        RuntimeError: the weights do not fit.
+    """
+    model.load_state_dict({**model.state_dict(), **weights})
+    for block in model.blocks[layers_of(weights) :]:
+        for layer in (block.attn1.to_out[0], block.attn2.to_out[0], block.ffn.net[2]):
+            layer.weight.zero_()
+            layer.bias.zero_()
+
+
 def rotation(model: Any, frames: int, height: int, width: int) -> Tensor:
     """Rotary factors of ``frames`` latents of ``height`` x ``width``: cos and sin, ``[2, N, 1, HEAD_WIDTH / 2]``."""
     cos, sin = model.rope(torch.empty(1, 1, frames, height, width))
