@@ -51,9 +51,7 @@ CATALOGUE: dict[str, Entry] = {
         Entry("duplicate_request", 409, "This key was used for a different request.", "Send a new Idempotency-Key."),
         Entry("wrong_state", 409, "The job has moved on, so this no longer applies.", "Reload to see where it is now."),
         # what you may spend
-        Entry(
-            "insufficient_credits", 402, "Your wallet has too few credits.", "Choose a shorter film, or add credits."
-        ),
+        Entry("insufficient_credits", 402, "Your wallet has too few credits.", "Choose a shorter film."),
         Entry("too_many_jobs", 429, "Too many of your films are being made.", "Wait for one to finish, or cancel one."),
         Entry("rate_limited", 429, "Too many requests.", "Wait a moment and try again."),
         # what went wrong while making it

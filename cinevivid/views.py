@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from apps.errors import problem
+from apps.tools import registry
+from apps.tools.catalog.text_to_video import MODEL
 
 
 @cache
@@ -23,7 +25,16 @@ def showcase() -> list[dict[str, Any]]:
 
 def landing(request: HttpRequest) -> HttpResponse:
     clips = showcase()
-    return render(request, "landing.html", {"clips": clips, "hero": clips[0] if clips else None})
+    return render(request, "landing.html", {"clips": clips, "hero": clips[0] if clips else None, "prices": prices()})
+
+
+def prices() -> list[dict[str, int]]:
+    """What films of some lengths cost, in credits, and how many of them the free credits make."""
+    tool = registry.get_or_404("to-video")
+    costs = {seconds: tool.price({"num_frames": seconds * MODEL.fps}) for seconds in (3, 10, 30)}
+    return [
+        {"seconds": seconds, "credits": cost, "films": settings.FREE_CREDITS // cost} for seconds, cost in costs.items()
+    ]
 
 
 def manifest(request: HttpRequest) -> JsonResponse:

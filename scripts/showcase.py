@@ -1,4 +1,4 @@
-"""Make the clips of the landing page with the model that ships: `make showcase`. Prompts, seeds and lengths stand here."""
+"""Make the clips of the landing page with the model that ships: `make showcase`. Prompts and seeds stand here."""
 
 import json
 import re

@@ -6,6 +6,7 @@ from apps.tools import api
 
 router = DefaultRouter(use_regex_path=False)
 router.include_root_view = False
+router.include_format_suffixes = False
 router.register("generations", api.GenerationViewSet, basename="generation")
 
 app_name = "api"

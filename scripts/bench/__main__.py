@@ -27,11 +27,8 @@ def write(part: str, text: str) -> None:
         else "# Benchmarks\n\nMade by `make bench`. Ratios and times of one run on one machine.\n"
     )
     block = f"{begin}\n{text}\n{end}"
-    if begin in old:
-        old = old[: old.index(begin)] + block + old[old.index(end) + len(end) :]
-    else:
-        old = f"{old}\n{block}\n"
-    OUT.write_text(old)
+    before, _, rest = old.partition(begin)
+    OUT.write_text(before + block + rest.partition(end)[2] if rest else f"{old}\n{block}\n")
 
 
 def main() -> None:

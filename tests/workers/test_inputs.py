@@ -55,6 +55,12 @@ def test_start_and_end_pictures_give_a_film_of_the_length_asked_for(tiny_engine,
     assert film.shape == (total, 32, 32, 3)
 
 
+def test_blocks_lead_up_to_an_end_picture_too(tiny_engine, file):
+    spec = tiny_spec(end_image=file, num_frames=33, base_num_frames=33, causal_block_size=4, ar_step=1)
+    made = [last_latents(tiny_engine, spec, Inputs(end_image=image)) for image in (END, START)]
+    assert made[0].shape[2] == 9 and not torch.equal(*made)
+
+
 def test_the_end_picture_is_seen_by_the_last_window_only(tiny_engine, file):
     spec = tiny_spec(end_image=file, num_frames=25)
     assert [w.closing for w in plan(spec).windows] == [False] * 4 + [True]

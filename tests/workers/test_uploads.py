@@ -92,6 +92,12 @@ def test_a_colour_profile_is_applied_and_a_broken_one_ignored(tmp_path):
         assert like(corners(picture(tmp_path / name, 96, 64)), RED, GREEN, BLUE, WHITE)
 
 
+def test_a_telephones_picture_with_a_preview_in_its_file_is_a_still_one(tmp_path):
+    preview = Image.new("RGB", (48, 32))
+    Image.fromarray(quarters()).save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[preview], quality=95)
+    assert like(corners(picture(tmp_path / "a.jpg", 96, 64)), RED, GREEN, BLUE, WHITE)
+
+
 def test_pictures_that_cannot_be_used_are_refused_in_words(tmp_path):
     def file(name, data=b""):
         (tmp_path / name).write_bytes(data)

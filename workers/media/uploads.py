@@ -122,7 +122,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             raise _too_many_pixels()
         if min(image.size) < MIN_SIDE:
             raise MediaError("picture_small", f"The sides of a picture are at least {MIN_SIDE} pixels.")
-        if getattr(image, "is_animated", False):
+        # The files of many telephones hold a second, smaller picture, and do not move for that.
+        if getattr(image, "is_animated", False) and image.format != "MPO":
             raise MediaError("picture_animated", "The picture moves: choose a still one.")
         try:
             image.load()
