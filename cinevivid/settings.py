@@ -208,6 +208,10 @@ ACCOUNT_RATE_LIMITS = {
     "manage_email": "10/m/user",
     "reauthenticate": "10/m/user",
     "confirm_email": "1/3m/key",
+    "logout": "30/m/ip",
+    "profile": "30/m/user",
+    "manage_tokens": "20/m/user",
+    "sign_in_link": "10/m/ip",
 }
 EMAIL_URL = env.str("EMAIL_URL", default="")
 if EMAIL_URL:

@@ -110,5 +110,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return error_page(request, "not_found")
 
 
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """What the account pages answer beyond their rate limits."""
+    return error_page(request, "rate_limited")
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     return error_page(request, "internal_error")

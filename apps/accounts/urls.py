@@ -1,8 +1,11 @@
+from allauth.account.views import LogoutView
+from allauth.decorators import rate_limit
 from django.urls import path
 
 from apps.accounts import views
 
 urlpatterns = [
+    path("logout/", rate_limit(action="logout")(LogoutView.as_view()), name="account_logout"),
     path("profile", views.profile, name="account_profile"),
     path("tokens", views.tokens, name="account_tokens"),
     path("tokens/<int:pk>/revoke", views.revoke_token, name="account_token_revoke"),

@@ -1,5 +1,6 @@
 """The account pages that allauth does not have."""
 
+from allauth.decorators import rate_limit
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
@@ -15,6 +16,7 @@ from apps.accounts.models import ApiToken
 
 
 @login_required
+@rate_limit(action="profile")
 def profile(request: SignedIn) -> HttpResponse:
     """Name and ways into the other account pages."""
     form = ProfileForm(request.POST or None, instance=request.user)
@@ -26,6 +28,7 @@ def profile(request: SignedIn) -> HttpResponse:
 
 
 @login_required
+@rate_limit(action="manage_tokens")
 def tokens(request: SignedIn) -> HttpResponse:
     """The user's API tokens; a new one is shown once, on this page, and never again."""
     form = TokenForm(request.POST or None)
@@ -39,6 +42,7 @@ def tokens(request: SignedIn) -> HttpResponse:
 
 @login_required
 @require_POST
+@rate_limit(action="manage_tokens")
 def revoke_token(request: SignedIn, pk: int) -> HttpResponse:
     """Stop a token from working, at once and for good."""
     token = get_object_or_404(ApiToken.objects.of(request.user), pk=pk)
@@ -47,6 +51,7 @@ def revoke_token(request: SignedIn, pk: int) -> HttpResponse:
     return redirect("account_tokens")
 
 
+@rate_limit(action="sign_in_link", limit_get=True)
 def sign_in_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     """Sign in with a link that the studio printed; a used one leads to the sign-in page."""
     user = links.user_of(uid, token)

@@ -66,8 +66,19 @@ def test_guessing_passwords_is_stopped(client, ada):
 
 
 def test_many_sign_ups_from_one_address_are_stopped(client, db, settings):
-    answers = [sign_up(client, f"person{n}@example.org").status_code for n in range(21)]
-    assert answers[-1] == 429
+    answers = [sign_up(client, f"person{n}@example.org") for n in range(21)]
+    assert answers[-1].status_code == 429
+    assert "Wait a moment and try again." in answers[-1].content.decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "limit"),
+    [("/accounts/tokens", {"name": "x"}, 20), ("/accounts/profile", {"name": "x"}, 30), ("/accounts/logout/", {}, 30)],
+)
+def test_account_pages_have_limits_too(page, path, data, limit):
+    answers = [page.post(path, data).status_code for _ in range(limit + 1)]
+    assert 429 not in answers[:limit]
+    assert answers[limit] == 429
 
 
 def test_a_forgotten_password_is_reset_by_mail(client, ada, mailoutbox):

@@ -20,11 +20,12 @@ class Stage:
     """A toy task that stops in its middle until the test lets it go on."""
 
     def __init__(self):
-        self.reached, self.go_on, self.runs, self.error = threading.Event(), threading.Event(), 0, None
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        self.runs, self.error, self.name = 0, None, "denoising"
 
     def __call__(self, params, folder, on_progress):
         self.runs += 1
-        on_progress(Progress(stage="denoising", window=1, windows=2, step=1, steps=4))
+        on_progress(Progress(stage=self.name, window=1, windows=2, step=1, steps=4))
         self.reached.set()
         assert self.go_on.wait(30)
         if self.error:
@@ -100,7 +101,9 @@ def test_a_job_cancelled_in_the_queue_is_never_run(stage, ada, worker):
     assert stage.runs == 0
 
 
-def test_cancel_while_running_stops_the_work_and_gives_everything_back(stage, ada, worker):
+@pytest.mark.parametrize("at", ["loading", "denoising", "decoding", "encoding"])
+def test_cancel_while_running_stops_the_work_and_gives_everything_back(stage, ada, worker, at):
+    stage.name = at
     job = submit(ada)
     assert stage.reached.wait(30)
     assert services.cancel(fresh(job)) == 10
