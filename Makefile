@@ -28,7 +28,7 @@ test: install-dev
 
 test-services: install-dev
 	@sh scripts/browser.sh
-	$(BIN)/python -m scripts.with_services $(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m scripts.with_services $(BIN)/python -m pytest --ignore tests/workers $(ARGS)
 
 check: install-dev
 	$(BIN)/ruff format --check .
