@@ -1,6 +1,6 @@
 """The only code that moves credits. Lock order everywhere: job, then wallet, then held."""
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -13,6 +13,7 @@ from apps.errors import StudioError
 from apps.live import publish
 
 Kind = Transfer.Kind
+COLUMNS: dict[str, str] = {Kind.HOLD: "held", Kind.CAPTURE: "captured", Kind.RELEASE: "released"}
 
 
 class InsufficientCredits(StudioError):
@@ -107,11 +108,18 @@ def release(user: User, reference: str) -> int:
 
 def receipt(reference: str) -> Receipt:
     """The transfers of one job, and their sums."""
-    transfers = list(Transfer.objects.filter(reference=reference).order_by("created_at", "pk"))
-    sums = Counter[str]()
-    for transfer in transfers:
-        sums[transfer.kind] += transfer.amount
-    return Receipt(reference, sums[Kind.HOLD], sums[Kind.CAPTURE], sums[Kind.RELEASE], transfers)
+    return receipts([reference])[reference]
+
+
+def receipts(references: Sequence[str]) -> dict[str, Receipt]:
+    """The receipts of many jobs in one query, by reference."""
+    found = {reference: Receipt(reference) for reference in references}
+    for transfer in Transfer.objects.filter(reference__in=references).order_by("created_at", "pk"):
+        receipt = found[transfer.reference]
+        receipt.transfers.append(transfer)
+        if column := COLUMNS.get(transfer.kind):
+            setattr(receipt, column, getattr(receipt, column) + transfer.amount)
+    return found
 
 
 def history(user: User) -> "models.QuerySet[Transfer]":

@@ -143,6 +143,15 @@ class GenerationViewSet(
     def get_queryset(self) -> GenerationQuerySet:
         return Generation.objects.of(caller(self.request)).with_assets()
 
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """A page of jobs, with the receipts of all of them in one query."""
+        page = super().paginate_queryset(queryset)
+        self.receipts = billing.receipts([job.reference for job in page or []])
+        return page
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "receipts": getattr(self, "receipts", {})}
+
     def perform_destroy(self, instance: Generation) -> None:
         services.delete(instance)
 

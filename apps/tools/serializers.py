@@ -148,7 +148,8 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
 
     @extend_schema_field(CreditsSerializer)
     def get_credits(self, job: Generation) -> dict[str, int]:
-        receipt = billing.receipt(job.reference)
+        known = self.context.get("receipts", {})
+        receipt = known.get(job.reference) or billing.receipt(job.reference)
         return {"held": receipt.held, "captured": receipt.captured, "released": receipt.released}
 
     @extend_schema_field(ProblemSerializer(allow_null=True))

@@ -112,6 +112,19 @@ def test_the_list_is_the_callers_own_newest_first_and_filtered(api, ada, ben):
     assert [job["assets"][0]["width"] for job in done] == [64]
 
 
+def test_a_long_list_asks_as_few_questions_as_a_short_one(api, ada, django_assert_max_num_queries):
+    def fill(number):
+        for _ in range(number):
+            AssetFactory(generation__user=ada, generation__cost=1)
+
+    fill(2)
+    with django_assert_max_num_queries(8) as few:
+        api.get("/api/v1/generations/")
+    fill(15)
+    with django_assert_max_num_queries(len(few.captured_queries)):
+        assert len(api.get("/api/v1/generations/").json()["results"]) == 17
+
+
 def test_a_strangers_job_is_not_there(api, ben):
     job = GenerationFactory(user=ben)
     for answer in (
