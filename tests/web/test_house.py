@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
+from apps.errors import CATALOGUE
 from tests.factories import AssetFactory, GenerationFactory
 
 
@@ -128,3 +129,9 @@ def test_every_variable_is_explained():
     used = set(re.findall(r'env\.\w+\(\s*"([A-Z0-9_]+)"', (root / "cinevivid" / "settings.py").read_text()))
     told = set(re.findall(r"^#? ?([A-Z0-9_]+)=", (root / ".env.example").read_text(), re.M))
     assert used <= told, used - told
+
+
+def test_every_error_is_in_the_api_guide():
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
+    for entry in CATALOGUE.values():
+        assert f"| `{entry.code}` | {entry.status} | {entry.title} | {entry.advice} |" in guide
