@@ -1,6 +1,6 @@
 """From a request to a film in a folder: inputs decoded, windows encoded one by one, and a crash costs one window.
 
-The folder holds the segments and the saved state, nothing else; whoever renders the same request into the same folder
+The folder holds the segments, the saved state and the playlist; whoever renders the same request into the same folder
 goes on after the last whole window. What comes out is then bit for bit what it would have been without the crash.
 """
 
@@ -85,6 +85,18 @@ def render(
     for name in (STATE, CLIP_PARTS):
         (folder / name).unlink(missing_ok=True)
     return info
+
+
+def keep(spec: VideoSpec, folder: Path, out: Path, comment: str = "") -> tuple[MediaInfo, int]:
+    """Join the windows that a stopped `render` has left in `folder` into the MP4 `out`; nothing is computed.
+
+    Returns what came out and how many windows are in it. Raises EngineError("nothing_to_keep") before the first window.
+    """
+    saved, film = _left_off(spec, folder)
+    if saved is None:
+        raise EngineError("nothing_to_keep", "Nothing of this video is finished yet.")
+    Playlist(folder / PLAYLIST, spec.fps, min(spec.num_frames, spec.base_num_frames), film.segments).finish()
+    return film.finish(out, comment), saved.index + 1
 
 
 def _left_off(spec: VideoSpec, folder: Path) -> tuple[Checkpoint | None, Film]:

@@ -15,7 +15,7 @@ from workers.engines.base import Cancelled, EngineError
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.models import Pool
 from workers.media.probe import probe, read_frames
-from workers.render import STATE, inputs_of, render
+from workers.render import STATE, inputs_of, keep, render
 
 LONG = {"num_frames": 25, "addnoise_condition": 20}
 
@@ -62,6 +62,20 @@ def test_a_film_that_was_interrupted_twice_is_the_same_file(tiny_engine, tmp_pat
     for path in sorted((tmp_path / "whole" / "hls").iterdir()):
         assert path.read_bytes() == (tmp_path / "cut" / "hls" / path.name).read_bytes()
     assert not (tmp_path / "cut" / STATE).exists()
+
+
+def test_a_film_that_was_stopped_keeps_its_finished_windows(tiny_engine, tmp_path):
+    spec, folder = tiny_spec(**LONG), tmp_path / "cut"
+    with pytest.raises(EngineError, match="nothing_to_keep"):
+        keep(spec, folder, tmp_path / "kept.mp4")
+    with pytest.raises(Cancelled):
+        render(tiny_engine, spec, folder, tmp_path / "cut.mp4", on_progress=stop_in(4))
+    info, windows = keep(spec, folder, tmp_path / "kept.mp4")
+    assert (windows, info.frames) == (3, 17)
+    assert "ENDLIST" in (folder / "hls" / "index.m3u8").read_text()
+    whole = render(tiny_engine, spec, tmp_path / "whole", tmp_path / "whole.mp4")
+    first = list(read_frames(tmp_path / "whole.mp4"))[:17]
+    assert whole.frames == 25 and np.array_equal(list(read_frames(tmp_path / "kept.mp4")), first)
 
 
 def test_a_folder_of_another_request_or_with_a_broken_state_is_begun_anew(tiny_engine, tmp_path):
