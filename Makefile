@@ -44,8 +44,11 @@ format: install-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/djade --target-version 5.2 $$(git ls-files 'templates/*.html')
 
+# Through the environment, so that a prompt may hold quotes and anything else that a shell would read.
+video: export PROMPT := $(PROMPT)
+video: export OUT := $(or $(OUT),video.mp4)
 video: install
-	@$(BIN)/python -m workers.video --prompt "$(PROMPT)" --out "$(or $(OUT),video.mp4)" $(ARGS)
+	@$(BIN)/python -m workers.video --prompt "$$PROMPT" --out "$$OUT" $(ARGS)
 
 showcase: install
 	$(BIN)/python -m scripts.showcase
@@ -60,4 +63,4 @@ evaluate: install
 	$(BIN)/python -m workers.engines.skyreels.nano_lab evaluate $(ARGS)
 
 clean:
-	rm -rf .venv var staticfiles .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv staticfiles .mypy_cache .ruff_cache .pytest_cache

@@ -74,7 +74,12 @@ CATALOGUE: dict[str, Entry] = {
             "maintenance", 503, "The studio is closed for maintenance.", "Films in the making go on. Come back soon."
         ),
         Entry("configuration", 500, "This studio is not set up for that.", "Tell the operator which tool you used."),
-        Entry("internal_error", 500, "Something broke on our side.", "Try again. Nothing was charged."),
+        Entry(
+            "internal_error",
+            500,
+            "Something broke on our side.",
+            "Try again in a minute. Your library shows what was started.",
+        ),
     )
 }
 

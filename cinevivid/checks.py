@@ -18,6 +18,9 @@ def production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         found.append(Warning("DATABASE_URL is SQLite, which one host can use.", id="cinevivid.W001"))
     if not settings.EMAIL_URL:
         found.append(Warning("EMAIL_URL is not set: e-mail goes to the terminal and a file.", id="cinevivid.W002"))
+    if settings.SECURE and not settings.BEHIND_PROXY:
+        text = "SECURE without BEHIND_PROXY: unless TLS ends in this process, every request is redirected to itself."
+        found.append(Warning(text, id="cinevivid.W004"))
     if not settings.SITE_URL.startswith("https://"):
         found.append(Warning("SITE_URL is not https.", id="cinevivid.W003"))
     return found

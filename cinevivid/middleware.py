@@ -4,12 +4,21 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django_structlog.middlewares import RequestMiddleware
 
 from apps.errors import StudioError
 from cinevivid.views import error_page
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 OPEN_DURING_MAINTENANCE = ("/admin/", "/static/", "/healthz", "/readyz", "/accounts/login")
+
+
+class RequestLogMiddleware(RequestMiddleware):
+    """Logs requests by route: addresses carry prompts in their queries and one-time keys in their paths."""
+
+    def format_request(self, request: HttpRequest) -> str:
+        match = request.resolver_match
+        return f"{request.method} /{match.route}" if match else f"{request.method} (no route)"
 
 
 class StudioErrorMiddleware:

@@ -13,6 +13,7 @@ PRODUCTION = {
     "REDIS_URL": "redis://redis:6379/0",
     "EMAIL_URL": "smtp://mail.example:25",
     "DEBUG": "false",
+    "BEHIND_PROXY": "true",
 }
 
 if __name__ == "__main__":

@@ -96,7 +96,6 @@ def main(command: list[str]) -> int:
         urls = {
             "DATABASE_URL": f"postgres://cinevivid@127.0.0.1:{pg_port}/cinevivid",
             "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
-            "DATABASE_CONN_MAX_AGE": "0",
             "SECURE": "false",
             "LOG_JSON": "false",
         }

@@ -11,7 +11,7 @@ import dramatiq
 import structlog
 from django.conf import settings
 from django.core.files import File
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from apps.errors import CATALOGUE, StudioError
 from apps.library import progress
@@ -86,6 +86,13 @@ def reporter(job: Generation) -> Callable[[Progress], None]:
     return report
 
 
+def send(pk: str, queue: str) -> None:
+    """Put a message for this job on its tool's queue."""
+    broker = dramatiq.get_broker()
+    broker.declare_queue(queue)
+    broker.enqueue(run_generation.message(pk).copy(queue_name=queue))
+
+
 @contextmanager
 def workshop(job: Generation) -> Iterator[Path]:
     """The folder in which this attempt works, gone at its end; a killed attempt's folder is taken over as it is.
@@ -94,8 +101,11 @@ def workshop(job: Generation) -> Iterator[Path]:
     """
     folder = settings.WORK_ROOT / f"{job.pk}-{job.attempt}"
     settings.WORK_ROOT.mkdir(parents=True, exist_ok=True)
-    for left in settings.WORK_ROOT.glob(f"{job.pk}-*"):
-        left.rename(folder)
+    *older, last = sorted(settings.WORK_ROOT.glob(f"{job.pk}-*"), key=lambda left: int(left.name[37:])) or [folder]
+    for left in older:
+        shutil.rmtree(left, ignore_errors=True)
+    if last != folder:
+        last.rename(folder)
     folder.mkdir(exist_ok=True)
     try:
         yield folder
@@ -109,11 +119,14 @@ def heartbeat(job: Generation) -> Iterator[None]:
     stop = threading.Event()
 
     def beat() -> None:
-        try:
-            while not stop.wait(HEARTBEAT_SECONDS) and job.advance():
-                pass
-        finally:
-            connections.close_all()
+        alive = True
+        while alive and not stop.wait(HEARTBEAT_SECONDS):
+            try:
+                alive = job.advance()
+            except DatabaseError:
+                log.warning("heartbeat_missed", exc_info=True)
+            finally:
+                connections.close_all()
 
     thread = threading.Thread(target=beat, name=f"heartbeat-{job.pk}", daemon=True)
     thread.start()

@@ -5,6 +5,9 @@ from django_htmx.middleware import HtmxDetails
 
 from apps.accounts.models import User
 
+# Where the session keeps a prompt that was typed before signing in.
+PENDING_PROMPT = "pending_prompt"
+
 
 class SignedIn(HttpRequest):
     """A request that passed `login_required` (or DRF's IsAuthenticated): `user` is a row, never anonymous."""

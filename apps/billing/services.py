@@ -63,7 +63,9 @@ def held(user: User) -> int:
 
 
 def grant(user: User, amount: int, reference: str) -> bool:
-    """Give credits; False when this reference was granted before."""
+    """Give credits; False when there are none to give or this reference was granted before."""
+    if amount <= 0:
+        return False
     with transaction.atomic():
         open_accounts(user)
         wallet, _ = _lock(user)
@@ -124,9 +126,8 @@ def receipts(references: Sequence[str]) -> dict[str, Receipt]:
 
 def history(user: User) -> "models.QuerySet[Transfer]":
     """Every movement into or out of the user's wallet or held account, newest first."""
-    return Transfer.objects.filter(Q(source__user=user) | Q(destination__user=user)).select_related(
-        "source", "destination"
-    )
+    mine = list(Account.objects.filter(user=user))
+    return Transfer.objects.filter(Q(source__in=mine) | Q(destination__in=mine)).select_related("source", "destination")
 
 
 def audit() -> list[str]:

@@ -19,6 +19,7 @@ from apps.accounts.models import ApiToken, User
 from apps.library.models import Asset
 
 CHUNK = 256 * 1024
+OPEN_RANGE = 4 * 1024 * 1024
 PARTS = ("file", "poster", "strip")
 TYPES = {".mp4": "video/mp4", ".webm": "video/webm", ".webp": "image/webp", ".jpg": "image/jpeg", ".png": "image/png"}
 
@@ -36,7 +37,9 @@ async def asset_file(request: HttpRequest, pk: uuid.UUID, part: str) -> HttpResp
     name = asset.download_name if part == "file" else ""
     disposition = content_disposition_header("download" in request.GET and part == "file", name)
     if not isinstance(file.storage, FileSystemStorage):
-        return HttpResponse(status=302, headers={"Location": await asyncio.to_thread(file.storage.url, path)})
+        parameters = {"ResponseContentDisposition": disposition} if disposition else None
+        signed = await asyncio.to_thread(file.storage.url, path, parameters=parameters)  # type: ignore[call-arg]
+        return HttpResponse(status=302, headers={"Location": signed})
     headers = {
         "Content-Type": TYPES.get(f".{path.rpartition('.')[2]}", "application/octet-stream"),
         "Cache-Control": "private, max-age=3600",
@@ -66,7 +69,9 @@ async def ranged(request: HttpRequest, handle: "File[bytes]", size: int, headers
     if match := re.fullmatch(r"bytes=(\d*)-(\d*)", asked):
         first, last = match.groups()
         if first:
-            start, end, status = int(first), min(int(last) if last else end, end), 206
+            # "From here on" is answered in pieces: the server buffers what a slow reader has not taken yet.
+            start, status = int(first), 206
+            end = min(int(last) if last else start + OPEN_RANGE - 1, end)
         elif last:
             start, status = max(0, size - int(last)), 206
         if start > end:

@@ -108,6 +108,7 @@ class Generation(models.Model):
             models.Index(fields=["queue", "created_at"], condition=Q(status="queued"), name="generation_queued"),
             models.Index(fields=["heartbeat_at"], condition=Q(status="running"), name="generation_running"),
             models.Index(fields=["user", "-created_at"], name="generation_library"),
+            models.Index(fields=["tool", "-created_at"], condition=Q(status="succeeded"), name="generation_measured"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -164,11 +165,14 @@ class Generation(models.Model):
         """What to do about a failure."""
         return CATALOGUE[self.error_code].advice if self.error_code in CATALOGUE else ""
 
-    def move(self, *, frm: tuple[str, ...], **changes: Any) -> bool:
-        """Change the row only while it is ours; False means cancelled or taken over. The one door for `status`."""
+    def move(self, *, frm: tuple[str, ...], still: dict[str, Any] | None = None, **changes: Any) -> bool:
+        """Change the row only while it is ours; False means cancelled or taken over. The one door for `status`.
+
+        `still` are columns that must have kept their values since the row was read.
+        """
         if changes.get("status") in self.ENDED:
             changes.setdefault("finished_at", timezone.now())
-        mine = Generation.objects.filter(pk=self.pk, attempt=self.attempt, status__in=frm)
+        mine = Generation.objects.filter(pk=self.pk, attempt=self.attempt, status__in=frm, **(still or {}))
         if not mine.update(**changes):
             return False
         for name, value in changes.items():

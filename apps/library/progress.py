@@ -11,5 +11,5 @@ def changed(job: Generation) -> None:
 
 def queue_moved(queue: str) -> None:
     """Repaint the waiting cards of a queue: everybody moved up by one."""
-    for job in Generation.objects.queued().filter(queue=queue).only("pk", "user_id")[:50]:
+    for job in Generation.objects.queued().filter(queue=queue).order_by("created_at").only("pk", "user_id")[:50]:
         changed(job)

@@ -1,6 +1,8 @@
 """What can happen to a job. Each verb is one transaction over the row, the ledger and the files."""
 
+import shutil
 import statistics
+import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
@@ -9,7 +11,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.files import File
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, close_old_connections, transaction
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -22,6 +24,7 @@ from apps.tools.registry import Quote, Tool
 
 log = structlog.get_logger(__name__)
 Status = Generation.Status
+RECENT = 20
 
 
 class TooManyJobs(StudioError):
@@ -44,7 +47,7 @@ class WrongState(StudioError):
 
 def quote(tool: Tool, params: Mapping[str, Any]) -> Quote:
     """Credits and expected seconds; the time is the median of what this tool took lately, scaled by the work."""
-    recent = Generation.objects.filter(tool=tool.slug, status=Status.SUCCEEDED, started_at__isnull=False)[:20]
+    recent = Generation.objects.filter(tool=tool.slug, status=Status.SUCCEEDED, started_at__isnull=False)[:RECENT]
     rates = [
         (job.finished_at - job.started_at).total_seconds() / max(tool.work(job.params), 1e-9)
         for job in recent
@@ -100,34 +103,48 @@ def _earlier(user: User, key: str, digest: str) -> Generation | None:
     return job
 
 
-def dispatch(job: Generation) -> None:
-    """Nudge a worker. Sending twice is harmless: the claim decides."""
-    from workers.actors import run_generation
+def dispatch(job: Generation) -> bool:
+    """Nudge a worker; False when the queue does not answer, which `sweep` makes good.
 
+    Sending twice is harmless, because the claim decides. Not sending is too: the row is the job.
+    """
+    from workers.actors import send
+
+    try:
+        send(str(job.pk), job.queue)
+    except Exception:
+        log.warning("message_not_sent", generation=str(job.pk), exc_info=True)
+        return False
     Generation.objects.filter(pk=job.pk).update(dispatched_at=timezone.now())
-    run_generation.send_with_options(args=(str(job.pk),), queue_name=job.queue)
+    return True
 
 
 def finish(job: Generation, asset: Asset, files: Mapping[str, "File[bytes]"], engine: str) -> bool:
     """Store what the job made and charge for it; False (and nothing kept) when the job is no longer this worker's."""
     asset.user_id, asset.generation_id = job.user_id, job.pk
-    for name, file in files.items():
-        getattr(asset, name).save(file.name, file, save=False)
-    with transaction.atomic():
-        mine = job.move(frm=(Status.RUNNING,), status=Status.SUCCEEDED, engine=engine, seconds_left=0)
-        if mine:
-            asset.save()
-            billing.capture(job.user, job.cost, job.reference)
-            transaction.on_commit(partial(_ended, job))
-    if not mine:
-        _remove_files(asset)
+    mine = False
+    try:
+        for name, file in files.items():
+            getattr(asset, name).save(file.name, file, save=False)
+        with transaction.atomic():
+            mine = job.move(frm=(Status.RUNNING,), status=Status.SUCCEEDED, engine=engine, seconds_left=0)
+            if mine:
+                asset.save()
+                billing.capture(job.user, job.cost, job.reference)
+                transaction.on_commit(partial(_ended, job))
+    except BaseException:
+        mine = False
+        raise
+    finally:
+        if not mine:
+            _remove_files(asset)
     return mine
 
 
 def fail(job: Generation, error: StudioError) -> bool:
-    """End a job that could not be made and give back everything still held; False when it had ended already."""
+    """End a running job that could not be made and give back everything still held; False when it is not ours."""
     with transaction.atomic():
-        mine = job.move(frm=Generation.ACTIVE, status=Status.FAILED, error_code=error.code, error=error.message[:500])
+        mine = job.move(frm=(Status.RUNNING,), status=Status.FAILED, error_code=error.code, error=error.message[:500])
         if mine:
             billing.release(job.user, job.reference)
             transaction.on_commit(partial(_ended, job))
@@ -137,7 +154,8 @@ def fail(job: Generation, error: StudioError) -> bool:
 def cancel(job: Generation) -> int:
     """Stop a job that has not ended; the credits given back. Raises WrongState when it has ended."""
     with transaction.atomic():
-        job = Generation.objects.select_for_update().select_related("user").get(pk=job.pk)
+        # Only the job's row: the user's is also locked by whoever inserts a row that points to it.
+        job = Generation.objects.select_for_update(of=("self",)).select_related("user").get(pk=job.pk)
         if not job.move(frm=Generation.ACTIVE, status=Status.CANCELLED):
             raise WrongState(f"This film is already {job.get_status_display().lower()}, so it cannot be cancelled.")
         given_back = billing.release(job.user, job.reference)
@@ -160,7 +178,9 @@ def delete(job: Generation) -> None:
 
 
 def restore(job: Generation) -> None:
-    """Take a job out of the trash."""
+    """Take a job out of the trash. Raises WrongState when its files are gone for good."""
+    if Asset.objects.filter(generation=job, file="").exists():
+        raise WrongState(f"This film was deleted more than {settings.TRASH_DAYS} days ago, so its files are gone.")
     with transaction.atomic():
         Generation.objects.filter(pk=job.pk).update(deleted_at=None)
         Asset.objects.filter(generation=job).update(deleted_at=None)
@@ -177,19 +197,56 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
     now = timezone.now()
     healed = 0
     for job in Generation.objects.abandoned(now - lease).select_related("user"):
-        if job.attempt >= settings.MAX_ATTEMPTS:
-            healed += fail(job, StudioError(code="worker_lost"))
-        elif job.move(frm=(Status.RUNNING,), status=Status.QUEUED, stage=Generation.Stage.WAITING, dispatched_at=None):
-            healed += 1
-            log.warning("generation_requeued", generation=str(job.pk), attempt=job.attempt)
-            progress.changed(job)
+        try:
+            healed += _heal(job)
+        except Exception:
+            # One row that cannot be healed must not keep the others from it.
+            log.exception("generation_not_healed", generation=str(job.pk))
     waiting = Generation.objects.queued().exclude(dispatched_at__gt=now - resend_after).order_by("created_at")
-    sent = 0
-    for job in waiting:
-        dispatch(job)
-        sent += 1
-    _empty_trash(now - timedelta(days=settings.TRASH_DAYS))
+    sent = sum(dispatch(job) for job in waiting)
+    try:
+        _empty_trash(now - timedelta(days=settings.TRASH_DAYS))
+        _empty_workshops()
+    except OSError:
+        log.exception("trash_not_emptied")
     return healed, sent
+
+
+def keep_sweeping(every: float, stopped: threading.Event) -> None:
+    """Sweep until told to stop; a database or queue that is away is met again on the next pass."""
+    while not stopped.is_set():
+        try:
+            close_old_connections()
+            healed, sent = sweep()
+            if healed or sent:
+                log.info("swept", healed=healed, sent=sent)
+        except Exception:
+            log.exception("sweep_failed")
+        stopped.wait(every)
+
+
+def _heal(job: Generation) -> bool:
+    if job.attempt >= settings.MAX_ATTEMPTS:
+        return fail(job, StudioError(code="worker_lost"))
+    back = {"status": Status.QUEUED, "stage": Generation.Stage.WAITING, "dispatched_at": None}
+    if not job.move(frm=(Status.RUNNING,), still={"heartbeat_at": job.heartbeat_at}, **back):
+        return False
+    log.warning("generation_requeued", generation=str(job.pk), attempt=job.attempt)
+    progress.changed(job)
+    return True
+
+
+def _empty_workshops() -> None:
+    """Remove the folders of jobs that ended while no worker was there to clean up."""
+    if not settings.WORK_ROOT.exists():
+        return
+    folders = {folder: folder.name[:36] for folder in settings.WORK_ROOT.iterdir()}
+    alive = {
+        str(pk) for pk in Generation.objects.active().filter(pk__in=set(folders.values())).values_list("pk", flat=True)
+    }
+    for folder, pk in folders.items():
+        if pk not in alive:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _empty_trash(before: datetime) -> None:

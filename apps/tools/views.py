@@ -2,6 +2,7 @@
 
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -9,14 +10,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from apps.accounts.http import SignedIn
+from apps.accounts.http import PENDING_PROMPT, SignedIn
 from apps.accounts.models import User
 from apps.errors import StudioError
 from apps.library.models import Generation
 from apps.tools import registry, services
 from apps.tools.registry import Quote, Tool, ToolForm
 
-PENDING_PROMPT = "pending_prompt"
 STAGE_SIZE = 12
 
 
@@ -77,6 +77,7 @@ def start(request: HttpRequest) -> HttpResponse:
             services.submit(request.user, tool, form.cleaned_data)
         except StudioError as error:
             messages.error(request, error.public_text)
+            return redirect(f"{tool.get_absolute_url()}?{urlencode({'prompt': prompt})}")
     return redirect(tool)
 
 

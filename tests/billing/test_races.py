@@ -1,13 +1,15 @@
 """Many at once against one small wallet."""
 
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 
 from apps.billing import services as billing
 from apps.errors import StudioError
-from apps.library.models import Generation
+from apps.library.models import Asset, Generation
 from apps.tools import services
 from tests.factories import UserFactory
 from tests.params import PARAMS
@@ -57,6 +59,49 @@ def test_one_idempotency_key_makes_one_job_however_often_it_is_sent():
 
     assert len({job.pk for job in at_once(submit, 20)}) == 1
     assert billing.held(user) == 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_cancelling_one_job_while_starting_another_never_locks_up():
+    """The commit of a new row waits for its user's row while it holds the wallet; a cancel must not hold that row."""
+    user = UserFactory(credits=100)
+    job = services.submit(user, toy_tool(10), dict(PARAMS))
+    submitted = threading.Event()
+
+    def submit_slowly():
+        with transaction.atomic():
+            services.submit(user, toy_tool(10), dict(PARAMS))
+            submitted.set()
+            time.sleep(0.5)
+
+    def cancel():
+        submitted.wait(10)
+        services.cancel(job)
+
+    actions = iter([submit_slowly, cancel])
+    at_once(lambda: next(actions)(), 2)
+    assert (billing.balance(user), billing.held(user)) == (90, 10)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whatever_comes_first_a_job_ends_once():
+    """Cancel, finish and fail at the same moment, many times."""
+    user = UserFactory(credits=1000)
+    for _ in range(10):
+        job = Generation.objects.claim(services.submit(user, toy_tool(10), dict(PARAMS)).pk)
+        ends = iter(
+            [
+                lambda job=job: services.cancel(job),
+                lambda job=job: services.finish(job, Asset(kind="video"), {}, "paper"),
+                lambda job=job: services.fail(job, StudioError(code="generation_failed")),
+            ]
+        )
+        at_once(lambda ends=ends: next(ends)(), 3)
+        ended = Generation.objects.get(pk=job.pk)
+        receipt = billing.receipt(job.reference)
+        assert ended.status in Generation.ENDED
+        assert (receipt.open, receipt.captured) == (0, 10 if ended.status == "succeeded" else 0)
+    assert billing.audit() == []
 
 
 @pytest.mark.django_db(transaction=True)

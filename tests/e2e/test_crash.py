@@ -55,13 +55,17 @@ def test_a_killed_workers_job_is_made_by_the_next_one_and_charged_once(site):
     frames = NANO.base_num_frames + 2 * (NANO.base_num_frames - NANO.overlap_history)
     cost = 10 * -(-frames // NANO.fps)
     job = call(site, secret, "tools/to-video/", PARAMS | {"steps": 20, "num_frames": frames})["id"]
-    until(site, secret, job, lambda state: state["progress"]["window"] == 2 and state["progress"]["step"] >= 5)
+    half_way = until(
+        site, secret, job, lambda state: state["progress"]["window"] == 2 and state["progress"]["step"] >= 5
+    )
+    first = half_way["started_at"]
     if site.fleet:
         site.kill("worker")
         site.start_worker()
     else:
         site.kill("web")
         site.start()
+    until(site, secret, job, lambda state: state["started_at"] != first)
     state = until(site, secret, job, lambda state: state["progress"]["stage"] == "denoising")
     assert state["progress"]["window"] >= 2, "the first window was made again"
     state = until(site, secret, job, lambda state: state["finished_at"])

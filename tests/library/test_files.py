@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from django.core.files.base import ContentFile
 from django.test import AsyncClient
 from rest_framework.test import APIClient
 
@@ -103,7 +104,6 @@ def test_nginx_sends_the_bytes_when_it_is_there(page, asset, settings):
 @pytest.mark.django_db(transaction=True)
 async def test_a_large_file_is_streamed_in_pieces(ada):
     from asgiref.sync import sync_to_async
-    from django.core.files.base import ContentFile
 
     asset = await sync_to_async(AssetFactory)(generation__user=ada, file=ContentFile(bytes(3_000_000), "big.mp4"))
     client = AsyncClient()
@@ -112,3 +112,9 @@ async def test_a_large_file_is_streamed_in_pieces(ada):
     sizes = [len(chunk) async for chunk in answer.streaming_content]
     assert sum(sizes) == 3_000_000
     assert max(sizes) <= 256 * 1024
+
+
+def test_the_rest_of_a_large_file_comes_in_pieces(page, ada):
+    big = AssetFactory(generation__user=ada, file=ContentFile(bytes(5_000_000), "big.mp4"))
+    answer = page.get(big.file_url, HTTP_RANGE="bytes=100-")
+    assert answer["Content-Range"] == f"bytes 100-{100 + 4 * 1024 * 1024 - 1}/5000000"

@@ -1,8 +1,10 @@
 """A job ends once and is charged once, whatever happens around it. A real worker runs them."""
 
 import threading
+import time
 from datetime import timedelta
 
+import dramatiq
 import pytest
 from django.utils import timezone
 
@@ -10,7 +12,9 @@ from apps.billing import services as billing
 from apps.errors import StudioError
 from apps.library.models import Asset, Generation
 from apps.tools import services
+from tests.factories import AssetFactory
 from tests.tools import toy
+from workers.actors import run_generation
 from workers.engines.base import EngineError, Progress
 
 Status = Generation.Status
@@ -21,12 +25,14 @@ class Stage:
 
     def __init__(self):
         self.reached, self.go_on = threading.Event(), threading.Event()
-        self.runs, self.error, self.name = 0, None, "denoising"
+        self.runs, self.error, self.name, self.polls = 0, None, "denoising", False
 
     def __call__(self, params, folder, on_progress):
         self.runs += 1
         on_progress(Progress(stage=self.name, window=1, windows=2, step=1, steps=4))
         self.reached.set()
+        while self.polls:  # An actor is stopped between two instructions, not inside a lock.
+            time.sleep(0.01)
         assert self.go_on.wait(30)
         if self.error:
             raise self.error
@@ -183,6 +189,61 @@ def test_sweep_sends_a_lost_message_again(ada):
     Generation.objects.filter(pk=job.pk).update(dispatched_at=None)
     assert services.sweep() == (0, 1)
     assert services.sweep() == (0, 0)
+
+
+def test_a_queue_that_does_not_answer_loses_nothing(ada, monkeypatch, django_capture_on_commit_callbacks):
+    def broken(*args):
+        raise ConnectionError
+
+    monkeypatch.setattr("workers.actors.send", broken)
+    with django_capture_on_commit_callbacks(execute=True):
+        job = submit(ada)
+    assert (fresh(job).status, fresh(job).dispatched_at) == (Status.QUEUED, None)
+    monkeypatch.undo()
+    assert services.sweep() == (0, 1)
+
+
+def test_one_sick_row_does_not_keep_others_from_healing(ada, monkeypatch):
+    sick, other = (Generation.objects.claim(submit(ada).pk) for _ in range(2))
+    heal = services._heal
+    monkeypatch.setattr(services, "_heal", lambda job: 1 / 0 if job.pk == sick.pk else heal(job))
+    assert services.sweep(lease=timedelta(0))[0] == 1
+    assert fresh(other).status == Status.QUEUED
+
+
+def test_a_job_that_takes_too_long_is_stopped_and_costs_nothing(stage, ada, worker, wait_until, monkeypatch):
+    monkeypatch.setitem(run_generation.options, "time_limit", 500)
+    worker.broker.emit_after("process_boot")
+    stage.polls = True
+    job = submit(ada)
+    wait_until(ended(job))
+    assert (fresh(job).error_code, billing.balance(ada)) == ("generation_timeout", 100)
+
+
+def test_a_message_goes_to_its_tools_queue(ada):
+    job = submit(ada)
+    Generation.objects.filter(pk=job.pk).update(queue="cpu")
+    services.dispatch(fresh(job))
+    broker = dramatiq.get_broker()
+    assert "cpu" in broker.get_declared_queues()
+
+
+def test_the_folder_of_an_ended_job_is_swept_away(ada, settings):
+    job = submit(ada)
+    folder = settings.WORK_ROOT / f"{job.pk}-1"
+    folder.mkdir(parents=True)
+    services.sweep()
+    assert folder.exists()
+    services.cancel(job)
+    services.sweep()
+    assert not folder.exists()
+
+
+def test_a_film_whose_files_are_gone_does_not_come_back(ada):
+    asset = AssetFactory(generation__user=ada, deleted_at=timezone.now())
+    Asset.objects.filter(pk=asset.pk).update(file="")
+    with pytest.raises(services.WrongState, match="files are gone"):
+        services.restore(asset.generation)
 
 
 def test_the_trash_keeps_its_bytes_for_a_week_then_loses_them(stage, ada, worker, wait_until):

@@ -131,6 +131,18 @@ def test_every_variable_is_explained():
     assert used <= told, used - told
 
 
+def test_empty_variables_mean_the_defaults(tmp_path):
+    root = Path(__file__).resolve().parents[2]
+    names = re.findall(r"^# ([A-Z0-9_]+)=$", (root / ".env.example").read_text(), re.M)
+    script = (
+        "from django.conf import settings as s; from pathlib import Path; "
+        "assert s.DATABASES['default']['ENGINE'].endswith('sqlite3'); "
+        "assert {s.DATA_DIR, s.MEDIA_ROOT.parent, s.WORK_ROOT.parent} == {s.BASE_DIR / 'var'}, s.DATA_DIR"
+    )
+    env = {"PATH": "/usr/bin", "DJANGO_SETTINGS_MODULE": "cinevivid.settings"} | dict.fromkeys(names, "")
+    subprocess.run([sys.executable, "-c", script], check=True, env=env, cwd=root)
+
+
 def test_every_error_is_in_the_api_guide():
     guide = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
     for entry in CATALOGUE.values():

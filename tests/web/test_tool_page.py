@@ -109,8 +109,11 @@ def test_a_deleted_film_comes_back(page, ada):
 
 def test_the_landing_prompt_survives_sign_in(client, ada):
     assert client.post("/start", {"prompt": "a red star rises"}).url == "/accounts/signup/"
-    client.force_login(ada)
-    assert client.get("/start").url == URL
+    ada.set_password("a-long-enough-phrase")
+    ada.save()
+    after = client.post("/accounts/login/", {"login": ada.email, "password": "a-long-enough-phrase"})
+    assert after.url == "/start"
+    assert client.get(after.url).url == URL
     assert Generation.objects.get(user=ada).params["prompt"] == "a red star rises"
     client.get("/start")
     assert Generation.objects.count() == 1

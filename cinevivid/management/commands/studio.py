@@ -1,8 +1,10 @@
+import fcntl
 import os
+import socket
 import threading
-import time
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import dramatiq
 from django.conf import settings
@@ -12,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.accounts.links import sign_in_url
 from apps.accounts.models import User
 from apps.billing import services as billing
-from apps.tools.services import sweep
+from apps.tools.services import keep_sweeping, sweep
 
 DEMO_EMAIL = "demo@cinevivid.local"
 SWEEP_SECONDS = 30
@@ -31,6 +33,8 @@ class Command(BaseCommand):
         if not settings.EMBEDDED:
             raise CommandError("REDIS_URL is set, so this is a fleet: start web and workers with compose.yaml.")
         settings.SITE_URL = os.environ.get("SITE_URL") or f"http://localhost:{port}"
+        lock = take_lock(settings.DATA_DIR / "studio.lock")
+        check_free(host, port)
         call_command("migrate", verbosity=0)
         self.stdout.write(
             f"\n  CineVivid is at {settings.SITE_URL}\n  Sign in, once, as {DEMO_EMAIL}: {sign_in_url(demo_user())}\n"
@@ -38,15 +42,20 @@ class Command(BaseCommand):
         import workers.actors  # noqa: F401
 
         worker = dramatiq.Worker(dramatiq.get_broker(), worker_threads=1)
+        # The time limit of actors runs on a thread that dramatiq's own command starts with this signal.
+        worker.broker.emit_after("process_boot")
         worker.start()
         # Nothing else runs this database, so what says RUNNING was lost with the last process.
         sweep(lease=timedelta(0), resend_after=timedelta(0))
-        threading.Thread(target=keep_sweeping, name="sweep", daemon=True).start()
+        stopped = threading.Event()
+        threading.Thread(target=keep_sweeping, args=(SWEEP_SECONDS, stopped), name="sweep", daemon=True).start()
         try:
             serve(host, port)
         finally:
+            stopped.set()
             # A film in the making is not waited for: the next start puts its job back into the queue.
             worker.stop(timeout=1000)
+            lock.close()
 
 
 def serve(host: str, port: int) -> None:
@@ -66,7 +75,23 @@ def demo_user() -> User:
     return user
 
 
-def keep_sweeping() -> None:
-    while True:
-        time.sleep(SWEEP_SECONDS)
-        sweep()
+def take_lock(path: Path) -> IO[str]:
+    """Hold the data folder until this process ends. Raises CommandError while another studio has it."""
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise CommandError(
+            f"A studio is running on {path.parent} already. Stop it, or set CINEVIVID_DATA_DIR to another folder."
+        ) from None
+    return file
+
+
+def check_free(host: str, port: int) -> None:
+    """Raise CommandError when something listens on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(f"Port {port} cannot be used ({error.strerror}). Try PORT={port + 1}.") from None

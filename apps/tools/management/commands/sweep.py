@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from apps.tools.services import sweep
+from apps.tools.services import keep_sweeping, sweep
 
 
 class Command(BaseCommand):
@@ -14,11 +14,10 @@ class Command(BaseCommand):
         parser.add_argument("--every", type=float, metavar="SECONDS", help="Repeat until stopped.")
 
     def handle(self, *args: Any, every: float | None = None, **options: Any) -> None:
-        stopped = threading.Event()
         if every:
+            stopped = threading.Event()
             signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-        while True:
+            keep_sweeping(every, stopped)
+        else:
             healed, sent = sweep()
             self.stdout.write(f"{healed} jobs healed, {sent} messages sent again.")
-            if not every or stopped.wait(every):
-                return
