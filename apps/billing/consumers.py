@@ -7,6 +7,7 @@ from django.template.loader import render_to_string
 
 from apps.accounts.models import User
 from apps.billing import services
+from apps.live import rendered_once
 
 
 class CreditEvents:
@@ -15,7 +16,7 @@ class CreditEvents:
     scope: dict[str, Any]
 
     async def credits_changed(self, event: dict[str, Any]) -> None:
-        await self.send(text_data=await chip(self.scope["user"]))  # type: ignore[attr-defined]
+        await self.send(text_data=await rendered_once(event["event"], lambda: chip(self.scope["user"])))  # type: ignore[attr-defined]
 
 
 @database_sync_to_async

@@ -7,6 +7,7 @@ from django.template.loader import render_to_string
 
 from apps.accounts.models import User
 from apps.library.models import Generation
+from apps.live import rendered_once
 
 
 class GenerationEvents:
@@ -15,7 +16,7 @@ class GenerationEvents:
     scope: dict[str, Any]
 
     async def generation_changed(self, event: dict[str, Any]) -> None:
-        html = await card(self.scope["user"], event["id"])
+        html = await rendered_once(event["event"], lambda: card(self.scope["user"], event["id"]))
         if html:
             await self.send(text_data=html)  # type: ignore[attr-defined]
 
