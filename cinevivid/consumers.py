@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from apps.billing.consumers import CreditEvents, chip
@@ -13,6 +14,14 @@ class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):
     """Sends the signed-in user's cards and credits whenever they change; what the browser sends is ignored."""
 
     group = ""
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Hand a message to its handler.
+
+        The stock method first hops to a thread to close old database connections, once for each socket and message;
+        the handlers here use `database_sync_to_async`, which does that where a connection is really used.
+        """
+        await getattr(self, get_handler_name(message))(message)
 
     async def connect(self) -> None:
         user = self.scope["user"]

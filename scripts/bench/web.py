@@ -32,7 +32,7 @@ def run() -> tuple[str, list[dict[str, str]], str]:
     few, many = library[str(FEW)], library[str(FILMS)]
     rows = [
         row("submit to first progress event, warm worker", first, "p50 < 300 ms"),
-        row(f"event to {SOCKETS} sockets", fanout, "p95 < 200 ms"),
+        row(f"submit to the card on {SOCKETS} sockets", fanout, "p95 < 200 ms"),
         {
             "measure": f"library page, {FILMS:,} films ({many['queries']} queries; {few['queries']} with {FEW})",
             "p50": ms(many["p50"]),
@@ -78,27 +78,30 @@ async def sockets(site: Site) -> tuple[list[float], list[float]]:
                 if pk in message and 'data-status="succeeded"' in message:
                     break
             await quiet(socket)
-    many = [await websockets.connect(address, additional_headers=headers, open_timeout=60) for _ in range(SOCKETS)]
+    many = [
+        await websockets.connect(address, additional_headers=headers, open_timeout=60, compression=None)
+        for _ in range(SOCKETS)
+    ]
     await asyncio.gather(*(quiet(socket) for socket in many))
     fanout: list[float] = []
-    for _ in range(EVENTS):
-        slow = await asyncio.to_thread(submit, site, secret, PARAMS | {"steps": 100, "num_frames": 81})
-        await asyncio.gather(*(quiet(socket) for socket in many))
+    for number in range(EVENTS):
+        prompt = f"event {number} of the red circle"
         start = time.perf_counter()
-        cancelling = asyncio.create_task(asyncio.to_thread(call, site, secret, f"generations/{slow}/cancel/", {}))
-        fanout += await asyncio.gather(*(received(socket, slow, start) for socket in many))
-        await cancelling
+        job = asyncio.create_task(asyncio.to_thread(submit, site, secret, PARAMS | {"steps": 4, "prompt": prompt}))
+        fanout += await asyncio.gather(*(received(socket, prompt, start) for socket in many))
+        await job
+        await asyncio.sleep(8)
         await asyncio.gather(*(quiet(socket) for socket in many))
     for socket in many:
         await socket.close()
     return first[1:], fanout
 
 
-async def received(socket: websockets.ClientConnection, pk: str, start: float) -> float:
-    while True:
-        message = str(await socket.recv())
-        if pk in message and 'data-status="cancelled"' in message:
-            return time.perf_counter() - start
+async def received(socket: websockets.ClientConnection, text: str, start: float) -> float:
+    """Seconds from the start to the first message with this text."""
+    while text not in str(await socket.recv()):
+        pass
+    return time.perf_counter() - start
 
 
 async def quiet(socket: websockets.ClientConnection) -> None:
