@@ -21,7 +21,7 @@ from diffusers import (
 from PIL import Image
 
 from . import captions, world
-from .export import GUIDANCE, SHIFT, SHIPPED, STEPS
+from .export import BASE_FRAMES, GUIDANCE, SHIFT, SHIPPED, STEPS
 from .score import Array, Reading, read
 
 log = logging.getLogger("nano")
@@ -153,7 +153,7 @@ class Bench:
             "width": size[0],
             "height": size[1],
             "num_frames": frames,
-            "base_num_frames": world.WINDOW,
+            "base_num_frames": BASE_FRAMES,
             "num_inference_steps": STEPS,
             "guidance_scale": GUIDANCE,
             "max_sequence_length": PADDED_WORDS,
@@ -178,7 +178,7 @@ class Bench:
         """Yield (spec, frames, seconds) of every prompt, in batches of eight."""
         rng = random.Random(self.seed)
         pipe = self.pipe(SkyReelsV2DiffusionForcingPipeline)
-        arguments = self.options(size, world.WINDOW) | options
+        arguments = self.options(size, BASE_FRAMES) | options
         for part in _batched(list(enumerate(specs)), 8):
             prompts = [captions.caption(s, rng) if free else captions.canonical(s) for _, s in part]
             began = time.monotonic()
@@ -219,7 +219,7 @@ class Bench:
         result = Result("image and end frame" if last else "image to video")
         pipe = self.pipe(SkyReelsV2DiffusionForcingImageToVideoPipeline)
         for i, spec in enumerate(balanced(n, self.seed)):
-            true = self.drawn(spec, world.WINDOW, (128, 128), i)
+            true = self.drawn(spec, BASE_FRAMES, (128, 128), i)
             more = {"last_image": picture(true[-1])} if last else {}
             began = time.monotonic()
             clip = pipe(
@@ -227,7 +227,7 @@ class Bench:
                 image=picture(true[0]),
                 generator=self.noise(i),
                 output_type="np",
-                **self.options((128, 128), world.WINDOW),
+                **self.options((128, 128), BASE_FRAMES),
                 **more,
             ).frames[0]
             seconds = time.monotonic() - began
@@ -242,7 +242,7 @@ class Bench:
         result = Result("extension", judged=("colour", "shape", "scene"))
         pipe = self.pipe(SkyReelsV2DiffusionForcingVideoToVideoPipeline)
         for i, spec in enumerate(balanced(n, self.seed)):
-            true = self.drawn(spec, world.WINDOW, (128, 128), i)
+            true = self.drawn(spec, BASE_FRAMES, (128, 128), i)
             began = time.monotonic()
             clip = pipe(
                 video=[picture(f) for f in true],
@@ -251,10 +251,10 @@ class Bench:
                 overlap_history=OVERLAP,
                 addnoise_condition=20,
                 output_type="np",
-                **self.options((128, 128), world.WINDOW),
+                **self.options((128, 128), BASE_FRAMES),
             ).frames[0]
             # The pipeline gives back the input, then the new window with its overlap decoded again.
-            new = clip[world.WINDOW :]
+            new = clip[BASE_FRAMES:]
             result.add(spec, read(new), time.monotonic() - began)
             self.frames.append((captions.canonical(spec), new))
         return result
@@ -263,7 +263,7 @@ class Bench:
         """Ten windows from a prompt; the last one is read."""
         result = Result(f"{windows} windows, the last", judged=("colour", "scene"))
         pipe = self.pipe(SkyReelsV2DiffusionForcingPipeline)
-        frames = world.WINDOW + (windows - 1) * (world.WINDOW - OVERLAP)
+        frames = BASE_FRAMES + (windows - 1) * (BASE_FRAMES - OVERLAP)
         specs = [s for s in balanced(4 * n, self.seed) if s.motion != "shrink"][:n]
         for i, spec in enumerate(specs):
             began = time.monotonic()
@@ -275,7 +275,7 @@ class Bench:
                 output_type="np",
                 **self.options((128, 128), frames),
             ).frames[0]
-            result.add(spec, read(clip[-world.WINDOW :]), time.monotonic() - began)
+            result.add(spec, read(clip[-BASE_FRAMES:]), time.monotonic() - began)
             self.frames.append((captions.canonical(spec), clip[:: max(1, len(clip) // 16)]))
         return result
 

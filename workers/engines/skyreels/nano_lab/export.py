@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).resolve().parent.parent / "nano"
 STEPS, GUIDANCE, SHIFT = 16, 4.0, 3.0
-LIMITS = "It knows one object, eight colours, six shapes, ten motions and eight scenes; corners come out soft."
+LIMITS = "Colour, motion and scene follow the prompt; shapes are still soft blobs, and rotating objects hardly turn."
+BASE_FRAMES = 21
 
 
 def pipeline(root: Path) -> Any:
@@ -64,7 +65,7 @@ def description() -> dict[str, Any]:
         "scenes": list(world.SCENES),
         "sizes": {k: list(v) for k, v in world.SIZES.items()},
         "fps": world.FPS,
-        "base_num_frames": world.WINDOW,
+        "base_num_frames": BASE_FRAMES,
         "overlap_history": 9,
         "steps": STEPS,
         "guidance_scale": GUIDANCE,
