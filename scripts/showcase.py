@@ -13,18 +13,18 @@ from workers.tasks import TASKS
 
 OUT = Path(__file__).resolve().parents[1] / "static" / "clips"
 NANO = catalog.get("nano")
-WINDOWS = 3
+WINDOWS = 1
 
 # (prompt, ratio, seed)
 CLIPS = [
-    ("a yellow star rises in the night sky", "16:9", 11),
-    ("a red circle moves right over the sea", "16:9", 4),
-    ("a purple ring moves left at sunset", "16:9", 3),
-    ("a green square grows on a black background", "1:1", 5),
-    ("a white circle bounces over a meadow", "1:1", 6),
-    ("an orange star rotates on a grey background", "1:1", 8),
-    ("a blue triangle moves up on a black background", "9:16", 9),
-    ("a cyan ring moves right in the night sky", "16:9", 10),
+    ("a yellow circle moves up at sunset", "16:9", 1),
+    ("a red circle moves right over the sea", "16:9", 3),
+    ("a white circle bounces over a meadow", "1:1", 2),
+    ("a purple square moves left over the city", "16:9", 1),
+    ("a green circle grows on a black background", "1:1", 5),
+    ("a cyan circle orbits in the blue sky", "16:9", 2),
+    ("an orange circle moves down in the night sky", "9:16", 4),
+    ("a red heart grows in the night sky", "16:9", 1),
 ]
 
 

@@ -111,7 +111,7 @@ class TextToVideo(Tool):
     tagline = "A prompt becomes a film."
     icon = "film"
     popular = True
-    clip = "clips/a-cyan-ring-moves-right-in-the-night-sky.mp4"
+    clip = "clips/a-red-circle-moves-right-over-the-sea.mp4"
     task = "skyreels.t2v"
     form_class = TextToVideoForm
 
