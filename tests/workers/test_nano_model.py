@@ -35,6 +35,16 @@ def test_fast_transformer_equals_the_library(block: int) -> None:
     assert torch.allclose(ours, again, atol=1e-5)
 
 
+def test_a_grown_transformer_begins_as_the_shallow_one() -> None:
+    shallow, deep = transformer.build(seed=0, layers=2), transformer.build(seed=1, layers=3)
+    torch.nn.init.normal_(shallow.proj_out.weight)
+    transformer.grow(deep, shallow.state_dict())
+    z, t, words = torch.randn(1, vae.CHANNELS, 2, 4, 4), torch.rand(1, 2) * 1000, torch.randn(1, 5, text.WIDTH)
+    with torch.no_grad():
+        one, two = (net(z, t, words, enable_diffusion_forcing=True, return_dict=False)[0] for net in (shallow, deep))
+    assert torch.allclose(one, two, atol=1e-5)
+
+
 def test_history_and_ends_are_clean_and_blocks_share_their_noise() -> None:
     rng = random.Random(0)
     for _ in range(50):

@@ -209,7 +209,7 @@ class Bench:
             prompt = captions.canonical(spec)
             began = time.monotonic()
             request = VideoSpec.for_model("nano", prompt, ratio="1:1", seed=self.seed * 100003 + i, **values)
-            clip = np.concatenate([w.frames for w in engine.stream(request)]).astype(np.float32) / 255
+            clip = np.concatenate([w.frames for w in engine.stream(request)]).astype(np.float32) / np.float32(255)
             result.add(spec, read(clip), time.monotonic() - began)
             self.frames.append((prompt, clip))
         return result
@@ -238,7 +238,7 @@ class Bench:
         return result
 
     def run_extension(self, n: int) -> Result:
-        """A drawn window goes on for two more windows; only new frames are read."""
+        """A drawn window goes on for one more; only new frames are read."""
         result = Result("extension", judged=("colour", "shape", "scene"))
         pipe = self.pipe(SkyReelsV2DiffusionForcingVideoToVideoPipeline)
         for i, spec in enumerate(balanced(n, self.seed)):
@@ -254,7 +254,7 @@ class Bench:
                 **self.options((128, 128), BASE_FRAMES),
             ).frames[0]
             # The pipeline gives back the input, then the new window with its overlap decoded again.
-            new = clip[BASE_FRAMES:]
+            new = clip[BASE_FRAMES + OVERLAP :]
             result.add(spec, read(new), time.monotonic() - began)
             self.frames.append((captions.canonical(spec), new))
         return result
