@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workers.engines.base import EngineError, Inputs, OnProgress, Window, ignore_progress
+from workers.engines.skyreels.run import Run
 from workers.engines.skyreels.spec import VideoSpec
 from workers.media import uploads
 from workers.media.film import Film
@@ -57,6 +58,7 @@ def render(
     on_progress: OnProgress = ignore_progress,
     on_window: OnWindow | None = None,
     comment: str = "",
+    run: Run | None = None,
 ) -> MediaInfo:
     """Make the film of `spec` in `folder` and join it into the MP4 `out`; goes on where an earlier call was killed.
 
@@ -74,7 +76,7 @@ def render(
             playlist.append(film.append(frames))
             parts += 1
         _write(folder / CLIP_PARTS, str(parts))
-    for window in engine.stream(spec, on_progress, resume=saved, inputs=inputs):
+    for window in engine.stream(spec, on_progress, resume=saved, inputs=inputs, run=run):
         playlist.append(film.append(window.frames))
         # After the segment: a state on the disk says that its segment is whole.
         window.checkpoint.save(folder / STATE)

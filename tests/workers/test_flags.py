@@ -58,7 +58,7 @@ def test_image_models_have_values_of_their_own():
     assert (made.spec.guidance_scale, made.spec.shift) == (5.0, 5.0)
     made = parsed("generate_video", "--model_id Skywork/SkyReels-V2-T2V-14B-720P --guidance_scale 7 --offload")
     assert (made.spec.guidance_scale, made.spec.shift, made.spec.num_frames) == (7.0, 8.0, 121)
-    assert made.offload and not made.teacache and made.teacache_thresh == 0.2
+    assert made.run.memory == "model" and made.spec.teacache == 0
 
 
 def test_the_makers_own_commands_are_understood():
@@ -72,7 +72,7 @@ def test_the_makers_own_commands_are_understood():
         "--model_id Skywork/SkyReels-V2-DF-14B-540P --teacache --use_ret_steps --teacache_thresh 0.3 --num-frames 257"
     )
     made = df(line)
-    assert made.teacache and made.use_ret_steps and made.teacache_thresh == 0.3
+    assert made.spec.teacache == 0.3 and made.spec.use_ret_steps
 
 
 def test_asynchronous_blocks_have_five_latents_unless_told_otherwise():

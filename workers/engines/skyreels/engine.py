@@ -15,6 +15,7 @@ from workers.engines.skyreels.control import Clock, turn
 from workers.engines.skyreels.denoise import denoise_window
 from workers.engines.skyreels.models import Components, Pool
 from workers.engines.skyreels.plan import Plan, WindowPlan, plan
+from workers.engines.skyreels.run import Run
 from workers.engines.skyreels.spec import VideoSpec, frames_of
 from workers.engines.skyreels.text import TextEncoder
 
@@ -40,6 +41,7 @@ class SkyReelsEngine:
         on_progress: OnProgress = ignore_progress,
         resume: Checkpoint | None = None,
         inputs: Inputs | None = None,
+        run: Run | None = None,
     ) -> Iterator[Window]:
         """Make the film of `spec` and yield each window as soon as its frames are decoded.
 
@@ -47,7 +49,8 @@ class SkyReelsEngine:
         iteration and leaves the engine ready for the next job. `resume` is the checkpoint of the last window that the
         caller has kept: windows after it come out as if nothing had happened. `inputs` are the pictures and the clip
         that the spec names, decoded (workers/render.py does that); of a clip only new frames come out, counted from
-        the first of its last `overlap_history` frames. Memory does not grow with the length.
+        the first of its last `overlap_history` frames. `run` says where the model's parts are kept meanwhile. Memory
+        does not grow with the length.
 
         Raises SpecError for an illegal spec and EngineError for a model that is not ready and for inputs that are
         missing or of another size, before the first window.

@@ -11,11 +11,12 @@ import math
 import os
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from workers.engines.skyreels import catalog
+from workers.engines.skyreels.run import Run
 from workers.engines.skyreels.spec import SpecError, VideoSpec
 
 Command = Literal["generate_video", "generate_video_df"]
@@ -87,16 +88,12 @@ FLAGS: tuple[Flag, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A video as one of the scripts would make it: the `spec`, and how to run it."""
+    """A video as one of the scripts would make it: the `spec`, how to `run` it, and where it goes."""
 
     spec: VideoSpec
+    run: Run = field(default_factory=Run)
     outdir: Path = OUTDIR
-    offload: bool = False
-    use_usp: bool = False
     prompt_enhancer: bool = False
-    teacache: bool = False
-    teacache_thresh: float = TEACACHE_THRESHOLD
-    use_ret_steps: bool = False
 
 
 def add_flags(parser: argparse.ArgumentParser, command: Command) -> None:
@@ -137,6 +134,11 @@ def job(values: Mapping[str, Any], command: Command, picture_size: tuple[int, in
     chosen.setdefault("seed", random.SystemRandom().randrange(MAX_DRAWN_SEED))
     if "image" in chosen and card.kind == "df" and card.id != "nano":
         chosen = {"guidance_scale": PICTURE_GUIDANCE, "shift": PICTURE_SHIFT} | chosen
+    threshold = given.get("teacache_thresh", TEACACHE_THRESHOLD)
+    if not 0 < threshold <= 1:
+        raise SpecError("teacache_thresh", "The threshold is a number above 0, and at most 1.")
+    if given.get("teacache"):
+        chosen |= {"teacache": threshold, "use_ret_steps": bool(given.get("use_ret_steps"))}
     if chosen.get("ar_step") and "causal_block_size" not in chosen:
         chosen["causal_block_size"] = ASYNCHRONOUS_BLOCK
     ratio = given.get("ratio") or (nearest_ratio(card, *picture_size) if picture_size else None)
@@ -145,12 +147,15 @@ def job(values: Mapping[str, Any], command: Command, picture_size: tuple[int, in
         spec.validate()
     except SpecError as error:
         raise SpecError(_name_of(error.field), error.public_text, error.nearest) from error
-    run = {name: given[name] for name in Job.__dataclass_fields__ if name in given}
-    if run.get("prompt_enhancer") and run.get("use_usp"):
+    if given.get("prompt_enhancer") and given.get("use_usp"):
         raise SpecError("prompt_enhancer", "The prompt enhancer does not run on several GPUs: run it first.")
-    if not 0 < run.get("teacache_thresh", TEACACHE_THRESHOLD) <= 1:
-        raise SpecError("teacache_thresh", "The threshold is a number above 0, and at most 1.")
-    return Job(spec, **run)
+    run = Run(memory="model" if given.get("offload") else "auto", ranks=devices() if given.get("use_usp") else 1)
+    return Job(spec, run, given.get("outdir", OUTDIR), bool(given.get("prompt_enhancer")))
+
+
+def devices() -> int:
+    """Return how many devices of this machine may share one video: `CINEVIVID_RANKS`, 1 without it."""
+    return int(os.environ.get("CINEVIVID_RANKS") or 1)
 
 
 def model_of(name: str | None) -> catalog.ModelCard:

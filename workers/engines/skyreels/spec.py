@@ -117,6 +117,9 @@ class VideoSpec:
     `compat` is "fixed" for what is right. "official" and "diffusers" repeat the other two implementations, faults
     included, to compare with them: short last windows, a history cut to whole blocks, a scheduler whose sample is
     overwritten, noise on the history from a stream of its own; "diffusers" masks attention whenever there are blocks.
+
+    `teacache` is how much the input of the transformer may change before it is asked again (0: always asked; cache.py),
+    and with `use_ret_steps` the first and last steps are always computed.
     """
 
     prompt: str
@@ -141,6 +144,8 @@ class VideoSpec:
     end_image: Path | None = None
     video: Path | None = None
     compat: Literal["fixed", "official", "diffusers"] = "fixed"
+    teacache: float = 0.0
+    use_ret_steps: bool = False
 
     @classmethod
     def for_model(cls, model: str, prompt: str, *, ratio: str | None = None, **values: Any) -> Self:
@@ -188,6 +193,7 @@ class VideoSpec:
         self._check_range("seed", 0, MAX_SEED)
         self._check_range("addnoise_condition", 0, MAX_ADDNOISE)
         self._check_range("ar_step", 0, self.steps)
+        self._check_range("teacache", 0, 1)
         for field, allowed in (("overlap", ("latent", "reencode")), ("compat", ("fixed", "official", "diffusers"))):
             if getattr(self, field) not in allowed:
                 raise SpecError(field, f"Choose one of {', '.join(allowed)}.")

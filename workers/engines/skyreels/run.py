@@ -1,0 +1,23 @@
+"""How a video is computed: what must not change what it shows. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Memory = Literal["auto", "resident", "model", "fp8", "group", "sequential"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Where a model's parts are kept while they work, and how many devices share one video.
+
+    `memory` is "auto" for what the planner chooses (planner.py), "resident" for everything on the device, "model" for
+    parts that take turns, "fp8" for that with the transformer stored in 8 bits, "group" for blocks that come one by
+    one, "sequential" for layers that do. `vae_tiling` encodes and decodes in tiles. `ranks` is the number of processes
+    that share a window (parallel.py); 1 is this process alone.
+    """
+
+    memory: Memory = "auto"
+    vae_tiling: bool = False
+    ranks: int = 1
