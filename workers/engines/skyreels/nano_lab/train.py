@@ -2,7 +2,8 @@
 
 The noise of a clip's latent frames is one of: the same for all (synchronous); clean or nearly clean at the beginning
 (pictures, extension); clean at the beginning and at the end (end frame); a staircase (asynchronous); independent.
-Every step works on one picture size.
+Every step works on one picture size. A share of the steps sees single frames, several times as many for the same
+computation: what an object looks like is learned from them, what it does from the clips.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 import math
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ from .store import atomic_save
 
 log = logging.getLogger(__name__)
 
-LATENTS = 5
-CLIP_FRAMES = 21
+LATENTS = 6
+CLIP_FRAMES = 25
+LATEST = 150
 WORDS = 28
 HALF = 20
 
@@ -35,56 +37,73 @@ HALF = 20
 class Shelf:
     """Encoded clips of one picture size.
 
-    ``z`` is ``[N, 6, C, h, w]``, ``end`` the 17th frame encoded as a picture ``[N, C, h, w]``, ``near`` the cells
-    with an object ``[N, 6, h, w]``.
+    ``z`` is ``[N, F, C, h, w]``, ``near`` the cells with an object ``[N, F, h, w]``, ``end`` the last frame of a window
+    encoded as a picture ``[N, C, h, w]``, which single frames do not have.
     """
 
     z: Tensor
-    end: Tensor
     near: Tensor
-    specs: list[world.Spec]
-    free: list[bool]
+    end: Tensor | None = None
+    specs: list[world.Spec] = field(default_factory=list)
+    free: list[bool] = field(default_factory=list)
+    added: int = 0
+
+    def put(self, z: Tensor, near: Tensor, end: Tensor | None, spec: world.Spec, free: bool) -> None:
+        """Store one clip, over the oldest when the shelf is full."""
+        i = self.added % len(self.z)
+        self.z[i], self.near[i] = z, near
+        if self.end is not None and end is not None:
+            self.end[i] = end
+        self.specs[i : i + 1], self.free[i : i + 1] = [spec], [free]
+        self.added += 1
 
 
 class Pool:
-    """Drawn and encoded clips kept in memory; new ones replace the oldest when a shelf is full."""
+    """Drawn and encoded clips and single frames kept in memory; new ones replace the oldest when a shelf is full."""
 
-    def __init__(self, autoencoder: Any, rng: random.Random, capacity: int) -> None:
+    def __init__(self, autoencoder: Any, rng: random.Random, clips: int, stills: int) -> None:
         self.vae, self.rng = autoencoder, rng
-        self.shelves: dict[tuple[int, int], Shelf] = {}
-        self.added: dict[tuple[int, int], int] = {}
-        self.capacity = {size: int(capacity * share) for size, share in SHARES.items()}
-        for size, n in self.capacity.items():
-            h, w = size[1] // 8, size[0] // 8
-            z = torch.zeros(n, 6, vae.CHANNELS, h, w, dtype=torch.float16)
-            near = torch.zeros(n, 6, h, w, dtype=torch.bool)
-            self.shelves[size] = Shelf(z, torch.zeros_like(z[:, 0]), near, [], [])
-            self.added[size] = 0
+        self.clips = {size: self._shelf(size, int(clips * share), LATENTS + 1) for size, share in SHARES.items()}
+        self.stills = {size: self._shelf(size, int(stills * share), 1) for size, share in SHARES.items()}
+
+    @staticmethod
+    def _shelf(size: tuple[int, int], n: int, frames: int) -> Shelf:
+        h, w = size[1] // 8, size[0] // 8
+        z = torch.zeros(n, frames, vae.CHANNELS, h, w, dtype=torch.float16)
+        near = torch.zeros(n, frames, h, w, dtype=torch.bool)
+        return Shelf(z, near, torch.zeros_like(z[:, 0]) if frames > 1 else None)
 
     @property
     def count(self) -> int:
         """Clips ever added."""
-        return sum(self.added.values())
+        return sum(shelf.added for shelf in self.clips.values())
+
+    def _size(self) -> tuple[int, int]:
+        return self.rng.choices(list(SHARES), list(SHARES.values()))[0]
 
     @torch.no_grad()
     def add(self) -> None:
-        """Draw and encode one clip."""
-        size = self.rng.choices(list(SHARES), list(SHARES.values()))[0]
-        shelf = self.shelves[size]
-        spec, free = world.sample_spec(self.rng), self.rng.random() < 0.4
-        clip, mask = world.draw([spec], [world.trajectory(spec, CLIP_FRAMES, size, self.rng, free)], size)
+        """Draw and encode one clip: from the beginning of its motion, or from a later time or another place."""
+        size, spec = self._size(), world.sample_spec(self.rng)
+        late = self.rng.randrange(LATEST) if self.rng.random() < 0.25 else 0
+        free = self.rng.random() < 0.3
+        path = world.trajectory(spec, late + CLIP_FRAMES, size, self.rng, free)[late:]
+        clip, mask = world.draw([spec], [path], size)
         mean = vae.encode(self.vae, clip)[:, : vae.CHANNELS]
-        end = vae.encode(self.vae, clip[:, :, 16:17])[:, : vae.CHANNELS]
+        at = 4 * (LATENTS - 1)
+        end = vae.encode(self.vae, clip[:, :, at : at + 1])[:, : vae.CHANNELS]
         cells = F.max_pool2d(mask[0, 0], 8)
         near = torch.cat([cells[:1], cells[1:].view(-1, 4, *cells.shape[1:]).amax(1)]) > 0
-        i = self.added[size] % self.capacity[size]
-        shelf.z[i], shelf.end[i], shelf.near[i] = mean[0].transpose(0, 1), end[0, :, 0], near
-        if i < len(shelf.specs):
-            shelf.specs[i], shelf.free[i] = spec, free
-        else:
-            shelf.specs.append(spec)
-            shelf.free.append(free)
-        self.added[size] += 1
+        self.clips[size].put(mean[0].transpose(0, 1), near, end[0, :, 0], spec, free or late > 0)
+
+    @torch.no_grad()
+    def add_still(self) -> None:
+        """Draw and encode one frame of the first seconds of a clip."""
+        size, spec = self._size(), world.sample_spec(self.rng)
+        path = world.trajectory(spec, self.rng.randint(1, CLIP_FRAMES), size, self.rng)[-1:]
+        clip, mask = world.draw([spec], [path], size)
+        mean = vae.encode(self.vae, clip)[:, : vae.CHANNELS]
+        self.stills[size].put(mean[0].transpose(0, 1), F.max_pool2d(mask[0, 0], 8) > 0, None, spec, False)
 
 
 SHARES: dict[tuple[int, int], float] = {(128, 128): 0.6, (160, 96): 0.2, (96, 160): 0.2}
@@ -116,7 +135,7 @@ def draw_noise(mode: str, frames: int, block: int, rng: random.Random) -> Noise:
     sigma = [shifted(rng.random(), shift)] * frames
     clean = 0
     if mode == "history":
-        clean = rng.choice((1, 1, 1, 2, 2, 3))
+        clean = rng.choice((1, 1, 1, 2, 3, 3, 3))
         sigma[:clean] = [rng.uniform(0, 0.05) if rng.random() < 0.4 else 0.0] * clean
     elif mode == "both_ends":
         clean = 1
@@ -217,7 +236,9 @@ class Trainer:
             self.step, self.seconds = state["step"], state["seconds"]
         self.rng = random.Random(seed * 1000003 + self.step)
         torch.manual_seed(seed * 1000003 + self.step)
-        self.pool = Pool(self.vae, self.rng, 4000)
+        self.pool = Pool(self.vae, self.rng, 6000, 16000)
+        for _ in range(2 * fresh):
+            self.pool.add_still()
         while self.pool.count < fresh:
             self.pool.add()
             if self.pool.count % 100 == 0:
@@ -231,7 +252,7 @@ class Trainer:
                 self.muon.load_state_dict(state["muon"])
                 self.adam.load_state_dict(state["adam"])
         else:
-            some = self.pool.shelves[128, 128]
+            some = self.pool.clips[128, 128]
             z = some.z[: len(some.specs)].float()
             self.mean, self.std = z.mean((0, 1, 3, 4)), z.std((0, 1, 3, 4))
 
@@ -246,31 +267,37 @@ class Trainer:
         }
         atomic_save(state, self.path)
 
-    def batch(self, n: int, keep: int | None) -> Batch:
-        """Draw ``n`` samples; ``keep`` tokens, drawn by lot, of each latent frame are computed, or all of them."""
+    def batch(self, n: int, keep: int | None, stills: float) -> Batch:
+        """Draw ``n`` clips, or with the probability ``stills`` as many single frames as cost the same.
+
+        ``keep`` tokens, drawn by lot, of each latent frame are computed, or all of them.
+        """
         rng = self.rng
-        sizes = [s for s in SHARES if len(self.pool.shelves[s].specs) > 4]
+        kind = rng.choices(("plain", "both_ends", "causal"), (0.85, 0.1, 0.05))[0]
+        if rng.random() < stills:
+            kind, n = "still", n * LATENTS
+        shelves = self.pool.stills if kind == "still" else self.pool.clips
+        sizes = [s for s in SHARES if len(shelves[s].specs) > 4]
         size = rng.choices(sizes, [SHARES[s] for s in sizes])[0]
-        shelf = self.pool.shelves[size]
-        kind = rng.choices(("plain", "both_ends", "long"), (0.8, 0.1, 0.1))[0]
-        frames = LATENTS if kind == "plain" else LATENTS + 1
-        block = rng.choice((1, 2, 3)) if kind == "long" else 1
+        shelf = shelves[size]
+        frames = {"still": 1, "both_ends": LATENTS + 1}.get(kind, LATENTS)
+        block = rng.choice((2, 3)) if kind == "causal" else 1
         h, w = size[1] // 8, size[0] // 8
         z = torch.empty(n, frames, vae.CHANNELS, h, w)
         sigma, weight = torch.empty(n, frames), torch.ones(n, frames, h, w)
         sentences, counts = [], []
         for i in range(n):
-            mode = (
-                "both_ends"
-                if kind == "both_ends"
-                else rng.choices(("sync", "history", "stairs", "independent"), (0.54, 0.24, 0.14, 0.08))[0]
-            )
+            mode = {"both_ends": "both_ends", "still": "sync"}.get(kind) or rng.choices(
+                ("sync", "history", "stairs", "independent"), (0.43, 0.34, 0.14, 0.09)
+            )[0]
             j = rng.randrange(len(shelf.specs))
             while shelf.free[j] and mode in ("sync", "stairs"):
                 j = rng.randrange(len(shelf.specs))
             noise = draw_noise(mode, frames, block, rng)
-            first = 1 if noise.clean and kind == "plain" and rng.random() < 0.3 else 0
-            if kind == "both_ends":
+            # Later windows begin with latents of four frames, a film with one of a single frame.
+            later = 0.6 if noise.clean > 1 else 0.1
+            first = 1 if mode == "history" and rng.random() < later else 0
+            if shelf.end is not None and kind == "both_ends":
                 z[i, :-1], z[i, -1] = shelf.z[j, :LATENTS].float(), shelf.end[j].float()
                 weight[i, :-1] += 2.0 * shelf.near[j, :LATENTS]
             else:
@@ -279,7 +306,8 @@ class Trainer:
             sigma[i] = torch.tensor(noise.sigma)
             weight[i, : noise.clean] = 0
             weight[i, sigma[i] < 1e-4] = 0
-            weight[i, 0] *= 1.5
+            if kind != "still":
+                weight[i, 0] *= 1.5
             sentences.append(captions.empty(rng) if rng.random() < 0.1 else captions.caption(shelf.specs[j], rng))
             counts.append(rng.choice((32, 48, 64, 64, 128, 226, 512, 512)))
         with torch.no_grad():
@@ -331,9 +359,11 @@ class Trainer:
             self.adam.param_groups[0]["lr"] = rate
             if self.pool.count < 3000 or self.step % 4 == 0:
                 self.pool.add()
-            batch = self.batch(n, keep)
+            for _ in range(4):
+                self.pool.add_still()
+            batch = self.batch(n, keep, 0.5 if part < 0.4 else 0.3)
             # Every new shape costs a compilation; the rare ones are not worth it.
-            common = batch.causal is None and (keep is not None or batch.z.shape[2] == LATENTS)
+            common = batch.causal is None and (keep is not None or batch.z.shape[2] in (1, LATENTS))
             threads.begin()
             loss = self.loss(batch, compiled and common)
             loss.backward()  # type: ignore[no-untyped-call]
