@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +34,34 @@ PADDED_WORDS = 64
 BEGIN, END = "<!-- scores -->", "<!-- /scores -->"
 ATTRIBUTES = ("colour", "shape", "motion", "scene")
 DIRECTIONS = ("left", "right", "up", "down")
+# What the model is to reach; ``first``, ``last`` (decibels) and ``kept`` are figures of :attr:`Result.extra`.
+BARS: dict[str, dict[str, float]] = {
+    "text to video": {"colour": 0.95, "direction": 0.9, "shape": 0.85, "scene": 0.95, "rotate/still": 0.85},
+    "our sampler": {"colour": 0.95, "direction": 0.9, "shape": 0.85, "scene": 0.95, "rotate/still": 0.85},
+    "image to video": {"first": 28.0, "kept": 0.9},
+    "image and end frame": {"last": 25.0},
+    "extension, the 12 new frames": {"motion": 0.9, "colour": 0.9},
+    "10 windows, the last": {"colour": 0.9},
+    "a clip of four seconds": {"seconds": 20.0, "loading": 3.0, "gigabytes": 1.2},
+}
+AT_MOST = ("seconds", "loading", "gigabytes")
+# One clip in a process of its own, as a worker's: what it takes to load, to make, and to hold.
+SPEED = """
+import json, resource, sys, time
+began = time.monotonic()
+from workers.engines.skyreels.engine import SkyReelsEngine
+from workers.engines.skyreels.spec import VideoSpec, frames_for_seconds
+engine = SkyReelsEngine("nano")
+begun = time.monotonic()
+engine.load()
+loaded = time.monotonic()
+for _ in engine.stream(VideoSpec.for_model("nano", "a red circle moves right", num_frames=frames_for_seconds(4, 8))):
+    pass
+print(json.dumps({
+    "importing": begun - began, "loading": loaded - begun, "seconds": time.monotonic() - loaded,
+    "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+}))
+"""
 
 
 def balanced(n: int, seed: int = 1) -> list[world.Spec]:
@@ -238,11 +269,21 @@ class Bench:
         return result
 
     def run_extension(self, n: int) -> Result:
-        """A drawn window goes on for one more; only new frames are read."""
-        result = Result("extension", judged=("colour", "shape", "scene"))
+        """A short drawn clip goes on for one window; only new frames are read.
+
+        It is as short as the history, since drawn objects leave the picture soon after one window. Left out are clips
+        whose true continuation does not show what was asked for either.
+        """
+        new_frames = BASE_FRAMES - OVERLAP
+        result = Result(f"extension, the {new_frames} new frames")
         pipe = self.pipe(SkyReelsV2DiffusionForcingVideoToVideoPipeline)
-        for i, spec in enumerate(balanced(n, self.seed)):
+        for i, spec in enumerate(balanced(2 * n, self.seed)):
             true = self.drawn(spec, BASE_FRAMES, (128, 128), i)
+            if len(result.specs) == n:
+                break
+            if not all(read(true[OVERLAP:]).matches(spec).values()):
+                continue
+            true = true[:OVERLAP]
             began = time.monotonic()
             clip = pipe(
                 video=[picture(f) for f in true],
@@ -254,7 +295,7 @@ class Bench:
                 **self.options((128, 128), BASE_FRAMES),
             ).frames[0]
             # The pipeline gives back the input, then the new window with its overlap decoded again.
-            new = clip[BASE_FRAMES + OVERLAP :]
+            new = clip[len(true) + OVERLAP :]
             result.add(spec, read(new), time.monotonic() - began)
             self.frames.append((captions.canonical(spec), new))
         return result
@@ -280,9 +321,31 @@ class Bench:
         return result
 
 
+    def run_speed(self) -> Result:
+        """A clip of four seconds in a fresh process."""
+        done = subprocess.run([sys.executable, "-c", SPEED], capture_output=True, text=True, check=True)
+        result = Result("a clip of four seconds")
+        result.extra = {name: [value] for name, value in json.loads(done.stdout).items()}
+        result.seconds = result.extra["seconds"]
+        return result
+
+
 def _batched(items: list[tuple[int, world.Spec]], n: int) -> Iterator[list[tuple[int, world.Spec]]]:
     for i in range(0, len(items), n):
         yield items[i : i + n]
+
+
+def misses(results: Sequence[Result]) -> list[str]:
+    """The bars that were not reached, with what was."""
+    out = []
+    for result in results:
+        for name, bar in BARS.get(result.mode, {}).items():
+            found = float(np.median(result.extra[name])) if name in result.extra else result.rate(name)
+            if name == "kept":
+                found = float(np.mean(result.extra[name]))
+            if found is not None and (found > bar if name in AT_MOST else found < bar):
+                out.append(f"{result.mode}: {name} {found:.3g} (bar {bar:g})")
+    return out
 
 
 def table(results: Sequence[Result]) -> str:
@@ -297,6 +360,8 @@ def table(results: Sequence[Result]) -> str:
     for r in results:
         cells = ["–" if (v := r.rate(c)) is None else f"{v:.3f}" for c in columns]
         more = []
+        if "gigabytes" in r.extra:
+            more.append(", ".join(f"{name} {value[0]:.2f}" for name, value in r.extra.items()))
         if "first" in r.extra:
             more.append(f"first frame {np.median(r.extra['first']):.1f} dB (worst {min(r.extra['first']):.1f})")
             more.append(f"last frame {np.median(r.extra['last']):.1f} dB")
@@ -351,12 +416,13 @@ def main(arguments: list[str]) -> int:
         "wide": lambda: bench.run_text(few, "text to video, 160×96", size=(160, 96)),
         "tall": lambda: bench.run_text(few, "text to video, 96×160", size=(96, 160)),
         "async": lambda: bench.run_text(few, "asynchronous (ar_step 4)", ar_step=4),
-        "engine": lambda: bench.run_engine(few, "our sampler"),
+        "engine": lambda: bench.run_engine(n, "our sampler"),
         "engine-async": lambda: bench.run_engine(few, "our sampler, asynchronous", ar_step=4),
         "image": lambda: bench.run_image(few, last=False),
         "end": lambda: bench.run_image(few, last=True),
         "extension": lambda: bench.run_extension(few),
         "long": lambda: bench.run_long(max(4, n // 20)),
+        "speed": bench.run_speed,
     }
     results = []
     for name, run in runs.items():
@@ -366,9 +432,11 @@ def main(arguments: list[str]) -> int:
         result = run()
         results.append(result)
         log.info("%s\n  %s", table([result]).splitlines()[-1], "  ".join(result.confusions()[:12]))
-        if options.sheet:
+        if options.sheet and bench.frames:
             sheet(bench.frames[:40], options.sheet.with_stem(f"{options.sheet.stem}-{name}"))
-    log.info("\n%s", table(results))
+    missed = misses(results)
+    page = f"{table(results)}\n\nBars missed: {'; '.join(missed) or 'none'}."
+    log.info("\n%s", page)
     if options.card:
-        write_card(table(results), SHIPPED / "README.md")
+        write_card(page, SHIPPED / "README.md")
     return 0
