@@ -1,48 +1,78 @@
-"""One video from the command line: python -m workers.video --prompt "a red circle moves right" --out clip.mp4"""
+"""Videos from the command line, the same for `make video` and the two commands that SkyReels-V2's scripts have become.
+
+python -m workers.video --prompt "a red circle moves right" --out clip.mp4
+"""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
-import random
+import re
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from workers.engines import registry
 from workers.engines.base import EngineError, Progress
-from workers.engines.skyreels import catalog
-from workers.engines.skyreels.spec import SpecError, VideoSpec, frames_for_seconds
+from workers.engines.skyreels import flags
+from workers.engines.skyreels.flags import Command, Job
+from workers.engines.skyreels.spec import SpecError, frames_for_seconds
+from workers.media import uploads
+from workers.media.probe import MediaError
+
+NAME_LENGTH = 60
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Make the video that the arguments ask for; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = vars(_parser().parse_args(arguments))
+    if options["seconds"] is not None:
+        try:
+            options["num_frames"] = _frames(options)
+        except SpecError as error:
+            return _refused(error)
+    return generate(options, out=options["out"], quiet=options["quiet"])
+
+
+def generate(
+    values: Mapping[str, Any], command: Command | None = None, out: Path | None = None, quiet: bool = False
+) -> int:
+    """Make the video of these flags (names to values) and print where it is; without `out`, into the flag's folder.
+
+    Returns the exit code: 2 with a sentence on stderr for flags that cannot be, 1 for a video that could not be made.
+    """
     try:
-        spec = _spec(options)
-        spec.validate()
-        made = make(spec, options.out, quiet=options.quiet)
+        job = flags.job(values, command, _picture_size(values.get("image")))
+        print(make(job, out or job.outdir / _name(job), quiet))
     except SpecError as error:
-        field = {"video": "video-path"}.get(error.field, error.field.replace("_", "-"))
-        print(f"--{field}: {error.public_text}", file=sys.stderr)
-        return 2
+        return _refused(error)
     except EngineError as error:
         print(error.public_text, file=sys.stderr)
         return 1
-    print(made)
     return 0
 
 
-def make(spec: VideoSpec, out: Path, quiet: bool = False) -> str:
-    """Run `spec` through the engine into the MP4 `out` and return one line about it."""
+def make(job: Job, out: Path, quiet: bool = False) -> str:
+    """Run a job through the engine into the MP4 `out` and return one line about it."""
+    from workers.engines import registry
+    from workers.prompts.enhance import enhance
     from workers.render import render
 
     began = time.monotonic()
-    engine = registry.get("video")
+    spec = job.spec
+    if job.prompt_enhancer:
+        spec = dataclasses.replace(spec, prompt=enhance(spec.prompt, spec.seed))
+        if not quiet:
+            print(spec.prompt, file=sys.stderr)
+    out.parent.mkdir(parents=True, exist_ok=True)
     show = _silent if quiet else _show
     with tempfile.TemporaryDirectory(prefix="video-") as folder:
-        info = render(engine, spec, Path(folder), out, on_progress=show, comment=json.dumps(recipe(spec)))
+        made_from = recipe(dataclasses.replace(job, spec=spec)) | {"prompt_given": job.spec.prompt}
+        engine = registry.get("video")
+        info = render(engine, spec, Path(folder), out, on_progress=show, comment=json.dumps(made_from), run=job.run)
     if not quiet:
         print(file=sys.stderr)
     return (
@@ -51,46 +81,45 @@ def make(spec: VideoSpec, out: Path, quiet: bool = False) -> str:
     )
 
 
-def recipe(spec: VideoSpec) -> dict[str, object]:
+def recipe(job: Job) -> dict[str, Any]:
     """Return the values that make this video again, for the file's comment."""
-    fields = {name: getattr(spec, name) for name in spec.__dataclass_fields__}
-    return {name: str(value) if isinstance(value, Path) else value for name, value in fields.items()}
+    values = dataclasses.asdict(job.spec) | {"run": dataclasses.asdict(job.run)}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
-def _spec(options: argparse.Namespace) -> VideoSpec:
-    model = options.model or registry.chosen("video")
-    given = ("negative_prompt", "num_frames", "fps", "steps", "guidance_scale", "shift")
-    values = {name: getattr(options, name) for name in given if getattr(options, name) is not None}
-    if options.seconds is not None and "num_frames" not in values:
-        rate = values.get("fps") or catalog.get(model).fps
-        values["num_frames"] = frames_for_seconds(options.seconds, rate)
-    values |= {"image": options.image, "end_image": options.end_image, "video": options.video_path}
-    if options.video_path and "num_frames" in values:
-        # What is asked for is what is added; the end of the clip that the model looks at comes on top.
-        values["num_frames"] += catalog.get(model).overlap_history - 1
-    # The seed is drawn here, once, so that the recipe in the file can make the video again.
-    seed = random.SystemRandom().randrange(2**31) if options.seed is None else options.seed
-    return VideoSpec.for_model(model, options.prompt, ratio=options.ratio, seed=seed, **values)
+def _refused(error: SpecError) -> int:
+    print(f"--{error.field}: {error.public_text}", file=sys.stderr)
+    return 2
+
+
+def _picture_size(image: Path | None) -> tuple[int, int] | None:
+    """Return the sides of the start picture. Raises SpecError for one that cannot be used."""
+    try:
+        return uploads.picture_size(image) if image else None
+    except MediaError as error:
+        raise SpecError("image", error.public_text) from error
+    except OSError as error:
+        raise SpecError("image", f"The file cannot be read: {error.strerror}.") from error
+
+
+def _name(job: Job) -> str:
+    words = re.sub(r"\W+", "-", job.spec.prompt.lower())[:NAME_LENGTH].strip("-")
+    return f"{words}_{job.spec.seed}_{time.strftime('%Y-%m-%d_%H-%M-%S')}.mp4"
+
+
+def _frames(options: Mapping[str, Any]) -> int:
+    """Return the length of `--seconds`; of a video that goes on it is what is added."""
+    card = flags.model_of(options["model_id"])
+    frames = frames_for_seconds(options["seconds"], options["fps"] or card.fps)
+    seen = options["overlap_history"] or card.overlap_history
+    return frames + seen - 1 if options["video_path"] else frames
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="workers.video", description="Make one video from a prompt.")
-    parser.add_argument("--prompt", required=True)
-    parser.add_argument("--out", type=Path, default=Path("video.mp4"), help="the MP4 to write (default: video.mp4)")
-    parser.add_argument("--negative-prompt")
-    parser.add_argument("--model", help="a model of the catalogue (default: CINEVIVID_VIDEO_ENGINE, or nano)")
-    parser.add_argument("--ratio", help="aspect ratio, such as 16:9, 9:16 or 1:1")
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--seconds", type=float, help="length; the nearest possible one is made")
-    length.add_argument("--num-frames", type=int, help="length in frames: 1 more than a multiple of 4")
-    parser.add_argument("--image", type=Path, help="the picture that the video begins with")
-    parser.add_argument("--end-image", type=Path, help="the picture that the video leads up to")
-    parser.add_argument("--video-path", type=Path, help="a video that goes on; the length is then what is added")
-    parser.add_argument("--fps", type=int)
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--guidance-scale", type=float)
-    parser.add_argument("--shift", type=float)
-    parser.add_argument("--seed", type=int, help="the same seed makes the same video (default: random)")
+    flags.add_flags(parser, "generate_video_df")
+    parser.add_argument("--out", type=Path, help="the MP4 to write (default: a name of its own in --outdir)")
+    parser.add_argument("--seconds", type=float, help="length; the nearest possible one is made")
     parser.add_argument("--quiet", action="store_true", help="print no progress")
     return parser
 

@@ -1,6 +1,7 @@
 import argparse
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ BOTH = {
 }
 FORCING = {"ar_step", "base_num_frames", "overlap_history", "addnoise_condition", "causal_block_size"}
 FORCING |= {"video_path", "end_image", "causal_attention"}
+OURS = {"negative_prompt", "ratio"}
 
 
 def parsed(command, line, **more):
@@ -28,8 +30,8 @@ def df(line="", **more):
 
 
 def test_every_flag_of_the_two_scripts_is_there():
-    assert {flag.name for flag in flags_of("generate_video")} == BOTH | {"negative_prompt", "ratio"}
-    assert {flag.name for flag in FLAGS} == BOTH | FORCING | {"negative_prompt", "ratio"}
+    assert {flag.name for flag in flags_of("generate_video")} == BOTH | OURS
+    assert {flag.name for flag in FLAGS} == BOTH | FORCING | OURS | {"overlap"}
 
 
 def test_nothing_of_torch_is_loaded():
@@ -51,6 +53,14 @@ def test_what_is_left_out_is_what_the_makers_recommend(line, expected):
         *(spec.width, spec.height, spec.num_frames, spec.steps, spec.guidance_scale, spec.shift),
         *(spec.base_num_frames, spec.overlap_history, spec.addnoise_condition, spec.fps),
     )
+
+
+@pytest.mark.parametrize("flag", [flag.name for flag in FLAGS if flag.forcing])
+def test_a_model_without_diffusion_forcing_says_what_it_cannot_do(flag):
+    value = {"overlap": "latent", "end_image": Path("a.png"), "video_path": Path("b.mp4")}.get(flag, 5)
+    with pytest.raises(SpecError) as caught:
+        job({"prompt": "a swan", "model_id": "SkyReels-V2-T2V-14B-540P", flag: value})
+    assert caught.value.field == flag and "diffusion forcing" in caught.value.public_text
 
 
 def test_image_models_have_values_of_their_own():

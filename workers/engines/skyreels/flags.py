@@ -76,6 +76,13 @@ FLAGS: tuple[Flag, ...] = (
     ),
     Flag("overlap_history", "frames that a window sees of the one before: 17", int, "overlap_history", forcing=True),
     Flag("addnoise_condition", "noise on these: 20, at most 50", int, "addnoise_condition", forcing=True),
+    Flag(
+        "overlap",
+        "how a window sees the one before: its latents, or its frames encoded again",
+        field="overlap",
+        forcing=True,
+        choices=("latent", "reencode"),
+    ),
     Flag("offload", "keep in memory only what is at work", None),
     Flag("use_usp", "several GPUs on one video", None),
     Flag("prompt_enhancer", "write a longer prompt first", None),
@@ -117,17 +124,20 @@ def flags_of(command: Command) -> tuple[Flag, ...]:
     return tuple(flag for flag in FLAGS if command == "generate_video_df" or not flag.forcing)
 
 
-def job(values: Mapping[str, Any], command: Command, picture_size: tuple[int, int] | None = None) -> Job:
-    """Turn parsed flags (names to values, None where left out) into a valid job.
+def job(values: Mapping[str, Any], command: Command | None = None, picture_size: tuple[int, int] | None = None) -> Job:
+    """Turn flags (names to values, None where left out) into a valid job; without a `command`, as the model has it.
 
     `picture_size` is (width, height) of the start picture as it is shown: without a ratio the video takes the nearest
     that the model has. A seed that is left out is drawn, so that the job can be made again. Raises SpecError, whose
     field is the flag's name.
     """
-    given = {flag.name: values[flag.name] for flag in flags_of(command) if values.get(flag.name) is not None}
+    given = {flag.name: values[flag.name] for flag in FLAGS if values.get(flag.name) is not None}
     card = model_of(given.get("model_id"))
     if command == "generate_video_df" and card.kind != "df":
         raise SpecError("model_id", "This model has no diffusion forcing: use generate_video.")
+    foreign = next((f.name for f in FLAGS if f.forcing and f.kind is not Path and given.get(f.name)), None)
+    if foreign and card.kind != "df":
+        raise SpecError(foreign, "Only diffusion forcing models know this.")
     if given.get("resolution", card.resolution) != card.resolution:
         raise SpecError("resolution", f"{card.title} makes {card.resolution} only.")
     chosen = {flag.field: given[flag.name] for flag in FLAGS if flag.field and flag.name in given}
