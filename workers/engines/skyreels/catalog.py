@@ -67,9 +67,8 @@ class ModelCard:
         """Return the local folder with the weights, None when they are not on this machine."""
         if self.id == "nano":
             return NANO if (NANO / "model_index.json").is_file() else None
-        root = os.environ.get("CINEVIVID_MODELS")
-        place = Path(root) / self.id if root else None
-        return place if place and (place / "model_index.json").is_file() else None
+        place = root() / self.id
+        return place if (place / "model_index.json").is_file() else None
 
 
 _SIZES_540 = {"16:9": (960, 544), "9:16": (544, 960), "1:1": (544, 544), "4:3": (720, 544)}
@@ -165,6 +164,12 @@ def _nano() -> ModelCard:
 @cache
 def _cards() -> dict[str, ModelCard]:
     return {card.id: card for card in (_nano(), *(_row(*row) for row in _ROWS))}
+
+
+def root() -> Path:
+    """Return the folder of the downloaded models: CINEVIVID_MODELS, or `models` among this installation's data."""
+    data = os.environ.get("CINEVIVID_DATA_DIR") or Path(__file__).parents[3] / "var"
+    return Path(os.environ.get("CINEVIVID_MODELS") or Path(data) / "models")
 
 
 def all() -> tuple[ModelCard, ...]:

@@ -13,7 +13,7 @@ from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPVisionModel, 
 from transformers.utils import logging as transformers_logging
 
 from workers.engines.base import EngineError
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import catalog, hub
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +120,7 @@ class Pool:
                 if folder is None:
                     raise EngineError("model_not_ready", f"The model {card.title} is not on this machine yet.")
                 self._resident[model_id] = load(folder, max_sequence_length=card.max_sequence_length)
+            hub.used(model_id)
             return self._resident[model_id]
 
 

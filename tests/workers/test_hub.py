@@ -1,0 +1,346 @@
+"""Models come whole or not at all, whatever the network, the disk and the hub do."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+from huggingface_hub import hf_hub_download
+
+from tests.workers.hub_server import COMMIT, Hub
+from workers.engines.base import Cancelled, EngineError
+from workers.engines.skyreels import catalog, fetch, hub, models
+
+ID = "SkyReels-V2-DF-1.3B-540P"
+OTHER = "SkyReels-V2-T2V-14B-540P"
+WEIGHTS = "vae/diffusion_pytorch_model.safetensors"
+SIZE = (catalog.NANO / WEIGHTS).stat().st_size
+HALF = SIZE // 2
+LAYERS = json.loads((catalog.NANO / "transformer" / "config.json").read_text())["num_layers"]
+
+
+@pytest.fixture(scope="session")
+def nano_repo(tmp_path_factory):
+    """A repository in diffusers' layout with a real model in it, and files that nobody needs."""
+    folder = tmp_path_factory.mktemp("repo") / "nano"
+    shutil.copytree(catalog.NANO, folder)
+    (folder / "README.md").write_text("# A model")
+    (folder / "transformer" / "diffusion_pytorch_model.bin").write_bytes(b"another copy")
+    return folder
+
+
+@pytest.fixture
+def remote(nano_repo, tmp_path, monkeypatch):
+    """The hub, with the weights of nano under the name of a model of the catalogue."""
+    remote = Hub()
+    remote.repos[catalog.get(ID).diffusers_repo] = nano_repo
+    monkeypatch.setenv("HF_ENDPOINT", remote.url)
+    monkeypatch.setenv("CINEVIVID_MODELS", str(tmp_path / "models"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr(fetch, "RETRY_SECONDS", 0.01)
+    yield remote
+    remote.stop()
+
+
+def refused(action, *arguments, **options):
+    with pytest.raises(EngineError) as caught:
+        action(*arguments, **options)
+    return caught.value
+
+
+def test_every_model_of_the_seed_has_a_row_with_what_an_operator_asks_for():
+    rows = {
+        **dict.fromkeys(
+            ["DF-1.3B-540P", "DF-14B-540P", "T2V-14B-540P", "I2V-1.3B-540P", "I2V-14B-540P"], (960, 544, 97)
+        ),
+        **dict.fromkeys(["DF-14B-720P", "T2V-14B-720P", "I2V-14B-720P"], (1280, 720, 121)),
+    }
+    announced = {
+        **dict.fromkeys(
+            ["DF-5B-540P", "T2V-1.3B-540P", "T2V-5B-540P", "I2V-5B-540P", "CameraDirector-5B-540P"], (960, 544, 97)
+        ),
+        **dict.fromkeys(
+            ["DF-5B-720P", "T2V-5B-720P", "I2V-5B-720P", "CameraDirector-5B-720P", "CameraDirector-14B-720P"],
+            (1280, 720, 121),
+        ),
+    }
+    cards = {card.id.removeprefix("SkyReels-V2-"): card for card in catalog.all() if card.id != "nano"}
+    assert set(cards) == set(rows) | set(announced)
+    for name, card in cards.items():
+        assert (*card.sizes["16:9"], card.base_num_frames) == (rows | announced)[name]
+        assert card.licence and card.licence_url
+        assert card.released == (name in rows)
+        assert not card.released or (card.repo == f"Skywork/{card.id}" and card.disk_gb > 14)
+
+
+def test_a_model_is_downloaded_checked_and_then_loads(remote):
+    assert hub.status(ID).state == "absent" and catalog.get(ID).folder() is None
+    now = hub.download(ID)
+    folder = catalog.get(ID).folder()
+    assert now.state == "ready" and now.revision == COMMIT and now.disk > SIZE
+    assert models.load(folder).transformer.config.num_layers == LAYERS
+    record = json.loads((folder / ".cinevivid.json").read_text())
+    assert record["revision"] == COMMIT and record["repo"] == "Skywork/SkyReels-V2-DF-1.3B-540P-Diffusers"
+    # Nothing that from_pretrained does not read came with it.
+    assert not remote.served["README.md"] and not list(folder.rglob("*.bin"))
+    # A second time there is nothing to do.
+    served = sum(remote.served.values())
+    assert hub.download(ID).state == "ready" and sum(remote.served.values()) == served
+
+
+def test_the_stand_in_speaks_as_the_hub_does(remote, tmp_path):
+    path = hf_hub_download(
+        catalog.get(ID).diffusers_repo, WEIGHTS, endpoint=remote.url, local_dir=tmp_path, token=False
+    )
+    assert Path(path).stat().st_size == SIZE
+
+
+def test_an_interrupted_download_goes_on_where_it_was(remote, monkeypatch):
+    remote.break_after[WEIGHTS] = HALF
+    monkeypatch.setattr(fetch, "ATTEMPTS", 1)
+    assert refused(hub.download, ID).code == "download_interrupted"
+    now = hub.status(ID)
+    assert now.state == "interrupted" and 0 < now.percent < 100 and now.code == "download_interrupted"
+    assert catalog.get(ID).folder() is None
+    del remote.break_after[WEIGHTS]
+    assert hub.download(ID).state == "ready"
+    # Every byte was sent once.
+    assert remote.served[WEIGHTS] == SIZE
+    assert any(asked == f"bytes={HALF}-" for _, _, asked in remote.requests)
+
+
+def test_a_line_that_breaks_again_and_again_is_taken_up_again_within_one_download(remote):
+    remote.break_after[WEIGHTS] = SIZE // 10
+    assert hub.download(ID).state == "ready"
+    assert remote.served[WEIGHTS] == SIZE
+
+
+def test_a_server_without_ranges_is_read_from_the_beginning(remote):
+    part = catalog.root() / f"{ID}.part" / f"{WEIGHTS}.incomplete"
+    part.parent.mkdir(parents=True)
+    part.write_bytes((catalog.NANO / WEIGHTS).read_bytes()[:HALF])
+    remote.no_ranges = True
+    assert hub.download(ID).state == "ready"
+    assert remote.served[WEIGHTS] == SIZE
+
+
+def test_what_is_not_what_the_hub_promised_is_thrown_away(remote):
+    remote.corrupt = {WEIGHTS}
+    error = refused(hub.download, ID)
+    assert error.code == "hash_mismatch" and WEIGHTS in error.public_text
+    assert catalog.get(ID).folder() is None and hub.status(ID).code == "hash_mismatch"
+    assert not list(catalog.root().rglob(f"*{Path(WEIGHTS).name}*"))[1:]  # the transformer's may be there
+    remote.corrupt = set()
+    assert hub.download(ID).state == "ready"
+
+
+def test_a_small_file_is_checked_too(remote):
+    remote.corrupt = {"model_index.json"}
+    assert refused(hub.download, ID).code == "hash_mismatch"
+
+
+def test_a_full_disk_is_found_before_the_first_byte(remote, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage(10**12, 10**12 - SIZE, SIZE))
+    error = refused(hub.download, ID)
+    assert error.code == "disk_full" and "GB are free" in error.public_text and "needs" in error.public_text
+    assert not remote.served and hub.status(ID).code == "disk_full" and hub.status(ID).state == "absent"
+
+
+def test_a_model_behind_terms_names_the_page_and_the_token(remote, monkeypatch):
+    remote.token = "hf_right"
+    error = refused(hub.download, ID)
+    assert error.code == "token_missing" and "HF_TOKEN" in error.public_text
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    assert refused(hub.download, ID).code == "token_missing"
+    monkeypatch.setenv("HF_TOKEN", "hf_right")
+    assert hub.download(ID).state == "ready"
+    assert remote.leaked == []  # the store of the large files never saw the token
+    text = "".join(place.read_text() for place in catalog.root().rglob("*.json"))
+    assert "hf_right" not in text
+
+
+def test_terms_that_were_not_accepted_are_told_as_such(remote, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_right")
+    remote.gated = True
+    error = refused(hub.download, ID)
+    assert error.code == "token_missing" and catalog.get(ID).diffusers_repo in error.public_text
+
+
+def test_a_repository_that_is_gone_or_holds_something_else_is_told(remote, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_TOKEN", "hf_any")
+    assert refused(hub.download, OTHER).code == "repo_missing"
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "README.md").write_text("soon")
+    remote.repos[catalog.get(OTHER).diffusers_repo] = tmp_path / "empty"
+    assert "layout" in refused(hub.download, OTHER).public_text
+
+
+def test_a_hub_that_is_down_or_nowhere_is_told(remote, monkeypatch):
+    remote.status = 503
+    assert refused(hub.download, ID).code == "hub_unreachable"
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert refused(hub.download, ID).code == "hub_unreachable"
+
+
+def test_unreleased_built_in_and_unknown_models_are_refused():
+    assert refused(hub.download, "SkyReels-V2-DF-5B-540P").code == "model_unreleased"
+    assert hub.status("SkyReels-V2-CameraDirector-5B-720P").state == "unreleased"
+    assert refused(hub.download, "nano").code == "model_builtin" == refused(hub.evict, "nano").code
+    assert refused(hub.status, "SkyReels-V9").code == "model_unknown"
+
+
+def test_weights_of_another_model_are_never_used(remote, nano_repo, tmp_path):
+    wrong = tmp_path / "wrong"
+    shutil.copytree(nano_repo, wrong)
+    config = json.loads((wrong / "transformer" / "config.json").read_text())
+    (wrong / "transformer" / "config.json").write_text(json.dumps(config | {"num_layers": config["num_layers"] + 1}))
+    remote.repos[catalog.get(ID).diffusers_repo] = wrong
+    error = refused(hub.download, ID)
+    assert error.code == "model_broken" and "missing tensors" in error.public_text
+    assert hub.status(ID).state == "broken" and catalog.get(ID).folder() is None
+
+
+def test_a_download_can_be_cancelled_and_keeps_what_came(remote):
+    remote.seconds_a_block = 0.02
+    seen = []
+
+    def stop_soon(now):
+        seen.append(now)
+        if now.done:
+            hub.cancel(ID)
+
+    with pytest.raises(Cancelled):
+        hub.download(ID, stop_soon)
+    assert seen[-1].state == "downloading" and seen[-1].rate > 0 and seen[-1].seconds_left > 0
+    now = hub.status(ID)
+    assert now.state == "interrupted" and not now.code and 0 < now.done < now.total
+    came = sum(remote.served.values())
+    remote.seconds_a_block = 0
+    hub.queue(ID)
+    assert hub.download(ID).state == "ready"
+    # What was on its way in the sockets when it was stopped may come twice, and no more.
+    assert sum(remote.served.values()) - now.total < came < now.total
+
+
+def test_a_request_that_was_cancelled_in_the_queue_is_not_begun(remote):
+    assert hub.queue(ID).state == "queued"
+    assert refused(hub.queue, ID).code == "model_busy"
+    hub.cancel(ID)
+    assert hub.status(ID).state == "absent"
+    with pytest.raises(Cancelled):
+        hub.download(ID)
+    assert not remote.requests
+
+
+def test_two_downloads_of_a_model_do_not_meet(remote):
+    remote.seconds_a_block = 0.02
+    first = threading.Thread(target=hub.download, args=(ID,))
+    first.start()
+    while hub.status(ID).state != "downloading" or not remote.served:
+        time.sleep(0.01)
+    assert refused(hub.download, ID).code == "model_busy" == refused(hub.evict, ID).code
+    remote.seconds_a_block = 0
+    first.join()
+    assert hub.status(ID).state == "ready"
+
+
+def test_a_killed_downloader_blocks_nobody_and_its_bytes_count(remote, monkeypatch):
+    remote.seconds_a_block = 0.05
+    code = f"from workers.engines.skyreels import hub; hub.download({ID!r})"
+    process = subprocess.Popen([sys.executable, "-c", code], env=os.environ, cwd=Path(__file__).parents[2])
+    while remote.served[WEIGHTS] < HALF // 2:
+        assert process.poll() is None
+        time.sleep(0.02)
+    assert hub.status(ID).state == "downloading"
+    assert refused(hub.download, ID).code == "model_busy"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    monkeypatch.setattr(hub, "STALE_SECONDS", 0.0)
+    now = hub.status(ID)
+    assert now.state == "interrupted" and now.code == "download_interrupted" and now.done > 0
+    before = remote.served[WEIGHTS]
+    remote.seconds_a_block = 0
+    assert hub.download(ID).state == "ready"
+    assert remote.served[WEIGHTS] - before < SIZE - HALF // 8
+
+
+def test_a_new_commit_does_not_mix_with_the_half_of_an_old_one(remote):
+    part = catalog.root() / f"{ID}.part"
+    part.mkdir(parents=True)
+    (part / ".cinevivid.json").write_text(json.dumps({"revision": "f" * 40, "files": []}))
+    (part / "vae").mkdir()
+    (part / "vae" / "old.safetensors").write_bytes(b"old")
+    now = hub.download(ID)  # the old commit is no longer on the hub
+    assert now.state == "ready" and now.revision == COMMIT
+    assert not list(catalog.root().rglob("old.safetensors"))
+
+
+def test_verify_finds_one_wrong_byte_takes_the_model_out_and_download_mends_it(remote):
+    hub.download(ID)
+    assert hub.verify(ID).state == "ready"
+    weights = catalog.get(ID).folder() / WEIGHTS
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(bytes(content))
+    assert refused(hub.verify, ID).code == "hash_mismatch"
+    assert hub.status(ID).state == "broken" and catalog.get(ID).folder() is None
+    served = sum(remote.served.values())
+    assert hub.download(ID).state == "ready"
+    assert sum(remote.served.values()) - served == SIZE
+
+
+def test_a_model_with_a_file_missing_is_broken_and_mended(remote):
+    hub.download(ID)
+    (catalog.get(ID).folder() / "transformer" / "config.json").unlink()
+    assert hub.status(ID).state == "broken"
+    assert hub.download(ID).state == "ready"
+    assert remote.served[WEIGHTS] == SIZE
+
+
+def test_a_folder_that_the_operator_put_there_is_ready_and_can_be_verified(remote):
+    shutil.copytree(catalog.NANO, catalog.root() / ID)
+    assert hub.status(ID).state == "ready"
+    assert hub.verify(ID).state == "ready" and not remote.requests
+    assert hub.verify("nano").state == "ready"
+    assert refused(hub.verify, OTHER).code == "model_absent"
+
+
+def test_a_model_is_removed_unless_it_makes_the_films(remote, monkeypatch):
+    now = hub.download(ID)
+    monkeypatch.setenv("CINEVIVID_VIDEO_ENGINE", ID)
+    assert refused(hub.evict, ID).code == "model_in_use"
+    assert catalog.get(ID).folder()
+    assert hub.evict(ID, force=True) == now.disk
+    assert hub.status(ID).state == "absent" and not list((catalog.root() / ".hub").glob("*.gone-*"))
+    assert refused(hub.evict, ID).code == "model_absent"
+
+
+def test_room_is_made_by_removing_what_was_not_used_for_the_longest(remote, monkeypatch):
+    for name in (ID, OTHER):
+        shutil.copytree(catalog.NANO, catalog.root() / name)
+        hub.used(name)
+    old = catalog.root() / ".hub" / f"{OTHER}.used"
+    os.utime(old, (1_000_000, 1_000_000))
+    assert refused(hub.make_room, 10**6).code == "disk_full"
+    assert hub.status(ID).state == hub.status(OTHER).state == "ready"
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage(10**12, 0, 5 * 10**9 - 1))
+    assert [now.card.id for now in hub.make_room(5.0)] == [OTHER]
+    assert hub.status(ID).state == "ready" and hub.status(OTHER).state == "absent"
+    monkeypatch.setenv("CINEVIVID_VIDEO_ENGINE", ID)
+    assert refused(hub.make_room, 5.0).code == "disk_full"
+
+
+def test_using_a_model_is_noted(remote):
+    shutil.copytree(catalog.NANO, catalog.root() / ID)
+    assert hub.status(ID).used is None
+    models.Pool().get(ID)
+    assert time.time() - hub.status(ID).used < 60

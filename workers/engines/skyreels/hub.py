@@ -1,0 +1,495 @@
+"""The models of this machine: which are here, and how they come and go. Imports neither torch nor Django.
+
+In `catalog.root()`, a model that is ready is the folder `<id>`, and one on its way is `<id>.part`: only a download that
+was checked gets the name under which `ModelCard.folder()` finds it. What is known about either (repository, commit,
+hashes) is in its `.cinevivid.json`. `.hub/` holds a lock, the progress and the last use of each model, so that any
+process that sees the folder can tell how far another one is, and stop it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from workers.engines import registry
+from workers.engines.base import Cancelled, EngineError
+from workers.engines.skyreels import catalog
+
+GB = 1e9
+RESERVE_BYTES = 1_000_000_000  # what a download leaves free for everything else on the disk
+BEAT_SECONDS = 0.5
+STALE_SECONDS = 15.0  # without a heartbeat, whoever worked on a model is gone
+RATE_SECONDS = 10.0  # over which the rate is measured
+RECORD = ".cinevivid.json"
+
+State = Literal[
+    "unreleased", "absent", "queued", "downloading", "checking", "interrupted", "broken", "ready"
+]  # in the order of a model's life
+ACTIVE: tuple[State, ...] = ("queued", "downloading", "checking")
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One model on this machine. Sizes are in bytes, `rate` in bytes a second, times in seconds (since 1970).
+
+    `code` and `reason` say why the last attempt ended, if it did not end well.
+    """
+
+    card: catalog.ModelCard
+    state: State
+    disk: int = 0
+    done: int = 0
+    total: int = 0
+    rate: float = 0.0
+    seconds_left: float | None = None
+    revision: str = ""
+    used: float | None = None
+    code: str = ""
+    reason: str = ""
+
+    @property
+    def active(self) -> bool:
+        """True while something is being done with it."""
+        return self.state in ACTIVE
+
+    @property
+    def percent(self) -> float:
+        """How much of the work is done, or of the model here: 0 to 100."""
+        return 100.0 * min(self.done, self.total) / self.total if self.total else 0.0
+
+    @property
+    def chosen(self) -> bool:
+        """True for the model that makes the films of this studio."""
+        return self.card.id == registry.chosen()
+
+
+OnStatus = Callable[[Status], None]
+
+
+def statuses() -> list[Status]:
+    """Return every model of the catalogue as it is on this machine."""
+    return [status(card.id) for card in catalog.all()]
+
+
+def status(model_id: str) -> Status:
+    """Return one model as it is on this machine; raises EngineError("model_unknown")."""
+    card = _card(model_id)
+    if not card.released:
+        return Status(card, "unreleased")
+    here, part = card.folder(), _part(card)
+    known = _read((here or part) / RECORD)
+    now = _read(_note(card, "json"))
+    stage = now.get("stage")
+    found = Status(
+        card,
+        "absent",
+        disk=_weight(here or part),
+        revision=str(known.get("revision", "")),
+        used=_used(card),
+        code=str(now.get("code", "")),
+        reason=str(now.get("reason", "")),
+    )
+    if stage == "queued" or (stage in ACTIVE and time.time() - float(now.get("beat", 0)) < STALE_SECONDS):
+        numbers = {name: now.get(name, 0) for name in ("done", "total", "rate")}
+        return replace(found, state=stage, seconds_left=now.get("seconds_left"), **numbers)
+    if here:
+        if not _complete(here, known):
+            return replace(found, state="broken", code="model_broken", reason="Files of the model are missing.")
+        return replace(found, state="ready")
+    if known.get("broken"):
+        return replace(found, state="broken", reason=found.reason or str(known["broken"]))
+    if part.is_dir() and found.disk:
+        total = sum(int(file["size"]) for file in known.get("files", ()))
+        if stage in ACTIVE:
+            found = replace(found, code="download_interrupted", reason="The process that was downloading it is gone.")
+        return replace(found, state="interrupted", done=found.disk, total=total)
+    return found
+
+
+def free_bytes() -> int:
+    """Return what is free on the disk of the models."""
+    place = catalog.root()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+def queue(model_id: str) -> Status:
+    """Note that a download or a check was asked for, and forget an earlier request to stop. Returns the new status.
+
+    Raises EngineError: model_unknown, model_unreleased, model_builtin, or model_busy when it is under way already.
+    """
+    card = _card(model_id)
+    _refuse_builtin(card)
+    if status(model_id).active:
+        raise EngineError("model_busy", f"{card.title} is being worked on already.")
+    _note(card, "cancel").unlink(missing_ok=True)
+    _write(_note(card, "json"), {"stage": "queued", "beat": time.time()})
+    return status(model_id)
+
+
+def cancel(model_id: str) -> None:
+    """Ask whoever downloads or checks a model to stop; what has come stays, and a new download goes on from it."""
+    card = _card(model_id)
+    now = status(model_id)
+    if not now.active:
+        return
+    _note(card, "cancel").touch()
+    if now.state == "queued":
+        _note(card, "json").unlink(missing_ok=True)
+
+
+def download(model_id: str, on_status: OnStatus | None = None) -> Status:
+    """Bring a model here, checked and loadable, going on from where an earlier attempt ended.
+
+    `on_status` is called twice a second. Raises Cancelled, and EngineError: model_unknown, model_unreleased,
+    model_builtin, model_busy, disk_full, download_interrupted, hash_mismatch, token_missing, repo_missing,
+    hub_unreachable, model_broken.
+    """
+    card = _card(model_id)
+    _refuse_builtin(card)
+    with _locked(card), _Work(card, "downloading", on_status) as work:
+        here = card.folder()
+        if here is None or not _complete(here, _read(here / RECORD)):
+            _bring(card, work)
+    return status(model_id)
+
+
+def _bring(card: catalog.ModelCard, work: _Work) -> None:
+    from workers.engines.skyreels import fetch
+
+    place, part = catalog.root() / card.id, _part(card)
+    if place.exists() and not part.exists():
+        place.replace(part)  # incomplete: what is in it and right need not come again
+    wanted = fetch.snapshot(card.diffusers_repo, str(_read(part / RECORD).get("revision", "")))
+    work.total = wanted.bytes
+    _refuse_full(card, wanted.bytes - _weight(part))
+    part.mkdir(parents=True, exist_ok=True)
+    record = {"repo": wanted.repo, "revision": wanted.revision, "files": [asdict(file) for file in wanted.files]}
+    _write(part / RECORD, record)
+    _remove_others(part, {file.path for file in wanted.files})
+    fetch.fetch(wanted, part, work.count, work.stopped)
+    work.stage = "checking"
+    try:
+        _check(part)
+    except EngineError as error:
+        _write(part / RECORD, record | {"broken": error.public_text})
+        raise
+    _write(part / RECORD, record | {"downloaded": time.time(), "checked": time.time()})
+    _remove(place)
+    part.replace(place)
+
+
+def verify(model_id: str, on_status: OnStatus | None = None) -> Status:
+    """Read every byte of a model again, compare it with what the hub promised, and load it.
+
+    A model that fails is taken out of use; files that are wrong are removed, and `download` brings only those again.
+    A folder that was not downloaded by us is only loaded. Raises Cancelled, and EngineError: model_unknown,
+    model_unreleased, model_absent, model_busy, hash_mismatch, model_broken.
+    """
+    from workers.engines.skyreels import fetch
+
+    card = _card(model_id)
+    _refuse_unreleased(card)
+    with _locked(card), _Work(card, "checking", on_status) as work:
+        here = card.folder()
+        if here is None:
+            raise EngineError("model_absent", f"{card.title} is not on this machine.")
+        record = _read(here / RECORD)
+        files = [fetch.RemoteFile(**file) for file in record.get("files", ())]
+        work.total = sum(file.size for file in files)
+        wrong = []
+        for file in files:
+            if not fetch.hash_file(file, here / file.path, work.count):
+                wrong.append(file.path)
+            if work.stopped(0):
+                raise Cancelled
+        try:
+            if wrong:
+                text = f"{len(wrong)} of {len(files)} files are not what was downloaded, {wrong[0]} among them."
+                raise EngineError("hash_mismatch", text)
+            _check(here)
+        except EngineError as error:
+            if card.id != "nano":
+                _write(here / RECORD, record | {"broken": error.public_text})
+                for path in wrong:
+                    (here / path).unlink(missing_ok=True)
+                part = _part(card)
+                _remove(part)
+                here.replace(part)
+            raise
+        if record:
+            _write(here / RECORD, record | {"checked": time.time()})
+    return status(model_id)
+
+
+def evict(model_id: str, *, force: bool = False) -> int:
+    """Remove a model, or what there is of it, from the disk, and return the bytes that were freed.
+
+    Raises EngineError: model_unknown, model_unreleased, model_builtin, model_absent, model_busy, and model_in_use for
+    the model that makes the films of this studio, unless `force`.
+    """
+    card = _card(model_id)
+    _refuse_builtin(card)
+    if registry.chosen() == card.id and card.folder() and not force:
+        raise EngineError("model_in_use", f"{card.title} makes the films of this studio, so it is kept.")
+    if status(model_id).active:
+        raise EngineError("model_busy", f"{card.title} is being worked on. Cancel that first.")
+    with _locked(card):
+        places = [place for place in (catalog.root() / card.id, _part(card)) if place.exists()]
+        if not places:
+            raise EngineError("model_absent", f"{card.title} is not on this machine.")
+        freed = sum(_weight(place) for place in places)
+        for place in places:
+            _remove(place)
+        for kind in ("json", "cancel", "used"):
+            _note(card, kind).unlink(missing_ok=True)
+    return freed
+
+
+def make_room(gigabytes: float) -> list[Status]:
+    """Remove the models that were not used for the longest, until `gigabytes` are free; returns what was removed.
+
+    The model of this studio and what is under way stay. Raises EngineError("disk_full"), and removes nothing, when that
+    would not be enough.
+    """
+    short = gigabytes * GB - free_bytes()
+    spare = [now for now in statuses() if now.disk and now.card.id != "nano" and not now.chosen and not now.active]
+    going = []
+    for now in sorted(spare, key=lambda each: each.used or 0.0):
+        if short <= 0:
+            break
+        going.append(now)
+        short -= now.disk
+    if short > 0:
+        text = f"Even without the models that can go, {_gb(short)} GB would be missing for {gigabytes:g} GB."
+        raise EngineError("disk_full", text)
+    for now in going:
+        evict(now.card.id)
+    return going
+
+
+def used(model_id: str) -> None:
+    """Note that a model was used just now. A folder that may only be read is no reason to make no film."""
+    with suppress(OSError, EngineError):
+        card = _card(model_id)
+        if card.id != "nano":
+            _note(card, "used").parent.mkdir(parents=True, exist_ok=True)
+            _note(card, "used").touch()
+
+
+class _Work:
+    """What is being done with one model: counts bytes, and tells the rest of the world twice a second."""
+
+    def __init__(self, card: catalog.ModelCard, stage: State, on_status: OnStatus | None) -> None:
+        self.card, self.stage, self.on_status = card, stage, on_status
+        self.total = self.done = self.received = 0
+        self.times: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+        self.lock = threading.Lock()
+        self.asked_to_stop, self.over = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self._beat, name=f"model-{card.id}", daemon=True)
+
+    def count(self, number: int, received: bool) -> None:
+        """Take note of bytes that are on the disk, and of those among them that came over the wire."""
+        with self.lock:
+            self.done += number
+            self.received += number if received else 0
+
+    def stopped(self, seconds: float) -> bool:
+        """Wait; true when the work is to end."""
+        return self.asked_to_stop.wait(seconds) if seconds else self.asked_to_stop.is_set()
+
+    def __enter__(self) -> _Work:
+        if _note(self.card, "cancel").exists():
+            _note(self.card, "cancel").unlink()
+            raise Cancelled
+        self._tell()
+        self.thread.start()
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        self.over.set()
+        self.thread.join()
+        _note(self.card, "cancel").unlink(missing_ok=True)
+        note = _note(self.card, "json")
+        if error is None:
+            note.unlink(missing_ok=True)
+            return
+        told = None if isinstance(error, Cancelled) else _told(error, self.card)
+        end = {"code": told.code, "reason": told.public_text} if told else {}
+        with suppress(OSError):
+            _write(note, {"stage": "ended", "done": self.done, "total": self.total, **end})
+        if told and told is not error and told.code != "internal_error":
+            raise told from error
+
+    def _beat(self) -> None:
+        while not self.over.wait(BEAT_SECONDS):
+            if _note(self.card, "cancel").exists():
+                self.asked_to_stop.set()
+            with suppress(OSError):  # a full disk must not end what is about to say so
+                self._tell()
+            if self.on_status:
+                self.on_status(status(self.card.id))
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        with self.lock:
+            done, received = self.done, self.received
+        self.times.append((now, received))
+        while now - self.times[0][0] > RATE_SECONDS and len(self.times) > 2:
+            self.times.popleft()
+        began, before = self.times[0]
+        rate = (received - before) / (now - began) if now > began else 0.0
+        left = (self.total - done) / rate if rate > 0 and self.stage == "downloading" else None
+        note = {"stage": self.stage, "done": done, "total": self.total, "rate": rate, "seconds_left": left}
+        _write(_note(self.card, "json"), note | {"beat": time.time(), "pid": os.getpid(), "host": socket.gethostname()})
+
+
+def _told(error: BaseException, card: catalog.ModelCard) -> EngineError:
+    """What the page says about a bad end."""
+    if isinstance(error, EngineError):
+        return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        text = f"The disk became full while {card.title} was downloaded. What has come is kept."
+        return EngineError("disk_full", text)
+    if isinstance(error, OSError):
+        return EngineError("storage_failed", f"The folder of the models cannot be used: {error.strerror or error}.")
+    if isinstance(error, Exception):
+        return EngineError("internal_error", f"This software failed ({type(error).__name__}). Its log says where.")
+    return EngineError("download_interrupted", "The work was stopped from outside. Start again to go on.")
+
+
+@contextmanager
+def _locked(card: catalog.ModelCard) -> Iterator[None]:
+    """Be the only one at work on a model. The kernel frees the lock of a process that was killed."""
+    path = _note(card, "lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        text = f"The folder of the models ({catalog.root()}) cannot be written to: {error.strerror}."
+        raise EngineError("storage_failed", text) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise EngineError("model_busy", f"{card.title} is being worked on already.") from None
+        yield
+
+
+def _check(folder: Path) -> None:
+    from workers.engines.skyreels.check import check
+
+    check(folder)
+
+
+def _card(model_id: str) -> catalog.ModelCard:
+    try:
+        return catalog.get(model_id)
+    except KeyError:
+        raise EngineError("model_unknown", f"There is no model called {model_id}.") from None
+
+
+def _refuse_unreleased(card: catalog.ModelCard) -> None:
+    if not card.released:
+        raise EngineError("model_unreleased", f"Its makers have not released {card.title}.")
+
+
+def _refuse_builtin(card: catalog.ModelCard) -> None:
+    _refuse_unreleased(card)
+    if card.id == "nano":
+        raise EngineError("model_builtin", f"{card.title} is part of this software: it is neither fetched nor removed.")
+
+
+def _refuse_full(card: catalog.ModelCard, needed: int) -> None:
+    free = free_bytes()
+    if needed + RESERVE_BYTES > free:
+        raise EngineError(
+            "disk_full",
+            f"{card.title} needs {_gb(needed)} GB and {_gb(RESERVE_BYTES)} GB to spare, and {_gb(free)} GB are free.",
+        )
+
+
+def _part(card: catalog.ModelCard) -> Path:
+    return catalog.root() / f"{card.id}.part"
+
+
+def _note(card: catalog.ModelCard, kind: str) -> Path:
+    return catalog.root() / ".hub" / f"{card.id}.{kind}"
+
+
+def _used(card: catalog.ModelCard) -> float | None:
+    for place in (_note(card, "used"), catalog.root() / card.id / RECORD):
+        with suppress(OSError):
+            return place.stat().st_mtime
+    return None
+
+
+def _complete(folder: Path, record: dict[str, Any]) -> bool:
+    for file in record.get("files", ()):
+        try:
+            if (folder / file["path"]).stat().st_size != file["size"]:
+                return False
+        except OSError:
+            return False
+    return True
+
+
+def _weight(folder: Path) -> int:
+    """Return the bytes of the files in a folder; what vanishes meanwhile weighs nothing."""
+    weight = 0
+    for place in folder.rglob("*"):
+        with suppress(OSError):
+            if place.is_file() and place.name != RECORD:
+                weight += place.stat().st_size
+    return weight
+
+
+def _remove_others(folder: Path, wanted: set[str]) -> None:
+    """Remove what an earlier attempt at another commit has left."""
+    for place in list(folder.rglob("*")):
+        path = place.relative_to(folder).as_posix().removesuffix(".incomplete")
+        if place.is_file() and path not in wanted and path != RECORD:
+            place.unlink()
+
+
+def _remove(place: Path) -> None:
+    """Remove a folder at once, as far as others can see."""
+    if place.is_symlink():
+        place.unlink()
+    elif place.exists():
+        gone = catalog.root() / ".hub" / f"{place.name}.gone-{time.time_ns()}"
+        place.replace(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
+    beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    beside.replace(path)
+
+
+def _gb(number: float) -> str:
+    gigabytes = number / GB
+    return f"{gigabytes:.1f}" if gigabytes >= 0.1 else f"{gigabytes:.3f}"
