@@ -147,7 +147,7 @@ else:
 
 # --- files: disk, or S3 when a bucket is named; media is never served without the owner check
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default="") or DATA_DIR / "media")
-# Half-made films: on a disk that all workers share, any of them can go on where another was killed.
+# Where a worker makes films, on its own disk; finished windows go to the media storage, where every worker finds them.
 WORK_ROOT = Path(env.str("WORK_ROOT", default="") or DATA_DIR / "work")
 MEDIA_ACCEL_PREFIX = env.str("MEDIA_ACCEL_PREFIX", default="")
 S3_BUCKET = env.str("S3_BUCKET", default="")
@@ -297,7 +297,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:", *S3_ORIGIN],
         "media-src": [SELF, "blob:", *S3_ORIGIN],
         "font-src": [SELF],
-        "connect-src": [SELF],
+        "connect-src": [SELF, *S3_ORIGIN],
         "form-action": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],

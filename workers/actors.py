@@ -16,8 +16,9 @@ from django.db import DatabaseError, connections
 from apps.errors import CATALOGUE, StudioError
 from apps.library import progress
 from apps.library.models import Asset, Generation
+from apps.library.rushes import Rushes
 from apps.tools import services
-from workers.engines.base import Cancelled, EngineError, Progress
+from workers.engines.base import Cancelled, EngineError, Progress, Stopped
 
 log = structlog.get_logger(__name__)
 WRITE_EVERY_SECONDS = 0.5
@@ -55,16 +56,19 @@ def make(job: Generation, folder: Path) -> None:
     tool = services.tool_of(job)
     if tool is None or tool.task not in TASKS:
         raise StudioError(code="configuration")
-    made = TASKS[tool.task](job.params, folder, reporter(job))
+    made = TASKS[tool.task](job.params, folder, reporter(job), Rushes(job))
     with ExitStack() as stack:
         files = {name: File(stack.enter_context(path.open("rb")), path.name) for name, path in made.files.items()}
         asset = Asset(kind=made.kind, recipe=made.recipe, **made.facts)
-        if not services.finish(job, asset, files, made.engine):
+        if not services.finish(job, asset, files, made.engine, stopped=made.stopped):
             raise Cancelled
 
 
 def reporter(job: Generation) -> Callable[[Progress], None]:
-    """A callback for the engine: writes progress at most twice a second, and raises Cancelled once the row is gone."""
+    """A callback for the engine: writes progress at most twice a second.
+
+    Raises Cancelled once the row is gone, and Stopped when it was asked to end with what there is.
+    """
     last, stage = 0.0, ""
 
     def report(now: Progress) -> None:
@@ -72,15 +76,18 @@ def reporter(job: Generation) -> Callable[[Progress], None]:
         if now.stage == stage and time.monotonic() - last < WRITE_EVERY_SECONDS:
             return
         last, stage = time.monotonic(), now.stage
-        if not job.advance(
+        written = job.advance(
+            # Writing the file is what a stop asks for.
+            still={} if stage == "encoding" else {"stop_requested_at": None},
             stage=now.stage,
             window=now.window,
             windows=now.windows,
             step=now.step,
             steps=now.steps,
             seconds_left=now.seconds_left,
-        ):
-            raise Cancelled
+        )
+        if not written:
+            raise Stopped if job.advance() else Cancelled
         progress.changed(job)
 
     return report
@@ -95,18 +102,19 @@ def send(pk: str, queue: str) -> None:
 
 @contextmanager
 def workshop(job: Generation) -> Iterator[Path]:
-    """The folder in which this attempt works, gone at its end; a killed attempt's folder is taken over as it is.
+    """The folder in which this attempt works, gone at its end. What is worth keeping is kept by Rushes.
 
-    Renaming it is what keeps a worker that was thought dead from writing into the work of the next one.
+    Folders that killed attempts have left on this machine go first.
     """
-    folder = settings.WORK_ROOT / f"{job.pk}-{job.attempt}"
     settings.WORK_ROOT.mkdir(parents=True, exist_ok=True)
-    *older, last = sorted(settings.WORK_ROOT.glob(f"{job.pk}-*"), key=lambda left: int(left.name[37:])) or [folder]
-    for left in older:
-        shutil.rmtree(left, ignore_errors=True)
-    if last != folder:
-        last.rename(folder)
-    folder.mkdir(exist_ok=True)
+    left = {folder: folder.name[:36] for folder in settings.WORK_ROOT.iterdir()}
+    running = Generation.objects.active().filter(pk__in=set(left.values())).values_list("pk", "attempt")
+    at_work = {f"{pk}-{attempt}" for pk, attempt in running}
+    for folder in left:
+        if folder.name not in at_work:
+            shutil.rmtree(folder, ignore_errors=True)
+    folder = settings.WORK_ROOT / f"{job.pk}-{job.attempt}"
+    folder.mkdir()
     try:
         yield folder
     finally:

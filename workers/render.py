@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workers.engines.base import EngineError, Inputs, OnProgress, Window, ignore_progress
+from workers.engines.base import EngineError, Inputs, OnProgress, Progress, Window, ignore_progress
+from workers.engines.skyreels.plan import plan
 from workers.engines.skyreels.run import Run
 from workers.engines.skyreels.spec import VideoSpec
+from workers.kept import CLIP_PARTS, PLAYLIST, STATE, Keeper, KeepNothing, Kept
 from workers.media import uploads
 from workers.media.film import Film
 from workers.media.hls import Playlist
@@ -28,10 +30,6 @@ if TYPE_CHECKING:
 
     from workers.engines.skyreels.checkpoint import Checkpoint
     from workers.engines.skyreels.engine import SkyReelsEngine
-
-STATE = "state.safetensors"
-CLIP_PARTS = "clip-parts"  # how many segments the clip that goes on has become
-PLAYLIST = "hls"
 
 OnWindow = Callable[[Window], None]
 
@@ -57,18 +55,25 @@ def render(
     *,
     on_progress: OnProgress = ignore_progress,
     on_window: OnWindow | None = None,
+    keeper: Keeper | None = None,
     comment: str = "",
     run: Run | None = None,
 ) -> MediaInfo:
     """Make the film of `spec` in `folder` and join it into the MP4 `out`; goes on where an earlier call was killed.
 
     A clip that goes on is the first part of the film. While it grows, `folder`/hls holds a playlist that can be played.
-    `on_window` is called after each window is safe on the disk. Raises what the engine raises, and EngineError for
-    inputs that cannot be used; the state stays in the folder until the film is whole.
+    `on_window` is called after each window is safe on the disk, and `keeper` may keep it somewhere safer; an empty
+    folder is filled from there. Raises what the engine raises, and EngineError for inputs that cannot be used; the
+    state stays in the folder until the film is whole.
     """
     spec.validate()
     inputs = inputs_of(spec)
+    keeper = keeper or KeepNothing()
+    keeper.fetch(folder)
     saved, film = _left_off(spec, folder)
+    # Asked before anything is computed: the film may have been cancelled or stopped while no worker was there.
+    windows = len(plan(spec).windows)
+    on_progress(Progress("loading", min(saved.index + 2, windows) if saved else 1, windows, 0, 1))
     playlist = Playlist(folder / PLAYLIST, spec.fps, min(spec.num_frames, spec.base_num_frames), film.segments)
     if spec.video and saved is None:
         parts = 0
@@ -80,6 +85,12 @@ def render(
         playlist.append(film.append(window.frames))
         # After the segment: a state on the disk says that its segment is whole.
         window.checkpoint.save(folder / STATE)
+        if window.last:
+            playlist.finish()
+        made = Kept(
+            window.index + 1, window.first_frame + len(window.frames), float(sum(playlist.frames) / playlist.fps)
+        )
+        keeper.keep(folder, made)
         if on_window is not None:
             on_window(window)
     playlist.finish()

@@ -9,7 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from workers.engines.base import OnProgress, Progress
+from workers.engines.base import OnProgress, Progress, Stopped
+from workers.kept import Keeper
 
 RECIPE_PACKAGES = ("torch", "diffusers", "transformers")
 
@@ -17,16 +18,17 @@ RECIPE_PACKAGES = ("torch", "diffusers", "transformers")
 @dataclass(frozen=True, slots=True)
 class Made:
     """What a task made. `files` maps asset file fields (file, poster, strip) to paths; `facts` are asset columns:
-    width and height in pixels, frames, fps, seconds, bytes, sha256."""
+    width and height in pixels, frames, fps, seconds, bytes, sha256. `stopped` when it is not all that was asked for."""
 
     kind: str
     files: dict[str, Path]
     facts: dict[str, Any]
     engine: str
     recipe: dict[str, Any]
+    stopped: bool = False
 
 
-Task = Callable[[Mapping[str, Any], Path, OnProgress], Made]
+Task = Callable[[Mapping[str, Any], Path, OnProgress, Keeper], Made]
 TASKS: dict[str, Task] = {}
 
 
@@ -41,16 +43,18 @@ def task(name: str) -> Callable[[Task], Task]:
 
 
 @task("skyreels.t2v")
-def text_to_video(params: Mapping[str, Any], folder: Path, on_progress: OnProgress) -> Made:
-    """Make a film from a prompt; in a folder that a killed worker left behind, go on after its last whole window.
+def text_to_video(params: Mapping[str, Any], folder: Path, on_progress: OnProgress, keeper: Keeper) -> Made:
+    """Make a film from a prompt; go on after the last window that `keeper` has of an earlier attempt.
 
-    `params` are those of the text-to-video form. Raises EngineError, or Cancelled through `on_progress`.
+    `params` are those of the text-to-video form. When `on_progress` raises Stopped, the film is what is finished of it.
+    Raises EngineError, or Cancelled through `on_progress`.
     """
     from workers.engines import registry
+    from workers.engines.skyreels.plan import plan
     from workers.engines.skyreels.spec import VideoSpec
     from workers.media.stills import poster, strip
     from workers.prompts.styles import styled
-    from workers.render import render
+    from workers.render import keep, render
 
     engine = registry.get("video")
     values = {key: params[key] for key in ("num_frames", "negative_prompt", "steps", "guidance_scale", "shift", "seed")}
@@ -59,13 +63,18 @@ def text_to_video(params: Mapping[str, Any], folder: Path, on_progress: OnProgre
     made_from = recipe("skyreels.t2v", params, engine.name) | {"prompt_sent": prompt}
     out = folder / "film.mp4"
     comment = json.dumps(made_from, sort_keys=True)
-    info = render(engine, spec, folder / "render", out, on_progress=on_progress, comment=comment)
-    on_progress(Progress(stage="encoding", window=1, windows=1, step=1, steps=1))
+    windows = of = len(plan(spec).windows)
+    try:
+        info = render(engine, spec, folder / "render", out, on_progress=on_progress, keeper=keeper, comment=comment)
+    except Stopped:
+        info, windows = keep(spec, folder / "render", out, comment)
+        made_from |= {"windows_kept": windows}
+    on_progress(Progress(stage="encoding", window=windows, windows=of, step=1, steps=1))
     poster(out, folder / "poster.webp")
     strip(out, folder / "strip.webp")
     facts = {name: getattr(info, name) for name in ("width", "height", "frames", "fps", "seconds", "bytes", "sha256")}
     files = {"file": out, "poster": folder / "poster.webp", "strip": folder / "strip.webp"}
-    return Made("video", files, facts, engine.name, made_from)
+    return Made("video", files, facts, engine.name, made_from, stopped=windows < of)
 
 
 def recipe(task_name: str, params: Mapping[str, Any], engine: str) -> dict[str, Any]:

@@ -9,19 +9,29 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.files import File
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import FileSystemStorage, Storage, default_storage
 from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header, quote_etag
 from django.views.decorators.http import require_safe
 
 from apps.accounts.models import ApiToken, User
-from apps.library.models import Asset
+from apps.library import rushes
+from apps.library.models import Asset, Generation
+from workers.kept import INDEX
 
 CHUNK = 256 * 1024
 OPEN_RANGE = 4 * 1024 * 1024
 PARTS = ("file", "poster", "strip")
-TYPES = {".mp4": "video/mp4", ".webm": "video/webm", ".webp": "image/webp", ".jpg": "image/jpeg", ".png": "image/png"}
+TYPES = {
+    ".mp4": "video/mp4",
+    ".webm": "video/webm",
+    ".webp": "image/webp",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".m4s": "video/iso.segment",
+}
 
 
 @login_not_required
@@ -33,28 +43,63 @@ async def asset_file(request: HttpRequest, pk: uuid.UUID, part: str) -> HttpResp
     file: FieldFile | None = getattr(asset, part) if asset else None
     if not asset or not file or not file.name:
         raise Http404
-    path = file.name
     name = asset.download_name if part == "file" else ""
     disposition = content_disposition_header("download" in request.GET and part == "file", name)
-    if not isinstance(file.storage, FileSystemStorage):
+    return await stored(request, file.storage, file.name, f"{asset.sha256 or asset.pk.hex}-{part}", disposition or "")
+
+
+@login_not_required
+@require_safe
+async def live_file(request: HttpRequest, pk: uuid.UUID, name: str) -> HttpResponseBase:
+    """A file of the playlist of a film that is being made, to its owner only; after the end, the film itself."""
+    user = await _caller(request)
+    job = await Generation.objects.of(user).with_assets().filter(pk=pk).afirst() if user else None
+    if not job:
+        raise Http404
+    path = rushes.path_of(job, name)
+    if name == INDEX and not path and job.asset:
+        return HttpResponse(status=302, headers={"Location": job.asset.file_url, "Cache-Control": "no-store"})
+    if not path:
+        raise Http404
+    if name != INDEX:
+        return await stored(request, default_storage, path, f"{job.pk}-{name}")
+    # It grows, and its parts are named beside it: no redirect to another server, nothing kept on the way.
+    try:
+        text = await asyncio.to_thread(_read, path)
+    except FileNotFoundError:
+        raise Http404 from None
+    return HttpResponse(text, content_type=TYPES[".m3u8"], headers={"Cache-Control": "no-store"})
+
+
+async def stored(
+    request: HttpRequest, storage: Storage, path: str, tag: str, disposition: str = ""
+) -> HttpResponseBase:
+    """Answer with a file of a storage: a signed address on S3, nginx where it is there, else the bytes by range."""
+    if not isinstance(storage, FileSystemStorage):
         parameters = {"ResponseContentDisposition": disposition} if disposition else None
-        signed = await asyncio.to_thread(file.storage.url, path, parameters=parameters)  # type: ignore[call-arg]
+        signed = await asyncio.to_thread(storage.url, path, parameters=parameters)  # type: ignore[call-arg]
         return HttpResponse(status=302, headers={"Location": signed})
     headers = {
         "Content-Type": TYPES.get(f".{path.rpartition('.')[2]}", "application/octet-stream"),
         "Cache-Control": "private, max-age=3600",
         "X-Content-Type-Options": "nosniff",
-        "ETag": quote_etag(f"{asset.sha256 or asset.pk.hex}-{part}"),
+        "ETag": quote_etag(tag),
         "Accept-Ranges": "bytes",
         **({"Content-Disposition": disposition} if disposition else {}),
     }
     if settings.MEDIA_ACCEL_PREFIX:
         return HttpResponse(headers=headers | {"X-Accel-Redirect": f"{settings.MEDIA_ACCEL_PREFIX}{path}"})
     try:
-        handle = await asyncio.to_thread(file.storage.open, path, "rb")
+        handle = await asyncio.to_thread(storage.open, path, "rb")
+        size = await asyncio.to_thread(storage.size, path)
     except FileNotFoundError:
         raise Http404 from None
-    return await ranged(request, handle, await asyncio.to_thread(file.storage.size, path), headers)
+    return await ranged(request, handle, size, headers)
+
+
+def _read(path: str) -> bytes:
+    with default_storage.open(path) as file:
+        return bytes(file.read())
 
 
 async def ranged(request: HttpRequest, handle: "File[bytes]", size: int, headers: dict[str, str]) -> HttpResponseBase:

@@ -91,12 +91,19 @@ class Generation(models.Model):
     error_code = models.CharField(max_length=40, blank=True)
     error = models.CharField(max_length=500, blank=True)
     attempt = models.PositiveIntegerField(default=0)
+    kept_attempt = models.PositiveIntegerField(default=0, help_text="The attempt whose rushes count.")
+    kept_windows = models.PositiveIntegerField(default=0, help_text="Finished, safe in storage, and to be seen.")
+    kept_frames = models.PositiveIntegerField(default=0, help_text="Of those that were asked for.")
+    kept_seconds = models.FloatField(default=0, help_text="Of film, with the clip that it goes on from.")
+    stop_requested_at = models.DateTimeField(null=True, blank=True)
+    stopped_early = models.BooleanField(default=False)
     idempotency_key = models.CharField(max_length=200, blank=True)
     request_digest = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     dispatched_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
+    first_frames_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
@@ -135,6 +142,16 @@ class Generation(models.Model):
     @property
     def is_active(self) -> bool:
         return self.status in self.ACTIVE
+
+    @property
+    def is_watchable(self) -> bool:
+        """A part of it can be seen while the rest is made."""
+        return self.is_active and self.kept_windows > 0
+
+    @property
+    def live_url(self) -> str:
+        """The playlist that grows while the film is made."""
+        return reverse("library:live_file", args=[self.pk, "index.m3u8"])
 
     @property
     def percent(self) -> int:
@@ -179,9 +196,9 @@ class Generation(models.Model):
             setattr(self, name, value)
         return True
 
-    def advance(self, **progress: Any) -> bool:
+    def advance(self, *, still: dict[str, Any] | None = None, **progress: Any) -> bool:
         """Write progress and the heartbeat; False when the job was cancelled or taken over."""
-        return self.move(frm=(self.Status.RUNNING,), heartbeat_at=timezone.now(), **progress)
+        return self.move(frm=(self.Status.RUNNING,), still=still, heartbeat_at=timezone.now(), **progress)
 
 
 def by_uuid(asset: "Asset", filename: str) -> str:

@@ -162,6 +162,13 @@ class GenerationViewSet(
         services.cancel(self.get_object())
         return Response(self.get_serializer(self.get_object()).data)
 
+    @extend_schema(request=None, responses={200: GenerationSerializer, **PROBLEMS})
+    @action(detail=True, methods=["post"])
+    def stop(self, request: Request, pk: str | None = None) -> Response:
+        """End a job with the windows that it has finished, and pay for those only. Before the first it is a cancel."""
+        services.stop(self.get_object())
+        return Response(self.get_serializer(self.get_object()).data)
+
 
 class Account(APIView):
     """Who the token belongs to, and their credits."""

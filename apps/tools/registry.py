@@ -53,6 +53,10 @@ class Tool:
         """Credits for one run with these cleaned parameters."""
         raise NotImplementedError(f"{type(self).__name__} names no price")
 
+    def price_of_part(self, params: Mapping[str, Any], frames: int) -> int:
+        """Credits for a run that was stopped after `frames` of the frames that it was asked for."""
+        return self.price({**params, "num_frames": frames})
+
     def work(self, params: Mapping[str, Any]) -> float:
         """The size of a run in units that its time is proportional to."""
         return 1.0

@@ -12,6 +12,7 @@ from rest_framework import serializers
 from apps.billing import services as billing
 from apps.errors import problem
 from apps.library.models import Asset, Generation
+from apps.tools import services
 from apps.tools.registry import Tool
 
 
@@ -101,6 +102,15 @@ class ProgressSerializer(serializers.Serializer[Any]):
     )
 
 
+class KeptSerializer(serializers.Serializer[Any]):
+    """What is finished of a film: it can be seen at `live_url` while the rest is made, and a stop keeps it."""
+
+    windows = serializers.IntegerField()
+    seconds = serializers.FloatField(help_text="Of film.")
+    live_url = serializers.URLField(help_text="An HLS playlist, with the same token.")
+    price = serializers.IntegerField(help_text="Credits that are charged when the job is stopped now.")
+
+
 class CreditsSerializer(serializers.Serializer[Any]):
     """What the job did to the wallet."""
 
@@ -130,14 +140,15 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
 
     progress = serializers.SerializerMethodField()
     credits = serializers.SerializerMethodField()
+    kept = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
     assets = AssetSerializer(many=True, read_only=True)
 
     class Meta:
         model = Generation
         fields = [
-            "id", "tool", "title", "params", "status", "progress", "cost", "credits", "engine", "error", "assets",
-            "created_at", "started_at", "finished_at",
+            "id", "tool", "title", "params", "status", "stopped_early", "progress", "kept", "cost", "credits",
+            "engine", "error", "assets", "created_at", "started_at", "first_frames_at", "finished_at",
         ]  # fmt: skip
 
     @extend_schema_field(ProgressSerializer)
@@ -145,6 +156,17 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
         names = ("stage", "percent", "window", "windows", "step", "steps", "seconds_left")
         position = job.position if job.status == Generation.Status.QUEUED else None
         return {name: getattr(job, name) for name in names} | {"position": position}
+
+    @extend_schema_field(KeptSerializer(allow_null=True))
+    def get_kept(self, job: Generation) -> dict[str, Any] | None:
+        if not job.is_watchable:
+            return None
+        return {
+            "windows": job.kept_windows,
+            "seconds": job.kept_seconds,
+            "live_url": self.context["request"].build_absolute_uri(job.live_url),
+            "price": services.price_if_stopped(job),
+        }
 
     @extend_schema_field(CreditsSerializer)
     def get_credits(self, job: Generation) -> dict[str, int]:

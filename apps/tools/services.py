@@ -1,6 +1,5 @@
 """What can happen to a job. Each verb is one transaction over the row, the ledger and the files."""
 
-import shutil
 import statistics
 import threading
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.billing import services as billing
 from apps.errors import StudioError
-from apps.library import progress
+from apps.library import progress, rushes
 from apps.library.models import Asset, Generation
 from apps.tools import registry
 from apps.tools.registry import Quote, Tool
@@ -47,7 +46,9 @@ class WrongState(StudioError):
 
 def quote(tool: Tool, params: Mapping[str, Any]) -> Quote:
     """Credits and expected seconds; the time is the median of what this tool took lately, scaled by the work."""
-    recent = Generation.objects.filter(tool=tool.slug, status=Status.SUCCEEDED, started_at__isnull=False)[:RECENT]
+    # The last attempt of several made a part only, and so did one that was stopped.
+    whole = Generation.objects.filter(tool=tool.slug, status=Status.SUCCEEDED, attempt__lte=1, stopped_early=False)
+    recent = whole.filter(started_at__isnull=False)[:RECENT]
     rates = [
         (job.finished_at - job.started_at).total_seconds() / max(tool.work(job.params), 1e-9)
         for job in recent
@@ -119,18 +120,30 @@ def dispatch(job: Generation) -> bool:
     return True
 
 
-def finish(job: Generation, asset: Asset, files: Mapping[str, "File[bytes]"], engine: str) -> bool:
-    """Store what the job made and charge for it; False (and nothing kept) when the job is no longer this worker's."""
+def finish(
+    job: Generation, asset: Asset, files: Mapping[str, "File[bytes]"], engine: str, *, stopped: bool = False
+) -> bool:
+    """Store what the job made and charge for it; False (and nothing kept) when the job is no longer this worker's.
+
+    Of a job that was stopped early, only the finished part is charged.
+    """
     asset.user_id, asset.generation_id = job.user_id, job.pk
     mine = False
     try:
         for name, file in files.items():
             getattr(asset, name).save(file.name, file, save=False)
         with transaction.atomic():
-            mine = job.move(frm=(Status.RUNNING,), status=Status.SUCCEEDED, engine=engine, seconds_left=0)
+            mine = job.move(
+                frm=(Status.RUNNING,),
+                status=Status.SUCCEEDED,
+                engine=engine,
+                seconds_left=0,
+                stopped_early=stopped,
+            )
             if mine:
                 asset.save()
-                billing.capture(job.user, job.cost, job.reference)
+                billing.capture(job.user, price_if_stopped(job) if stopped else job.cost, job.reference)
+                billing.release(job.user, job.reference)
                 transaction.on_commit(partial(_ended, job))
     except BaseException:
         mine = False
@@ -164,6 +177,32 @@ def cancel(job: Generation) -> int:
     return given_back
 
 
+def stop(job: Generation) -> Generation:
+    """End a job with the windows that it has finished, which are all that is charged; the row as it is then.
+
+    This only asks: the worker joins what is there, or the next one does when that is lost. Before the first window it
+    is a cancel. Asking twice is harmless. Raises WrongState when the job has ended.
+    """
+    with transaction.atomic():
+        job = Generation.objects.select_for_update(of=("self",)).select_related("user").get(pk=job.pk)
+        if not job.is_active:
+            raise WrongState(f"This film is already {job.get_status_display().lower()}, so it cannot be stopped.")
+        if not job.kept_windows:
+            cancel(job)
+            job.refresh_from_db()
+        elif not job.stop_requested_at:
+            job.move(frm=Generation.ACTIVE, stop_requested_at=timezone.now())
+            transaction.on_commit(partial(progress.changed, job))
+            log.info("generation_stopping", generation=str(job.pk), windows=job.kept_windows)
+    return job
+
+
+def price_if_stopped(job: Generation) -> int:
+    """Credits for the windows that a job has finished, never more than were held."""
+    tool = tool_of(job)
+    return min(job.cost, tool.price_of_part(job.params, job.kept_frames)) if tool else job.cost
+
+
 def delete(job: Generation) -> None:
     """Move a job and its files to the trash, cancelling it first when it has not ended."""
     if job.is_active:
@@ -190,7 +229,8 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
     """Heal what a lost worker or queue left behind: (rows requeued or failed, messages sent again).
 
     Running rows whose heartbeat is older than the lease go back to the queue, or fail after MAX_ATTEMPTS. Queued rows
-    whose message may be lost are sent again. Trash older than TRASH_DAYS loses its bytes.
+    whose message may be lost are sent again. Trash older than TRASH_DAYS loses its bytes, and so do the windows that an
+    ended job has left.
     """
     lease = timedelta(seconds=settings.LEASE_SECONDS) if lease is None else lease
     resend_after = 5 * lease if resend_after is None else resend_after
@@ -206,8 +246,8 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
     sent = sum(dispatch(job) for job in waiting)
     try:
         _empty_trash(now - timedelta(days=settings.TRASH_DAYS))
-        _empty_workshops()
-    except OSError:
+        rushes.remove_ended()
+    except Exception:
         log.exception("trash_not_emptied")
     return healed, sent
 
@@ -236,19 +276,6 @@ def _heal(job: Generation) -> bool:
     return True
 
 
-def _empty_workshops() -> None:
-    """Remove the folders of jobs that ended while no worker was there to clean up."""
-    if not settings.WORK_ROOT.exists():
-        return
-    folders = {folder: folder.name[:36] for folder in settings.WORK_ROOT.iterdir()}
-    alive = {
-        str(pk) for pk in Generation.objects.active().filter(pk__in=set(folders.values())).values_list("pk", flat=True)
-    }
-    for folder, pk in folders.items():
-        if pk not in alive:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
 def _empty_trash(before: datetime) -> None:
     for asset in Asset.objects.filter(deleted_at__lt=before).exclude(file=""):
         _remove_files(asset)
@@ -264,6 +291,7 @@ def _remove_files(asset: Asset) -> None:
 def _ended(job: Generation) -> None:
     progress.changed(job)
     progress.queue_moved(job.queue)
+    rushes.remove(job)
 
 
 def tool_of(job: Generation) -> Tool | None:

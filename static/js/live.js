@@ -1,5 +1,7 @@
 // Cards and credits that move by websocket, without losing focus and without restarting a video.
 
+import { takeOver } from "./film.js";
+
 const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 const early = new Map(); // cards that came before the page had a place for them, or while theirs waits for an answer
 let refocus = "";
@@ -8,15 +10,26 @@ function parse(html) {
   return new DOMParser().parseFromString(html, "text/html").body.firstElementChild;
 }
 
-/** Bring the moving parts of `shown` up to date; everything else, and with it the focus, stays. */
+/** Bring the moving parts of `shown` up to date; everything else stays, and with it the focus and a film that plays. */
 function patch(shown, incoming) {
+  for (const part of incoming.querySelectorAll("[data-once]")) {
+    const old = shown.querySelector(`[data-once="${part.dataset.once}"]`);
+    if (!old || old.firstElementChild || !part.firstElementChild) continue;
+    old.replaceChildren(...part.childNodes);
+    htmx.trigger(old, "htmx:load", { elt: old });
+  }
   for (const part of incoming.querySelectorAll("[data-live]")) {
     const old = shown.querySelector(`[data-live="${part.dataset.live}"]`);
-    if (old && !old.isEqualNode(part)) old.replaceChildren(...part.childNodes);
+    if (!old || old.isEqualNode(part)) continue;
+    const focused = old.contains(document.activeElement);
+    old.replaceChildren(...part.childNodes);
+    htmx.process(old);
+    if (focused) old.querySelector("button, a")?.focus();
   }
 }
 
 function replace(shown, incoming) {
+  if (takeOver(shown, incoming)) return;
   const card = document.importNode(incoming, true);
   card.removeAttribute("hx-swap-oob");
   shown.replaceWith(card);
@@ -50,6 +63,16 @@ document.addEventListener("htmx:wsBeforeMessage", (event) => {
   } else {
     refocus = shown.contains(document.activeElement) ? incoming.id : "";
   }
+});
+
+// Answers over HTTP and new states over the socket: a film that plays goes on playing.
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const { target: shown, fragment } = event.detail;
+  const incoming = fragment.firstElementChild;
+  if (!shown.matches(".card") || !incoming?.matches(".card")) return;
+  const same = shown.dataset.status === incoming.dataset.status && !ENDED.has(shown.dataset.status);
+  if (same) patch(shown, incoming);
+  if (same || takeOver(shown, incoming)) event.detail.shouldSwap = false;
 });
 
 document.addEventListener("htmx:wsAfterMessage", () => {

@@ -8,6 +8,7 @@ const play = (video) => video.play().catch(() => {});
 const inView = new IntersectionObserver(
   (entries) => {
     for (const { target, isIntersecting } of entries) {
+      if ("held" in target.dataset) continue;
       if (isIntersecting && !still.matches) play(target);
       else target.pause();
     }
@@ -20,13 +21,13 @@ const isTile = (card) => !isStage(card) && card.matches(".grid > article, #stage
 
 /** Many at once play under the pointer or the focus; the one on the stage plays when it is in view. */
 function stage(card) {
-  const video = card.querySelector("video[data-clip]");
-  if (!video) return;
+  const video = card.querySelector("video[data-film], video[data-clip]");
+  if (!video || "held" in video.dataset) return;
   const tile = isTile(card); // its whole face is a link
   video.controls = !tile;
   video.tabIndex = tile ? -1 : 0;
   shape(card);
-  if (isStage(card)) {
+  if (isStage(card) || "film" in video.dataset) {
     video.preload = "auto";
     inView.observe(video);
   } else {

@@ -228,17 +228,6 @@ def test_a_message_goes_to_its_tools_queue(ada):
     assert "cpu" in broker.get_declared_queues()
 
 
-def test_the_folder_of_an_ended_job_is_swept_away(ada, settings):
-    job = submit(ada)
-    folder = settings.WORK_ROOT / f"{job.pk}-1"
-    folder.mkdir(parents=True)
-    services.sweep()
-    assert folder.exists()
-    services.cancel(job)
-    services.sweep()
-    assert not folder.exists()
-
-
 def test_a_film_whose_files_are_gone_does_not_come_back(ada):
     asset = AssetFactory(generation__user=ada, deleted_at=timezone.now())
     Asset.objects.filter(pk=asset.pk).update(file="")

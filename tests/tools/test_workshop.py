@@ -1,4 +1,4 @@
-"""What a killed worker left is taken over, and nobody else can touch it any more."""
+"""An attempt works in a folder of its own, and what killed ones left on the machine goes."""
 
 import pytest
 
@@ -7,20 +7,24 @@ from tests.factories import GenerationFactory
 from workers.actors import workshop
 
 
-def test_the_folder_of_a_killed_attempt_is_taken_over_and_removed_at_the_end(ada, settings):
-    job = Generation.objects.claim(GenerationFactory(user=ada).pk)
-    killed = settings.WORK_ROOT / f"{job.pk}-{job.attempt}"
-    killed.mkdir(parents=True)
-    (killed / "window-1").write_text("made")
-    job.attempt += 1
+@pytest.fixture
+def job(ada):
+    return Generation.objects.claim(GenerationFactory(user=ada).pk)
+
+
+def test_what_a_killed_attempt_and_an_ended_job_left_goes_and_others_at_work_stay(ada, job, settings):
+    other = Generation.objects.claim(GenerationFactory(user=ada).pk)
+    ended = GenerationFactory(user=ada, status="cancelled", finished_at=job.started_at)
+    for name in (f"{job.pk}-{job.attempt}", f"{other.pk}-1", f"{ended.pk}-2"):
+        (settings.WORK_ROOT / name).mkdir(parents=True)
+    Generation.objects.filter(pk=job.pk).update(attempt=2)
+    job.attempt = 2
     with workshop(job) as folder:
-        assert (folder / "window-1").read_text() == "made"
-        assert not killed.exists()
-    assert list(settings.WORK_ROOT.iterdir()) == []
+        assert list(folder.iterdir()) == []
+        assert {path.name for path in settings.WORK_ROOT.iterdir()} == {f"{job.pk}-2", f"{other.pk}-1"}
 
 
-def test_a_failed_attempt_leaves_nothing(ada, settings):
-    job = Generation.objects.claim(GenerationFactory(user=ada).pk)
+def test_a_failed_attempt_leaves_nothing(job, settings):
     with pytest.raises(KeyError), workshop(job) as folder:
         (folder / "half").write_text("x")
         raise KeyError

@@ -41,7 +41,7 @@ def install(make=None):
     from apps.tools import registry
     from workers.tasks import TASKS, Made, recipe
 
-    def fold(params, folder, on_progress):
+    def fold(params, folder, on_progress, keeper):
         if make:
             make(params, folder, on_progress)
         (folder / "boat.mp4").write_bytes(b"boat")

@@ -15,6 +15,10 @@ class Cancelled(Exception):
     """The caller's `on_progress` raises this to stop a job; the engine lets it through and stays usable."""
 
 
+class Stopped(Cancelled):
+    """The caller's `on_progress` raises this to end a film early; what is finished of it is to be kept."""
+
+
 class EngineError(Exception):
     """A job cannot be done for a reason that may be told: a stable `code` and a sentence for the user."""
 

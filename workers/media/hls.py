@@ -14,9 +14,10 @@ from pathlib import Path
 
 import av
 
+from workers.kept import INDEX
 from workers.media.probe import MediaError
 
-INIT, INDEX = "init.mp4", "index.m3u8"
+INIT = "init.mp4"
 # Any reader keeps enough precision at this many units a second, and every frame lasts a whole number of them.
 MIN_TIMESCALE = 10_000
 # One fragment for each segment, with every place counted from the beginning of its own moof.

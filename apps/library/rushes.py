@@ -1,0 +1,122 @@
+"""Rushes: the finished windows of a film that is still being made, on media storage.
+
+They are what another worker goes on from, and what a browser plays meanwhile. Every attempt writes into a folder of its
+own and under names that are never used twice; the row alone says which of it counts, in one conditional UPDATE. So a
+worker that was thought dead writes where nobody looks, and a crash between two files leaves the window before it.
+"""
+
+import re
+import shutil
+from pathlib import Path, PurePosixPath
+
+import structlog
+from django.core.files import File
+from django.core.files.storage import Storage, default_storage
+from django.utils import timezone
+
+from apps.library import progress
+from apps.library.models import Generation
+from workers.engines.base import Cancelled
+from workers.kept import CHANGING, CLIP_PARTS, INDEX, PLAYLIST, STATE, Kept
+
+log = structlog.get_logger(__name__)
+ROOT = "live"
+PLAYABLE = re.compile(r"index\.m3u8|init\.mp4|\d{4,}\.m4s")
+
+
+class Rushes:
+    """Keeps the folder of one attempt at a job (see workers.kept.Keeper)."""
+
+    def __init__(self, job: Generation) -> None:
+        self.job = job
+        self.folder = f"{ROOT}/{job.pk}/{job.attempt}"
+        self.kept: set[str] = set()
+
+    def fetch(self, folder: Path) -> None:
+        """Copy segments and state of the last attempt that kept any; the playlist is made again from the segments."""
+        if not self.job.kept_windows:
+            return
+        source = f"{ROOT}/{self.job.pk}/{self.job.kept_attempt}"
+        state = _numbered(STATE, self.job.kept_windows)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for name in default_storage.listdir(source)[1]:
+                if name.endswith(".mp4") or name in (CLIP_PARTS, state):
+                    to = folder / (STATE if name == state else name)
+                    with default_storage.open(f"{source}/{name}") as stored, to.open("wb") as local:
+                        shutil.copyfileobj(stored, local)
+        except FileNotFoundError:
+            log.warning("rushes_missing", generation=str(self.job.pk), exc_info=True)
+
+    def keep(self, folder: Path, kept: Kept) -> None:
+        """Store what is new in `folder`, then let the row count it. Raises Cancelled when the row is not ours."""
+        if not self.job.advance():
+            raise Cancelled
+        before, since = self.job.kept_attempt, self.job.first_frames_at
+        for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".part"):
+            name = path.relative_to(folder).as_posix()
+            name = _numbered(name, kept.windows) if name in CHANGING else name
+            if name not in self.kept:
+                with path.open("rb") as file:
+                    default_storage.save(f"{self.folder}/{name}", File(file))
+                self.kept.add(name)
+        if not self.job.advance(
+            kept_attempt=self.job.attempt,
+            kept_windows=kept.windows,
+            kept_frames=kept.frames,
+            kept_seconds=kept.seconds,
+            first_frames_at=since or timezone.now(),
+        ):
+            raise Cancelled
+        log.info("window_kept", window=kept.windows)
+        progress.changed(self.job)
+        # States have megabytes at full size, and one is enough. A playlist may still be on its way to a player.
+        if (old := _numbered(STATE, kept.windows - 1)) in self.kept:
+            default_storage.delete(f"{self.folder}/{old}")
+        if before not in (0, self.job.attempt):
+            _remove(default_storage, f"{ROOT}/{self.job.pk}/{before}")
+
+
+def path_of(job: Generation, name: str) -> str | None:
+    """Where the file of the playlist is that the address `name` stands for; None when there is none (any more)."""
+    if not job.is_watchable or not PLAYABLE.fullmatch(name):
+        return None
+    stored = _numbered(name, job.kept_windows) if name == INDEX else name
+    return f"{ROOT}/{job.pk}/{job.kept_attempt}/{PLAYLIST}/{stored}"
+
+
+def remove(job: Generation) -> None:
+    """Remove everything of a job that has ended; what cannot be removed now is left to `remove_ended`."""
+    try:
+        _remove(default_storage, f"{ROOT}/{job.pk}")
+    except Exception:
+        log.warning("rushes_not_removed", generation=str(job.pk), exc_info=True)
+
+
+def remove_ended() -> None:
+    """Remove what jobs left behind that ended while nobody was there to clean up, or after a late worker wrote."""
+    try:
+        names = default_storage.listdir(ROOT)[0]
+    except FileNotFoundError:
+        return
+    active = {str(pk) for pk in Generation.objects.active().filter(pk__in=names).values_list("pk", flat=True)}
+    for name in set(names) - active:
+        _remove(default_storage, f"{ROOT}/{name}")
+
+
+def _numbered(name: str, windows: int) -> str:
+    path = PurePosixPath(name)
+    return str(path.with_name(f"{path.stem}-{windows:04d}{path.suffix}"))
+
+
+def _remove(storage: Storage, folder: str) -> None:
+    try:
+        folders, files = storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in folders:
+        _remove(storage, f"{folder}/{name}")
+    for name in files:
+        storage.delete(f"{folder}/{name}")
+    # On a disk the emptied folder is left; on S3 there is no such thing.
+    storage.delete(folder)

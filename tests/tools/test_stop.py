@@ -1,0 +1,210 @@
+"""*Stop here* keeps what is finished and charges for that only, whatever the job is doing."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.billing import services as billing
+from apps.errors import StudioError
+from apps.library.models import Asset, Generation
+from apps.tools import registry, services
+from tests.factories import GenerationFactory
+from tests.params import PARAMS
+from tests.rushes import FPS, film
+from workers.actors import reporter
+from workers.engines.base import Cancelled, Progress, Stopped
+from workers.media.probe import probe
+
+Status = Generation.Status
+THREE_WINDOWS = PARAMS | {"num_frames": 45}
+
+
+def submit(user, params=THREE_WINDOWS):
+    return services.submit(user, registry.get("to-video"), dict(params))
+
+
+def fresh(job):
+    return Generation.objects.get(pk=job.pk)
+
+
+def progress(stage="denoising"):
+    return Progress(stage=stage, window=2, windows=3, step=1, steps=4)
+
+
+def sums(job):
+    receipt = billing.receipt(job.reference)
+    return receipt.held, receipt.captured, receipt.released
+
+
+@pytest.fixture
+def running(ada, tmp_path):
+    """A job of three windows of which two are finished."""
+    job = Generation.objects.claim(submit(ada).pk)
+    film(job, tmp_path, 2)
+    return job
+
+
+def test_a_queued_job_is_cancelled_and_everything_comes_back(ada):
+    job = services.stop(submit(ada))
+    assert (job.status, sums(job), billing.balance(ada)) == (Status.CANCELLED, (60, 0, 60), 100)
+
+
+def test_before_the_first_window_it_is_a_cancel(ada):
+    job = Generation.objects.claim(submit(ada).pk)
+    reporter(job)(progress())
+    assert services.stop(job).status == Status.CANCELLED
+    assert sums(job) == (60, 0, 60)
+    with pytest.raises(Cancelled):
+        reporter(job)(progress())
+
+
+def test_the_worker_hears_of_it_at_its_next_step_and_may_still_write_the_file(running):
+    report = reporter(running)
+    services.stop(running)
+    with pytest.raises(Stopped):
+        report(progress())
+    report(progress("encoding"))
+    assert fresh(running).stage == "encoding"
+
+
+def test_only_what_is_kept_is_charged(running, ada):
+    services.stop(running)
+    assert services.price_if_stopped(running) == 50  # 33 frames are 5 begun seconds
+    assert services.finish(running, Asset(kind="video"), {}, "nano", stopped=True)
+    job = fresh(running)
+    assert (job.status, job.stopped_early, job.kept_windows, job.windows) == (Status.SUCCEEDED, True, 2, 3)
+    assert (sums(job), billing.balance(ada), billing.audit()) == ((60, 50, 10), 50, [])
+
+
+def test_a_film_that_was_whole_before_anybody_could_stop_it_is_charged_whole(running, tmp_path):
+    film(running, tmp_path, 3)
+    services.stop(running)
+    services.finish(running, Asset(kind="video"), {}, "nano", stopped=False)
+    assert (fresh(running).stopped_early, sums(running)) == (False, (60, 60, 0))
+
+
+def test_asking_twice_changes_nothing(running):
+    services.stop(running)
+    asked = fresh(running).stop_requested_at
+    services.stop(running)
+    assert fresh(running).stop_requested_at == asked
+
+
+def test_a_stopped_job_can_still_be_cancelled(running):
+    services.stop(running)
+    assert services.cancel(running) == 60
+
+
+@pytest.mark.parametrize("end", ["finish", "fail", "cancel"])
+def test_what_has_ended_cannot_be_stopped(running, end):
+    if end == "finish":
+        services.finish(running, Asset(kind="video"), {}, "nano")
+    elif end == "fail":
+        services.fail(running, StudioError(code="generation_failed"))
+    else:
+        services.cancel(running)
+    before = sums(running)
+    with pytest.raises(services.WrongState, match="cannot be stopped"):
+        services.stop(running)
+    assert sums(running) == before
+
+
+@given(frames=st.integers(1, 45), cost=st.integers(0, 90))
+def test_the_price_of_a_part_is_never_more_than_what_was_held(frames, cost):
+    job = Generation(tool="to-video", params=THREE_WINDOWS, cost=cost, kept_frames=frames)
+    assert 0 <= services.price_if_stopped(job) <= cost
+    if cost >= 60:
+        assert services.price_if_stopped(job) == 10 * -(-frames // FPS)
+
+
+def test_page_and_api_say_what_is_kept(page, api, running):
+    url = f"/home/jobs/{running.pk}/stop"
+    assert api.get(f"/api/v1/generations/{running.pk}/").json()["kept"] == {
+        "windows": 2,
+        "seconds": 33 / FPS,
+        "price": 50,
+        "live_url": f"http://testserver/live/{running.pk}/index.m3u8",
+    }
+    assert page.get(url).status_code == 405
+    assert "finished windows are kept" in page.post(url, headers={"HX-Request": "true"}).content.decode()
+    answer = api.post(f"/api/v1/generations/{running.pk}/stop/")
+    assert (answer.status_code, answer.json()["status"], answer.json()["stopped_early"]) == (200, "running", False)
+    services.finish(running, Asset(kind="video"), {}, "nano", stopped=True)
+    answer = api.post(f"/api/v1/generations/{running.pk}/stop/")
+    assert (answer.status_code, answer.json()["code"]) == (409, "wrong_state")
+    job = api.get(f"/api/v1/generations/{running.pk}/").json()
+    assert (job["stopped_early"], job["credits"]) == (True, {"held": 60, "captured": 50, "released": 10})
+
+
+def test_a_stranger_cannot_stop_it(client, ben, running):
+    client.force_login(ben)
+    assert client.post(f"/home/jobs/{running.pk}/stop").status_code == 404
+    assert fresh(running).stop_requested_at is None
+
+
+def test_the_card_offers_it_and_says_afterwards_what_was_kept(page, running):
+    html = page.get("/home/my-library").content.decode()
+    assert "keep 4.1 s, pay 50 of 60 credits" in html
+    services.stop(running)
+    html = page.get(running.get_absolute_url()).content.decode()
+    assert "Stop here" not in html and "Keeping 2 windows" in html
+    services.finish(running, Asset(kind="video"), {}, "nano", stopped=True)
+    html = page.get(running.get_absolute_url()).content.decode()
+    assert "Stopped early: 2 of 3 windows kept" in html
+    assert "50 of 60 credits" in html
+
+
+def test_a_waiting_job_that_nothing_was_made_of_offers_no_stop(page, ada):
+    GenerationFactory(user=ada)
+    assert "Stop here" not in page.get("/home/my-library").content.decode()
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_the_next_worker_keeps_what_a_lost_one_finished_and_computes_nothing(ada, tmp_path, worker, wait_until):
+    """The first attempt is the real task on nano, lost in its second window; the second is a real worker."""
+    from apps.library.rushes import Rushes
+    from workers.engines import registry as engines
+    from workers.engines.skyreels.engine import SkyReelsEngine
+    from workers.tasks import TASKS
+
+    def lose(now):
+        if now.window == 2 and now.step:
+            raise KeyboardInterrupt
+
+    job = Generation.objects.create(user=ada, tool="to-video", params=THREE_WINDOWS, cost=60)
+    billing.hold(ada, 60, job.reference)
+    job = Generation.objects.claim(job.pk)
+    with pytest.raises(KeyboardInterrupt):
+        TASKS["skyreels.t2v"](job.params, tmp_path, lose, Rushes(job))
+    assert fresh(job).kept_windows == 1
+    services.stop(fresh(job))
+    empty = engines._engines["video"] = SkyReelsEngine("nano")
+    services.sweep(lease=timedelta(0))
+    wait_until(lambda: not fresh(job).is_active)
+    job = fresh(job)
+    assert (job.status, job.stopped_early, job.attempt) == (Status.SUCCEEDED, True, 2), job.error
+    assert not empty.pool.has("nano"), "the model was loaded"
+    with job.asset.file.open() as file:
+        (tmp_path / "kept.mp4").write_bytes(file.read())
+    assert probe(tmp_path / "kept.mp4").frames == job.asset.frames == 21
+    assert job.asset.poster and job.asset.strip and job.asset.recipe["windows_kept"] == 1
+    assert (sums(job), billing.balance(ada), billing.audit()) == ((60, 30, 30), 70, [])
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("stage", ["denoising", "decoding"])
+def test_stopping_a_real_film_leaves_a_film_of_whole_windows(ada, worker, wait_until, stage):
+    job = submit(ada, THREE_WINDOWS | {"steps": 8})
+    wait_until(lambda: (now := fresh(job)).kept_windows and now.stage == stage, seconds=200)
+    services.stop(job)
+    wait_until(lambda: not fresh(job).is_active, seconds=200)
+    job = fresh(job)
+    assert (job.status, job.stopped_early) == (Status.SUCCEEDED, True)
+    assert job.asset.frames == job.kept_frames == 21 + 12 * (job.kept_windows - 1)
+    assert sums(job)[1] == 10 * -(-job.kept_frames // FPS)
+    assert sum(sums(job)[1:]) == 60
+    assert billing.audit() == []
