@@ -1,8 +1,11 @@
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 
 from tests.workers.conftest import tiny_components
-from workers.engines.skyreels.vae_stream import StreamDecoder, encode
+from workers.engines.skyreels.vae_stream import CpuKernels, StreamDecoder, encode, kernels, to_uint8
 
 
 @pytest.fixture
@@ -52,3 +55,28 @@ def test_encoding_is_the_inverse_scale_of_decoding_and_takes_no_sample(tiny):
     with torch.no_grad():
         assert torch.allclose(raw(tiny.vae, latents), tiny.vae.encode(frames).latent_dist.mode(), atol=1e-5)
     assert torch.equal(latents, encode(tiny.vae, frames))
+
+
+def test_the_quick_kernels_change_no_frame_by_more_than_one_level(nano):
+    vae = nano.pool.get("nano").vae
+    latents = torch.randn((1, vae.config.z_dim, 3, 8, 8), generator=torch.Generator().manual_seed(2))
+    decoder = StreamDecoder(vae)
+    streamed = torch.cat([decoder.push(latents[:, :, i : i + 1]) for i in range(3)], dim=2)
+    std, mean = (
+        torch.tensor(values).view(1, -1, 1, 1, 1) for values in (vae.config.latents_std, vae.config.latents_mean)
+    )
+    with torch.no_grad():
+        expected = vae.decode(latents / (1.0 / std) + mean).sample
+    assert (streamed - expected).abs().max() < 1e-3
+    assert np.abs(to_uint8(streamed).astype(int) - to_uint8(expected)).max() <= 1
+
+
+def test_the_quick_kernels_are_gone_outside_and_leave_other_devices_alone(tiny):
+    states, convolution = torch.ones(1, 3, 3, 4, 4), torch.nn.Conv3d(3, 2, 3)
+    with kernels(tiny.vae) as inside, torch.no_grad():
+        assert isinstance(inside, CpuKernels)
+        quick = convolution(states)
+        short = torch.nn.functional.normalize(torch.zeros(1, 3), dim=1)
+    assert torch.allclose(quick, convolution(states), atol=1e-5) and torch.equal(short, torch.zeros(1, 3))
+    with kernels(SimpleNamespace(device=torch.device("meta"), dtype=torch.float32)) as other:
+        assert other is None
