@@ -8,6 +8,7 @@ from typing import Any
 import environ
 import structlog
 from csp.constants import NONE, SELF
+from django.urls import reverse_lazy
 
 from cinevivid.secret import local_secret_key
 
@@ -233,6 +234,7 @@ MAX_ACTIVE_JOBS = env.int("MAX_ACTIVE_JOBS", default=3)
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=120)
 MAX_ATTEMPTS = env.int("MAX_ATTEMPTS", default=3)
 JOB_TIME_LIMIT_SECONDS = env.int("JOB_TIME_LIMIT_SECONDS", default=2 * 60 * 60)
+MODEL_TIME_LIMIT_SECONDS = env.int("MODEL_TIME_LIMIT_SECONDS", default=24 * 60 * 60)
 TRASH_DAYS = env.int("TRASH_DAYS", default=7)
 MAINTENANCE_MODE = env.bool("MAINTENANCE_MODE", default=False)
 VIDEO_MODEL = env.str("CINEVIVID_VIDEO_ENGINE", default="nano")
@@ -275,6 +277,21 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "DEFAULT_GENERATOR_CLASS": "apps.tools.schema.ToolSchemaGenerator",
     "ENUM_NAME_OVERRIDES": {"GenerationStatus": "apps.library.models.Generation.Status"},
+}
+
+# --- administration: the models page stands beside what the admin lists
+UNFOLD = {
+    "SITE_TITLE": SITE_NAME,
+    "SITE_HEADER": SITE_NAME,
+    "SIDEBAR": {
+        "show_all_applications": True,
+        "navigation": [
+            {
+                "title": "Studio",
+                "items": [{"title": "Models", "icon": "deployed_code", "link": reverse_lazy("models")}],
+            }
+        ],
+    },
 }
 
 # --- security

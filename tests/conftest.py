@@ -1,5 +1,7 @@
 """Three people, and the worker that the product runs."""
 
+import shutil
+
 import dramatiq
 import pytest
 from django.conf import settings as django_settings
@@ -85,3 +87,39 @@ def wait_until():
         raise AssertionError(f"{message} within {seconds} s")
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def nano_repo(tmp_path_factory):
+    """A repository in diffusers' layout with a real model in it, and files that nobody needs."""
+    from workers.engines.skyreels import catalog
+
+    folder = tmp_path_factory.mktemp("repo") / "nano"
+    shutil.copytree(catalog.NANO, folder)
+    (folder / "README.md").write_text("# A model")
+    (folder / "transformer" / "diffusion_pytorch_model.bin").write_bytes(b"another copy")
+    return folder
+
+
+@pytest.fixture
+def hub_server(nano_repo):
+    """A model hub, with the weights of nano under the name of a model of the catalogue."""
+    from tests.workers.hub_server import Hub
+    from workers.engines.skyreels import catalog
+
+    server = Hub()
+    server.repos[catalog.get("SkyReels-V2-DF-1.3B-540P").diffusers_repo] = nano_repo
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def remote(hub_server, tmp_path, monkeypatch):
+    """The hub that this process asks, and an empty folder for its models."""
+    from workers.engines.skyreels import fetch
+
+    monkeypatch.setenv("HF_ENDPOINT", hub_server.url)
+    monkeypatch.setenv("CINEVIVID_MODELS", str(tmp_path / "models"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr(fetch, "RETRY_SECONDS", 0.01)
+    return hub_server

@@ -19,6 +19,7 @@ from apps.library.models import Asset, Generation
 from apps.library.rushes import Rushes
 from apps.tools import services
 from workers.engines.base import Cancelled, EngineError, Progress, Stopped
+from workers.engines.skyreels import hub
 
 log = structlog.get_logger(__name__)
 WRITE_EVERY_SECONDS = 0.5
@@ -47,6 +48,22 @@ def run_generation(pk: str) -> None:
             services.fail(job, public_error(error))
         else:
             log.info("generation_finished", tool=job.tool, seconds=round(time.monotonic() - started, 1))
+
+
+@dramatiq.actor(
+    queue_name="cpu", max_retries=0, time_limit=settings.MODEL_TIME_LIMIT_SECONDS * 1000, notify_shutdown=True
+)
+def work_on_model(model_id: str, verb: str) -> None:
+    """Download or verify a model of the catalogue; the models page reads how far it is from the models' folder."""
+    with structlog.contextvars.bound_contextvars(model=model_id, verb=verb):
+        try:
+            now = {"download": hub.download, "verify": hub.verify}[verb](model_id)
+        except Cancelled:
+            log.info("model_work_cancelled")
+        except EngineError as error:
+            log.warning("model_work_failed", code=error.code, reason=error.public_text)
+        else:
+            log.info("model_work_finished", revision=now.revision, bytes=now.disk)
 
 
 def make(job: Generation, folder: Path) -> None:

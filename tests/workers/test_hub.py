@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import hf_hub_download
 
-from tests.workers.hub_server import COMMIT, Hub
+from tests.workers.hub_server import COMMIT
 from workers.engines.base import Cancelled, EngineError
 from workers.engines.skyreels import catalog, fetch, hub, models
 
@@ -24,29 +24,6 @@ WEIGHTS = "vae/diffusion_pytorch_model.safetensors"
 SIZE = (catalog.NANO / WEIGHTS).stat().st_size
 HALF = SIZE // 2
 LAYERS = json.loads((catalog.NANO / "transformer" / "config.json").read_text())["num_layers"]
-
-
-@pytest.fixture(scope="session")
-def nano_repo(tmp_path_factory):
-    """A repository in diffusers' layout with a real model in it, and files that nobody needs."""
-    folder = tmp_path_factory.mktemp("repo") / "nano"
-    shutil.copytree(catalog.NANO, folder)
-    (folder / "README.md").write_text("# A model")
-    (folder / "transformer" / "diffusion_pytorch_model.bin").write_bytes(b"another copy")
-    return folder
-
-
-@pytest.fixture
-def remote(nano_repo, tmp_path, monkeypatch):
-    """The hub, with the weights of nano under the name of a model of the catalogue."""
-    remote = Hub()
-    remote.repos[catalog.get(ID).diffusers_repo] = nano_repo
-    monkeypatch.setenv("HF_ENDPOINT", remote.url)
-    monkeypatch.setenv("CINEVIVID_MODELS", str(tmp_path / "models"))
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    monkeypatch.setattr(fetch, "RETRY_SECONDS", 0.01)
-    yield remote
-    remote.stop()
 
 
 def refused(action, *arguments, **options):

@@ -5,6 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from workers.engines.base import Cancelled, EngineError
 from workers.engines.skyreels import catalog, hub
+from workers.engines.skyreels.hub import size_words
 
 # What a script may do about it: nothing, try again, or look at the disk.
 EXIT_CODES = {"download_interrupted": 3, "hub_unreachable": 3, "model_busy": 3, "disk_full": 4, "storage_failed": 4}
@@ -14,7 +15,8 @@ LINE_SECONDS = 10.0  # between lines of progress where nobody watches a terminal
 class Command(BaseCommand):
     help = (
         "List, download, verify and remove the weights of the video models. Exit codes: 0 done, 1 refused, "
-        "2 wrong use, 3 worth trying again, 4 the disk. HF_TOKEN, HF_ENDPOINT and CINEVIVID_MODELS are read from the environment."
+        "2 wrong use, 3 worth trying again, 4 the disk. "
+        "HF_TOKEN, HF_ENDPOINT and CINEVIVID_MODELS are read from the environment."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -48,7 +50,7 @@ class Command(BaseCommand):
             card = now.card
             width, height = next(iter(card.sizes.values()))
             about = f"about {card.disk_gb:.1f} GB" if card.disk_gb else ""
-            size = f"{size_of(now.disk)}" if now.disk else about
+            size = size_words(now.disk) if now.disk else about
             state = f"{now.state} {now.percent:.0f} %" if now.total else now.state
             marked = f"{card.id} *" if now.chosen else card.id
             frames = f"{width} × {height}, {card.base_num_frames} frames"
@@ -62,7 +64,7 @@ class Command(BaseCommand):
         if hub.status(model).state != "queued":
             hub.queue(model)
         now = hub.download(model, self.progress())
-        self.end(f"{model} is ready: {size_of(now.disk)}, commit {now.revision[:12]}.")
+        self.end(f"{model} is ready: {size_words(now.disk)}, commit {now.revision[:12]}.")
 
     def do_verify(self, model: str, **options: Any) -> None:
         now = hub.verify(model, self.progress())
@@ -72,10 +74,10 @@ class Command(BaseCommand):
     def do_evict(self, model: str | None, free: float | None, force: bool, **options: Any) -> None:
         if free is None:
             assert model is not None
-            self.stdout.write(f"{model} is removed: {size_of(hub.evict(model, force=force))} are free again.")
+            self.stdout.write(f"{model} is removed: {size_words(hub.evict(model, force=force))} are free again.")
             return
         for now in hub.make_room(free):
-            self.stdout.write(f"{now.card.id} is removed: {size_of(now.disk)} are free again.")
+            self.stdout.write(f"{now.card.id} is removed: {size_words(now.disk)} are free again.")
         self.stdout.write(f"{hub.free_bytes() / hub.GB:.1f} GB are free.")
 
     def progress(self) -> hub.OnStatus:
@@ -102,15 +104,9 @@ def line(now: hub.Status) -> str:
     parts = [f"{now.card.id} {now.state}"]
     if now.total:
         parts[0] += f" {now.percent:.1f} %"
-        parts.append(f"{size_of(now.done)} of {size_of(now.total)}")
+        parts.append(f"{size_words(now.done)} of {size_words(now.total)}")
     if now.rate:
         parts.append(f"{now.rate / 1e6:.1f} MB/s")
     if now.seconds_left is not None:
-        minutes, seconds = divmod(round(now.seconds_left), 60)
-        parts.append(f"{minutes} min {seconds} s left" if minutes else f"{seconds} s left")
+        parts.append(f"{hub.time_words(now.seconds_left)} left")
     return ", ".join(parts)
-
-
-def size_of(number: float) -> str:
-    """Bytes in words."""
-    return f"{number / hub.GB:.1f} GB" if number >= hub.GB else f"{number / 1e6:.1f} MB"

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.accounts.links import sign_in_url
 from apps.accounts.models import User
 from apps.billing import services as billing
+from apps.tools.registry import tools
 from apps.tools.services import keep_sweeping, sweep
 
 DEMO_EMAIL = "demo@cinevivid.local"
@@ -41,10 +42,14 @@ class Command(BaseCommand):
         )
         import workers.actors  # noqa: F401
 
-        worker = dramatiq.Worker(dramatiq.get_broker(), worker_threads=1)
-        # The time limit of actors runs on a thread that dramatiq's own command starts with this signal.
-        worker.broker.emit_after("process_boot")
-        worker.start()
+        # Films one at a time; a download that takes hours has threads of its own and keeps none of them waiting.
+        broker = dramatiq.get_broker()
+        broker.emit_after("process_boot")  # dramatiq's own command does it; the time limit of actors starts with it
+        queues = broker.get_declared_queues() | {tool.queue for tool in tools()}
+        films = dramatiq.Worker(broker, queues=queues - {"cpu"}, worker_threads=1)
+        rest = dramatiq.Worker(broker, queues={"cpu"}, worker_threads=2)
+        for worker in (films, rest):
+            worker.start()
         # Nothing else runs this database, so what says RUNNING was lost with the last process.
         sweep(lease=timedelta(0), resend_after=timedelta(0))
         stopped = threading.Event()
@@ -54,7 +59,8 @@ class Command(BaseCommand):
         finally:
             stopped.set()
             # A film in the making is not waited for: the next start puts its job back into the queue.
-            worker.stop(timeout=1000)
+            for worker in (films, rest):
+                worker.stop(timeout=1000)
             lock.close()
 
 

@@ -274,7 +274,7 @@ def make_room(gigabytes: float) -> list[Status]:
         going.append(now)
         short -= now.disk
     if short > 0:
-        text = f"Even without the models that can go, {_gb(short)} GB would be missing for {gigabytes:g} GB."
+        text = f"Even without the models that can go, {size_words(short)} would be missing for {gigabytes:g} GB."
         raise EngineError("disk_full", text)
     for now in going:
         evict(now.card.id)
@@ -288,6 +288,20 @@ def used(model_id: str) -> None:
         if card.id != "nano":
             _note(card, "used").parent.mkdir(parents=True, exist_ok=True)
             _note(card, "used").touch()
+
+
+def size_words(number: float) -> str:
+    """Bytes as people write them."""
+    return f"{number / GB:.1f} GB" if number >= GB / 10 else f"{number / 1e6:.1f} MB"
+
+
+def time_words(seconds: float) -> str:
+    """A span of time as people write it."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 class _Work:
@@ -418,7 +432,8 @@ def _refuse_full(card: catalog.ModelCard, needed: int) -> None:
     if needed + RESERVE_BYTES > free:
         raise EngineError(
             "disk_full",
-            f"{card.title} needs {_gb(needed)} GB and {_gb(RESERVE_BYTES)} GB to spare, and {_gb(free)} GB are free.",
+            f"{card.title} needs {size_words(needed)} and {size_words(RESERVE_BYTES)} to spare; "
+            f"{size_words(free)} are free.",
         )
 
 
@@ -488,8 +503,3 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     beside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
     beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     beside.replace(path)
-
-
-def _gb(number: float) -> str:
-    gigabytes = number / GB
-    return f"{gigabytes:.1f}" if gigabytes >= 0.1 else f"{gigabytes:.3f}"

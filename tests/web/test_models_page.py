@@ -1,0 +1,151 @@
+"""The models of the studio, for its staff: the page and the command."""
+
+import importlib
+import shutil
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+
+from workers.engines.skyreels import catalog, hub
+
+ID = "SkyReels-V2-DF-1.3B-540P"
+PAGE = "/studio/models"
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+@pytest.fixture
+def staff(client, ada):
+    """A browser in which ada is signed in, who runs this studio."""
+    ada.is_staff = True
+    ada.save()
+    client.force_login(ada)
+    return client
+
+
+def test_staff_see_every_model_with_what_they_need_to_choose(staff, remote):
+    html = staff.get(PAGE).content.decode()
+    for card in catalog.all():
+        assert f"model-{card.id.replace('.', '-')}" in html and card.title in html
+    assert "960 × 544, 97 frames" in html and "1280 × 720, 121 frames" in html
+    assert "about 14.7 GB" in html and catalog.SKYWORK_LICENCE_URL in html
+    assert html.count("Not released") == 10 and html.count("Makes the films") == 1
+    assert html.count(">Download<") == 8 and "free in" in html
+
+
+def test_the_page_is_found_from_the_menu_and_the_admin(staff, ada):
+    assert f'href="{PAGE}"' in staff.get("/home/my-library").content.decode()
+    ada.is_superuser = True
+    ada.save()
+    assert f'href="{PAGE}"' in staff.get(reverse("admin:index")).content.decode()
+
+
+def test_for_everybody_else_there_is_nothing(client, page, remote):
+    for path in (PAGE, f"{PAGE}/{ID}"):
+        assert page.get(path).status_code == 404
+    assert page.post(f"{PAGE}/{ID}/download").status_code == 404
+    assert PAGE not in page.get("/home/my-library").content.decode()
+    client.logout()
+    assert client.get(PAGE).url.startswith("/accounts/login/")
+    assert client.post(f"{PAGE}/{ID}/download").url.startswith("/accounts/login/")
+    assert hub.status(ID).state == "absent"
+
+
+def test_nothing_happens_by_following_a_link(staff, remote):
+    for verb in ("download", "cancel", "verify", "remove"):
+        assert staff.get(f"{PAGE}/{ID}/{verb}").status_code == 405
+    assert staff.post(f"{PAGE}/{ID}/polish").status_code == 404
+    assert staff.post(f"{PAGE}/SkyReels-V9/download").status_code == 404
+
+
+def test_a_download_from_the_page_is_done_by_the_worker(worker, staff, remote, wait_until):
+    # Importing torch takes its time, which is not what is waited for here.
+    importlib.import_module("workers.engines.skyreels.check")
+    remote.seconds_a_block = 0.02
+    html = staff.post(f"{PAGE}/{ID}/download", **HTMX).content.decode()
+    assert 'hx-trigger="every 2s"' in html and ">Cancel<" in html
+    wait_until(lambda: hub.status(ID).done, message="no byte came")
+    moving = staff.get(f"{PAGE}/{ID}", **HTMX).content.decode()
+    assert "<progress" in moving and "MB of" in moving and "<button" not in moving
+    remote.seconds_a_block = 0
+    wait_until(lambda: hub.status(ID).state == "ready", message="the model did not come")
+    answer = staff.get(f"{PAGE}/{ID}", **HTMX)
+    assert answer.headers["HX-Retarget"] == "#model-SkyReels-V2-DF-1-3B-540P"
+    assert ">Verify<" in answer.content.decode() and "every 2s" not in answer.content.decode()
+    staff.post(f"{PAGE}/{ID}/verify")
+    wait_until(lambda: not hub.status(ID).active, message="it was not verified")
+    assert hub.status(ID).state == "ready"
+
+
+def test_a_cancelled_download_keeps_what_came_and_offers_to_go_on(worker, staff, remote, wait_until):
+    remote.seconds_a_block = 0.05
+    staff.post(f"{PAGE}/{ID}/download")
+    wait_until(lambda: hub.status(ID).done, message="no byte came")
+    staff.post(f"{PAGE}/{ID}/cancel")
+    wait_until(lambda: not hub.status(ID).active, message="it did not stop")
+    html = staff.get(PAGE).content.decode()
+    assert "Interrupted at" in html and ">Go on<" in html
+
+
+def test_a_failure_is_told_on_the_page(worker, staff, remote, wait_until):
+    remote.token = "hf_right"
+    staff.post(f"{PAGE}/{ID}/download")
+    wait_until(lambda: hub.status(ID).code, message="it did not fail")
+    html = staff.get(PAGE).content.decode()
+    assert "Accept its terms" in html and "token_missing" in html
+
+
+def test_a_model_is_removed_from_the_page(staff, remote):
+    shutil.copytree(catalog.NANO, catalog.root() / ID)
+    assert f">Remove {catalog.get(ID).title}<" in staff.get(PAGE).content.decode()
+    html = staff.post(f"{PAGE}/{ID}/remove", **HTMX).content.decode()
+    assert "Not here" in html and hub.status(ID).state == "absent"
+
+
+def test_a_refusal_is_told_in_the_words_of_the_catalogue(staff, remote):
+    answer = staff.post(f"{PAGE}/SkyReels-V2-DF-5B-540P/download", **HTMX)
+    assert answer.status_code == 409 and "not released" in answer.content.decode()
+    assert answer.headers["HX-Retarget"] == "#toasts"
+    assert staff.post(f"{PAGE}/nano/remove").status_code == 409
+    assert staff.post(f"{PAGE}/{ID}/remove").status_code == 409
+
+
+def test_the_page_needs_no_inline_script(staff, remote):
+    answer = staff.get(PAGE)
+    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+    html = answer.content.decode()
+    assert "onclick" not in html and "style=" not in html and "<script>" not in html
+
+
+def test_the_command_lists_downloads_verifies_and_removes(remote, capsys):
+    call_command("models", "list")
+    told = capsys.readouterr().out
+    assert "nano *" in told and "unreleased" in told and "about 14.7 GB" in told
+    assert "Skywork/SkyReels-V2-I2V-14B-720P-Diffusers" in told and "Skywork Community License" in told
+    call_command("models", "download", ID)
+    assert f"{ID} is ready: " in capsys.readouterr().out
+    call_command("models", "verify", ID)
+    assert "every byte is right" in capsys.readouterr().out
+    call_command("models", "list")
+    assert "1280 × 720, 121 frames" in capsys.readouterr().out
+    call_command("models", "evict", ID)
+    assert "is removed" in capsys.readouterr().out and hub.status(ID).state == "absent"
+    call_command("models", "evict", "--free", "0.001")
+    assert "GB are free." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "sentence"),
+    [
+        (["download", "SkyReels-V2-DF-5B-540P"], 1, "have not released"),
+        (["verify", ID], 1, "not on this machine"),
+        (["evict", "nano"], 1, "part of this software"),
+        (["evict", "--free", "1000000"], 4, "would be missing"),
+        (["download", ID], 3, "answered with error 503"),
+    ],
+)
+def test_the_command_ends_with_a_sentence_and_a_code_that_a_script_can_use(remote, line, code, sentence):
+    remote.status = 503
+    with pytest.raises(CommandError, match=sentence) as stopped:
+        call_command("models", *line)
+    assert stopped.value.returncode == code
