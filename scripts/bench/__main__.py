@@ -1,45 +1,47 @@
-"""`make bench`: run every benchmark, print the tables, and write them to docs/benchmarks.md."""
+"""`make bench`: run every benchmark, print the tables, and write them to docs/benchmarks.md with their charts.
+
+`--only engine` (or `web`, `drift`, or one part of the engine) runs less; `--quick` takes less than three minutes and
+writes nothing: it shows that everything runs, its figures mean little.
+"""
 
 import argparse
 import platform
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from scripts.bench import web
+from scripts.bench import drift, engine, web
+from scripts.bench.report import Section, replaced
 
-OUT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
-PARTS = {"web": web.run}
-
-
-def table(rows: list[dict[str, str]]) -> str:
-    """A Markdown table of rows that share their keys."""
-    heads = list(rows[0])
-    lines = [heads, ["---"] * len(heads), *([row[head] for head in heads] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def write(part: str, text: str) -> None:
-    """Replace one part of the document, or add it."""
-    begin, end = f"<!-- {part} -->", f"<!-- /{part} -->"
-    old = (
-        OUT.read_text()
-        if OUT.exists()
-        else "# Benchmarks\n\nMade by `make bench`. Ratios and times of one run on one machine.\n"
-    )
-    block = f"{begin}\n{text}\n{end}"
-    before, _, rest = old.partition(begin)
-    OUT.write_text(before + block + rest.partition(end)[2] if rest else f"{old}\n{block}\n")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+ENGINE: dict[str, Callable[[bool], Section]] = {
+    "length": engine.length,
+    "start": engine.start,
+    "batch": engine.batch,
+    "platform": engine.platform,
+    "resume": engine.resume,
+}
+PARTS: dict[str, Callable[[bool], Section]] = {"web": web.run, **ENGINE, "drift": drift.run}
+GROUPS = {"engine": tuple(ENGINE)} | {part: (part,) for part in PARTS}
+QUICK = (*ENGINE, "drift")  # the site's figures come from a fixed number of events
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="which ones; all when none is named")
-    for part in parser.parse_args().parts or PARTS:
-        title, rows, note = PARTS[part]()
-        machine = f"{platform.machine()}, Python {platform.python_version()}, {date.today().isoformat()}"
-        text = f"## {title}\n\n{table(rows)}\n\n{note} ({machine})"
+    parser = argparse.ArgumentParser(prog="scripts.bench", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=GROUPS, metavar="PART", help=", ".join(GROUPS))
+    parser.add_argument("--quick", action="store_true", help="small and short, nothing is written")
+    options = parser.parse_args()
+    chosen = [part for name in options.only or (QUICK if options.quick else PARTS) for part in GROUPS[name]]
+    machine = f"{platform.machine()}, Python {platform.python_version()}, {date.today().isoformat()}"
+    for part in chosen:
+        section = PARTS[part](options.quick)
+        text = section.markdown(machine)
         print(f"\n{text}\n", flush=True)
-        write(part, text)
+        if not options.quick:
+            page = DOCS / "benchmarks.md"
+            page.write_text(replaced(page.read_text(), part, text, PARTS))
+            for name, chart in section.charts.items():
+                (DOCS / name).write_text(chart)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import websockets
 
+from scripts.bench.report import Section
 from tests.e2e.site import Site
 from tests.params import PARAMS
 
@@ -18,8 +19,8 @@ JOBS, SOCKETS, EVENTS, FEW, FILMS = 20, 200, 10, 24, 10_000
 MILLISECONDS = 1000
 
 
-def run() -> tuple[str, list[dict[str, str]], str]:
-    """Measure all three on a fresh embedded studio; returns title, rows, note."""
+def run(quick: bool) -> Section:
+    """Measure all three on a fresh embedded studio; it is always done in full."""
     with tempfile.TemporaryDirectory(prefix="cinevivid-bench-") as folder:
         site = Site(Path(folder))
         try:
@@ -40,7 +41,7 @@ def run() -> tuple[str, list[dict[str, str]], str]:
             "goal": "p95 < 100 ms",
         },
     ]
-    return "The site", rows, "Embedded studio: SQLite, worker thread and web in one process, nano model."
+    return Section("The site", rows, "Embedded studio: SQLite, worker thread and web in one process, nano model.")
 
 
 def row(name: str, seconds: list[float], goal: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tests.workers.conftest import tiny_spec, whole
+from tests.workers.test_denoise import latents_of
 from workers.engines import registry
 from workers.engines.base import Cancelled, EngineError, Inputs
 from workers.engines.skyreels.checkpoint import Checkpoint
@@ -160,3 +161,30 @@ def test_the_nano_model_shows_the_colour_that_was_asked_for(nano, colour, rgb):
     film = whole(nano.stream(spec))
     shares = {other: foreground(film, other) for other in ((225, 40, 40), (40, 190, 60), (45, 80, 225))}
     assert max(shares, key=shares.get) == rgb and shares[rgb] > 0.02
+
+
+def test_streaming_gives_the_latents_of_the_whole_computation_bit_for_bit(tiny_engine, tiny):
+    spec = tiny_spec(**LONG, addnoise_condition=20)
+    latents = list(tiny_engine.stream(spec))[-1].checkpoint.latents  # short enough to hold the whole film
+    assert torch.equal(latents, latents_of(tiny, spec))
+
+
+def test_the_first_frames_of_a_long_film_cost_one_window_and_nothing_else(tiny_engine, tiny):
+    """What the transformer and the decoder do before the first window is out, counted: as for a film of one window."""
+    asked, decoded = [], []
+    hooks = [
+        tiny.transformer.register_forward_hook(lambda *_: asked.append(1)),
+        tiny.vae.decoder.register_forward_hook(lambda *_: decoded.append(1)),
+    ]
+    try:
+        counts = []
+        for frames in (9, 1457):
+            film = tiny_engine.stream(tiny_spec(num_frames=frames))
+            next(film)
+            film.close()
+            counts.append((len(asked), len(decoded)))
+            asked.clear(), decoded.clear()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    assert counts[0] == counts[1] == (6, 3)

@@ -33,7 +33,7 @@ def test_a_longer_film_holds_no_more_tensors(tiny_engine, overlap):
 
 
 def test_a_film_three_times_as_long_keeps_no_more_frames(tiny_engine, tmp_path):
-    """What Python and numpy hold at most; `python -m scripts.bench_memory` measures the resident set."""
+    """What Python and numpy hold at most; `make bench` measures the resident set."""
 
     def peak(frames):
         spec = tiny_spec(num_frames=frames, base_num_frames=33, steps=1, guidance_scale=1.0, width=64, height=64)

@@ -13,7 +13,9 @@ from workers.engines.skyreels.catalog import Kind
 from workers.engines.skyreels.conditions import IMAGE_MODEL_SEQUENCE
 from workers.engines.skyreels.models import Components
 
-HEADS, HEAD, TEXT, PICTURE = 2, 12, 32, 8
+HEADS, HEAD, CHANNELS = 2, 12, 3
+WIDE_HEADS, WIDE_HEAD, WIDE_CHANNELS = 6, 64, 32
+TEXT, PICTURE = 32, 8
 
 
 class LetterTokenizer:
@@ -30,34 +32,42 @@ class LetterTokenizer:
         return SimpleNamespace(input_ids=ids, attention_mask=(ids > 0).long())
 
 
-def components(kind: Kind = "df", *, inject: bool = False, layers: int = 2, seed: int = 0) -> Components:
+def components(
+    kind: Kind = "df", *, inject: bool = False, layers: int = 2, seed: int = 0, wide: bool = False
+) -> Components:
     """Return a small model of a kind with random weights, the same ones for the same `seed`.
 
-    `inject` adds the embedding of the frame rate, which the 1.3B diffusion forcing model has. The state of the global
-    generator, which the constructors draw from, is put back.
+    `inject` adds the embedding of the frame rate, which the 1.3B diffusion forcing model has; `wide` takes as many
+    channels as keep a processor busy, for benchmarks. The state of the global generator, which the constructors draw
+    from, is put back.
     """
+    heads, head, channels = (WIDE_HEADS, WIDE_HEAD, WIDE_CHANNELS) if wide else (HEADS, HEAD, CHANNELS)
     image = kind == "i2v"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         vae = AutoencoderKLWan(
-            base_dim=3, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True]
+            base_dim=channels,
+            z_dim=16,
+            dim_mult=[1, 1, 1, 1],
+            num_res_blocks=1,
+            temperal_downsample=[False, True, True],
         )
         transformer = SkyReelsV2Transformer3DModel(
             patch_size=(1, 2, 2),
-            num_attention_heads=HEADS,
-            attention_head_dim=HEAD,
+            num_attention_heads=heads,
+            attention_head_dim=head,
             in_channels=36 if image else 16,
             out_channels=16,
             text_dim=TEXT,
             freq_dim=256,
-            ffn_dim=32,
+            ffn_dim=2 * heads * head if wide else 32,
             num_layers=layers,
             cross_attn_norm=True,
             qk_norm="rms_norm_across_heads",
             rope_max_seq_len=512,
             inject_sample_info=inject,
             image_dim=PICTURE if image else None,
-            added_kv_proj_dim=HEADS * HEAD if image else None,
+            added_kv_proj_dim=heads * head if image else None,
         )
         text = UMT5EncoderModel(UMT5Config(vocab_size=100, d_model=TEXT, d_kv=8, d_ff=37, num_layers=2, num_heads=4))
         sight = CLIPVisionModel(_sight()) if image else None
@@ -72,7 +82,7 @@ def components(kind: Kind = "df", *, inject: bool = False, layers: int = 2, seed
         tokenizer=LetterTokenizer(),
         scheduler_config=dict(scheduler.config),
         device=torch.device("cpu"),
-        revision=f"tiny-{kind}-{inject}-{layers}-{seed}",
+        revision=f"tiny-{kind}-{inject}-{layers}-{seed}-{wide}",
         max_sequence_length=IMAGE_MODEL_SEQUENCE if image else 16,
         image_encoder=sight,
         image_processor=CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=32) if image else None,
