@@ -3,7 +3,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.workers.conftest import last_latents, tiny_components, tiny_spec
-from workers.engines.skyreels.attention import causal_attention
+from workers.engines.skyreels.attention import self_attention
 from workers.engines.skyreels.spec import SpecError
 
 TOKENS = 4  # a latent of 4 x 4 in patches of 2 x 2
@@ -42,7 +42,7 @@ def latents():
 def test_slices_give_what_the_dense_mask_gives(latents):
     dense, sliced = tiny_components(), tiny_components()
     dense.transformer.register_to_config(num_frame_per_block=2)
-    with causal_attention(sliced.transformer, (2, 2, 2), TOKENS):
+    with self_attention(sliced.transformer, (2, 2, 2), TOKENS):
         assert torch.allclose(ask(sliced, latents), ask(dense, latents), atol=1e-5)
 
 
@@ -50,7 +50,7 @@ def test_slices_give_what_the_dense_mask_gives(latents):
 def test_a_block_sees_itself_and_what_came_before_and_nothing_later(latents, blocks):
     models, changed = tiny_components(), latents.clone()
     changed[:, :, -1] += 1
-    with causal_attention(models.transformer, blocks, TOKENS):
+    with self_attention(models.transformer, blocks, TOKENS):
         difference = (ask(models, latents) - ask(models, changed)).abs().amax(dim=(0, 1, 3, 4))
     first = 6 - blocks[-1]
     assert (difference[:first] == 0).all() and (difference[first:] > 0).all()
@@ -64,7 +64,7 @@ def test_without_causal_attention_blocks_see_the_whole_window(latents):
 
 def test_no_mask_of_tokens_by_tokens_is_ever_made(latents):
     models = tiny_components()
-    with Shapes() as seen, causal_attention(models.transformer, (2, 2, 2), TOKENS):
+    with Shapes() as seen, self_attention(models.transformer, (2, 2, 2), TOKENS):
         ask(models, latents)
     assert (6 * TOKENS) ** 2 not in seen.masks
 
@@ -73,7 +73,7 @@ def test_the_model_is_as_it_was_after_a_causal_job_and_after_a_failed_one(tiny_e
     before, config = tiny.transformer.attn_processors, dict(tiny.transformer.config)
     spec = tiny_spec(causal_attention=True, causal_block_size=1)
     assert not torch.equal(last_latents(tiny_engine, spec), last_latents(tiny_engine, tiny_spec()))
-    with pytest.raises(KeyError), causal_attention(tiny.transformer, (3,), TOKENS):
+    with pytest.raises(KeyError), self_attention(tiny.transformer, (3,), TOKENS):
         raise KeyError
     assert tiny.transformer.attn_processors == before and dict(tiny.transformer.config) == config
 

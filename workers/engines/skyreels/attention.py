@@ -14,14 +14,16 @@ import torch
 from diffusers.models.attention_dispatch import dispatch_attention_fn
 from diffusers.models.transformers.transformer_skyreels_v2 import SkyReelsV2AttnProcessor, _get_qkv_projections
 
+from workers.engines.skyreels.parallel import Kernel, SequenceParallel
 
-class BlockCausalProcessor(SkyReelsV2AttnProcessor):  # type: ignore[misc]
-    """Self-attention in which a token sees the tokens of its own block and of the blocks before."""
 
-    def __init__(self, sizes: Sequence[int]) -> None:
-        """Take the sizes of the blocks in tokens; together they cover the sequence."""
+class SelfAttention(SkyReelsV2AttnProcessor):  # type: ignore[misc]
+    """Self-attention whose middle part, from queries, keys and values to what is seen, is a function."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        """Take the function: three times [B, L, heads, head] to the same."""
         super().__init__()
-        self.sizes = tuple(sizes)
+        self.kernel = kernel
 
     def __call__(
         self,
@@ -38,31 +40,54 @@ class BlockCausalProcessor(SkyReelsV2AttnProcessor):  # type: ignore[misc]
         value = value.unflatten(2, (attn.heads, -1))
         if rotary_emb is not None:
             query, key = _rotate(query, *rotary_emb), _rotate(key, *rotary_emb)
-        pieces, end = [], 0
-        for size in self.sizes:
-            start, end = end, end + size
-            pieces.append(
-                dispatch_attention_fn(
-                    query[:, start:end], key[:, :end], value[:, :end], backend=self._attention_backend
-                )
-            )
-        joined = torch.cat(pieces, dim=1).flatten(2, 3).type_as(query)
-        answer: torch.Tensor = attn.to_out[1](attn.to_out[0](joined))
+        seen = self.kernel(query, key, value).flatten(2, 3).type_as(query)
+        answer: torch.Tensor = attn.to_out[1](attn.to_out[0](seen))
         return answer
 
 
+def full(backend: Any) -> Kernel:
+    """Let every token see every other one."""
+
+    def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        seen: torch.Tensor = dispatch_attention_fn(query, key, value, backend=backend)
+        return seen
+
+    return attend
+
+
+def block_causal(sizes: Sequence[int], backend: Any) -> Kernel:
+    """Let a token see its own block and the blocks before; `sizes` of the blocks in tokens cover the sequence."""
+
+    def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        pieces, end = [], 0
+        for size in sizes:
+            start, end = end, end + size
+            pieces.append(dispatch_attention_fn(query[:, start:end], key[:, :end], value[:, :end], backend=backend))
+        return torch.cat(pieces, dim=1)
+
+    return attend
+
+
 @contextmanager
-def causal_attention(transformer: Any, blocks: Sequence[int] | None, tokens_per_latent: int) -> Iterator[None]:
-    """Let self-attention be causal over `blocks` (sizes in latents) inside, and as it was outside; None: no change."""
-    if blocks is None:
+def self_attention(
+    transformer: Any,
+    blocks: Sequence[int] | None,
+    tokens_per_latent: int,
+    parallel: SequenceParallel | None = None,
+) -> Iterator[None]:
+    """Change self-attention inside, and put it back: causal over `blocks` (sizes in latents), shared by the ranks of
+    `parallel`, or both; None: no change."""
+    if blocks is None and parallel is None:
         yield
         return
     layers = [block.attn1 for block in transformer.blocks]
     before = [layer.processor for layer in layers]
     try:
         for layer, old in zip(layers, before, strict=True):
-            layer.processor = BlockCausalProcessor([size * tokens_per_latent for size in blocks])
-            layer.processor._attention_backend = old._attention_backend
+            backend = old._attention_backend
+            sizes = [size * tokens_per_latent for size in blocks or ()]
+            kernel = block_causal(sizes, backend) if blocks is not None else full(backend)
+            layer.processor = SelfAttention(parallel.attention(kernel, blocks is not None) if parallel else kernel)
         yield
     finally:
         for layer, old in zip(layers, before, strict=True):

@@ -1,4 +1,4 @@
-"""Progress with the time left, and the turn that jobs wait for."""
+"""Progress with the time left, the turn that jobs wait for, and the one decision of several ranks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from workers.engines.base import OnProgress, Progress
+from workers.engines.base import Cancelled, OnProgress, Progress
+from workers.engines.skyreels.parallel import SequenceParallel
 from workers.engines.skyreels.plan import Plan
 
 WAIT_SECONDS = 1.0
@@ -64,3 +65,19 @@ def turn(lock: threading.Lock, waiting: OnProgress, windows: int) -> Iterator[No
         yield
     finally:
         lock.release()
+
+
+def together(on_progress: OnProgress, parallel: SequenceParallel) -> OnProgress:
+    """Let rank 0 alone report, and all ranks go on or stop by its decision; each of them has to call the result."""
+
+    def report(now: Progress) -> None:
+        stop = False
+        if parallel.rank == 0:
+            try:
+                on_progress(now)
+            except Cancelled:
+                stop = True
+        if parallel.decide(stop):
+            raise Cancelled
+
+    return report

@@ -8,6 +8,7 @@ UniPC: Zhao et al. 2023, arXiv:2302.04867. Guidance: Ho and Salimans 2022, arXiv
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,9 @@ from typing import Any
 import torch
 
 from workers.engines.skyreels import catalog
-from workers.engines.skyreels.attention import causal_attention
+from workers.engines.skyreels.attention import self_attention
 from workers.engines.skyreels.models import Components
+from workers.engines.skyreels.parallel import SequenceParallel
 from workers.engines.skyreels.plan import WindowPlan
 from workers.engines.skyreels.spec import VideoSpec
 
@@ -54,17 +56,21 @@ def denoise_window(
     generator: torch.Generator,
     on_step: Callable[[int], None],
     addnoise: torch.Generator | None = None,
+    parallel: SequenceParallel | None = None,
 ) -> torch.Tensor:
     """Return the latents of one window, float32 [1, C, F, h, w], those that were given as they were given.
 
     `given` is [1, C, window.given, h, w], the history or the start picture, or None where there is none. All randomness
     comes from `generator`, except the noise on what was given where `addnoise` is there for it.
+    With `parallel`, all its ranks have to call this with equal arguments, and all get the same latents.
     `on_step(i)` is called after each of `window.steps` iterations, outside inference mode; what it raises goes through.
     """
     loop = _Loop(models, spec, window, condition, given, generator, addnoise or generator)
     _, high, wide = models.transformer.config.patch_size
     tokens = loop.latents.shape[3] // high * (loop.latents.shape[4] // wide)
-    with causal_attention(models.transformer, window.attention, tokens):
+    shown = window.latents + int(condition.end is not None and window.closing)
+    split = parallel.split(models.transformer, shown * tokens, loop.forcing) if parallel else nullcontext()
+    with split, self_attention(models.transformer, window.attention, tokens, parallel):
         for i in range(window.steps):
             loop.iterate(i)
             on_step(i)

@@ -14,7 +14,9 @@ from workers.engines.skyreels.checkpoint import Checkpoint
 from workers.engines.skyreels.control import Clock, turn
 from workers.engines.skyreels.denoise import denoise_window
 from workers.engines.skyreels.models import Components, Pool
+from workers.engines.skyreels.parallel import SequenceParallel
 from workers.engines.skyreels.plan import Plan, WindowPlan, plan
+from workers.engines.skyreels.ranks import POOL, RankGroup, refuse_too_many
 from workers.engines.skyreels.run import Run
 from workers.engines.skyreels.spec import VideoSpec, frames_of
 from workers.engines.skyreels.text import TextEncoder
@@ -26,10 +28,23 @@ _device = threading.Lock()
 class SkyReelsEngine:
     """SkyReels-V2 (https://github.com/SkyworkAI/SkyReels-V2, arXiv:2504.13074), streamed window by window."""
 
-    def __init__(self, name: str = "nano", pool: Pool | None = None) -> None:
+    def __init__(
+        self,
+        name: str = "nano",
+        pool: Pool | None = None,
+        parallel: SequenceParallel | None = None,
+        ranks_pool: str = POOL,
+    ) -> None:
+        """Make an engine; `name` is the model that `load` reads, a job's spec may name another.
+
+        `parallel` makes this process one of several ranks. `ranks_pool` names what makes the models of the ranks that
+        this engine starts, as module:callable.
+        """
         self.name = name
         self.pool = pool or Pool()
         self.text = TextEncoder()
+        self.parallel, self.ranks_pool = parallel, ranks_pool
+        self.group: RankGroup | None = None  # the processes that share a video, while they are up
 
     def load(self) -> None:
         """Read this engine's model into memory, once; raises EngineError when it is not there or damaged."""
@@ -49,8 +64,8 @@ class SkyReelsEngine:
         iteration and leaves the engine ready for the next job. `resume` is the checkpoint of the last window that the
         caller has kept: windows after it come out as if nothing had happened. `inputs` are the pictures and the clip
         that the spec names, decoded (workers/render.py does that); of a clip only new frames come out, counted from
-        the first of its last `overlap_history` frames. `run` says where the model's parts are kept meanwhile. Memory
-        does not grow with the length.
+        the first of its last `overlap_history` frames. `run` says where the model's parts are kept meanwhile, and how
+        many processes share the video (ranks.py). Memory does not grow with the length.
 
         Raises SpecError for an illegal spec and EngineError for a model that is not ready and for inputs that are
         missing or of another size, before the first window.
@@ -62,14 +77,32 @@ class SkyReelsEngine:
         if resume is not None and resume.spec_hash != digest:
             raise EngineError("checkpoint_foreign", "The saved state belongs to a different request.")
         with turn(_device, on_progress, len(layout.windows)):
+            if run is not None and run.ranks > 1:
+                yield from self._ranks(run.ranks).stream(spec, inputs, run, resume, on_progress, len(layout.windows))
+                return
+            self.close()
             clock = Clock(layout, on_progress, done=resume.index + 1 if resume else 0)
             if not self.pool.has(spec.model):
                 clock.loading()
-            film = _Film(self.pool.get(spec.model), self.text, layout, clock, digest, inputs)
+            film = _Film(self.pool.get(spec.model), self.text, layout, clock, digest, inputs, self.parallel)
             if resume is not None:
                 film.go_on_from(resume)
             for window in layout.windows[resume.index + 1 if resume else 0 :]:
                 yield film.make(window)
+
+    def close(self) -> None:
+        """End the processes that share a video, where there are any; the next job that wants them starts them again."""
+        if self.group is not None:
+            self.group.close()
+            self.group = None
+
+    def _ranks(self, ranks: int) -> RankGroup:
+        """Return the processes for a job; others are ended, because they hold the memory of the same devices."""
+        if self.group is None or self.group.ranks != ranks:
+            self.close()
+            refuse_too_many(ranks)
+            self.group = RankGroup(ranks, self.ranks_pool)
+        return self.group
 
 
 def _check(spec: VideoSpec, inputs: Inputs) -> None:
@@ -90,8 +123,16 @@ class _Film:
     """One job: what is carried from window to window."""
 
     def __init__(
-        self, models: Components, text: TextEncoder, layout: Plan, clock: Clock, digest: str, inputs: Inputs
+        self,
+        models: Components,
+        text: TextEncoder,
+        layout: Plan,
+        clock: Clock,
+        digest: str,
+        inputs: Inputs,
+        parallel: SequenceParallel | None,
     ) -> None:
+        self.parallel = parallel
         self.models, self.text, self.layout, self.clock, self.digest = models, text, layout, clock, digest
         self.spec, self.inputs = layout.spec, inputs
         self.generator = torch.Generator().manual_seed(self.spec.seed)
@@ -118,6 +159,7 @@ class _Film:
             self.generator,
             lambda i: self.clock.tick("denoising", window.index, i, window.steps),
             self.addnoise,
+            self.parallel,
         )
         if self.tail is None:
             new = latents

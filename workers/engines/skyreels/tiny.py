@@ -33,15 +33,22 @@ class LetterTokenizer:
 
 
 def components(
-    kind: Kind = "df", *, inject: bool = False, layers: int = 2, seed: int = 0, wide: bool = False
+    kind: Kind = "df",
+    *,
+    inject: bool = False,
+    layers: int = 2,
+    seed: int = 0,
+    wide: bool = False,
+    heads: int | None = None,
 ) -> Components:
     """Return a small model of a kind with random weights, the same ones for the same `seed`.
 
     `inject` adds the embedding of the frame rate, which the 1.3B diffusion forcing model has; `wide` takes as many
-    channels as keep a processor busy, for benchmarks. The state of the global generator, which the constructors draw
+    channels as keep a processor busy, for benchmarks; `heads` is another number of attention heads. The state of the global generator, which the constructors draw
     from, is put back.
     """
-    heads, head, channels = (WIDE_HEADS, WIDE_HEAD, WIDE_CHANNELS) if wide else (HEADS, HEAD, CHANNELS)
+    usual, head, channels = (WIDE_HEADS, WIDE_HEAD, WIDE_CHANNELS) if wide else (HEADS, HEAD, CHANNELS)
+    heads = heads or usual
     image = kind == "i2v"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -82,7 +89,7 @@ def components(
         tokenizer=LetterTokenizer(),
         scheduler_config=dict(scheduler.config),
         device=torch.device("cpu"),
-        revision=f"tiny-{kind}-{inject}-{layers}-{seed}-{wide}",
+        revision=f"tiny-{kind}-{inject}-{layers}-{seed}-{wide}-{heads}",
         max_sequence_length=IMAGE_MODEL_SEQUENCE if image else 16,
         image_encoder=sight,
         image_processor=CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=32) if image else None,

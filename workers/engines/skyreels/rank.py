@@ -1,0 +1,104 @@
+"""One of the processes that share a video; torchrun starts it for ranks.py: python -m workers.engines.skyreels.rank"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import os
+import queue
+import sys
+import threading
+import traceback
+from multiprocessing.connection import Client, Connection
+
+import torch
+
+from workers.engines.base import Cancelled, OnProgress, Progress, Window
+from workers.engines.skyreels.control import together
+from workers.engines.skyreels.engine import SkyReelsEngine
+from workers.engines.skyreels.parallel import SequenceParallel, join
+from workers.engines.skyreels.ranks import LOST, Ended, Failed, Job, Ready, Stop, receive, send
+
+
+def main(address: str, pool: str) -> None:
+    """Connect to the process at `address`, and do its jobs until it is gone. `pool` is the maker of the models."""
+    connection = Client(address, "AF_UNIX")
+    try:
+        module, maker = pool.split(":")
+        make_pool = getattr(importlib.import_module(module), maker)
+        parallel = join()
+        engine = SkyReelsEngine(pool=make_pool(), parallel=parallel)
+        orders = _Orders(connection)
+        send(connection, Ready(parallel.rank, os.getpid()))
+        while True:
+            _work(orders.jobs.get(), engine, parallel, orders, connection)
+    except BaseException as error:
+        traceback.print_exc()
+        sys.stderr.flush()
+        send(connection, _failure(error))
+        # Other ranks may wait for this one inside a library; they end when it does.
+        os._exit(1)
+
+
+class _Orders(threading.Thread):
+    """Reads what the other side wants, also while a step is computed; when it is gone, so is this process."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(daemon=True)
+        self.connection = connection
+        self.jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self.stopped = -1
+        self.start()
+
+    def run(self) -> None:
+        """Read until the other side is gone."""
+        try:
+            while True:
+                order = receive(self.connection)
+                if isinstance(order, Stop):
+                    self.stopped = order.number
+                else:
+                    self.jobs.put(order)
+        finally:
+            os._exit(0)
+
+
+def _work(
+    job: Job, engine: SkyReelsEngine, parallel: SequenceParallel, orders: _Orders, connection: Connection
+) -> None:
+    def report(now: Progress) -> None:
+        if orders.stopped == job.number:
+            raise Cancelled
+        send(connection, now)
+
+    on_progress: OnProgress = together(report, parallel)
+    run = dataclasses.replace(job.run, ranks=1)
+    try:
+        for window in engine.stream(job.spec, on_progress, resume=job.resume, inputs=job.inputs, run=run):
+            if parallel.rank == 0:
+                send(connection, _portable(window))
+    except Cancelled:
+        pass
+    if parallel.rank == 0:
+        send(connection, Ended(job.number))
+
+
+def _portable(window: Window) -> Window:
+    """Return the window for a process that may have no card."""
+    saved = window.checkpoint
+    frames = None if saved.frames is None else saved.frames.cpu()
+    return dataclasses.replace(
+        window, checkpoint=dataclasses.replace(saved, latents=saved.latents.cpu(), frames=frames)
+    )
+
+
+def _failure(error: BaseException) -> Failed:
+    if hasattr(error, "public_text"):
+        return Failed(getattr(error, "code", "ranks_unfit"), error.public_text)
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return Failed("out_of_memory", "A card ran out of memory. Ask for a smaller or shorter film.")
+    return Failed("rank_lost", LOST)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,287 @@
+"""Starts the processes that share a video, gives them jobs, and sees to it that none is left behind.
+
+torchrun starts them (rank.py); each is connected to this process by a socket of its own. The kernel closes a socket
+when either end dies, however it dies: so a lost rank is noticed at once, and ranks without this process leave by
+themselves.
+Between jobs the ranks stay, with their models in memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from workers.engines.base import EngineError, Inputs, OnProgress, Progress, Window
+from workers.engines.skyreels.checkpoint import Checkpoint
+from workers.engines.skyreels.run import Run
+from workers.engines.skyreels.spec import VideoSpec
+
+log = logging.getLogger(__name__)
+
+ROOT = Path(__file__).parents[3]
+POOL = "workers.engines.skyreels.models:Pool"
+START_SECONDS = 300.0
+STOP_SECONDS = 60.0  # a rank obeys after the step that it is in
+LEAVE_SECONDS = 10.0
+LOOK_SECONDS = 0.5
+LAST_WORDS_SECONDS = 1.0
+LOG_TAIL = 2000
+
+LOST = "One of the processes that share this video has stopped. Try again."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """What every rank is given. `number` counts the jobs of a group."""
+
+    number: int
+    spec: VideoSpec
+    inputs: Inputs
+    run: Run
+    resume: Checkpoint | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The job of this number is to end."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A rank is there."""
+
+    rank: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Rank 0 has ended the job of this number, whole or as it was told to."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A rank cannot go on, and leaves."""
+
+    code: str
+    public_text: str
+
+
+def send(connection: Connection, message: Any) -> None:
+    """Send a message by value: multiprocessing's own way would hand tensors over as shared memory."""
+    connection.send_bytes(pickle.dumps(message))
+
+
+def receive(connection: Connection) -> Any:
+    """Return the next message; raises EOFError or OSError when the other end is gone."""
+    return pickle.loads(connection.recv_bytes())
+
+
+def refuse_too_many(ranks: int) -> None:
+    """Raise EngineError("ranks_too_many") where there are cards, but fewer than ranks."""
+    cards = torch.cuda.device_count() if torch.cuda.is_available() else ranks
+    if ranks > cards:
+        raise EngineError("ranks_too_many", f"{ranks} devices are to share this video, and {cards} are here.")
+
+
+class RankGroup:
+    """`ranks` processes under torchrun; one job at a time, from one thread."""
+
+    def __init__(self, ranks: int, pool: str = POOL) -> None:
+        """Start nothing yet. `pool` names what makes a rank's models, as module:callable."""
+        self.ranks, self.pool = ranks, pool
+        self.pids: dict[int, int] = {}
+        self._connections: dict[int, Connection] = {}
+        self._jobs = 0
+        self._torchrun: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """True while all ranks are there."""
+        return self._torchrun is not None and len(self._connections) == self.ranks
+
+    def stream(
+        self,
+        spec: VideoSpec,
+        inputs: Inputs,
+        run: Run,
+        resume: Checkpoint | None,
+        on_progress: OnProgress,
+        windows: int,
+    ) -> Iterator[Window]:
+        """Yield the windows of a job as the engine's own stream does; starts the ranks where they are not running.
+
+        What `on_progress` raises stops the ranks after the step that they are in, and goes through; leaving the
+        iteration early stops them too. Raises EngineError: what a rank failed with, "rank_lost" for a rank that died,
+        "ranks_not_started". After these, and where a rank does not stop, no process of the group is left.
+        """
+        job = Job(self._jobs, spec, inputs, run, resume)
+        self._jobs += 1
+        ended = False
+        try:
+            self._start(on_progress, windows)
+            self._send(*self._connections.values(), message=job)
+            while not ended:
+                for message in self._messages():
+                    if isinstance(message, Window):
+                        yield message
+                    elif isinstance(message, Progress):
+                        on_progress(message)
+                    elif isinstance(message, Ended):
+                        ended = True
+        except EngineError:
+            self.close()
+            raise
+        finally:
+            if not ended and self.alive:
+                self._stop(job)
+
+    def close(self) -> None:
+        """End all processes of the group."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections = {}
+        if self._torchrun is not None:
+            # Without their connections the ranks leave, and torchrun with them. Who does not is made to.
+            with suppress(subprocess.TimeoutExpired):
+                self._torchrun.wait(LEAVE_SECONDS)
+            if self._torchrun.poll() is None:
+                for pid in self.pids.values():
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                self._torchrun.kill()
+                self._torchrun.wait()
+            self._torchrun = None
+        self.pids = {}
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def _start(self, on_progress: OnProgress, windows: int) -> None:
+        if self.alive:
+            return
+        self.close()
+        self._folder = tempfile.TemporaryDirectory(prefix="ranks-")
+        address = str(Path(self._folder.name) / "ranks.sock")
+        torchrun = ["-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", "--max-restarts=0"]
+        command = [
+            *(sys.executable, *torchrun, f"--nproc-per-node={self.ranks}"),
+            *("-m", "workers.engines.skyreels.rank", address, self.pool),
+        ]
+        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {
+            "OMP_NUM_THREADS": "1",  # torchrun's own choice, which it warns about
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(paths),
+            "GLOO_SOCKET_IFNAME": "lo",
+        }
+        deadline = time.monotonic() + START_SECONDS
+        with socket.socket(socket.AF_UNIX) as listener, (Path(self._folder.name) / "log").open("wb") as output:
+            listener.bind(address)
+            listener.listen(self.ranks)
+            listener.settimeout(LOOK_SECONDS)
+            self._torchrun = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            )
+            try:
+                while len(self._connections) < self.ranks:
+                    on_progress(Progress("loading", 1, windows, 0, 1))
+                    with suppress(TimeoutError):
+                        self._welcome(listener)
+                    if self._torchrun.poll() is not None or time.monotonic() > deadline:
+                        self._log_tail()
+                        text = "The processes that were to share this video did not start. Please tell the operator."
+                        raise EngineError("ranks_not_started", text)
+            except BaseException:
+                self.close()
+                raise
+
+    def _welcome(self, listener: socket.socket) -> None:
+        connection = Connection(listener.accept()[0].detach())
+        first = receive(connection)
+        if isinstance(first, Failed):
+            connection.close()
+            raise EngineError(first.code, first.public_text)
+        self._connections[first.rank] = connection
+        self.pids[first.rank] = first.pid
+
+    def _send(self, *connections: Connection, message: Any) -> None:
+        try:
+            for connection in connections:
+                send(connection, message)
+        except OSError as error:
+            raise self._first_cause(Failed("rank_lost", LOST)) from error
+
+    def _messages(self) -> Iterator[Any]:
+        """Yield what has come from the ranks, after waiting for a moment where nothing has.
+
+        Raises EngineError for what a rank failed with, EOFError when one is gone without a word.
+        """
+        gone = None
+        for connection in wait(list(self._connections.values()), LOOK_SECONDS):
+            assert isinstance(connection, Connection)
+            try:
+                message = receive(connection)
+            except (EOFError, OSError) as error:
+                gone = error
+                continue
+            if isinstance(message, Failed):
+                raise self._first_cause(message)
+            yield message
+        if gone is not None:
+            raise self._first_cause(Failed("rank_lost", LOST)) from gone
+
+    def _first_cause(self, known: Failed) -> EngineError:
+        """Return why the group failed: one rank knows, the others only lost their connection to it."""
+        deadline = time.monotonic() + LAST_WORDS_SECONDS
+        listening = list(self._connections.values())
+        while known.code == "rank_lost" and listening and (left := deadline - time.monotonic()) > 0:
+            for connection in wait(listening, left):
+                assert isinstance(connection, Connection)
+                try:
+                    message = receive(connection)
+                except (EOFError, OSError):
+                    listening.remove(connection)
+                    continue
+                if isinstance(message, Failed) and known.code == "rank_lost":
+                    known = message
+        self._log_tail()
+        return EngineError(known.code, known.public_text)
+
+    def _stop(self, job: Job) -> None:
+        """Let the ranks end a job early; a group that does not is ended."""
+        deadline = time.monotonic() + STOP_SECONDS
+        try:
+            self._send(self._connections[0], message=Stop(job.number))
+            while time.monotonic() < deadline:
+                for message in self._messages():
+                    if isinstance(message, Ended) and message.number == job.number:
+                        return
+        except EngineError as error:
+            log.warning("The ranks did not stop in good order: %s", error)
+        self.close()
+
+    def _log_tail(self) -> None:
+        if self._folder is not None:
+            written = (Path(self._folder.name) / "log").read_text("utf-8", "replace")
+            log.error("The ranks ended early. Their last words: %s", written[-LOG_TAIL:])
