@@ -44,8 +44,8 @@ def components(
     """Return a small model of a kind with random weights, the same ones for the same `seed`.
 
     `inject` adds the embedding of the frame rate, which the 1.3B diffusion forcing model has; `wide` takes as many
-    channels as keep a processor busy, for benchmarks; `heads` is another number of attention heads. The state of the global generator, which the constructors draw
-    from, is put back.
+    channels as keep a processor busy, for benchmarks; `heads` is another number of attention heads. The state of the
+    global generator, which the constructors draw from, is put back.
     """
     usual, head, channels = (WIDE_HEADS, WIDE_HEAD, WIDE_CHANNELS) if wide else (HEADS, HEAD, CHANNELS)
     heads = heads or usual
