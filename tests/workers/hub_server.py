@@ -74,6 +74,8 @@ class _Answer(BaseHTTPRequestHandler):
         elif path.startswith("/api/models/"):
             _, _, _, owner, name, _, revision = path.split("/")
             self.listing(f"{owner}/{name}", revision)
+        elif path.count("/") < 5:
+            self.say(404, b"{}")
         else:
             _, owner, name, _, revision, file = path.split("/", 5)
             if self.known(f"{owner}/{name}", revision, api=False):

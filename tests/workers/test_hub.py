@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -12,11 +13,16 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+import torch
+from diffusers import AutoencoderKLWan, SkyReelsV2Transformer3DModel
 from huggingface_hub import hf_hub_download
+from safetensors.torch import load_file, save_file
+from transformers import UMT5Config, UMT5EncoderModel
 
 from tests.workers.hub_server import COMMIT
 from workers.engines.base import Cancelled, EngineError
-from workers.engines.skyreels import catalog, fetch, hub, models
+from workers.engines.skyreels import catalog, fetch, figures, hub, models, tiny
+from workers.engines.skyreels.check import check
 
 ID = "SkyReels-V2-DF-1.3B-540P"
 OTHER = "SkyReels-V2-T2V-14B-540P"
@@ -127,8 +133,30 @@ def test_a_full_disk_is_found_before_the_first_byte(remote, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda place: usage(10**12, 10**12 - SIZE, SIZE))
     error = refused(hub.download, ID)
-    assert error.code == "disk_full" and "GB are free" in error.public_text and "needs" in error.public_text
+    assert error.code == "disk_full" and error.public_text.endswith(
+        "needs 9.4 MB and 1.0 GB to spare; 3.8 MB are free."
+    )
     assert not remote.served and hub.status(ID).code == "disk_full" and hub.status(ID).state == "absent"
+
+
+def test_a_disk_that_becomes_full_on_the_way_is_told_and_can_be_gone_on_with(remote, tmp_path, monkeypatch):
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(small)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("Only root can make a small disk.")
+    try:
+        monkeypatch.setenv("CINEVIVID_MODELS", str(small))
+        usage = namedtuple("usage", "total used free")
+        # Somebody else fills it after the room was measured.
+        monkeypatch.setattr(shutil, "disk_usage", lambda place: usage(10**12, 0, 10**12))
+        assert refused(hub.download, ID).code == "disk_full"
+        now = hub.status(ID)
+        assert now.state == "interrupted" and now.done > 0 and catalog.get(ID).folder() is None
+        subprocess.run(["mount", "-o", "remount,size=40m", str(small)], check=True)
+        assert hub.download(ID).state == "ready"
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
 
 
 def test_a_model_behind_terms_names_the_page_and_the_token(remote, monkeypatch):
@@ -321,3 +349,112 @@ def test_using_a_model_is_noted(remote):
     assert hub.status(ID).used is None
     models.Pool().get(ID)
     assert time.time() - hub.status(ID).used < 60
+
+
+@pytest.mark.parametrize("part", ["transformer", "vae", "text_encoder"])
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ("drop", "1 missing tensors"),
+        ("add", "1 unexpected tensors"),
+        ("stretch", "1 misshapen tensors"),
+        ("cut", "cannot be loaded"),
+        ("remove", "cannot be loaded"),
+    ],
+)
+def test_every_kind_of_damage_is_found_without_reading_the_weights(tmp_path, part, damage, sentence):
+    shutil.copytree(catalog.NANO, tmp_path / "nano")
+    (file,) = (tmp_path / "nano" / part).glob("*.safetensors")
+    tensors = load_file(file)
+    name = sorted(tensors)[3]
+    if damage == "drop":
+        del tensors[name]
+    elif damage == "add":
+        tensors["more"] = torch.zeros(2)
+    elif damage == "stretch":
+        tensors[name] = torch.cat([tensors[name], tensors[name]])
+    save_file(tensors, file, metadata={"format": "pt"})
+    if damage == "cut":
+        os.truncate(file, file.stat().st_size // 2)
+    elif damage == "remove":
+        file.unlink()
+    error = refused(check, tmp_path / "nano")
+    assert error.code == "model_broken" and part in error.public_text and sentence in error.public_text
+
+
+def test_an_image_model_comes_with_its_picture_encoder_and_loads(remote, tmp_path):
+    repo = save(tiny.components("i2v"), tmp_path / "i2v")
+    picture_model = "SkyReels-V2-I2V-1.3B-540P"
+    remote.repos[catalog.get(picture_model).diffusers_repo] = repo
+    hub.download(picture_model)
+    assert models.load(catalog.get(picture_model).folder()).image_encoder is not None
+    hub.evict(picture_model)
+    shutil.rmtree(repo / "image_encoder")
+    error = refused(hub.download, picture_model)
+    assert error.code == "model_broken" and "image_encoder" in error.public_text
+
+
+@pytest.mark.slow
+def test_the_largest_model_is_checked_in_the_memory_of_its_headers(tmp_path):
+    """40 GB of weights that are all holes: files of the true size with the true names and shapes, and no content."""
+    peak = subprocess.run(
+        [sys.executable, "-c", "from tests.workers.test_hub import check_14b; check_14b()", str(tmp_path)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert peak.returncode == 0, peak.stderr
+    gigabytes, megabytes = map(float, peak.stdout.split()[-2:])
+    assert gigabytes > 38 and megabytes < 200
+
+
+def check_14b():
+    """Print the GB that were checked and the MB of memory that it took."""
+    import resource
+
+    folder = Path(sys.argv[1])
+    with torch.device("meta"):
+        size = figures.COMMON | figures.TRANSFORMERS["14B"]
+        transformer = SkyReelsV2Transformer3DModel(**size)
+        vae = AutoencoderKLWan()
+        text = UMT5EncoderModel(UMT5Config(**figures.TEXT, feed_forward_proj="gated-gelu"))
+    for module, part, dtype in (
+        (transformer, "transformer", "BF16"),
+        (vae, "vae", "F32"),
+        (text, "text_encoder", "BF16"),
+    ):
+        name = "model.safetensors" if part == "text_encoder" else "diffusion_pytorch_model.safetensors"
+        (folder / part).mkdir()
+        (module.config.save_pretrained if part == "text_encoder" else module.save_config)(folder / part)
+        tied = getattr(module, "all_tied_weights_keys", {})
+        holes(folder / part / name, {k: t.shape for k, t in module.state_dict().items() if k not in tied}, dtype)
+    for part in ("tokenizer", "scheduler"):
+        shutil.copytree(catalog.NANO / part, folder / part)
+    weight = sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    check(folder)
+    print(weight / 1e9, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3)  # noqa: T201
+
+
+def holes(path, shapes, dtype):
+    """Write a safetensors file that takes no room on the disk."""
+    at, header = 0, {"__metadata__": {"format": "pt"}}
+    for name, shape in shapes.items():
+        end = at + shape.numel() * (2 if dtype == "BF16" else 4)
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, end]}
+        at = end
+    text = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.truncate(8 + len(text) + at)
+
+
+def save(components, folder):
+    """A repository in diffusers' layout with these parts, and nano's tokenizer."""
+    for name in ("transformer", "vae", "text_encoder", "image_encoder", "image_processor"):
+        getattr(components, name).save_pretrained(folder / name)
+    components.scheduler(5.0).save_pretrained(folder / "scheduler")
+    shutil.copytree(catalog.NANO / "tokenizer", folder / "tokenizer")
+    shutil.copy(catalog.NANO / "model_index.json", folder)
+    return folder

@@ -135,8 +135,11 @@ def queue(model_id: str) -> Status:
     _refuse_builtin(card)
     if status(model_id).active:
         raise EngineError("model_busy", f"{card.title} is being worked on already.")
-    _note(card, "cancel").unlink(missing_ok=True)
-    _write(_note(card, "json"), {"stage": "queued", "beat": time.time()})
+    try:
+        _note(card, "cancel").unlink(missing_ok=True)
+        _write(_note(card, "json"), {"stage": "queued", "beat": time.time()})
+    except OSError as error:
+        raise _unwritable(error) from error
     return status(model_id)
 
 
@@ -343,8 +346,13 @@ class _Work:
             return
         told = None if isinstance(error, Cancelled) else _told(error, self.card)
         end = {"code": told.code, "reason": told.public_text} if told else {}
-        with suppress(OSError):
-            _write(note, {"stage": "ended", "done": self.done, "total": self.total, **end})
+        content = {"stage": "ended", "done": self.done, "total": self.total, **end}
+        try:
+            _write(note, content)
+        except OSError:
+            note.unlink(missing_ok=True)  # on a full disk, the old note makes the room for the new one
+            with suppress(OSError):
+                _write(note, content)
         if told and told is not error and told.code != "internal_error":
             raise told from error
 
@@ -379,7 +387,7 @@ def _told(error: BaseException, card: catalog.ModelCard) -> EngineError:
         text = f"The disk became full while {card.title} was downloaded. What has come is kept."
         return EngineError("disk_full", text)
     if isinstance(error, OSError):
-        return EngineError("storage_failed", f"The folder of the models cannot be used: {error.strerror or error}.")
+        return _unwritable(error)
     if isinstance(error, Exception):
         return EngineError("internal_error", f"This software failed ({type(error).__name__}). Its log says where.")
     return EngineError("download_interrupted", "The work was stopped from outside. Start again to go on.")
@@ -393,14 +401,17 @@ def _locked(card: catalog.ModelCard) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("w")
     except OSError as error:
-        text = f"The folder of the models ({catalog.root()}) cannot be written to: {error.strerror}."
-        raise EngineError("storage_failed", text) from error
+        raise _unwritable(error) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise EngineError("model_busy", f"{card.title} is being worked on already.") from None
         yield
+
+
+def _unwritable(error: OSError) -> EngineError:
+    return EngineError("storage_failed", f"The models' folder {catalog.root()} cannot be written to: {error.strerror}.")
 
 
 def _check(folder: Path) -> None:
@@ -501,5 +512,9 @@ def _read(path: Path) -> dict[str, Any]:
 def _write(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
-    beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    beside.replace(path)
+    try:
+        beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,49 @@
+"""A member of the staff brings a model, on a telephone, and watches it come."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.site import Site
+from workers.engines.skyreels import catalog
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+CARD = catalog.get("SkyReels-V2-DF-1.3B-540P")
+
+
+@pytest.fixture
+def site(tmp_path, hub_server):
+    """A studio of its own, whose models come from the hub of the tests."""
+    site = Site(tmp_path / "site")
+    site.folder.mkdir()
+    site.env |= {"HF_ENDPOINT": hub_server.url, "CINEVIVID_MODELS": str(tmp_path / "models")}
+    try:
+        yield site.start()
+    finally:
+        site.stop()
+
+
+def test_a_download_is_started_watched_cancelled_and_finished(open_page, site, hub_server, tmp_path):
+    hub_server.seconds_a_block = 0.5
+    site.sign_in_link("ada@example.org")
+    site.manage("shell", "-c", "from apps.accounts.models import User; User.objects.update(is_staff=True)")
+    page = open_page("ada@example.org", "/studio/models", viewport={"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    row = page.locator("#model-SkyReels-V2-DF-1-3B-540P")
+    row.get_by_text("Not here").wait_for()
+    row.get_by_role("button", name="Download").click()
+    row.get_by_text("MB of 9.4 MB").wait_for()
+    assert row.get_by_role("progressbar").is_visible()
+    shown = row.get_by_role("progressbar").get_attribute("value")
+    # Nobody reloads the page.
+    expect(row.get_by_role("progressbar")).not_to_have_attribute("value", shown, timeout=20_000)
+    row.get_by_role("button", name="Cancel").click()
+    row.get_by_text("Interrupted at").wait_for()
+    hub_server.seconds_a_block = 0
+    row.get_by_role("button", name="Go on").click()
+    row.get_by_text("Ready").wait_for(timeout=200_000)  # the first check of a process imports torch
+    assert (tmp_path / "models" / CARD.id / "model_index.json").exists()
+    # Removing asks first.
+    row.locator("summary", has_text="Remove").click()
+    row.get_by_role("button", name=f"Remove {CARD.title}").click()
+    row.get_by_text("Not here").wait_for()
+    assert not (tmp_path / "models" / CARD.id).exists()
