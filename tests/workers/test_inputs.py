@@ -23,7 +23,7 @@ def file(tmp_path):
 
 
 def still(tiny, image):
-    return vae_stream.encode(tiny.vae, vae_stream.from_uint8(image[None]))
+    return vae_stream.encode(tiny, vae_stream.from_uint8(image[None]))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_the_start_picture_is_the_first_frame(tiny_engine, tiny, file, values):
     windows = list(tiny_engine.stream(tiny_spec(image=file, **values), inputs=Inputs(image=START)))
     spec = tiny_spec(image=file, **values)
     assert whole(windows).shape[0] == spec.num_frames
-    decoder = vae_stream.StreamDecoder(tiny.vae)
+    decoder = vae_stream.StreamDecoder(tiny)
     first = vae_stream.to_uint8(decoder.push(still(tiny, START)))
     assert np.abs(whole(windows)[0].astype(int) - first[0]).max() <= 1
 
@@ -82,7 +82,7 @@ def test_only_the_end_of_a_clip_counts_and_it_stays_as_it_is(tiny_engine, tiny, 
     spec = tiny_spec(video=file, num_frames=13, base_num_frames=13, overlap_history=5)
     latents = last_latents(tiny_engine, spec, Inputs(video=CLIP))
     assert torch.equal(latents, last_latents(tiny_engine, spec, Inputs(video=CLIP[-5:])))
-    assert torch.equal(latents[:, :, :2], vae_stream.encode(tiny.vae, vae_stream.from_uint8(CLIP[-5:])))
+    assert torch.equal(latents[:, :, :2], vae_stream.encode(tiny, vae_stream.from_uint8(CLIP[-5:])))
 
 
 @pytest.mark.parametrize("overlap", ["latent", "reencode"])

@@ -47,6 +47,20 @@ class ModelCard:
     examples: tuple[str, ...] = ()
     limits: str = ""
     world: dict[str, Any] = field(default_factory=dict)
+    # TeaCache's polynomials, the highest power first, without and with retained steps; empty: none was fitted.
+    teacache: tuple[float, ...] = ()
+    teacache_retained: tuple[float, ...] = ()
+
+    @property
+    def teacache_warning(self) -> str:
+        """What is to be known before this model reuses steps; empty when nothing is."""
+        if self.kind == "df":
+            warning = "The makers say that TeaCache and diffusion forcing do not go together: the picture may suffer."
+        else:
+            warning = ""
+        if not self.teacache:
+            warning += " No polynomial was fitted for this model: changes count as they are."
+        return warning.strip()
 
     @property
     def diffusers_repo(self) -> str:
@@ -102,12 +116,34 @@ _KINDS: dict[str, tuple[Kind, str]] = {
     "CameraDirector": ("camera", "Camera director"),
 }
 
+# Without and with retained steps, as the makers have them in transformer.py (`initialize_teacache`). They go by size
+# for words and diffusion forcing, and by resolution for pictures; the 5B models, unreleased, have none.
+_TEACACHE: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "1.3B": (
+        (2.39676752e03, -1.31110545e03, 2.01331979e02, -8.29855975e00, 1.37887774e-01),
+        (-5.21862437e04, 9.23041404e03, -5.28275948e02, 1.36987616e01, -4.99875664e-02),
+    ),
+    "14B": (
+        (-5784.54975374, 5449.50911966, -1811.16591783, 256.27178429, -13.02252404),
+        (-3.03318725e05, 4.90537029e04, -2.65530556e03, 5.87365115e01, -3.15583525e-01),
+    ),
+    "540P": (
+        (-3.02331670e02, 2.23948934e02, -5.25463970e01, 5.87348440e00, -2.01973289e-01),
+        (2.57151496e05, -3.54229917e04, 1.40286849e03, -1.35890334e01, 1.32517977e-01),
+    ),
+    "720P": (
+        (-114.36346466, 65.26524496, -18.82220707, 4.91518089, -0.23412683),
+        (8.10705460e03, 2.13393892e03, -3.72934672e02, 1.66203073e01, -4.17769401e-02),
+    ),
+}
+
 
 def _row(model_id: str, released: bool, disk_gb: float) -> ModelCard:
     _, _, word, parameters, resolution = model_id.split("-")
     kind, title = _KINDS[word]
     base = 97 if resolution == "540P" else 121
     image = kind == "i2v"
+    teacache, retained = _TEACACHE.get(resolution if image else parameters, ((), ()))
     return ModelCard(
         id=model_id,
         title=f"{title} {parameters} {resolution}",
@@ -130,6 +166,8 @@ def _row(model_id: str, released: bool, disk_gb: float) -> ModelCard:
         overlap="reencode" if kind == "df" else "latent",
         max_num_frames=1457 if kind == "df" else base,
         disk_gb=disk_gb,
+        teacache=teacache,
+        teacache_retained=retained,
     )
 
 

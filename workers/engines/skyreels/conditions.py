@@ -19,8 +19,16 @@ from workers.engines.skyreels.text import TextEncoder
 IMAGE_MODEL_SEQUENCE = 512
 
 
-def build(models: Components, encode: TextEncoder, spec: VideoSpec, window: WindowPlan, inputs: Inputs) -> Condition:
-    """Return the condition of one window.
+def build(
+    models: Components,
+    encode: TextEncoder,
+    spec: VideoSpec,
+    window: WindowPlan,
+    inputs: Inputs,
+    *,
+    tiling: bool = False,
+) -> Condition:
+    """Return the condition of one window; with `tiling` the pictures are encoded in tiles.
 
     Raises EngineError("model_broken") for an image to video model without its picture encoder.
     """
@@ -28,26 +36,28 @@ def build(models: Components, encode: TextEncoder, spec: VideoSpec, window: Wind
     picture = channels = end = None
     if catalog.get(spec.model).kind == "i2v":
         assert inputs.image is not None
-        picture, channels = _see(models, inputs.image), _beside(models, window, inputs.image)
+        picture, channels = _see(models, inputs.image), _beside(models, window, inputs.image, tiling)
     if window.closing:
         assert inputs.end_image is not None
-        end = _still(models, inputs.end_image)
+        end = _still(models, inputs.end_image, tiling)
     return Condition(encode(models, window.prompt), negative, end=end, picture=picture, channels=channels)
 
 
-def beginning(models: Components, spec: VideoSpec, window: WindowPlan, inputs: Inputs) -> torch.Tensor | None:
+def beginning(
+    models: Components, spec: VideoSpec, window: WindowPlan, inputs: Inputs, *, tiling: bool = False
+) -> torch.Tensor | None:
     """Return the latents that the first window begins with, [1, C, F, h, w]: the clip's end, or the start picture."""
     if inputs.video is not None:
         frames = vae_stream.from_uint8(inputs.video[-frames_of(window.history) :])
-        return vae_stream.encode(models.vae, frames)
+        return vae_stream.encode(models, frames, tiling=tiling)
     if inputs.image is not None and window.given:
-        return _still(models, inputs.image)
+        return _still(models, inputs.image, tiling)
     return None
 
 
-def _still(models: Components, picture: NDArray[np.uint8]) -> torch.Tensor:
+def _still(models: Components, picture: NDArray[np.uint8], tiling: bool) -> torch.Tensor:
     """Encode one picture [H, W, 3] as a film of one frame: [1, C, 1, h, w]."""
-    return vae_stream.encode(models.vae, vae_stream.from_uint8(picture[None]))
+    return vae_stream.encode(models, vae_stream.from_uint8(picture[None]), tiling=tiling)
 
 
 @torch.inference_mode()
@@ -62,12 +72,12 @@ def _see(models: Components, picture: NDArray[np.uint8]) -> torch.Tensor:
     return seen
 
 
-def _beside(models: Components, window: WindowPlan, picture: NDArray[np.uint8]) -> torch.Tensor:
+def _beside(models: Components, window: WindowPlan, picture: NDArray[np.uint8], tiling: bool) -> torch.Tensor:
     """Return the start picture as channels, [1, 4 + C, F, h, w]: which of four frames is known, and the latents of a
     film that begins with the picture and is grey after it (Wan 2.1, arXiv:2503.20314, section 5.1)."""
     first = vae_stream.from_uint8(picture[None])
     grey = first.new_zeros((1, 3, frames_of(window.latents) - 1, *first.shape[3:]))
-    latents = vae_stream.encode(models.vae, torch.cat([first, grey], dim=2))
+    latents = vae_stream.encode(models, torch.cat([first, grey], dim=2), tiling=tiling)
     known = latents.new_zeros((1, FRAMES_PER_LATENT, *latents.shape[2:]))
     known[:, :, 0] = 1.0
     return torch.cat([known, latents], dim=1)

@@ -17,6 +17,7 @@ import torch
 
 from workers.engines.skyreels import catalog
 from workers.engines.skyreels.attention import self_attention
+from workers.engines.skyreels.cache import TeaCache, teacache
 from workers.engines.skyreels.models import Components
 from workers.engines.skyreels.parallel import SequenceParallel
 from workers.engines.skyreels.plan import WindowPlan
@@ -69,8 +70,10 @@ def denoise_window(
     _, high, wide = models.transformer.config.patch_size
     tokens = loop.latents.shape[3] // high * (loop.latents.shape[4] // wide)
     shown = window.latents + int(condition.end is not None and window.closing)
-    split = parallel.split(models.transformer, shown * tokens, loop.forcing) if parallel else nullcontext()
-    with split, self_attention(models.transformer, window.attention, tokens, parallel):
+    transformer = models.transformer
+    split = parallel.split(transformer, shown * tokens, loop.forcing) if parallel else nullcontext()
+    attention = self_attention(transformer, window.attention, tokens, parallel)
+    with split, attention, teacache(transformer, spec, parallel) as loop.cache:
         for i in range(window.steps):
             loop.iterate(i)
             on_step(i)
@@ -93,6 +96,7 @@ class _Loop:
     ) -> None:
         self.models, self.spec, self.window, self.condition = models, spec, window, condition
         self.addnoise = addnoise
+        self.cache: TeaCache | None = None
         self.forcing = catalog.get(spec.model).kind == "df"
         self.latents = draw(generator, models, spec, window.latents)
         if given is not None:
@@ -116,6 +120,8 @@ class _Loop:
         """Ask the transformer once (twice with guidance) and move every block that is under way by one step."""
         row = self.window.table[i]
         before = self.window.table[i - 1] if i else (0,) * len(row)
+        if self.cache:
+            self.cache.begin(row, before)
         velocity = self._velocity(row)
         for block, (start, end, scheduler) in enumerate(self.spans):
             place = row[block]
@@ -162,6 +168,8 @@ class _Loop:
         return shown, torch.tensor([times], device=device)
 
     def _ask(self, name: str, shown: torch.Tensor, timestep: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        if self.cache:
+            self.cache.prompt = name
         with self.models.transformer.cache_context(name):
             answer: torch.Tensor = self.models.transformer(
                 hidden_states=shown,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 
 from workers.engines.base import EngineError, Inputs, OnProgress, Window, ignore_progress
-from workers.engines.skyreels import catalog, conditions, vae_stream
+from workers.engines.skyreels import catalog, conditions, planner, quantise, vae_stream
 from workers.engines.skyreels.checkpoint import Checkpoint
 from workers.engines.skyreels.control import Clock, turn
 from workers.engines.skyreels.denoise import denoise_window
-from workers.engines.skyreels.models import Components, Pool
+from workers.engines.skyreels.models import Components, Key, Pool
 from workers.engines.skyreels.parallel import SequenceParallel
 from workers.engines.skyreels.plan import Plan, WindowPlan, plan
 from workers.engines.skyreels.ranks import POOL, RankGroup, refuse_too_many
@@ -47,8 +49,29 @@ class SkyReelsEngine:
         self.group: RankGroup | None = None  # the processes that share a video, while they are up
 
     def load(self) -> None:
-        """Read this engine's model into memory, once; raises EngineError when it is not there or damaged."""
-        self.pool.get(self.name)
+        """Read this engine's model into memory, once, the way that its recommended film runs.
+
+        Raises EngineError when it is not there, damaged, or too large for this machine.
+        """
+        image = Path("picture") if catalog.get(self.name).kind == "i2v" else None
+        self.pool.get(self.settle(VideoSpec.for_model(self.name, "x", image=image), Run())[0])
+
+    def settle(self, spec: VideoSpec, run: Run) -> tuple[Key, bool]:
+        """Choose the copy of the model that makes `spec`, and whether in tiles: as `run` says, or as the planner does.
+
+        Raises EngineError("memory_short") when the planner finds no way that fits.
+        """
+        if self.pool.given(spec.model):
+            return Key(spec.model), run.vae_tiling
+        form = quantise.chosen()
+        if run.memory != "auto":
+            return Key(spec.model, run.memory, form), run.vae_tiling
+        card = catalog.get(spec.model)
+        if not planner.weighed(card):
+            return Key(spec.model, "resident", form), run.vae_tiling
+        kind, gigabytes = device_memory()
+        chosen = planner.plan_memory(card, spec, gigabytes, device=kind, quantised=form != "none").chosen
+        return Key(spec.model, chosen.mode, form), run.vae_tiling or chosen.tiling
 
     def stream(
         self,
@@ -67,8 +90,8 @@ class SkyReelsEngine:
         the first of its last `overlap_history` frames. `run` says where the model's parts are kept meanwhile, and how
         many processes share the video (ranks.py). Memory does not grow with the length.
 
-        Raises SpecError for an illegal spec and EngineError for a model that is not ready and for inputs that are
-        missing or of another size, before the first window.
+        Raises SpecError for an illegal spec and EngineError for a model that is not ready or does not fit into this
+        machine and for inputs that are missing or of another size, before the first window.
         """
         layout = plan(spec)
         inputs = inputs or Inputs()
@@ -81,14 +104,16 @@ class SkyReelsEngine:
                 yield from self._ranks(run.ranks).stream(spec, inputs, run, resume, on_progress, len(layout.windows))
                 return
             self.close()
+            key, tiling = self.settle(spec, run or Run())
             clock = Clock(layout, on_progress, done=resume.index + 1 if resume else 0)
-            if not self.pool.has(spec.model):
+            if not self.pool.has(key):
                 clock.loading()
-            film = _Film(self.pool.get(spec.model), self.text, layout, clock, digest, inputs, self.parallel)
-            if resume is not None:
-                film.go_on_from(resume)
-            for window in layout.windows[resume.index + 1 if resume else 0 :]:
-                yield film.make(window)
+            with self.pool.use(key) as models:
+                film = _Film(models, self.text, layout, clock, digest, inputs, tiling, self.parallel)
+                if resume is not None:
+                    film.go_on_from(resume)
+                for window in layout.windows[resume.index + 1 if resume else 0 :]:
+                    yield film.make(window)
 
     def close(self) -> None:
         """End the processes that share a video, where there are any; the next job that wants them starts them again."""
@@ -103,6 +128,13 @@ class SkyReelsEngine:
             refuse_too_many(ranks)
             self.group = RankGroup(ranks, self.ranks_pool)
         return self.group
+
+
+def device_memory() -> tuple[planner.Device, float]:
+    """Return what computes on this machine, and its memory in GB: the card's, or where there is none the machine's."""
+    if torch.cuda.is_available():
+        return "cuda", torch.cuda.mem_get_info()[1] / planner.GB
+    return "cpu", os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / planner.GB
 
 
 def _check(spec: VideoSpec, inputs: Inputs) -> None:
@@ -130,16 +162,17 @@ class _Film:
         clock: Clock,
         digest: str,
         inputs: Inputs,
+        tiling: bool,
         parallel: SequenceParallel | None,
     ) -> None:
         self.parallel = parallel
         self.models, self.text, self.layout, self.clock, self.digest = models, text, layout, clock, digest
-        self.spec, self.inputs = layout.spec, inputs
+        self.spec, self.inputs, self.tiling = layout.spec, inputs, tiling
         self.generator = torch.Generator().manual_seed(self.spec.seed)
         # The other implementations draw this noise from a stream of its own; ours has one stream for everything.
         apart = self.spec.compat != "fixed" and catalog.get(self.spec.model).kind == "df"
         self.addnoise = torch.Generator().manual_seed(self.spec.seed) if apart else None
-        self.decoder = vae_stream.StreamDecoder(models.vae)
+        self.decoder = vae_stream.StreamDecoder(models, tiling=tiling)
         base = layout.windows[0].latents
         self.keep = max(base, self.decoder.receptive_latents())
         self.tail: torch.Tensor | None = None  # the newest latents of the film
@@ -154,7 +187,7 @@ class _Film:
             self.models,
             self.spec,
             window,
-            conditions.build(self.models, self.text, self.spec, window, self.inputs),
+            conditions.build(self.models, self.text, self.spec, window, self.inputs, tiling=self.tiling),
             None if given is None else given[:, :, : window.given],
             self.generator,
             lambda i: self.clock.tick("denoising", window.index, i, window.steps),
@@ -202,11 +235,11 @@ class _Film:
     def _given(self, window: WindowPlan) -> torch.Tensor | None:
         """Return the latents that the window begins with, [1, C, history or 1, h, w], None where there are none."""
         if self.tail is None:
-            return conditions.beginning(self.models, self.spec, window, self.inputs)
+            return conditions.beginning(self.models, self.spec, window, self.inputs, tiling=self.tiling)
         if self.spec.overlap == "reencode":
             assert self.frames is not None
             count = frames_of(window.history)
-            return vae_stream.encode(self.models.vae, self.frames[:, :, -count:])
+            return vae_stream.encode(self.models, self.frames[:, :, -count:], tiling=self.tiling)
         return self.tail[:, :, -window.history :]
 
     def _decode(self, window: WindowPlan, new: torch.Tensor) -> torch.Tensor:
@@ -215,6 +248,8 @@ class _Film:
         for i in range(new.shape[2]):
             pieces.append(self.decoder.push(new[:, :, i : i + 1]))
             self.clock.tick("decoding", window.index, i, new.shape[2])
+        if self.models.turns and self.models.turns.memory != "resident":
+            self.decoder.park()
         return torch.cat(pieces, dim=2)
 
     def _decode_apart(self, window: WindowPlan, latents: torch.Tensor) -> torch.Tensor:

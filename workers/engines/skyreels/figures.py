@@ -107,6 +107,9 @@ def measure(card: catalog.ModelCard) -> Figures:
         cache_bytes_per_pixel=cache,
         spatial_factor=2 ** len(vae.config.temperal_downsample),
         latent_channels=vae.config.z_dim,
+        layer_bytes=_largest_layer(transformer),
+        text_layer_bytes=_largest_layer(text),
+        width=transformer.config.num_attention_heads * transformer.config.attention_head_dim,
     )
 
 
@@ -152,6 +155,10 @@ def _nano() -> tuple[Any, Any, Any, None]:
         vae = AutoencoderKLWan.from_config(AutoencoderKLWan.load_config(catalog.NANO, subfolder="vae"))
         text = UMT5EncoderModel(UMT5Config.from_pretrained(catalog.NANO, subfolder="text_encoder"))
     return transformer, vae, text, None
+
+
+def _largest_layer(module: torch.nn.Module) -> int:
+    return HALF * max(sum(p.numel() for p in layer.parameters(recurse=False)) for layer in module.modules())
 
 
 def _count(module: torch.nn.Module) -> int:

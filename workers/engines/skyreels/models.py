@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKLWan, SkyReelsV2Transformer3DModel, UniPCMultistepScheduler
+from diffusers import AutoencoderKLWan, UniPCMultistepScheduler
 from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPVisionModel, UMT5EncoderModel
 from transformers.utils import logging as transformers_logging
 
 from workers.engines.base import EngineError
 from workers.engines.skyreels import catalog, hub
+from workers.engines.skyreels.offload import Turns
+from workers.engines.skyreels.planner import GB, Mode
+from workers.engines.skyreels.quantise import transformer_of
+
+RESIDENT_MODELS = "2"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,9 +39,17 @@ class Components:
     device: torch.device
     revision: str
     max_sequence_length: int
-    # CLIP's picture encoder (Radford et al. 2021, arXiv:2103.00020), which only image to video models have.
+    # Only image to video models have these.
     image_encoder: Any = None
     image_processor: Any = None
+    # Where the parts are while they work; None: on `device`, and they stay there.
+    turns: Turns | None = None
+
+    @property
+    def bytes(self) -> int:
+        """What the weights take that have been read."""
+        parts = self.turns.parts.values() if self.turns else (self.transformer, self.vae, self.text_encoder)
+        return sum(p.numel() * p.element_size() for part in parts for p in part.parameters())
 
     @property
     def latent_channels(self) -> int:
@@ -47,34 +66,55 @@ class Components:
         return UniPCMultistepScheduler.from_config(self.scheduler_config, flow_shift=shift)
 
 
-def load(folder: Path, *, device: str | None = None, max_sequence_length: int = 512) -> Components:
+def load(
+    folder: Path,
+    *,
+    device: str | None = None,
+    max_sequence_length: int = 512,
+    memory: Mode = "resident",
+    quantise: str = "none",
+    text_later: bool = False,
+) -> Components:
     """Load a diffusers folder: everything in float32 on a CPU; on a card the transformer and text encoder in bfloat16.
 
+    `memory` says where the parts are kept while they work (offload.py), `quantise` in what form the transformer's
+    weights are stored (quantise.py). With `text_later` the text encoder is read for the first prompt that needs it.
     Raises EngineError("model_broken") when the folder cannot be read.
     """
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     dtype = torch.bfloat16 if place.type == "cuda" else torch.float32
     transformers_logging.disable_progress_bar()
-    try:
-        # The VAE stays in float32: in half precision it bands and drifts.
-        vae = AutoencoderKLWan.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32)
-        # Causal attention is the request's choice (attention.py), so a block in the stored configuration is not taken.
-        transformer = SkyReelsV2Transformer3DModel.from_pretrained(
-            folder, subfolder="transformer", torch_dtype=dtype, num_frame_per_block=1
+    turns = Turns(memory, place, quantised=quantise != "none")
+
+    def part(name: str, read: Callable[[], Any]) -> Any:
+        with _damage_told():
+            module = read()
+        turns.add(name, module.eval().requires_grad_(False))
+        return module
+
+    def read_text() -> Any:
+        return part(
+            "text_encoder", lambda: UMT5EncoderModel.from_pretrained(folder, subfolder="text_encoder", dtype=dtype)
         )
-        text_encoder = UMT5EncoderModel.from_pretrained(folder, subfolder="text_encoder", dtype=dtype)
+
+    # The VAE stays in float32: in half precision it bands and drifts.
+    vae = part("vae", lambda: AutoencoderKLWan.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32))
+    transformer = part("transformer", lambda: transformer_of(folder, dtype, quantise))
+    image_encoder = image_processor = None
+    # CLIP's picture encoder (Radford et al. 2021, arXiv:2103.00020), which only image to video models have.
+    if (folder / "image_encoder").is_dir():
+        image_encoder = part(
+            "image_encoder", lambda: CLIPVisionModel.from_pretrained(folder, subfolder="image_encoder", dtype=dtype)
+        )
+    with _damage_told():
+        if image_encoder is not None:
+            image_processor = CLIPImageProcessorPil.from_pretrained(folder, subfolder="image_processor")
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
-        image_encoder, image_processor = _clip(folder, dtype)
         scheduler_config = dict(UniPCMultistepScheduler.load_config(folder, subfolder="scheduler"))
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise EngineError("model_broken", "The model's files are damaged. Please tell the operator.") from error
-    for module in (vae, transformer, text_encoder, image_encoder):
-        if module is not None:
-            module.eval().requires_grad_(False).to(place)
     return Components(
         transformer=transformer,
         vae=vae,
-        text_encoder=text_encoder,
+        text_encoder=Later(read_text) if text_later else read_text(),
         tokenizer=tokenizer,
         scheduler_config=scheduler_config,
         device=place,
@@ -82,46 +122,170 @@ def load(folder: Path, *, device: str | None = None, max_sequence_length: int = 
         max_sequence_length=max_sequence_length,
         image_encoder=image_encoder,
         image_processor=image_processor,
+        turns=turns,
     )
 
 
-def _clip(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
-    if not (folder / "image_encoder").is_dir():
-        return None, None
-    encoder = CLIPVisionModel.from_pretrained(folder, subfolder="image_encoder", dtype=dtype)
-    return encoder, CLIPImageProcessorPil.from_pretrained(folder, subfolder="image_processor")
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise EngineError("model_broken", "The model's files are damaged. Please tell the operator.") from error
+
+
+class Later:
+    """A part that is read when it is first used."""
+
+    def __init__(self, read: Callable[[], Any]) -> None:
+        self._read = cache(read)
+
+    def __call__(self, *values: Any, **named: Any) -> Any:
+        return self._read()(*values, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._read(), name)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What makes a copy of a model in memory differ from another: its way of running, the form of its weights, and
+    the adapters that are in it."""
+
+    model: str
+    memory: Mode = "resident"
+    quantise: str = "none"
+    adapters: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Limit:
+    """How much stays in memory: a number of models, or bytes of weights."""
+
+    models: int | None = None
+    bytes: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Limit:
+        """Read "3" as three models and "60GB" as 60 * 10^9 bytes; raises ValueError for anything else."""
+        words = text.strip().upper()
+        if words.endswith("GB"):
+            return cls(bytes=float(words[:-2]) * GB)
+        return cls(models=int(words))
 
 
 class Pool:
-    """The models of this process by id. Loading happens once, whichever thread asks first."""
+    """The models of this process. Each is read once, whichever thread asks first, and shared by all jobs.
 
-    def __init__(self) -> None:
-        self._resident: dict[str, Components] = {}
+    Beyond the `limit` (without one, `CINEVIVID_RESIDENT_MODELS`, two) the model that was not used for the longest time
+    is dropped, but never one at work, nor one that was put here. `loads` counts what was read from the disk.
+    """
+
+    def __init__(self, limit: str | None = None) -> None:
+        self.limit = Limit.parse(limit or os.environ.get("CINEVIVID_RESIDENT_MODELS") or RESIDENT_MODELS)
+        self.loads = 0
+        self._put: dict[str, Components] = {}
+        self._resident: OrderedDict[Key, Components] = OrderedDict()
+        self._in_use: list[Key] = []
         self._lock = threading.Lock()
 
-    def has(self, model_id: str) -> bool:
+    def has(self, key: Key) -> bool:
         """True when the model is in memory."""
-        return model_id in self._resident
+        return key in self._resident or self.given(key.model)
+
+    def given(self, model_id: str) -> bool:
+        """True when this model was put here: then it is used as it is, whichever way is asked for."""
+        return model_id in self._put
 
     def put(self, model_id: str, components: Components) -> None:
         """Keep components that were made elsewhere: random weights in tests, a trainer's model."""
         with self._lock:
-            self._resident[model_id] = components
+            self._put[model_id] = components
 
-    def get(self, model_id: str) -> Components:
+    def get(self, key: Key | str) -> Components:
         """Return a model, loaded if need be; raises EngineError when it is unknown, absent or damaged."""
+        with self.use(key) as components:
+            return components
+
+    @contextmanager
+    def use(self, key: Key | str) -> Iterator[Components]:
+        """Hand out a model as `get` does, and keep it while it is at work."""
+        key = Key(key) if isinstance(key, str) else key
         with self._lock:
-            if model_id not in self._resident:
-                try:
-                    card = catalog.get(model_id)
-                except KeyError:
-                    raise EngineError("model_unknown", "There is no model of this name.") from None
-                folder = card.folder()
-                if folder is None:
-                    raise EngineError("model_not_ready", f"The model {card.title} is not on this machine yet.")
-                self._resident[model_id] = load(folder, max_sequence_length=card.max_sequence_length)
-            hub.used(model_id)
-            return self._resident[model_id]
+            components = self._put.get(key.model) or self._find(key)
+            self._in_use.append(key)
+        try:
+            yield components
+        finally:
+            with self._lock:
+                self._in_use.remove(key)
+
+    def evict(self, model_id: str | None = None) -> int:
+        """Drop what was loaded of a model, or of all, except what is at work; returns how many copies went."""
+        with self._lock:
+            keys = [key for key in self._resident if model_id in (None, key.model) and key not in self._in_use]
+            self._drop(keys)
+            return len(keys)
+
+    def _find(self, key: Key) -> Components:
+        for other in self._idle():
+            if other != key:
+                self._park(other)
+        if key not in self._resident:
+            # Room is made before, so that there is never one more than the limit.
+            self._make_room(coming=1)
+            self._resident[key] = self._load(key)
+            self.loads += 1
+        hub.used(key.model)
+        self._resident.move_to_end(key)
+        self._make_room(keep=key)
+        return self._resident[key]
+
+    def _load(self, key: Key) -> Components:
+        try:
+            card = catalog.get(key.model)
+        except KeyError:
+            raise EngineError("model_unknown", "There is no model of this name.") from None
+        folder = card.folder()
+        if folder is None:
+            raise EngineError("model_not_ready", f"The model {card.title} is not on this machine yet.")
+        return load(
+            folder,
+            max_sequence_length=card.max_sequence_length,
+            memory=key.memory,
+            quantise=key.quantise,
+            # Where prompts are remembered on the disk, most jobs never need it.
+            text_later=bool(os.environ.get("CINEVIVID_TEXT_CACHE")),
+        )
+
+    def _idle(self) -> list[Key]:
+        return [key for key in self._resident if key not in self._in_use]
+
+    def _park(self, key: Key) -> None:
+        """Have a model make room on the device."""
+        models = self._resident[key]
+        if models.turns is not None and models.device.type != "cpu":
+            models.turns.park()
+
+    def _make_room(self, coming: int = 0, keep: Key | None = None) -> None:
+        for key in self._idle():
+            if not self._too_much(coming):
+                return
+            if key != keep:
+                self._drop([key])
+
+    def _too_much(self, coming: int) -> bool:
+        if self.limit.models is not None:
+            return len(self._resident) + coming > max(1, self.limit.models)
+        return sum(models.bytes for models in self._resident.values()) > (self.limit.bytes or 0)
+
+    def _drop(self, keys: list[Key]) -> None:
+        for key in keys:
+            del self._resident[key]
+        if keys:
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
 
 
 def _revision(folder: Path) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,13 +28,23 @@ LATENT_COPIES = 8
 PATCH_AREA = 4
 BLOCKS_AT_WORK = 2  # one computes while the next is on its way
 
-Mode = Literal["resident", "model", "fp8", "group"]
+# A tile as Wan's VAE has it: 256 pixels a side, 192 apart.
+TILE, TILE_STRIDE = 256, 192
+# What is asked with and without the prompt is remembered apart (cache.py).
+PROMPTS, HALF = 2, 2
+# On a CPU everything is in float32 (models.py), and the figures count bfloat16.
+CPU_FACTOR = 2
+
+Mode = Literal["resident", "model", "fp8", "group", "sequential"]
+Device = Literal["cuda", "cpu"]
 WORDS: dict[Mode, str] = {
     "resident": "everything stays on the card",
     "model": "text encoder, transformer and VAE take turns on the card",
     "fp8": "the transformer is stored in 8 bits, and the parts take turns",
     "group": "the blocks of transformer and text encoder come to the card one by one",
+    "sequential": "the layers of transformer and text encoder come to the card one by one, which is slow",
 }
+IN_TILES = "frames are encoded and decoded in tiles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,7 @@ class Figures:
 
     `bytes_per_token` is that of the transformer for each latent patch, `decode_bytes_per_pixel` that of the VAE for
     each pixel of a frame while it decodes latents one by one, `cache_bytes_per_pixel` what it keeps between them.
+    `layer_bytes` and `text_layer_bytes` are the largest layers, `width` the numbers of one token between two blocks.
     """
 
     transformer_bytes: int
@@ -58,6 +69,9 @@ class Figures:
     cache_bytes_per_pixel: int
     spatial_factor: int
     latent_channels: int
+    layer_bytes: int
+    text_layer_bytes: int
+    width: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +82,18 @@ class Option:
     card_gb: float
     host_gb: float
     largest: str
+    tiling: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its short name."""
+        return f"{self.mode}, tiles" if self.tiling else self.mode
 
     @property
     def words(self) -> str:
         """A sentence about it."""
-        return f"{self.card_gb:.1f} GB: {WORDS[self.mode]}; the most is needed while {self.largest}."
+        tiles = f", and {IN_TILES}" if self.tiling else ""
+        return f"{self.card_gb:.1f} GB: {WORDS[self.mode]}{tiles}; the most is needed while {self.largest}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,73 +108,112 @@ class MemoryPlan:
     def explanation(self) -> str:
         """Why this one, in a sentence for the page and the command line."""
         faster = self.options[: self.options.index(self.chosen)]
-        first = f"{self.chosen.words[:-1]}, which fits into {self.gigabytes:g} GB."
+        first = f"{self.chosen.words[:-1]}, which fits into {self.gigabytes:.3g} GB."
         if not faster:
             return first
         return f"{first} Faster ways need {' and '.join(f'{option.card_gb:.1f} GB' for option in faster)}."
 
 
-def plan_memory(card: catalog.ModelCard, spec: VideoSpec, gigabytes: float) -> MemoryPlan:
+def check(spec: VideoSpec, gigabytes: float | None) -> MemoryPlan | None:
+    """Plan `spec` for the workers' cards before it is paid for; None when nobody said how large these are.
+
+    Raises EngineError("memory_short") when it fits in no way.
+    """
+    return plan_memory(catalog.get(spec.model), spec, gigabytes) if gigabytes else None
+
+
+def plan_memory(
+    card: catalog.ModelCard, spec: VideoSpec, gigabytes: float, *, device: Device = "cuda", quantised: bool = False
+) -> MemoryPlan:
     """Choose the fastest way of making `spec` with the model of `card` on a device of `gigabytes` (of 10^9 bytes).
 
     Raises EngineError("memory_short") when none fits, with the least that is needed and a shorter window that would
     fit; SpecError for an illegal spec; EngineError("model_unknown") for a model that has not been weighed.
     """
-    ways = options(card, spec)
+    ways = options(card, spec, device=device, quantised=quantised)
     for option in ways:
         if option.card_gb <= gigabytes:
             return MemoryPlan(gigabytes, option, ways)
     least = min(option.card_gb for option in ways)
-    text = f"{card.title} needs {least:.1f} GB for this video, and {gigabytes:g} GB are there."
-    shorter = _shorter_window(card, spec, gigabytes)
+    text = f"{card.title} needs {least:.1f} GB for this video, and {gigabytes:.3g} GB are there."
+    shorter = _shorter_window(card, spec, gigabytes, device, quantised)
     if shorter:
         text += f" With windows of {shorter} frames (base_num_frames) it fits."
     raise EngineError("memory_short", text)
 
 
-def options(card: catalog.ModelCard, spec: VideoSpec) -> tuple[Option, ...]:
-    """Return every way of making `spec`, the fastest first."""
+def options(
+    card: catalog.ModelCard, spec: VideoSpec, *, device: Device = "cuda", quantised: bool = False
+) -> tuple[Option, ...]:
+    """Return the ways of making `spec`, the fastest first; each needs less than all that are faster.
+
+    On a CPU, where moving a part saves nothing, everything stays where it is. `quantised` transformers are stored in
+    8 bits already (quantise.py).
+    """
     known = figures().get(card.id)
     if known is None:
         raise EngineError("model_unknown", f"{card.title} cannot be planned: its makers have not released it.")
+    found: list[Option] = []
+    for option in _ways(known, spec, quantised, CPU_FACTOR if device == "cpu" else 1):
+        if device == "cpu" and option.mode != "resident":
+            continue
+        if all(option.card_gb < faster.card_gb for faster in found):
+            found.append(option)
+    return tuple(found)
+
+
+def _ways(known: Figures, spec: VideoSpec, quantised: bool, factor: int) -> Iterator[Option]:
+    """Yield every way, whether it helps or not; `factor` is how much larger weights and tokens are."""
     window = max(plan(spec).windows, key=lambda w: w.latents)
-    factor = known.spatial_factor
-    cells = spec.width // factor * (spec.height // factor)
+    spatial = known.spatial_factor
+    cells = spec.width // spatial * (spec.height // spatial)
     seen = window.latents + int(spec.end_image is not None)
     tokens = seen * (cells // PATCH_AREA)
     latents = LATENT_COPIES * 4 * known.latent_channels * seen * cells
+    working = factor * known.bytes_per_token * tokens + latents
+    if spec.teacache:
+        working += factor * PROMPTS * HALF * known.width * tokens
     pixels = spec.width * spec.height
     shown = 3 * 4 * pixels * FRAMES_PER_LATENT * latents_of(min(spec.num_frames, spec.base_num_frames))
-    # The cache of the one continuous decode stays where it is while the next window is denoised.
-    kept = (
-        known.cache_bytes_per_pixel * pixels
-        if spec.overlap == "latent" and spec.num_frames > spec.base_num_frames
-        else 0
-    )
-    working = known.bytes_per_token * tokens + latents
-    decoding = (known.decode_bytes_per_pixel + known.cache_bytes_per_pixel) * pixels + shown
-    whole, blocks = known.transformer_bytes, known.block_bytes * known.blocks
+    tile = min(spec.width, TILE) * min(spec.height, TILE)
+    covered = tile * len(range(0, spec.width, TILE_STRIDE)) * len(range(0, spec.height, TILE_STRIDE))
+    # The cache of the one continuous decode is there while the next window is denoised: in the host's memory, unless
+    # everything stays on the card.
+    goes_on = spec.overlap == "latent" and spec.num_frames > spec.base_num_frames
+    kept = known.cache_bytes_per_pixel * pixels if goes_on else 0
+
+    whole, blocks = factor * known.transformer_bytes, factor * known.block_bytes * known.blocks
     rest = whole - blocks
-    parts = known.text_bytes + known.vae_bytes + known.sight_bytes
-    weights: tuple[tuple[Mode, int, int, int], ...] = (
-        # mode, what denoising has on the card, what decoding has besides the VAE, what the host keeps
-        ("resident", whole + parts, whole + parts - known.vae_bytes, 0),
-        ("model", whole, 0, whole + parts),
-        ("fp8", rest + blocks // 2, 0, rest + blocks // 2 + parts),
-        ("group", rest + BLOCKS_AT_WORK * known.block_bytes, 0, whole + parts),
+    eighth = rest + blocks // (2 * factor)
+    if quantised:
+        whole, blocks = eighth, eighth - rest
+    block, text_block = blocks // known.blocks, factor * known.text_block_bytes
+    text = factor * known.text_bytes
+    parts = text + known.vae_bytes + factor * known.sight_bytes
+    streamed = text - text_block * max(0, known.text_blocks - BLOCKS_AT_WORK)
+    weights: tuple[tuple[Mode, int, int, int, int], ...] = (
+        # mode, what is on the card while it reads, while it denoises, beside the VAE while it decodes; on the host
+        ("resident", whole + parts, whole + parts, whole + parts - known.vae_bytes, 0),
+        ("model", text, whole, 0, whole + parts),
+        ("fp8", text, eighth, 0, eighth + parts),
+        ("group", streamed, rest + BLOCKS_AT_WORK * block, 0, whole + parts),
+        ("sequential", factor * known.text_layer_bytes, factor * known.layer_bytes, 0, whole + parts),
     )
-    streamed = known.text_bytes - known.text_block_bytes * max(0, known.text_blocks - BLOCKS_AT_WORK)
-    found = []
-    for mode, denoise, beside, host in weights:
-        reading = {"resident": denoise, "group": streamed}.get(mode, known.text_bytes)
-        stages = {
-            "the prompt is read": reading,
-            "a window is denoised": denoise + working + kept,
-            "frames are decoded": known.vae_bytes + beside + decoding,
-        }
-        largest = max(stages, key=lambda name: stages[name])
-        found.append(Option(mode, stages[largest] * HOLES / GB + DRIVER_GB, host / GB, largest))
-    return tuple(found)
+    for mode, reading, denoising, beside, host in weights:
+        if quantised and mode in ("fp8", "sequential"):
+            continue
+        for tiling in (False, True):
+            at_once = tile if tiling else pixels
+            held = 0 if tiling else known.cache_bytes_per_pixel * pixels
+            decoding = (known.decode_bytes_per_pixel + known.cache_bytes_per_pixel * tiling) * at_once + held + shown
+            stages = {
+                "the prompt is read": reading,
+                "a window is denoised": denoising + working + (kept if mode == "resident" and not tiling else 0),
+                "frames are decoded": known.vae_bytes + beside + decoding,
+            }
+            largest = max(stages, key=lambda name: stages[name])
+            parked = known.cache_bytes_per_pixel * covered if tiling else (0 if mode == "resident" else kept)
+            yield Option(mode, stages[largest] * HOLES / GB + DRIVER_GB, (host + parked) / GB, largest, tiling)
 
 
 def table(gigabytes: Sequence[float] = (8, 16, 24, 48, 80)) -> list[tuple[str, list[str]]]:
@@ -164,6 +224,18 @@ def table(gigabytes: Sequence[float] = (8, 16, 24, 48, 80)) -> list[tuple[str, l
             spec = VideoSpec.for_model(card.id, "x", image=Path("x") if card.kind == "i2v" else None)
             rows.append((card.title, [_cell(card, spec, size) for size in gigabytes]))
     return rows
+
+
+def weighed(card: catalog.ModelCard) -> bool:
+    """True when the folder on this machine holds what was weighed, not a model of another build under its name."""
+    folder = card.folder()
+    if folder is None or card.id not in figures():
+        return False
+    try:
+        built = json.loads((folder / "transformer" / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(built.get("num_layers") == figures()[card.id].blocks)
 
 
 @cache
@@ -177,17 +249,20 @@ def _cell(card: catalog.ModelCard, spec: VideoSpec, gigabytes: float) -> str:
         chosen = plan_memory(card, spec, gigabytes).chosen
     except EngineError:
         return "-"
-    return f"{chosen.mode} {chosen.card_gb:.1f} GB"
+    return f"{chosen.name} {chosen.card_gb:.1f} GB"
 
 
-def _shorter_window(card: catalog.ModelCard, spec: VideoSpec, gigabytes: float) -> int | None:
+def _shorter_window(
+    card: catalog.ModelCard, spec: VideoSpec, gigabytes: float, device: Device, quantised: bool
+) -> int | None:
     if not card.long:
         return None
     window = min(spec.num_frames, spec.base_num_frames)
     for frames in range(window - FRAMES_PER_LATENT, spec.overlap_history, -FRAMES_PER_LATENT):
         try:
             smaller = dataclasses.replace(spec, base_num_frames=frames)
-            if min(option.card_gb for option in options(card, smaller)) <= gigabytes:
+            ways = options(card, smaller, device=device, quantised=quantised)
+            if min(option.card_gb for option in ways) <= gigabytes:
                 return frames
         except SpecError:
             continue

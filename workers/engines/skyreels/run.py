@@ -1,4 +1,4 @@
-"""How a video is computed: what must not change what it shows. Imports no torch."""
+"""How a video is computed, apart from what it shows. Imports no torch."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ Memory = Literal["auto", "resident", "model", "fp8", "group", "sequential"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """Where a model's parts are kept while they work, and how many devices share one video.
+
+    Only "fp8" and tiles change what is seen, and little: weights are rounded, and seams of tiles are blended.
 
     `memory` is "auto" for what the planner chooses (planner.py), "resident" for everything on the device, "model" for
     parts that take turns, "fp8" for that with the transformer stored in 8 bits, "group" for blocks that come one by
