@@ -62,7 +62,7 @@ def test_d7_a_start_picture_stays_in_asynchronous_blocks(tiny_engine, tiny, file
     """diffusers rounds the one given latent down to no block, and draws noise over it."""
     spec = tiny_spec(image=file, **ASYNC)
     latents = last_latents(tiny_engine, spec, Inputs(image=picture()))
-    expected = vae_stream.encode(tiny.vae, vae_stream.from_uint8(picture()[None]))
+    expected = vae_stream.encode(tiny, vae_stream.from_uint8(picture()[None]))
     assert torch.equal(latents[:, :, :1], expected)
 
 
@@ -114,7 +114,7 @@ def test_o1_the_end_pictures_own_latent_is_never_shown(tiny_engine, tiny, file, 
     """The official loop reuses its counter, so a long film keeps the end picture's latent as its tail."""
     spec = tiny_spec(end_image=file, num_frames=25, base_num_frames=13, overlap=overlap)
     windows = list(tiny_engine.stream(spec, inputs=Inputs(end_image=picture(1))))
-    end = vae_stream.encode(tiny.vae, vae_stream.from_uint8(picture(1)[None]))
+    end = vae_stream.encode(tiny, vae_stream.from_uint8(picture(1)[None]))
     assert len(whole(windows)) == 25
     assert not torch.allclose(windows[-1].checkpoint.latents[:, :, -1:], end)
 

@@ -131,10 +131,14 @@ class SkyReelsEngine:
 
 
 def device_memory() -> tuple[planner.Device, float]:
-    """Return what computes on this machine, and its memory in GB: the card's, or where there is none the machine's."""
+    """Return what computes on this machine, and its memory in GB: the card's, or where there is none the machine's.
+
+    `CINEVIVID_DEVICE_GB` says less or more, for a card that is shared.
+    """
+    told = float(os.environ.get("CINEVIVID_DEVICE_GB") or 0)
     if torch.cuda.is_available():
-        return "cuda", torch.cuda.mem_get_info()[1] / planner.GB
-    return "cpu", os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / planner.GB
+        return "cuda", told or torch.cuda.mem_get_info()[1] / planner.GB
+    return "cpu", told or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / planner.GB
 
 
 def _check(spec: VideoSpec, inputs: Inputs) -> None:

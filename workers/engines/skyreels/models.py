@@ -138,7 +138,8 @@ class Later:
     """A part that is read when it is first used."""
 
     def __init__(self, read: Callable[[], Any]) -> None:
-        self._read = cache(read)
+        # Jobs compute in inference mode; what is read there must not become bound to it.
+        self._read = cache(torch.inference_mode(False)(read))
 
     def __call__(self, *values: Any, **named: Any) -> Any:
         return self._read()(*values, **named)

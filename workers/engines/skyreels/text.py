@@ -44,7 +44,7 @@ class Shelf:
         """Return what was put under `key`, None when it is not there; a damaged file counts as not there."""
         path = self._path(key)
         try:
-            embeddings = load_file(path)["embeddings"]
+            embeddings: torch.Tensor = load_file(path)["embeddings"]
             os.utime(path)
         except FileNotFoundError:
             return None

@@ -320,7 +320,6 @@ class Bench:
             self.frames.append((captions.canonical(spec), clip[:: max(1, len(clip) // 16)]))
         return result
 
-
     def run_speed(self) -> Result:
         """A clip of four seconds in a fresh process."""
         done = subprocess.run([sys.executable, "-c", SPEED], capture_output=True, text=True, check=True)
