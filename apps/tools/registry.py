@@ -8,6 +8,8 @@ from django import forms
 from django.http import Http404
 from django.urls import reverse
 
+LARGE_QUEUE = "gpu-large"  # for workers whose cards share one film
+
 
 @dataclass(frozen=True, slots=True)
 class Quote:
@@ -56,6 +58,10 @@ class Tool:
     def price_of_part(self, params: Mapping[str, Any], frames: int) -> int:
         """Credits for a run that was stopped after `frames` of the frames that it was asked for."""
         return self.price({**params, "num_frames": frames})
+
+    def queue_of(self, params: Mapping[str, Any]) -> str:
+        """The queue of a run: that of the workers which have what it needs."""
+        return self.queue
 
     def work(self, params: Mapping[str, Any]) -> float:
         """The size of a run in units that its time is proportional to."""

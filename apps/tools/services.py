@@ -75,7 +75,7 @@ def submit(
                 tool=tool.slug,
                 title=tool.job_title(params)[:200],
                 params=params,
-                queue=tool.queue,
+                queue=tool.queue_of(params),
                 cost=tool.price(params),
                 idempotency_key=idempotency_key,
                 request_digest=request_digest,

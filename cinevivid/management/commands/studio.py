@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.accounts.links import sign_in_url
 from apps.accounts.models import User
 from apps.billing import services as billing
-from apps.tools.registry import tools
+from apps.tools.registry import LARGE_QUEUE, tools
 from apps.tools.services import keep_sweeping, sweep
 
 DEMO_EMAIL = "demo@cinevivid.local"
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         # Films one at a time; a download that takes hours has threads of its own and keeps none of them waiting.
         broker = dramatiq.get_broker()
         broker.emit_after("process_boot")  # dramatiq's own command does it; the time limit of actors starts with it
-        queues = broker.get_declared_queues() | {tool.queue for tool in tools()}
+        queues = broker.get_declared_queues() | {tool.queue for tool in tools()} | {LARGE_QUEUE}
         films = dramatiq.Worker(broker, queues=queues - {"cpu"}, worker_threads=1)
         rest = dramatiq.Worker(broker, queues={"cpu"}, worker_threads=2)
         for worker in (films, rest):

@@ -13,7 +13,7 @@ from multiprocessing.connection import Client, Connection
 
 import torch
 
-from workers.engines.base import Cancelled, OnProgress, Progress, Window
+from workers.engines.base import Cancelled, EngineError, OnProgress, Progress, Window
 from workers.engines.skyreels.control import together
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.parallel import SequenceParallel, join
@@ -93,8 +93,8 @@ def _portable(window: Window) -> Window:
 
 
 def _failure(error: BaseException) -> Failed:
-    if hasattr(error, "public_text"):
-        return Failed(getattr(error, "code", "ranks_unfit"), error.public_text)
+    if isinstance(error, EngineError):
+        return Failed(error.code, error.public_text)
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return Failed("out_of_memory", "A card ran out of memory. Ask for a smaller or shorter film.")
     return Failed("rank_lost", LOST)
