@@ -68,7 +68,11 @@ def turn(lock: threading.Lock, waiting: OnProgress, windows: int) -> Iterator[No
 
 
 def together(on_progress: OnProgress, parallel: SequenceParallel) -> OnProgress:
-    """Let rank 0 alone report, and all ranks go on or stop by its decision; each of them has to call the result."""
+    """Let rank 0 alone report, and all ranks go on or stop by its decision after every step.
+
+    Each rank has to call the result for every step. For "loading" it need not: one may have the model already. So
+    there is no decision then, and `on_progress` has to raise Cancelled again at the next step.
+    """
 
     def report(now: Progress) -> None:
         stop = False
@@ -77,7 +81,7 @@ def together(on_progress: OnProgress, parallel: SequenceParallel) -> OnProgress:
                 on_progress(now)
             except Cancelled:
                 stop = True
-        if parallel.decide(stop):
+        if now.stage != "loading" and parallel.decide(stop):
             raise Cancelled
 
     return report
