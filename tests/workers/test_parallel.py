@@ -68,6 +68,7 @@ def assert_same(shared, alone, within=1e-5):
         pytest.param({**ODD_TOKENS}, id="nano-odd-tokens"),
         pytest.param({"ar_step": 1, "causal_block_size": 1, "causal_attention": True, **ODD_TOKENS}, id="nano-causal"),
         pytest.param({**LONG, "overlap": "reencode"}, id="nano-reencode"),
+        pytest.param({"teacache": 1.0, "steps": 6, **ODD_TOKENS}, id="nano-teacache"),
         pytest.param({"model": ODD_HEADS, **LONG}, id="odd-heads"),
         pytest.param({"model": T2V}, id="t2v"),
         pytest.param({"model": T2V, **ODD_TOKENS}, id="t2v-odd-tokens"),

@@ -122,10 +122,11 @@ class SkyReelsEngine:
             self.group = None
 
     def _ranks(self, ranks: int) -> RankGroup:
-        """Return the processes for a job; others are ended, because they hold the memory of the same devices."""
+        """Return the processes for a job; others are ended, and models dropped: they hold memory of the same devices."""
         if self.group is None or self.group.ranks != ranks:
             self.close()
             refuse_too_many(ranks)
+            self.pool.evict()
             self.group = RankGroup(ranks, self.ranks_pool)
         return self.group
 
