@@ -122,7 +122,7 @@ class SkyReelsEngine:
             self.group = None
 
     def _ranks(self, ranks: int) -> RankGroup:
-        """Return the processes for a job; others are ended, and models dropped: they hold memory of the same devices."""
+        """Return the processes for a job; others are ended and models dropped: they hold memory of the same devices."""
         if self.group is None or self.group.ranks != ranks:
             self.close()
             refuse_too_many(ranks)
