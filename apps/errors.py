@@ -47,6 +47,12 @@ CATALOGUE: dict[str, Entry] = {
         ),
         Entry("invalid_file", 422, "This file could not be read.", "Open it in another program and save it again."),
         Entry("file_too_large", 413, "This file is too large.", "Make it smaller and upload it again."),
+        Entry(
+            "input_missing",
+            409,
+            "The picture or video that this film begins with is not in your library any more.",
+            "Bring it back, or choose another one.",
+        ),
         Entry("already_exists", 409, "This exists already.", "Use the one that is there, or choose another name."),
         Entry("duplicate_request", 409, "This key was used for a different request.", "Send a new Idempotency-Key."),
         Entry("wrong_state", 409, "The job has moved on, so this no longer applies.", "Reload to see where it is now."),

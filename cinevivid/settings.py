@@ -311,7 +311,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
-        "img-src": [SELF, "data:", *S3_ORIGIN],
+        "img-src": [SELF, "data:", "blob:", *S3_ORIGIN],
         "media-src": [SELF, "blob:", *S3_ORIGIN],
         "font-src": [SELF],
         "connect-src": [SELF, *S3_ORIGIN],

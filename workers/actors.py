@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -68,17 +68,37 @@ def work_on_model(model_id: str, verb: str) -> None:
 
 def make(job: Generation, folder: Path) -> None:
     """Run the job's task in a folder and hand the files to the library. Raises Cancelled when the job is not ours."""
-    from workers.tasks import TASKS
+    from workers.tasks import INPUTS, TASKS
 
     tool = services.tool_of(job)
     if tool is None or tool.task not in TASKS:
         raise StudioError(code="configuration")
+    bring(job, tool.inputs, folder / INPUTS)
     made = TASKS[tool.task](job.params, folder, reporter(job), Rushes(job))
     with ExitStack() as stack:
         files = {name: File(stack.enter_context(path.open("rb")), path.name) for name, path in made.files.items()}
         asset = Asset(kind=made.kind, recipe=made.recipe, **made.facts)
         if not services.finish(job, asset, files, made.engine, stopped=made.stopped):
             raise Cancelled
+
+
+def bring(job: Generation, names: Iterable[str], folder: Path) -> None:
+    """Fetch the pictures and clips that the job begins with from storage. Raises StudioError when one is gone."""
+    for name in names:
+        if not job.params.get(name):
+            continue
+        asset = Asset.objects.of(job.user).exclude(file="").filter(pk=job.params[name]).first()
+        if asset is None:
+            raise StudioError(code="input_missing")
+        folder.mkdir(exist_ok=True)
+        try:
+            with (
+                asset.file.open("rb") as stored,
+                (folder / f"{name}{Path(str(asset.file.name)).suffix}").open("wb") as out,
+            ):
+                shutil.copyfileobj(stored, out)
+        except FileNotFoundError:
+            raise StudioError(code="input_missing") from None
 
 
 def reporter(job: Generation) -> Callable[[Progress], None]:

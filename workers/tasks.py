@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workers.engines.base import OnProgress, Progress, Stopped
 from workers.kept import Keeper
 
+if TYPE_CHECKING:
+    from workers.engines.skyreels.flags import Job
+
+INPUTS = "inputs"  # where in its folder a task finds the files that it begins with
 RECIPE_PACKAGES = ("torch", "diffusers", "transformers")
 
 
@@ -44,28 +49,27 @@ def task(name: str) -> Callable[[Task], Task]:
 
 @task("skyreels.t2v")
 def text_to_video(params: Mapping[str, Any], folder: Path, on_progress: OnProgress, keeper: Keeper) -> Made:
-    """Make a film from a prompt; go on after the last window that `keeper` has of an earlier attempt.
+    """Make a film from a prompt, and from the pictures or the clip in `folder`/inputs, each named by its parameter.
 
-    `params` are those of the text-to-video form. When `on_progress` raises Stopped, the film is what is finished of it.
-    Raises EngineError, or Cancelled through `on_progress`.
+    Goes on after the last window that `keeper` has of an earlier attempt. `params` are those of the tool's form. When
+    `on_progress` raises Stopped, the film is what is finished of it. Raises EngineError, or Cancelled through
+    `on_progress`.
     """
     from workers.engines import registry
     from workers.engines.skyreels.plan import plan
-    from workers.engines.skyreels.spec import VideoSpec
     from workers.media.stills import poster, strip
-    from workers.prompts.styles import styled
     from workers.render import keep, render
 
     engine = registry.get("video")
-    values = {key: params[key] for key in ("num_frames", "negative_prompt", "steps", "guidance_scale", "shift", "seed")}
-    prompt = styled(params["prompt"], params["style"])
-    spec = VideoSpec.for_model(engine.name, prompt, ratio=params["ratio"], **values)
-    made_from = recipe("skyreels.t2v", params, engine.name) | {"prompt_sent": prompt}
+    job = film_of(params, inputs_in(folder))
+    spec = job.spec
+    made_from = recipe("skyreels.t2v", params, spec.model) | _sent(job, params)
     out = folder / "film.mp4"
     comment = json.dumps(made_from, sort_keys=True)
     windows = of = len(plan(spec).windows)
+    told: dict[str, Any] = {"on_progress": on_progress, "keeper": keeper, "comment": comment, "run": job.run}
     try:
-        info = render(engine, spec, folder / "render", out, on_progress=on_progress, keeper=keeper, comment=comment)
+        info = render(engine, spec, folder / "render", out, **told)
     except Stopped:
         info, windows = keep(spec, folder / "render", out, comment)
         made_from |= {"windows_kept": windows}
@@ -74,7 +78,36 @@ def text_to_video(params: Mapping[str, Any], folder: Path, on_progress: OnProgre
     strip(out, folder / "strip.webp")
     facts = {name: getattr(info, name) for name in ("width", "height", "frames", "fps", "seconds", "bytes", "sha256")}
     files = {"file": out, "poster": folder / "poster.webp", "strip": folder / "strip.webp"}
-    return Made("video", files, facts, engine.name, made_from, stopped=windows < of)
+    return Made("video", files, facts, spec.model, made_from, stopped=windows < of)
+
+
+def film_of(params: Mapping[str, Any], inputs: Mapping[str, Path]) -> Job:
+    """Return what the engine is asked for. Raises SpecError, and EngineError when the prompt's writer is not there."""
+    from workers.engines.skyreels.flags import job_of
+    from workers.prompts.enhance import enhance
+    from workers.prompts.styles import styled
+
+    prompt = params["prompt"]
+    if params.get("prompt_enhancer"):
+        prompt = enhance(prompt, params["seed"])
+    return job_of({**params, "prompt": styled(prompt, params["style"])}, inputs)
+
+
+def inputs_in(folder: Path) -> dict[str, Path]:
+    """Return the files that the actor brought, by the parameter that named them."""
+    return {path.stem: path for path in (folder / INPUTS).glob("*")}
+
+
+def _sent(job: Job, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the model got: the prompt as it was sent, every value that was left to it, and the inputs' hashes."""
+    from workers.media.probe import sha256
+    from workers.prompts.enhance import engine_name
+
+    spec = dataclasses.asdict(job.spec)
+    sent: dict[str, Any] = {"prompt_sent": spec.pop("prompt")}
+    paths = {name: spec.pop(name) for name in ("image", "end_image", "video")}
+    sent |= {"spec": spec, "inputs": {name: sha256(path) for name, path in paths.items() if path}}
+    return sent | ({"prompt_engine": engine_name()} if params.get("prompt_enhancer") else {})
 
 
 def recipe(task_name: str, params: Mapping[str, Any], engine: str) -> dict[str, Any]:

@@ -25,6 +25,8 @@ OPEN_RANGE = 4 * 1024 * 1024
 PARTS = ("file", "poster", "strip")
 TYPES = {
     ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
     ".webm": "video/webm",
     ".webp": "image/webp",
     ".jpg": "image/jpeg",

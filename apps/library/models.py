@@ -259,6 +259,11 @@ class Asset(models.Model):
         return reverse("library:asset_file", args=[self.pk, part])
 
     @property
+    def name(self) -> str:
+        """What people know it by: the film's prompt, or the name of the file that they brought."""
+        return (self.generation.title if self.generation else self.recipe.get("name", "")) or "Last frame of a film"
+
+    @property
     def file_url(self) -> str:
         return self.get_part_url("file")
 

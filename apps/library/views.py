@@ -3,16 +3,22 @@
 import json
 import uuid
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
 
 from apps.accounts.http import SignedIn
+from apps.library import uploads
 from apps.library.filters import LibraryFilter
-from apps.library.models import Generation
+from apps.library.models import Asset, Generation
 
 PAGE_SIZE = 24
+NAMES = {"num_frames": "Frames", "guidance_scale": "Guidance", "negative_prompt": "Not seen", "model_id": "Model"}
+TOLD_APART = ("prompt", "seed", "mode")
 
 
 @login_required
@@ -30,9 +36,60 @@ def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     mine = Generation.objects.of(request.user)
     job = get_object_or_404(mine.with_assets(), pk=pk)
     asset = job.asset
-    recipe = json.dumps(asset.recipe, indent=2, sort_keys=True) if asset else ""
+    begins_with = _inputs(request, job)
+    about = {
+        "asset": asset,
+        "recipe": json.dumps(asset.recipe, indent=2, sort_keys=True) if asset else "",
+        "prompt_sent": asset.recipe.get("prompt_sent", "") if asset else "",
+        "begins_with": begins_with,
+        "values": {
+            NAMES.get(name, name.replace("_", " ").capitalize()): value
+            for name, value in job.params.items()
+            if name not in TOLD_APART and name not in begins_with and value not in ("", None)
+        },
+    }
     walk = {
         "newer": mine.filter(created_at__gt=job.created_at).last(),
         "older": mine.filter(created_at__lt=job.created_at).first(),
     }
-    return render(request, "library/generation.html", {"job": job, "asset": asset, "recipe": recipe, **walk})
+    return render(request, "library/generation.html", {"job": job, **about, **walk})
+
+
+def _inputs(request: SignedIn, job: Generation) -> dict[str, Asset | None]:
+    """What the job began with, by parameter; None where it is not in the library any more."""
+    named = {name: value for name, value in job.params.items() if isinstance(value, str) and _is_uuid(value)}
+    mine = {str(asset.pk): asset for asset in Asset.objects.of(request.user).filter(pk__in=named.values())}
+    return {name: mine.get(value) for name, value in named.items()}
+
+
+def _is_uuid(value: str) -> bool:
+    try:
+        return str(uuid.UUID(value)) == value
+    except ValueError:
+        return False
+
+
+@login_required
+@require_POST
+def last_frame(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
+    """Keep the last frame of a film as a picture, and open the tool in which another film begins with it."""
+    film = get_object_or_404(Asset.objects.of(request.user).exclude(file=""), pk=pk, kind=Asset.Kind.VIDEO)
+    picture = uploads.keep_last_frame(film)
+    return redirect(f"{reverse('tools:tool', args=['to-video'])}?image={picture.pk}")
+
+
+@login_required
+def my_uploads(request: SignedIn) -> HttpResponse:
+    """The pictures and videos that a user has brought."""
+    brought = Asset.objects.of(request.user).filter(generation=None).order_by("-created_at")
+    page = Paginator(brought, PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "library/uploads.html", {"page": page})
+
+
+@login_required
+@require_POST
+def delete_upload(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
+    """Move what a user has brought to the trash."""
+    uploads.delete(get_object_or_404(Asset.objects.of(request.user), pk=pk, generation=None))
+    messages.success(request, "Deleted. Films that begin with it and are not made yet will not be made.")
+    return redirect("library:uploads")

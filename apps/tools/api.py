@@ -6,6 +6,7 @@ from typing import Any
 
 import django_filters
 import django_filters.rest_framework
+from django.core.files.uploadedfile import UploadedFile
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import mixins, status, viewsets
@@ -46,6 +47,15 @@ def caller(request: Request) -> User:
     return request.user
 
 
+def _content(file: "UploadedFile[Any]") -> str:
+    """What an upload is for the digest of its request: its bytes, whatever the file is called."""
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    file.seek(0)
+    return digest.hexdigest()
+
+
 class ToolList(APIView):
     """Every tool of this studio."""
 
@@ -81,7 +91,8 @@ class ToolView(APIView):
         return form_serializer(self.tool)(**kwargs)
 
     def params(self, request: Request) -> dict[str, Any]:
-        serializer = self.get_serializer(data=request.data)
+        context = {"user": caller(request), "draft": self.operation == "quote"}
+        serializer = self.get_serializer(data=request.data, context=context)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 
@@ -92,13 +103,13 @@ class Submit(ToolView):
     @extend_schema(parameters=[IDEMPOTENCY_KEY], responses={202: GenerationSerializer, **PROBLEMS})
     def post(self, request: Request, slug: str = "") -> Response:
         assert self.tool is not None
-        digest = hashlib.sha256(json.dumps([slug, request.data], sort_keys=True, default=str).encode()).hexdigest()
+        asked = json.dumps([slug, request.data], sort_keys=True, default=_content)
         job = services.submit(
             caller(request),
             self.tool,
             self.params(request),
             idempotency_key=request.headers.get("Idempotency-Key", "")[:200],
-            request_digest=digest,
+            request_digest=hashlib.sha256(asked.encode()).hexdigest(),
         )
         data = GenerationSerializer(job, context={"request": request}).data
         location = request.build_absolute_uri(f"/api/v1/generations/{job.pk}/")

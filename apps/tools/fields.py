@@ -1,9 +1,18 @@
 """Form fields and widgets that more than one tool uses."""
 
 import secrets
+import uuid
 from typing import Any
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
+
+from apps.accounts.models import User
+from apps.errors import StudioError
+from apps.library import uploads
+from apps.library.models import Asset
+
+SHELF = 12  # how many of the newest are offered
 
 
 class SeedInput(forms.NumberInput):
@@ -43,3 +52,86 @@ class StyleSelect(forms.RadioSelect):
     """Styles as small pictures."""
 
     template_name = "forms/style.html"
+
+
+class ModeSelect(forms.RadioSelect):
+    """What a tool begins with, as tabs; fields with `modes` are shown in these only."""
+
+    template_name = "forms/modes.html"
+
+
+class AssetInput(forms.FileInput):
+    """A file of one's own, or something out of the library."""
+
+    template_name = "forms/asset.html"
+    WORDS = {Asset.Kind.IMAGE: ("picture", "image/*"), Asset.Kind.VIDEO: ("video", "video/*")}
+
+    def __init__(self, kind: str) -> None:
+        self.word, accept = self.WORDS[Asset.Kind(kind)]
+        self.kind, self.user = kind, None
+        super().__init__(attrs={"accept": accept})
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        return files.get(name) or data.get(name)
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, None, attrs)
+        mine = (
+            Asset.objects.of(self.user).filter(kind=self.kind).exclude(file="") if self.user else Asset.objects.none()
+        )
+        shelf = list(mine.select_related("generation").order_by("-created_at")[:SHELF])
+        chosen = next((asset for asset in shelf if str(asset.pk) == str(value)), None)
+        if value and not chosen and is_uuid(value) and (chosen := mine.filter(pk=value).first()):
+            shelf.insert(0, chosen)
+        context["widget"] |= {"word": self.word, "kind": self.kind, "shelf": shelf, "chosen": chosen}
+        return context
+
+
+class AssetField(forms.Field):
+    """A picture or video, uploaded or by its id in the owner's library; cleaned, it is an Asset.
+
+    `modes` are those of the tool's modes that have it. A form sets `user`; with `draft`, as for a quote, nothing is
+    stored; when `ignored` nothing is looked at.
+    """
+
+    user: User | None = None
+    draft = ignored = False
+    kept: Asset | None = None
+
+    def __init__(self, kind: str, *, modes: tuple[str, ...] = (), **kwargs: Any) -> None:
+        self.kind, self.modes = kind, " ".join(modes)
+        super().__init__(required=False, widget=AssetInput(kind), **kwargs)
+
+    def of(self, user: User | None, draft: bool) -> None:
+        self.user, self.draft = user, draft
+        self.widget.user = user  # type: ignore[attr-defined]
+
+    def clean(self, value: Any) -> Asset | None:
+        if self.ignored or not value or self.user is None:
+            return None
+        if not isinstance(value, UploadedFile):
+            return self._from_library(str(value))
+        try:
+            self.kept = uploads.look(self.kind, value) if self.draft else uploads.keep(self.user, self.kind, value)
+        except StudioError as error:
+            raise forms.ValidationError(error.message, code=error.code) from error
+        return self.kept
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What was uploaded once is chosen from then on, also when the form comes back for another reason."""
+        return str(self.kept.pk) if self.kept else data
+
+    def _from_library(self, value: str) -> Asset | None:
+        mine = Asset.objects.of(self.user).filter(kind=self.kind).exclude(file="")
+        asset = mine.filter(pk=value).first() if is_uuid(value) else None
+        if asset is None and not (self.draft and not is_uuid(value)):
+            raise forms.ValidationError("It is not in your library (any more): choose another.", code="not_found")
+        return asset
+
+
+def is_uuid(value: Any) -> bool:
+    try:
+        uuid.UUID(str(value))
+    except ValueError:
+        return False
+    return True

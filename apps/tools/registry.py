@@ -8,6 +8,10 @@ from django import forms
 from django.http import Http404
 from django.urls import reverse
 
+from apps.accounts.models import User
+from apps.library.models import Asset
+from apps.tools.fields import AssetField
+
 LARGE_QUEUE = "gpu-large"  # for workers whose cards share one film
 
 
@@ -21,18 +25,46 @@ class Quote:
 
 
 class ToolForm(forms.Form):
-    """The parameters of a tool. `advanced` names the fields that the page folds away."""
+    """The parameters of a tool, filled in by `user`.
 
-    advanced: ClassVar[tuple[str, ...]] = ()
+    `page_initial` is what the page starts with where leaving it out means something else to a program. `advanced`
+    names the fields that the page folds away, by heading. A `draft` is quoted, not made: it needs no prompt, and no
+    upload of it is stored.
+    """
+
+    page_initial: ClassVar[Mapping[str, Any]] = {}
+    advanced: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    def __init__(self, *args: Any, user: User | None = None, draft: bool = False, **kwargs: Any) -> None:
+        kwargs["initial"] = {**self.page_initial, **(kwargs.get("initial") or {})}
+        super().__init__(*args, **kwargs)
+        self.draft = draft
+        if draft and "prompt" in self.fields:
+            self.fields["prompt"].required = False
+        for field in self.fields.values():
+            if isinstance(field, AssetField):
+                field.of(user, draft)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The cleaned values as a job keeps them; of an asset, its id."""
+        return {name: str(value.pk) if isinstance(value, Asset) else value for name, value in self.cleaned_data.items()}
 
     def plain_fields(self) -> list[forms.BoundField]:
-        return [field for field in self if field.name not in self.advanced]
+        folded = {name for names in self.advanced.values() for name in names}
+        return [field for field in self if field.name not in folded]
 
-    def advanced_fields(self) -> list[forms.BoundField]:
-        return [field for field in self if field.name in self.advanced]
+    def advanced_fields(self) -> dict[str, list[forms.BoundField]]:
+        return {title: [self[name] for name in names] for title, names in self.advanced.items()}
 
     def advanced_has_errors(self) -> bool:
-        return any(field.errors for field in self.advanced_fields())
+        return any(field.errors for fields in self.advanced_fields().values() for field in fields)
+
+    @classmethod
+    def page_data(cls) -> dict[str, Any]:
+        """What the page sends when nobody has changed anything."""
+        fields = cls.base_fields.items()
+        return {name: field.initial for name, field in fields if field.initial is not None} | dict(cls.page_initial)
 
 
 class Tool:
@@ -74,6 +106,11 @@ class Tool:
     def job_title(self, params: Mapping[str, Any]) -> str:
         """How the library names the job."""
         return str(params.get("prompt") or self.title)
+
+    @property
+    def inputs(self) -> list[str]:
+        """The parameters that name an asset of the user."""
+        return [name for name, field in self.form_class.base_fields.items() if isinstance(field, AssetField)]
 
     @property
     def description(self) -> str:

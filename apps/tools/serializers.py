@@ -4,6 +4,8 @@ from functools import cache
 from typing import Any
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.choices import CallableChoiceIterator
 from django.utils.datastructures import MultiValueDict
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -13,7 +15,8 @@ from apps.billing import services as billing
 from apps.errors import problem
 from apps.library.models import Asset, Generation
 from apps.tools import services
-from apps.tools.registry import Tool
+from apps.tools.fields import AssetField
+from apps.tools.registry import Tool, ToolForm
 
 
 def form_serializer(tool: Tool) -> type[serializers.Serializer[Any]]:
@@ -22,14 +25,14 @@ def form_serializer(tool: Tool) -> type[serializers.Serializer[Any]]:
 
 
 @cache
-def _form_serializer(tool: str, form_class: type[forms.Form]) -> type[serializers.Serializer[Any]]:
+def _form_serializer(tool: str, form_class: type[ToolForm]) -> type[serializers.Serializer[Any]]:
     fields: dict[str, Any] = {name: _field(field) for name, field in form_class.base_fields.items()}
 
     def validate(self: Any, data: dict[str, Any]) -> dict[str, Any]:
         # What the caller leaves out has the value that the page would have sent.
         initial = {name: field.initial for name, field in form_class.base_fields.items() if field.initial is not None}
         files = MultiValueDict({name: [value] for name, value in data.items() if hasattr(value, "read")})
-        form = form_class(initial | data, files)
+        form = form_class(initial | data, files, user=self.context["user"], draft=self.context["draft"])
         if not form.is_valid():
             errors = form.errors.get_json_data()
             raise serializers.ValidationError(
@@ -38,7 +41,7 @@ def _form_serializer(tool: str, form_class: type[forms.Form]) -> type[serializer
                     for name, found in errors.items()
                 }
             )
-        return form.cleaned_data
+        return form.params
 
     return type(f"{tool}Request", (serializers.Serializer,), fields | {"validate": validate})
 
@@ -50,12 +53,15 @@ def _field(field: forms.Field) -> serializers.Field[Any, Any, Any, Any]:
     }
     limits = {name: getattr(field, name, None) for name in ("min_value", "max_value")}
     match field:
-        case forms.FileField():
-            return serializers.FileField(**common)
+        case AssetField():
+            return AssetOrFile(**common)
         case forms.BooleanField():
             return serializers.BooleanField(**common)
         case forms.ChoiceField():
-            return serializers.ChoiceField(choices=list(field.choices), **common)  # type: ignore[arg-type]
+            if isinstance(field.choices, CallableChoiceIterator):  # not known until the form is filled in
+                return serializers.CharField(allow_blank=not field.required, **common)
+            choices = [choice for choice in list(field.choices) if choice[0] != ""]  # type: ignore[arg-type]
+            return serializers.ChoiceField(choices=choices, allow_blank=not field.required, **common)
         case forms.FloatField():
             return serializers.FloatField(allow_null=not field.required, **limits, **common)  # type: ignore[arg-type]
         case forms.IntegerField():
@@ -63,6 +69,19 @@ def _field(field: forms.Field) -> serializers.Field[Any, Any, Any, Any]:
         case forms.CharField():
             return serializers.CharField(max_length=field.max_length, allow_blank=not field.required, **common)
     raise TypeError(f"No API field for {type(field).__name__}.")
+
+
+@extend_schema_field({"oneOf": [{"type": "string", "format": "uuid"}, {"type": "string", "format": "binary"}]})
+class AssetOrFile(serializers.Field[Any, Any, Any, Any]):
+    """The id of an asset of the caller's library, or a file in a multipart form."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str | UploadedFile):
+            raise serializers.ValidationError("Send a file in a multipart form, or the id of an asset.")
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
 
 
 class AssetSerializer(serializers.ModelSerializer[Asset]):

@@ -15,7 +15,7 @@ from apps.accounts.models import User
 from apps.errors import StudioError
 from apps.library.models import Generation
 from apps.tools import registry, services
-from apps.tools.registry import Quote, Tool, ToolForm
+from apps.tools.registry import Tool, ToolForm
 
 STAGE_SIZE = 12
 
@@ -29,11 +29,12 @@ def all_tools(request: HttpRequest) -> HttpResponse:
 def tool_page(request: SignedIn, slug: str) -> HttpResponse:
     """The form of a tool beside what it has made; a POST starts a job."""
     tool = registry.get_or_404(slug)
-    form = tool.form_class(request.POST or None, request.FILES or None, initial=_initial(request, tool))
+    initial = _initial(request, tool)
+    form = tool.form_class(request.POST or None, request.FILES or None, initial=initial, user=request.user)
     job = None
     if form.is_valid():
         try:
-            job = services.submit(request.user, tool, form.cleaned_data)
+            job = services.submit(request.user, tool, form.params)
         except StudioError as error:
             form.add_error(None, error.public_text)
         else:
@@ -50,16 +51,12 @@ def tool_page(request: SignedIn, slug: str) -> HttpResponse:
 def tool_quote(request: SignedIn, slug: str) -> HttpResponse:
     """Credits and time of the form as it stands; what does not fit is said in the same place."""
     tool = registry.get_or_404(slug)
-    form = tool.form_class(request.GET)
+    form = tool.form_class(request.GET, user=request.user, draft=True)
     context: dict[str, Any] = {"tool": tool, "quote": None}
     if form.is_valid():
-        context["quote"] = services.quote(tool, form.cleaned_data)
+        context["quote"] = services.quote(tool, form.params)
     else:
-        context["problem"] = next(
-            (str(error) for name, errors in form.errors.items() if name != "prompt" for error in errors), ""
-        )
-        if not context["problem"]:
-            context["quote"] = _quote_without_prompt(tool, form)
+        context["problem"] = next((str(error) for errors in form.errors.values() for error in errors), "")
     return render(request, "tools/quote.html", context)
 
 
@@ -71,10 +68,10 @@ def start(request: HttpRequest) -> HttpResponse:
         return redirect("account_signup")
     prompt = request.session.pop(PENDING_PROMPT, "")
     tool = registry.get_or_404("to-video")
-    form = tool.form_class(_initial_data(tool) | {"prompt": prompt})
+    form = tool.form_class(tool.form_class.page_data() | {"prompt": prompt}, user=request.user)
     if form.is_valid():
         try:
-            services.submit(request.user, tool, form.cleaned_data)
+            services.submit(request.user, tool, form.params)
         except StudioError as error:
             messages.error(request, error.public_text)
             return redirect(f"{tool.get_absolute_url()}?{urlencode({'prompt': prompt})}")
@@ -137,10 +134,8 @@ def _tool_url(job: Generation) -> str:
 
 def _page(request: SignedIn, tool: Tool, form: ToolForm) -> dict[str, Any]:
     jobs = Generation.objects.of(request.user).filter(tool=tool.slug).with_assets()[:STAGE_SIZE]
-    quoted = (
-        form if form.is_bound else tool.form_class(_initial_data(tool) | {"prompt": "quote"} | dict(form.initial or {}))
-    )
-    quote = services.quote(tool, quoted.cleaned_data) if quoted.is_valid() else None
+    draft = form if form.is_bound else tool.form_class(_data(form), user=request.user, draft=True)
+    quote = services.quote(tool, draft.params) if draft.is_valid() else None
     return {"tool": tool, "form": form, "jobs": jobs, "quote": quote, **tool.page_context}
 
 
@@ -152,13 +147,9 @@ def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
             return dict(Generation.objects.of(request.user).get(pk=uuid.UUID(source), tool=tool.slug).params)
         except (ValueError, Generation.DoesNotExist):
             messages.error(request, "That film is not in your library any more, so its settings cannot be used.")
-    return {"prompt": request.GET["prompt"][:2000]} if request.GET.get("prompt") else {}
+    return {name: request.GET[name][:2000] for name in ("prompt", "mode", *tool.inputs) if request.GET.get(name)}
 
 
-def _initial_data(tool: Tool) -> dict[str, Any]:
-    return {name: field.initial for name, field in tool.form_class.base_fields.items() if field.initial is not None}
-
-
-def _quote_without_prompt(tool: Tool, form: ToolForm) -> Quote | None:
-    complete = tool.form_class({**{name: form.data.get(name) for name in form.data}, "prompt": "quote"})
-    return services.quote(tool, complete.cleaned_data) if complete.is_valid() else None
+def _data(form: ToolForm) -> dict[str, Any]:
+    """What a form would send as it stands on the page."""
+    return form.page_data() | dict(form.initial)

@@ -27,8 +27,8 @@ function fill(field, value) {
 function slide(slider) {
   const input = slider.querySelector("input");
   const output = slider.querySelector("output");
-  const fps = Number(input.dataset.fps);
   const show = () => {
+    const fps = Number(input.dataset.fps);
     const value = Number(input.value);
     const text = fps ? `${(value / fps).toFixed(1)} s · ${value} frames` : input.value;
     output.textContent = text;
@@ -73,11 +73,75 @@ function seed(box) {
   input.addEventListener("change", () => locked(input.value !== ""));
 }
 
+/** A file or something from the library: one of the two, with a look at it. */
+function pick(box) {
+  const file = box.querySelector("input[type=file]");
+  const drop = box.querySelector(".pick__drop");
+  const preview = box.querySelector("[data-pick-preview]");
+  const name = box.querySelector("[data-pick-name]");
+  const none = box.querySelector("[data-pick-none]");
+  let address = "";
+
+  const show = (element, text) => {
+    if (address) URL.revokeObjectURL(address);
+    address = "";
+    preview.replaceChildren(...(element ? [element] : []));
+    name.textContent = text;
+  };
+  const changed = () => file.dispatchEvent(new Event("change", { bubbles: true }));
+
+  file.addEventListener("change", () => {
+    const [chosen] = file.files;
+    if (!chosen) return;
+    if (none) none.checked = true;
+    const video = chosen.type.startsWith("video/");
+    const element = Object.assign(document.createElement(video ? "video" : "img"), video ? { muted: true } : { alt: "" });
+    show(element, `${chosen.name} · ${(chosen.size / 1e6).toFixed(1)} MB`);
+    address = URL.createObjectURL(chosen);
+    // What the browser cannot show may still be good: the studio looks at it.
+    element.addEventListener("error", () => preview.firstChild === element && preview.replaceChildren(document.createElement("span")));
+    element.src = address;
+  });
+  box.addEventListener("change", (event) => {
+    if (event.target.type !== "radio") return;
+    file.value = "";
+    const image = event.target.value && event.target.parentElement.querySelector("img");
+    show(image ? Object.assign(image.cloneNode(), { alt: "" }) : null, event.target.dataset.pickAbout || "");
+  });
+  box.querySelector("[data-pick-remove]").addEventListener("click", () => {
+    file.value = "";
+    if (none) none.checked = true;
+    show(null, "");
+    changed();
+    file.focus();
+  });
+  for (const type of ["dragenter", "dragover"]) drop.addEventListener(type, () => drop.classList.add("is-over"));
+  for (const type of ["dragleave", "drop"]) drop.addEventListener(type, () => drop.classList.remove("is-over"));
+}
+
+/** What is left empty is the model's recommendation, so another model shows its own. */
+function model(select) {
+  const form = select.form;
+  select.addEventListener("change", () => {
+    const { placeholders, slider, ratios } = JSON.parse(select.selectedOptions[0].dataset.model);
+    for (const [field, value] of Object.entries(placeholders)) form.elements[field].placeholder = value;
+    const length = form.elements.num_frames;
+    for (const [name, value] of Object.entries(slider)) length.setAttribute(name, value);
+    length.dispatchEvent(new Event("input", { bubbles: true }));
+    for (const ratio of form.querySelectorAll("[name=ratio]")) {
+      ratio.disabled = ratio.value !== "" && !ratios.includes(ratio.value);
+      if (ratio.disabled && ratio.checked) form.querySelector("[name=ratio][value='']").checked = true;
+    }
+  });
+}
+
 function bind(panel) {
   panel.querySelectorAll("[data-slider]").forEach(slide);
   panel.querySelectorAll("[data-count-for]").forEach(count);
   panel.querySelectorAll("textarea").forEach(grow);
   panel.querySelectorAll("[data-seed]").forEach(seed);
+  panel.querySelectorAll("[data-pick]").forEach(pick);
+  panel.querySelectorAll("[name=model_id]").forEach(model);
   panel.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) {
       event.preventDefault();

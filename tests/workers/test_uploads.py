@@ -7,19 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from tests.media import BLUE, GREEN, RED, WHITE, film, quarters
 from workers.media import uploads
 from workers.media.probe import MediaError
-from workers.media.uploads import clip, clip_info, picture, picture_size
-
-RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 60), (40, 60, 220), (255, 255, 255)
-
-
-def quarters(width=96, height=64):
-    """Return a picture whose top left is red, top right green, bottom left blue and bottom right white."""
-    pixels = np.zeros((height, width, 3), np.uint8)
-    pixels[: height // 2, : width // 2], pixels[: height // 2, width // 2 :] = RED, GREEN
-    pixels[height // 2 :, : width // 2], pixels[height // 2 :, width // 2 :] = BLUE, WHITE
-    return pixels
+from workers.media.uploads import clip, clip_info, first_frame, keep_picture, last_frame, picture, picture_size
 
 
 def corners(pixels):
@@ -98,6 +89,19 @@ def test_a_telephones_picture_with_a_preview_in_its_file_is_a_still_one(tmp_path
     assert like(corners(picture(tmp_path / "a.jpg", 96, 64)), RED, GREEN, BLUE, WHITE)
 
 
+def test_a_kept_picture_is_upright_without_metadata_and_not_larger_than_a_film(tmp_path, monkeypatch):
+    image = Image.fromarray(quarters())
+    exif = image.getexif()
+    exif[0x0112], exif[0x010F] = 6, "A camera that knows where it is"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image.save(tmp_path / "a.jpg", exif=exif, icc_profile=profile, quality=95)
+    monkeypatch.setattr(uploads, "KEPT_SIDE", 32)
+    assert keep_picture(tmp_path / "a.jpg", tmp_path / "kept.png") == (32, 48)
+    kept = Image.open(tmp_path / "kept.png")
+    assert (kept.size, kept.mode, kept.info, len(kept.getexif())) == ((32, 48), "RGB", {}, 0)
+    assert like(corners(np.asarray(kept)), BLUE, RED, WHITE, GREEN)
+
+
 def test_pictures_that_cannot_be_used_are_refused_in_words(tmp_path):
     def file(name, data=b""):
         (tmp_path / name).write_bytes(data)
@@ -122,27 +126,6 @@ def test_too_many_pixels_are_refused_before_one_is_decoded(tmp_path, side, monke
     Image.new("1", (side, side)).save(tmp_path / "vast.png")
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     assert refused(picture_size, tmp_path / "vast.png") == "picture_large"
-
-
-def film(path, frames, *, rate=24, codec="libx264", pix_fmt="yuv420p", times=None, rotate=0, aspect=None, **options):
-    """Write frames [H, W, 3] as a clip; `times` are their places in milliseconds."""
-    with av.open(str(path), "w", options=options) as container:
-        stream = container.add_stream(codec, rate=rate, options={"crf": "12"} if codec == "libx264" else {})
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = pix_fmt
-        if aspect:
-            stream.codec_context.sample_aspect_ratio = aspect
-        if times:
-            stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
-        if rotate:
-            stream.set_display_rotation(rotate)
-        for i, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            if times:
-                frame.pts, frame.time_base = times[i], Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
 
 
 def grey(levels, width=64, height=64):
@@ -183,6 +166,13 @@ def test_a_clip_from_a_telephone_held_upright_stands_upright(tmp_path, rotate, e
     info = clip_info(tmp_path / "a.mp4")
     assert (info.width, info.height) == (64, 96)
     assert like(corners(next(clip(tmp_path / "a.mp4", 64, 96, 24))), *expected)
+
+
+def test_the_first_and_the_last_frame_are_as_they_are_shown(tmp_path):
+    film(tmp_path / "a.mp4", [*grey([20], 96), *grey([120], 96), *grey([220], 96)], rotate=90)
+    first, last = first_frame(tmp_path / "a.mp4"), last_frame(tmp_path / "a.mp4")
+    assert first.shape == last.shape == (96, 64, 3)
+    assert [round(level, -1) for level in levels_of([first, last])] == [20, 220]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,6 +26,7 @@ from workers.media.probe import MediaError, rgb
 MAX_PICTURE_BYTES = 32_000_000
 MAX_PICTURE_PIXELS = 50_000_000
 MIN_SIDE = 32  # pixels
+KEPT_SIDE = 2048  # pixels; no model makes larger films
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
 MAX_CLIP_BYTES = 500_000_000
@@ -67,6 +69,32 @@ def picture(path: Path, width: int, height: int) -> NDArray[np.uint8]:
         return _fill(_srgb(upright), width, height)
 
 
+def keep_picture(path: Path, out: Path) -> tuple[int, int]:
+    """Save a picture as the PNG `out`: upright, in sRGB, without metadata, its shorter side at most `KEPT_SIDE`.
+
+    Returns its new (width, height). Raises MediaError.
+    """
+    with _opened(path) as image:
+        upright = _srgb(ImageOps.exif_transpose(image))
+        shrunk = KEPT_SIDE / min(upright.size)
+        if shrunk < 1:
+            size = (round(upright.width * shrunk), round(upright.height * shrunk))
+            upright = upright.resize(size, Image.Resampling.LANCZOS)
+        # A new image: what the file said about itself stays behind.
+        Image.fromarray(np.asarray(upright)).save(out, "PNG")
+        return upright.size
+
+
+def first_frame(path: Path) -> NDArray[np.uint8]:
+    """Return the first frame of a clip, [height, width, 3], as it is shown. Raises MediaError."""
+    return _shown(path, next)
+
+
+def last_frame(path: Path) -> NDArray[np.uint8]:
+    """Return the last frame of a clip, [height, width, 3], as it is shown. Raises MediaError."""
+    return _shown(path, lambda frames: deque(frames, maxlen=1).pop())
+
+
 def clip_info(path: Path) -> ClipInfo:
     """Decode a clip to its end to see that it can be used, and say what it is. Raises MediaError."""
     reader = _ClipReader(path)
@@ -99,6 +127,14 @@ def clip(path: Path, width: int, height: int, fps: int) -> Iterator[NDArray[np.u
     while held is not None and made < length:
         yield held
         made += 1
+
+
+def _shown(path: Path, pick: Callable[[Iterator[av.VideoFrame]], av.VideoFrame]) -> NDArray[np.uint8]:
+    reader = _ClipReader(path)
+    frame = pick(frame for frame, _, _ in reader.frames())
+    width, height = reader.shown_size(frame)
+    turned = np.rot90(rgb(frame), reader.quarter_turns(frame))
+    return _fill(Image.fromarray(turned), width, height, reader.stretch(frame))
 
 
 @contextmanager

@@ -1,134 +1,341 @@
-"""Text to video."""
+"""Video: from words, from a picture, between two pictures, or on from a video."""
 
+import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
 
-from apps.tools.fields import RatioSelect, SeedField, Slider, StyleSelect
+from apps.library.models import Asset
+from apps.tools.fields import AssetField, ModeSelect, RatioSelect, SeedField, Slider, StyleSelect
 from apps.tools.registry import Tool, ToolForm, register
 from workers.engines.skyreels import catalog
+from workers.engines.skyreels.catalog import ModelCard
+from workers.engines.skyreels.flags import TEACACHE_THRESHOLD, Job, job_of
 from workers.engines.skyreels.plan import plan
-from workers.engines.skyreels.spec import SpecError, VideoSpec, legal_num_frames, nearest_frame_counts
+from workers.engines.skyreels.spec import SpecError, legal_num_frames, nearest_frame_counts
+from workers.media.uploads import MAX_CLIP_SECONDS
 from workers.prompts.styles import STYLES
 
 MODEL = catalog.get(settings.VIDEO_MODEL)
 MAX_SECONDS = 61
 CREDITS_PER_SECOND = 10
-LENGTHS = legal_num_frames(
-    MODEL.base_num_frames, MODEL.overlap_history, min(MODEL.max_num_frames, MAX_SECONDS * MODEL.fps)
-)
-FIELD_OF_SPEC = {"width": "ratio", "height": "ratio", "base_num_frames": "num_frames", "overlap_history": "num_frames"}
+
+# What a film begins with: its title, what it needs, and what else it may have.
+MODES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "text": ("Text", (), ()),
+    "picture": ("Picture", ("image",), ()),
+    "ends": ("Start and end", ("end_image",), ("image",)),
+    "extend": ("Extend", ("video",), ()),
+}
+MISSING = {
+    "image": "Choose the picture that the film begins with.",
+    "end_image": "Choose the picture that the film leads up to.",
+    "video": "Choose the video that goes on.",
+}
+FIELD_OF_SPEC = {"width": "ratio", "height": "ratio", "teacache": "teacache_thresh"}
 
 
-class TextToVideoForm(ToolForm):
+def models() -> list[ModelCard]:
+    """The models of this machine, the studio's own first."""
+    here = [card for card in catalog.all() if card.id != MODEL.id and card.released and card.folder()]
+    return [MODEL, *here]
+
+
+def lengths(card: ModelCard) -> list[int]:
+    """The lengths in whole windows that a model is offered in, in frames."""
+    longest = min(card.max_num_frames, MAX_SECONDS * card.fps)
+    return legal_num_frames(card.base_num_frames, card.overlap_history, longest)
+
+
+def usual_length(card: ModelCard) -> int:
+    return lengths(card)[:2][-1]
+
+
+def ratios() -> list[tuple[str, str]]:
+    return [("", "Auto"), *((ratio, ratio) for ratio in dict.fromkeys(r for card in models() for r in card.sizes))]
+
+
+def resolutions() -> list[tuple[str, str]]:
+    return [("", "The model's"), *((name, name) for name in dict.fromkeys(card.resolution for card in models()))]
+
+
+def slider_of(card: ModelCard) -> dict[str, int]:
+    first, *more = lengths(card)
+    return {"min": first, "max": (more or [first])[-1], "step": more[0] - first if more else 1, "data-fps": card.fps}
+
+
+class ModelSelect(forms.Select):
+    """Models; each option carries what the page shows as recommended once it is chosen."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        card = catalog.get(str(value))
+        placeholders = {field: getattr(card, source) for field, source in RECOMMENDED.items()}
+        about = {"placeholders": placeholders, "slider": slider_of(card), "ratios": card.ratios}
+        option["attrs"]["data-model"] = json.dumps(about)
+        return option
+
+
+RECOMMENDED = {
+    "fps": "fps",
+    "steps": "steps",
+    "guidance_scale": "guidance_scale",
+    "shift": "shift",
+    "base_num_frames": "base_num_frames",
+    "overlap_history": "overlap_history",
+    "addnoise_condition": "addnoise_condition",
+}
+
+
+def number(help_text: str, low: int, high: int, name: str = "", **kwargs: Any) -> forms.IntegerField:
+    """A whole number that has the model's recommended value where it is left empty."""
+    widget = forms.NumberInput(attrs={"placeholder": recommended(name)})
+    return forms.IntegerField(
+        required=False, min_value=low, max_value=high, help_text=help_text, widget=widget, **kwargs
+    )
+
+
+def fraction(help_text: str, low: float, high: float, name: str = "", **kwargs: Any) -> forms.FloatField:
+    widget = forms.NumberInput(attrs={"placeholder": recommended(name), "step": "any"})
+    return forms.FloatField(required=False, min_value=low, max_value=high, help_text=help_text, widget=widget, **kwargs)
+
+
+def switch(help_text: str, **kwargs: Any) -> forms.BooleanField:
+    return forms.BooleanField(required=False, help_text=help_text, **kwargs)
+
+
+def recommended(name: str) -> Any:
+    return getattr(MODEL, RECOMMENDED[name]) if name in RECOMMENDED else ""
+
+
+class VideoForm(ToolForm):
+    mode = forms.ChoiceField(
+        label="Begin with",
+        required=False,
+        choices=[(mode, title) for mode, (title, *_) in MODES.items()],
+        widget=ModeSelect,
+        help_text="Left out: as the picture or video that is sent says.",
+    )
+    image = AssetField("image", label="First frame", modes=("picture", "ends"), help_text="The film begins with it.")
+    end_image = AssetField(
+        "image", label="Last frame", modes=("ends",), help_text="The film leads up to it, over all its windows."
+    )
+    video = AssetField(
+        "video",
+        label="Video",
+        modes=("extend",),
+        help_text=f"It goes on from its last frames. At most {MAX_CLIP_SECONDS:.0f} s long.",
+    )
     prompt = forms.CharField(
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": MODEL.examples[0] if MODEL.examples else ""}),
         error_messages={"required": "Describe what is in the picture and how it moves."},
     )
     ratio = forms.ChoiceField(
-        choices=[(ratio, ratio) for ratio in MODEL.sizes], initial=next(iter(MODEL.sizes)), widget=RatioSelect
+        required=False,
+        choices=ratios,
+        widget=RatioSelect,
+        help_text="Auto is the picture's or the video's own, as near as the model comes.",
     )
     num_frames = forms.IntegerField(
         label="Length",
-        initial=LENGTHS[min(1, len(LENGTHS) - 1)],
-        widget=Slider(
-            attrs={
-                "min": LENGTHS[0],
-                "max": LENGTHS[-1],
-                "step": LENGTHS[1] - LENGTHS[0] if len(LENGTHS) > 1 else 1,
-                "data-fps": MODEL.fps,
-            }
-        ),
-        help_text=f"Frames at {MODEL.fps} a second. A length is 1 more than a multiple of 4.",
+        required=False,
+        widget=Slider(attrs=slider_of(MODEL)),
+        help_text="Frames. A length is 1 more than a multiple of 4; of a video that goes on, the last frames count.",
     )
     style = forms.ChoiceField(
         choices=[(key, label) for key, (label, _) in STYLES.items()], initial="realistic", widget=StyleSelect
     )
+    prompt_enhancer = switch("A longer prompt is written first, and shown beside yours.", label="Prompt enhancer")
     negative_prompt = forms.CharField(
         required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}), help_text="What should not be seen."
     )
-    steps = forms.IntegerField(
-        min_value=4, max_value=100, initial=MODEL.steps, help_text="More steps take longer and look cleaner."
+    model_id = forms.ChoiceField(
+        label="Model",
+        required=False,
+        choices=lambda: [(card.id, card.title) for card in models()],
+        widget=ModelSelect,
+        help_text="Those on this machine.",
     )
-    guidance_scale = forms.FloatField(
-        min_value=1, max_value=20, initial=MODEL.guidance_scale, help_text="How strictly the prompt is followed."
+    resolution = forms.ChoiceField(
+        required=False, choices=resolutions, help_text="540P or 720P: each model makes its own."
     )
-    shift = forms.FloatField(
-        label="Flow shift",
-        min_value=0.5,
-        max_value=20,
-        initial=MODEL.shift,
-        help_text="Higher spends more steps on the large shapes.",
-    )
+    steps = number("More take longer and look cleaner.", 4, 100, "steps")
+    guidance_scale = fraction("How strictly the prompt is followed.", 1, 20, "guidance_scale", label="Guidance")
+    shift = fraction("Higher spends more steps on large shapes.", 0.5, 20, "shift", label="Flow shift")
+    fps = number("Frames a second.", 1, 60, "fps", label="Frame rate")
     seed = SeedField()
+    base_num_frames = number("Frames of one window; fewer need less memory.", 5, 257, "base_num_frames", label="Window")
+    overlap_history = number("Frames that a window sees of the last.", 1, 129, "overlap_history", label="Overlap")
+    overlap = forms.ChoiceField(
+        label="Overlap by",
+        required=False,
+        choices=[("", "The model's way"), ("latent", "Latents"), ("reencode", "Frames, encoded again")],
+        help_text="Latents keep colours; frames are what the large models have learned from.",
+    )
+    addnoise_condition = number(
+        "Noise on the overlap, in thousandths: 20 hides seams.", 0, 60, "addnoise_condition", label="Overlap noise"
+    )
+    ar_step = number("Steps between neighbouring blocks; 0 makes all at once.", 0, 100, label="Block delay")
+    causal_block_size = number("Latents in a block; 5 with a delay.", 1, 65, label="Block size")
+    causal_attention = switch(
+        "Hides later blocks from earlier ones. No released weights have learned this.", label="Causal attention"
+    )
+    offload = switch("Keeps in memory only what is at work: slower, on smaller cards.", label="Offload")
+    use_usp = switch("Several GPUs of the studio work on one film.", label="Several GPUs")
+    teacache = switch(
+        "Reuses what hardly changes between steps: faster and less exact. Its makers advise against it on diffusion "
+        "forcing models.",
+        label="TeaCache",
+    )
+    teacache_thresh = fraction("How much change it passes over.", 0, 1, label="TeaCache threshold")
+    use_ret_steps = switch("The first and last steps are always computed.", label="TeaCache retention")
 
-    advanced: ClassVar[tuple[str, ...]] = ("negative_prompt", "steps", "guidance_scale", "shift", "seed")
+    page_initial: ClassVar[Mapping[str, Any]] = {"mode": "text", "num_frames": usual_length(MODEL), "ratio": ""}
+    advanced: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Prompt": ("prompt_enhancer", "negative_prompt"),
+        "Model": ("model_id", "resolution", "steps", "guidance_scale", "shift", "fps", "seed"),
+        "Windows": (
+            *("base_num_frames", "overlap_history", "overlap", "addnoise_condition"),
+            *("ar_step", "causal_block_size", "causal_attention"),
+        ),
+        "Speed and memory": ("teacache", "teacache_thresh", "use_ret_steps", "offload", "use_usp"),
+    }
 
-    def clean_num_frames(self) -> int:
-        frames = int(self.cleaned_data["num_frames"])
-        if frames > LENGTHS[-1]:
-            raise forms.ValidationError(
-                f"{frames} frames are {frames / MODEL.fps:.0f} s; the longest film here is {LENGTHS[-1]} frames "
-                f"({LENGTHS[-1] / MODEL.fps:.0f} s).",
-                code="invalid_frames",
-            )
-        nearest = nearest_frame_counts(frames, lowest=5)
-        if frames not in nearest:
-            named = " or ".join(str(number) for number in nearest)
-            raise forms.ValidationError(
-                f"{frames} frames cannot be made: a length is 1 more than a multiple of 4. Nearest: {named}.",
-                code="invalid_frames",
-            )
-        return frames
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        initial = kwargs.get("initial") or {}
+        kwargs["initial"] = {"mode": mode_of(initial)} | initial
+        super().__init__(*args, **kwargs)
+        self.fields["teacache_thresh"].widget.attrs["placeholder"] = TEACACHE_THRESHOLD
+        chosen = self.data.get("mode")
+        for name in MISSING:
+            # On the page, what another mode has stays in the form, and counts for nothing.
+            field = self.fields[name]
+            field.ignored = chosen in MODES and name not in inputs_of(chosen)  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if not self.errors:
-            try:
-                video_spec(data).validate()
-            except SpecError as error:
-                field = FIELD_OF_SPEC.get(error.field, error.field)
-                self.add_error(field if field in self.fields else None, error.public_text)
-        return data
+        mode = data["mode"] = data.get("mode") or mode_of(data)
+        for name in MODES[mode][1]:
+            if not data.get(name) and name not in self.errors and not self.draft:
+                self.add_error(name, MISSING[name])
+        data["model_id"] = data.get("model_id") or MODEL.id
+        card = catalog.get(data["model_id"])
+        data["num_frames"] = data.get("num_frames") or usual_length(card)
+        self._check_length(card, data["num_frames"])
+        if self.errors:
+            return data
+        picture: Asset | None = data.get("image") or data.get("video") or data.get("end_image")
+        params = {name: value for name, value in self.params.items() if value not in (None, "") and value is not False}
+        files = {name: Path(name) for name in inputs_of(mode) if data.get(name)}
+        if self.draft:
+            # A quote is made before anything is chosen.
+            params["prompt"] = params.get("prompt") or "…"
+            files |= {name: Path(name) for name in MODES[mode][1]}
+        try:
+            job = job_of(params, files, (picture.width, picture.height) if picture else None)
+        except SpecError as error:
+            self._refuse(error, mode)
+            return data
+        sizes = card.sizes.items()
+        params["ratio"] = next(ratio for ratio, size in sizes if size == (job.spec.width, job.spec.height))
+        self._check_clip(job, data.get("video"))
+        return params
+
+    def _check_length(self, card: ModelCard, frames: int) -> None:
+        longest = lengths(card)[-1]
+        nearest = nearest_frame_counts(frames, lowest=5)
+        if frames > longest and card.long:
+            text = (
+                f"{frames} frames are {frames / card.fps:.0f} s; the longest film here is {longest} frames "
+                f"({longest / card.fps:.0f} s)."
+            )
+        elif frames not in nearest:
+            named = " or ".join(str(number) for number in nearest)
+            text = f"{frames} frames cannot be made: a length is 1 more than a multiple of 4. Nearest: {named}."
+        else:
+            return
+        self.add_error("num_frames", forms.ValidationError(text, code="invalid_frames"))
+
+    def _check_clip(self, job: Job, clip: Asset | None) -> None:
+        """Say now what the engine would say later, when credits are held."""
+        if clip is None:
+            return
+        if clip.seconds > MAX_CLIP_SECONDS:
+            text = f"This video is {clip.seconds:.0f} s long; one that goes on has at most {MAX_CLIP_SECONDS:.0f} s."
+            self.add_error("video", text)
+        elif round(clip.seconds * job.spec.fps) < job.spec.overlap_history:
+            needed = job.spec.overlap_history / job.spec.fps
+            self.add_error("video", f"This video is too short to go on with: it needs {needed:.1f} s or more.")
+
+    def _refuse(self, error: SpecError, mode: str) -> None:
+        name = FIELD_OF_SPEC.get(error.field, error.field)
+        if name in MISSING and name not in inputs_of(mode):
+            name = "mode"
+        self.add_error(name if name in self.fields else None, error.public_text)
 
 
-def video_spec(params: Mapping[str, Any]) -> VideoSpec:
-    """The request of these parameters, as the engine takes it."""
-    values = {key: params[key] for key in ("num_frames", "negative_prompt", "steps", "guidance_scale", "shift", "seed")}
-    return VideoSpec.for_model(MODEL.id, params["prompt"], ratio=params["ratio"], **values)
+def inputs_of(mode: str) -> tuple[str, ...]:
+    """The pictures and clips that a mode has."""
+    return MODES[mode][1] + MODES[mode][2]
+
+
+def mode_of(values: Mapping[str, Any]) -> str:
+    """The mode that fits what is given."""
+    for name, mode in (("video", "extend"), ("end_image", "ends"), ("image", "picture")):
+        if values.get(name):
+            return mode
+    return "text"
+
+
+def video_job(params: Mapping[str, Any]) -> Job:
+    """The request of a job's parameters; the files are not looked at, and need not be chosen yet."""
+    needed = MODES[params.get("mode") or mode_of(params)][1]
+    return job_of(params, {name: Path(name) for name in MISSING if params.get(name) or name in needed})
 
 
 @register
-class TextToVideo(Tool):
-    """Describe a scene and watch it become a film. Long films are made window by window, and can be of any length."""
+class ToVideo(Tool):
+    """Describe a scene and watch it become a film: from words alone, from a picture, between two pictures, or on from a
+    video. Long films are made window by window, and can be of any length."""
 
     slug = "to-video"
-    title = "Text to video"
-    tagline = "A prompt becomes a film."
+    title = "To video"
+    tagline = "Words, a picture or a video become a film."
     icon = "film"
     popular = True
     clip = "clips/a-red-circle-moves-right-over-the-sea.mp4"
     task = "skyreels.t2v"
-    form_class = TextToVideoForm
+    form_class = VideoForm
 
     def price(self, params: Mapping[str, Any]) -> int:
-        return int(CREDITS_PER_SECOND * math.ceil(params["num_frames"] / MODEL.fps))
+        return int(CREDITS_PER_SECOND * math.ceil(self._new_frames(params) / self._card(params).fps))
 
     def work(self, params: Mapping[str, Any]) -> float:
-        width, height = MODEL.sizes.get(params["ratio"], next(iter(MODEL.sizes.values())))
-        return float(width * height * params["num_frames"] * params["steps"])
+        card = self._card(params)
+        width, height = card.sizes.get(params["ratio"], next(iter(card.sizes.values())))
+        return float(width * height * self._new_frames(params) * params.get("steps", card.steps))
 
     def summary(self, params: Mapping[str, Any]) -> str:
-        windows = len(plan(video_spec(params)).windows)
-        return (
-            f"{params['num_frames'] / MODEL.fps:.1f} s · {params['num_frames']} frames · "
-            f"{windows} window{'s' if windows > 1 else ''}"
-        )
+        spec = video_job({"prompt": "…", **params}).spec
+        windows = len(plan(spec).windows)
+        added = f"{spec.new_frames} frames more" if spec.video else f"{spec.num_frames} frames"
+        return f"{spec.new_frames / spec.fps:.1f} s · {added} · {windows} window{'s' if windows > 1 else ''}"
 
     @property
     def page_context(self) -> dict[str, Any]:
         return {"model": MODEL, "suggestions": MODEL.examples}
+
+    def _card(self, params: Mapping[str, Any]) -> ModelCard:
+        return catalog.get(params.get("model_id", MODEL.id))
+
+    def _new_frames(self, params: Mapping[str, Any]) -> int:
+        """What is made: not the frames that a video brings."""
+        seen = (
+            params.get("overlap_history", self._card(params).overlap_history) if params.get("mode") == "extend" else 0
+        )
+        return int(params["num_frames"]) - int(seen)

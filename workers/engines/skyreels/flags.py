@@ -163,6 +163,24 @@ def job(values: Mapping[str, Any], command: Command | None = None, picture_size:
     return Job(spec, run, given.get("outdir", OUTDIR), bool(given.get("prompt_enhancer")))
 
 
+def job_of(params: Mapping[str, Any], files: Mapping[str, Path], picture_size: tuple[int, int] | None = None) -> Job:
+    """Turn the parameters of a form into a valid job; they are named as `parameter_of` says, the files as in VideoSpec.
+
+    Raises SpecError, whose field is the parameter's name.
+    """
+    values = {flag.name: (files if flag.kind is Path else params).get(parameter_of(flag)) for flag in FLAGS}
+    try:
+        return job(values, picture_size=picture_size)
+    except SpecError as error:
+        named = {flag.name: parameter_of(flag) for flag in FLAGS}
+        raise SpecError(named.get(error.field, error.field), error.public_text, error.nearest) from error
+
+
+def parameter_of(flag: Flag) -> str:
+    """Return what forms and the API call a flag: as VideoSpec does where it has a field for it."""
+    return flag.field or flag.name
+
+
 def devices() -> int:
     """Return how many devices of this machine may share one video: `CINEVIVID_RANKS`, 1 without it."""
     return int(os.environ.get("CINEVIVID_RANKS") or 1)

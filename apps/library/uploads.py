@@ -1,0 +1,113 @@
+"""What people bring: verified by decoding, stripped of what it says about them, and kept as an asset of theirs."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.core.files.base import ContentFile, File
+from django.core.files.uploadedfile import UploadedFile
+from django.utils import timezone
+from PIL import Image
+
+from apps.accounts.models import User
+from apps.errors import StudioError
+from apps.library.models import Asset
+from workers.media import uploads
+from workers.media.probe import MediaError, sha256
+
+POSTER_SIDE = 640  # pixels
+MAX_BYTES = {Asset.Kind.IMAGE: uploads.MAX_PICTURE_BYTES, Asset.Kind.VIDEO: uploads.MAX_CLIP_BYTES}
+CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".ts", ".mpg", ".mpeg", ".3gp")
+
+
+class UnusableFile(StudioError):
+    """What was uploaded is no picture or clip that can be worked with."""
+
+    code = "invalid_file"
+
+
+def keep(user: User, kind: str, upload: "UploadedFile[Any]") -> Asset:
+    """Verify an upload and store it for its owner. The same file again is the same asset. Raises UnusableFile."""
+    with _verified(kind, upload) as (asset, path, frame):
+        asset.user = user
+        again = Asset.objects.of(user).filter(kind=kind, generation=None, recipe__upload=asset.recipe["upload"]).first()
+        if again:
+            return again
+        return _store(asset, path, frame)
+
+
+def look(kind: str, upload: "UploadedFile[Any]") -> Asset:
+    """Verify an upload and say what it is, without storing it. Raises UnusableFile."""
+    with _verified(kind, upload) as (asset, _, _):
+        return asset
+
+
+def keep_last_frame(film: Asset) -> Asset:
+    """Store the last frame of a film as a picture of its owner, so that another film can begin with it.
+
+    Raises UnusableFile for a film that cannot be read.
+    """
+    found = {"last_frame_of": str(film.pk)}
+    again = Asset.objects.of(film.user).filter(kind=Asset.Kind.IMAGE, generation=None, recipe=found).first()
+    if again:
+        return again
+    with tempfile.TemporaryDirectory(prefix="frame-") as folder, film.file.open("rb") as stored:
+        path, out = Path(folder) / f"film{Path(str(film.file.name)).suffix}", Path(folder) / "frame.png"
+        with path.open("wb") as copy:
+            for chunk in stored.chunks():
+                copy.write(chunk)
+        try:
+            frame = Image.fromarray(uploads.last_frame(path))
+        except MediaError as error:
+            raise UnusableFile(error.public_text) from error
+        frame.save(out)
+        width, height = frame.size
+        return _store(Asset(user=film.user, kind="image", width=width, height=height, recipe=found), out, frame)
+
+
+def delete(asset: Asset) -> None:
+    """Move an upload to the trash."""
+    Asset.objects.filter(pk=asset.pk).update(deleted_at=timezone.now())
+
+
+@contextmanager
+def _verified(kind: str, upload: "UploadedFile[Any]") -> Iterator[tuple[Asset, Path, Image.Image]]:
+    """The upload as an asset that is not saved, with its file and the picture that stands for it."""
+    limit = MAX_BYTES[Asset.Kind(kind)]
+    if (upload.size or 0) > limit:
+        raise UnusableFile(f"The file has more than {limit // 1_000_000} MB.", code="file_too_large")
+    with tempfile.TemporaryDirectory(prefix="upload-") as folder:
+        digest, suffix = hashlib.sha256(), Path(upload.name or "").suffix.lower()
+        given = Path(folder) / f"given{suffix if suffix in CLIP_SUFFIXES else '.mp4'}"
+        with given.open("wb") as file:
+            for chunk in upload.chunks():
+                digest.update(chunk)
+                file.write(chunk)
+        about = {"upload": digest.hexdigest(), "name": Path(upload.name or "").name[:100]}
+        try:
+            if kind == Asset.Kind.IMAGE:
+                kept = Path(folder) / "picture.png"
+                width, height = uploads.keep_picture(given, kept)
+                asset = Asset(kind=kind, width=width, height=height, recipe=about)
+                yield asset, kept, Image.open(kept)
+            else:
+                clip = uploads.clip_info(given)
+                asset = Asset(kind=kind, width=clip.width, height=clip.height, seconds=clip.seconds, recipe=about)
+                yield asset, given, Image.fromarray(uploads.first_frame(given))
+        except MediaError as error:
+            raise UnusableFile(error.public_text) from error
+
+
+def _store(asset: Asset, path: Path, picture: Image.Image) -> Asset:
+    asset.bytes, asset.sha256 = path.stat().st_size, sha256(path)
+    poster = path.with_name("poster.webp")
+    picture.thumbnail((POSTER_SIDE, POSTER_SIDE))
+    picture.convert("RGB").save(poster, quality=85)
+    with path.open("rb") as file:
+        asset.file.save(path.name, File(file), save=False)
+    asset.poster.save("poster.webp", ContentFile(poster.read_bytes()), save=False)
+    asset.save()
+    return asset
