@@ -104,13 +104,13 @@ class AssetField(forms.Field):
 
     def of(self, user: User | None, draft: bool) -> None:
         self.user, self.draft = user, draft
-        self.widget.user = user  # type: ignore[attr-defined]
+        self.widget.user = user
 
     def clean(self, value: Any) -> Asset | None:
         if self.ignored or not value or self.user is None:
             return None
         if not isinstance(value, UploadedFile):
-            return self._from_library(str(value))
+            return self._from_library(self.user, str(value))
         try:
             self.kept = uploads.look(self.kind, value) if self.draft else uploads.keep(self.user, self.kind, value)
         except StudioError as error:
@@ -121,8 +121,8 @@ class AssetField(forms.Field):
         """What was uploaded once is chosen from then on, also when the form comes back for another reason."""
         return str(self.kept.pk) if self.kept else data
 
-    def _from_library(self, value: str) -> Asset | None:
-        mine = Asset.objects.of(self.user).filter(kind=self.kind).exclude(file="")
+    def _from_library(self, user: User, value: str) -> Asset | None:
+        mine = Asset.objects.of(user).filter(kind=self.kind).exclude(file="")
         asset = mine.filter(pk=value).first() if is_uuid(value) else None
         if asset is None and not (self.draft and not is_uuid(value)):
             raise forms.ValidationError("It is not in your library (any more): choose another.", code="not_found")
