@@ -11,10 +11,10 @@ from django.conf import settings
 
 from apps.library.models import Asset
 from apps.tools.fields import AssetField, ModeSelect, RatioSelect, SeedField, Slider, StyleSelect
-from apps.tools.registry import Tool, ToolForm, register
+from apps.tools.registry import LARGE_QUEUE, Tool, ToolForm, register
 from workers.engines.skyreels import catalog
 from workers.engines.skyreels.catalog import ModelCard
-from workers.engines.skyreels.flags import TEACACHE_THRESHOLD, Job, job_of
+from workers.engines.skyreels.flags import TEACACHE_THRESHOLD, Job, devices, job_of
 from workers.engines.skyreels.plan import plan
 from workers.engines.skyreels.spec import SpecError, legal_num_frames, nearest_frame_counts
 from workers.media.uploads import MAX_CLIP_SECONDS
@@ -319,6 +319,9 @@ class ToVideo(Tool):
         card = self._card(params)
         width, height = card.sizes.get(params["ratio"], next(iter(card.sizes.values())))
         return float(width * height * self._new_frames(params) * params.get("steps", card.steps))
+
+    def queue_of(self, params: Mapping[str, Any]) -> str:
+        return LARGE_QUEUE if params.get("use_usp") and devices() > 1 else self.queue
 
     def summary(self, params: Mapping[str, Any]) -> str:
         spec = video_job({"prompt": "…", **params}).spec
