@@ -270,3 +270,11 @@ def test_the_quote_learns_from_what_runs_took(ada):
         )
     quote = services.quote(toy.ToyTool(), {"prompt": "x", "size": 2})
     assert (quote.credits, round(quote.seconds)) == (10, 20)
+
+
+@pytest.mark.parametrize(("ranks", "queue"), [("2", "gpu-large"), ("", "gpu")])
+def test_a_film_for_several_gpus_waits_for_a_worker_that_has_them(api, monkeypatch, ranks, queue):
+    monkeypatch.setenv("CINEVIVID_RANKS", ranks)
+    answer = api.post("/api/v1/tools/to-video/", {"prompt": "a swan", "use_usp": True}, format="json")
+    assert answer.status_code == 202, answer.json()
+    assert Generation.objects.get().queue == queue
