@@ -3,6 +3,7 @@
 import importlib
 import shutil
 
+import dramatiq
 import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
@@ -85,6 +86,20 @@ def test_a_cancelled_download_keeps_what_came_and_offers_to_go_on(worker, staff,
     wait_until(lambda: not hub.status(ID).active, message="it did not stop")
     html = staff.get(PAGE).content.decode()
     assert "Interrupted at" in html and ">Go on<" in html
+
+
+def test_a_worker_that_is_stopped_leaves_what_came_and_says_so(transactional_db, staff, remote, wait_until):
+    import workers.actors  # noqa: F401
+
+    worker = dramatiq.Worker(dramatiq.get_broker(), worker_timeout=50, worker_threads=1)
+    worker.start()
+    remote.seconds_a_block = 0.05
+    staff.post(f"{PAGE}/{ID}/download")
+    wait_until(lambda: hub.status(ID).done, message="no byte came")
+    worker.stop()
+    now = hub.status(ID)
+    assert now.state == "interrupted" and now.code == "download_interrupted" and now.done
+    assert "stopped from outside" in staff.get(PAGE).content.decode()
 
 
 def test_a_failure_is_told_on_the_page(worker, staff, remote, wait_until):
