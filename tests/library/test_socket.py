@@ -22,7 +22,8 @@ async def connect(user):
 
 async def drain(socket):
     messages = []
-    while not await socket.receive_nothing(0.2):
+    # The first card of a process compiles its templates.
+    while not await socket.receive_nothing(1.5):
         messages.append(await socket.receive_from())
     return messages
 
