@@ -1,0 +1,87 @@
+"""A film is watched while it is made, and ends where it is told to."""
+
+import itertools
+import re
+
+import pytest
+
+from tests.e2e.test_main_job import NANO, STEP, TOOL, card, credits, order, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+WINDOWS = 6
+LONG = NANO.base_num_frames + (WINDOWS - 1) * STEP
+
+NOTE = """() => {
+  window.seen = [];
+  const note = () => {
+    const video = document.querySelector("article.card video");
+    if (video) seen.push([video.currentTime, video.currentSrc.startsWith("blob:"), video.clientWidth, video.paused, video.ended]);
+    requestAnimationFrame(note);
+  };
+  note();
+}"""
+
+
+def job_of(page, site):
+    name = card(page).get_attribute("id").removeprefix("generation-")
+    return page.request.get(f"{site.url}/api/v1/generations/{name}/").json()
+
+
+def playing(page):
+    """Wait for a picture of a film that is still being made."""
+    card(page, "running").locator("[data-on] video").wait_for(timeout=300_000)
+    return page.locator("article.card video").first
+
+
+def test_it_plays_while_it_renders_and_the_finished_film_takes_over_without_a_jump(open_page, site):
+    page = open_page("live@example.org", TOOL)
+    order(page, frames=LONG, steps=4)
+    film = playing(page)
+    page.evaluate(NOTE)
+    until(page, lambda: film.evaluate("video => video.currentTime") > 1, seconds=60)
+    job = job_of(page, site)
+    assert job["status"] == "running"
+    assert job["created_at"] < job["first_frames_at"]
+    assert job["kept"]["live_url"].endswith("/index.m3u8")
+    card(page, "succeeded").wait_for(timeout=300_000)
+    until(page, lambda: page.locator("[data-film]").count() == 0, seconds=60)
+    asset = job_of(page, site)["assets"][0]
+    assert asset["frames"] == LONG
+    assert asset["url"].endswith(page.locator("article.card video").first.get_attribute("src"))
+    page.wait_for_timeout(1000)
+    seen = page.evaluate("seen")
+    live, final = [one for one in seen if one[1]], [one for one in seen if not one[1]]
+    assert live and final
+    assert all(after[0] >= before[0] - 0.01 for before, after in itertools.pairwise(live)), "it began again"
+    assert final[0][0] > live[-1][0] - 0.5
+    assert final[0][2] == live[-1][2]
+    assert final[-1][3] == live[-1][4], "it stands still, though it had not come to the end"
+
+
+def test_stop_here_keeps_what_is_finished_and_says_what_it_cost(open_page, site):
+    page = open_page("stopper@example.org", TOOL)
+    order(page, frames=LONG, steps=4)
+    film = playing(page)
+    stop = card(page).get_by_role("button", name=re.compile(r"Stop here: keep \d+\.\d s, pay \d+ of 90 credits"))
+    stop.click()
+    page.get_by_text("The finished windows are kept").wait_for()
+    assert film.evaluate("video => video.isConnected"), "the answer swapped the film away"
+    card(page, "succeeded").wait_for(timeout=300_000)
+    job = job_of(page, site)
+    assert job["stopped_early"] and job["assets"][0]["frames"] < LONG
+    paid = job["credits"]
+    assert paid["captured"] == 10 * -(-job["assets"][0]["frames"] // NANO.fps)
+    assert paid["captured"] + paid["released"] == paid["held"] == 90
+    card(page).get_by_text(re.compile(rf"Stopped early: \d of {WINDOWS} windows kept")).wait_for()
+    card(page).get_by_text(f"{paid['captured']} of 90 credits").wait_for()
+    until(page, lambda: credits(page) == 300 - paid["captured"])
+
+
+def test_with_reduced_motion_it_waits_to_be_asked(open_page):
+    page = open_page("calm@example.org", TOOL, reduced_motion="reduce")
+    order(page, frames=LONG, steps=4)
+    film = playing(page)
+    page.wait_for_timeout(1000)
+    assert film.evaluate("video => [video.paused, video.controls]") == [True, True]
+    card(page).get_by_role("button", name="Cancel").click()
+    card(page, "cancelled").wait_for()
