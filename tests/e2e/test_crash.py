@@ -62,10 +62,10 @@ def test_a_killed_workers_film_goes_on_elsewhere_and_is_the_same_film_charged_on
     ).strip().splitlines()[-1]  # fmt: skip
     frames = NANO.base_num_frames + 2 * (NANO.base_num_frames - NANO.overlap_history)
     cost = 10 * -(-frames // NANO.fps)
-    request = PARAMS | {"steps": 20, "num_frames": frames}
+    request = PARAMS | {"steps": 8, "num_frames": frames}
     job = call(site, secret, "tools/to-video/", request)["id"]
     half_way = until(
-        site, secret, job, lambda state: state["progress"]["window"] == 2 and state["progress"]["step"] >= 5
+        site, secret, job, lambda state: state["progress"]["window"] == 2 and state["progress"]["step"] >= 2
     )
     assert half_way["kept"]["windows"] == 1
     first = half_way["started_at"]
