@@ -15,7 +15,8 @@ NOTE = """() => {
   window.seen = [];
   const note = () => {
     const video = document.querySelector("article.card video");
-    if (video) seen.push([video.currentTime, video.currentSrc.startsWith("blob:"), video.clientWidth, video.paused, video.ended]);
+    const { currentTime, currentSrc, clientWidth, paused, ended } = video ?? {};
+    if (video) seen.push([currentTime, currentSrc.startsWith("blob:"), clientWidth, paused, ended]);
     requestAnimationFrame(note);
   };
   note();
