@@ -42,6 +42,8 @@ class Turns:
         if self.memory == "resident":
             self.bring(name)
 
+    # Quantised weights of torchao do not move in inference mode.
+    @torch.inference_mode(False)
     def bring(self, name: str) -> None:
         """Have a part on the device, or room for it where its own pieces come one by one."""
         if name in self.here:
@@ -52,6 +54,7 @@ class Turns:
             self.parts[name].to(self.device)
         self.here.add(name)
 
+    @torch.inference_mode(False)
     def park(self) -> None:
         """Take everything off the device."""
         for name in self.here:
