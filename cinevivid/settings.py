@@ -238,6 +238,7 @@ MODEL_TIME_LIMIT_SECONDS = env.int("MODEL_TIME_LIMIT_SECONDS", default=24 * 60 *
 TRASH_DAYS = env.int("TRASH_DAYS", default=7)
 MAINTENANCE_MODE = env.bool("MAINTENANCE_MODE", default=False)
 VIDEO_MODEL = env.str("CINEVIVID_VIDEO_ENGINE", default="nano")
+DEVICE_GB = float(env.str("CINEVIVID_DEVICE_GB", default="") or 0) or None
 
 # --- how many proxies stand in front, for the addresses that rate limits count
 BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)

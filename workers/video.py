@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from workers.engines.base import EngineError, Progress
-from workers.engines.skyreels import flags
+from workers.engines.skyreels import catalog, flags
 from workers.engines.skyreels.flags import Command, Job
 from workers.engines.skyreels.spec import SpecError, frames_for_seconds
 from workers.media import uploads
@@ -72,6 +72,9 @@ def make(job: Job, out: Path, quiet: bool = False) -> str:
     with tempfile.TemporaryDirectory(prefix="video-") as folder:
         made_from = recipe(dataclasses.replace(job, spec=spec)) | {"prompt_given": job.spec.prompt}
         engine = registry.get("video")
+        if not quiet:
+            _tell(engine.settle(spec, job.run).why if job.run.ranks == 1 else "")
+            _tell(catalog.get(spec.model).teacache_warning if spec.teacache else "")
         info = render(engine, spec, Path(folder), out, on_progress=show, comment=json.dumps(made_from), run=job.run)
     if not quiet:
         print(file=sys.stderr)
@@ -79,6 +82,11 @@ def make(job: Job, out: Path, quiet: bool = False) -> str:
         f"{out}  {info.width}x{info.height}, {info.frames} frames, {info.seconds:.1f} s at {info.fps:g} fps, "
         f"{info.bytes / 1000:.0f} kB, made in {time.monotonic() - began:.1f} s"
     )
+
+
+def _tell(sentence: str) -> None:
+    if sentence:
+        print(sentence, file=sys.stderr)
 
 
 def recipe(job: Job) -> dict[str, Any]:

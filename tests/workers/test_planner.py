@@ -82,3 +82,40 @@ def test_length_costs_nothing_beyond_a_window_and_size_does():
 def test_the_table_has_a_row_for_every_model_that_can_be_had():
     rows = planner.table()
     assert len(rows) == sum(card.released for card in catalog.all()) and all(len(cells) == 5 for _, cells in rows)
+
+
+def test_tiles_let_a_small_card_decode_a_large_picture():
+    chosen = plan_memory(SMALL, spec(SMALL), 8).chosen
+    assert chosen.tiling and chosen.largest == "a window is denoised" and "in tiles" in chosen.words
+    assert not any(option.tiling for option in options(LARGE, spec(LARGE)))
+
+
+def test_every_way_needs_less_than_all_that_are_faster():
+    for card in (LARGE, SMALL):
+        sizes = [option.card_gb for option in options(card, spec(card))]
+        assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == len(sizes)
+
+
+def test_weights_that_are_in_8_bits_already_need_no_casting():
+    ways = options(LARGE, spec(LARGE), quantised=True)
+    assert "fp8" not in {option.mode for option in ways}
+    plain = next(option for option in options(LARGE, spec(LARGE)) if option.mode == "fp8")
+    assert next(option for option in ways if option.mode == "model").card_gb == pytest.approx(plain.card_gb, abs=0.1)
+
+
+def test_a_machine_without_a_card_keeps_everything_where_it_is():
+    (only,) = options(LARGE, spec(LARGE), device="cpu")
+    assert only.mode == "resident" and only.card_gb > 100
+    with pytest.raises(EngineError, match="memory_short"):
+        plan_memory(LARGE, spec(LARGE), 64, device="cpu")
+
+
+def test_remembered_steps_are_counted():
+    plain, teacache = (options(LARGE, spec(LARGE, teacache=value))[0].card_gb for value in (0.0, 0.2))
+    assert 0.5 < teacache - plain < 2
+
+
+def test_nothing_is_said_where_nobody_said_how_large_the_cards_are():
+    assert planner.check(spec(LARGE), None) is None and planner.sentence(LARGE, None) == ""
+    assert planner.check(spec(LARGE), 80).chosen.mode == "resident"
+    assert "needs" in planner.sentence(LARGE, 8)

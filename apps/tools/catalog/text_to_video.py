@@ -12,7 +12,8 @@ from django.conf import settings
 from apps.library.models import Asset
 from apps.tools.fields import AssetField, ModeSelect, RatioSelect, SeedField, Slider, StyleSelect
 from apps.tools.registry import LARGE_QUEUE, Tool, ToolForm, register
-from workers.engines.skyreels import catalog
+from workers.engines.base import EngineError
+from workers.engines.skyreels import catalog, planner
 from workers.engines.skyreels.catalog import ModelCard
 from workers.engines.skyreels.flags import TEACACHE_THRESHOLD, Job, devices, job_of
 from workers.engines.skyreels.plan import plan
@@ -244,6 +245,10 @@ class VideoForm(ToolForm):
         sizes = card.sizes.items()
         params["ratio"] = next(ratio for ratio, size in sizes if size == (job.spec.width, job.spec.height))
         self._check_clip(job, data.get("video"))
+        try:
+            planner.check(job.spec, settings.DEVICE_GB)
+        except EngineError as error:
+            self.add_error(None, error.public_text)
         return params
 
     def _check_length(self, card: ModelCard, frames: int) -> None:
@@ -331,7 +336,7 @@ class ToVideo(Tool):
 
     @property
     def page_context(self) -> dict[str, Any]:
-        return {"model": MODEL, "suggestions": MODEL.examples}
+        return {"model": MODEL, "suggestions": MODEL.examples, "memory": planner.sentence(MODEL, settings.DEVICE_GB)}
 
     def _card(self, params: Mapping[str, Any]) -> ModelCard:
         return catalog.get(params.get("model_id", MODEL.id))

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 
@@ -25,6 +25,15 @@ from workers.engines.skyreels.text import TextEncoder
 
 # One job at a time on this machine's device, whichever engine object asks.
 _device = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a film is made: with which copy of the model, whether in tiles, and `why`, a sentence where there is one."""
+
+    key: Key
+    tiling: bool
+    why: str = ""
 
 
 class SkyReelsEngine:
@@ -53,25 +62,24 @@ class SkyReelsEngine:
 
         Raises EngineError when it is not there, damaged, or too large for this machine.
         """
-        image = Path("picture") if catalog.get(self.name).kind == "i2v" else None
-        self.pool.get(self.settle(VideoSpec.for_model(self.name, "x", image=image), Run())[0])
+        self.pool.get(self.settle(planner.recommended(catalog.get(self.name)), Run()).key)
 
-    def settle(self, spec: VideoSpec, run: Run) -> tuple[Key, bool]:
-        """Choose the copy of the model that makes `spec`, and whether in tiles: as `run` says, or as the planner does.
+    def settle(self, spec: VideoSpec, run: Run) -> Way:
+        """Choose how to make `spec`: as `run` says, or as the planner does.
 
-        Raises EngineError("memory_short") when the planner finds no way that fits.
+        Raises EngineError("memory_short") when the planner finds no way that fits, EngineError("quantise_unknown").
         """
         if self.pool.given(spec.model):
-            return Key(spec.model), run.vae_tiling
+            return Way(Key(spec.model), run.vae_tiling)
         form = quantise.chosen()
         if run.memory != "auto":
-            return Key(spec.model, run.memory, form), run.vae_tiling
+            return Way(Key(spec.model, run.memory, form), run.vae_tiling, planner.WORDS[run.memory].capitalize() + ".")
         card = catalog.get(spec.model)
         if not planner.weighed(card):
-            return Key(spec.model, "resident", form), run.vae_tiling
+            return Way(Key(spec.model, "resident", form), run.vae_tiling)
         kind, gigabytes = device_memory()
-        chosen = planner.plan_memory(card, spec, gigabytes, device=kind, quantised=form != "none").chosen
-        return Key(spec.model, chosen.mode, form), run.vae_tiling or chosen.tiling
+        found = planner.plan_memory(card, spec, gigabytes, device=kind, quantised=form != "none")
+        return Way(Key(spec.model, found.chosen.mode, form), run.vae_tiling or found.chosen.tiling, found.explanation)
 
     def stream(
         self,
@@ -104,12 +112,12 @@ class SkyReelsEngine:
                 yield from self._ranks(run.ranks).stream(spec, inputs, run, resume, on_progress, len(layout.windows))
                 return
             self.close()
-            key, tiling = self.settle(spec, run or Run())
+            way = self.settle(spec, run or Run())
             clock = Clock(layout, on_progress, done=resume.index + 1 if resume else 0)
-            if not self.pool.has(key):
+            if not self.pool.has(way.key):
                 clock.loading()
-            with self.pool.use(key) as models:
-                film = _Film(models, self.text, layout, clock, digest, inputs, tiling, self.parallel)
+            with self.pool.use(way.key) as models:
+                film = _Film(models, self.text, layout, clock, digest, inputs, way.tiling, self.parallel)
                 if resume is not None:
                     film.go_on_from(resume)
                 for window in layout.windows[resume.index + 1 if resume else 0 :]:

@@ -38,7 +38,7 @@ CPU_FACTOR = 2
 Mode = Literal["resident", "model", "fp8", "group", "sequential"]
 Device = Literal["cuda", "cpu"]
 WORDS: dict[Mode, str] = {
-    "resident": "everything stays on the card",
+    "resident": "everything stays where it computes",
     "model": "text encoder, transformer and VAE take turns on the card",
     "fp8": "the transformer is stored in 8 bits, and the parts take turns",
     "group": "the blocks of transformer and text encoder come to the card one by one",
@@ -122,6 +122,20 @@ def check(spec: VideoSpec, gigabytes: float | None) -> MemoryPlan | None:
     return plan_memory(catalog.get(spec.model), spec, gigabytes) if gigabytes else None
 
 
+def sentence(card: catalog.ModelCard, gigabytes: float | None) -> str:
+    """Say how a film as the makers recommend it runs on a card of this size; empty when nobody said how large it is."""
+    try:
+        found = check(recommended(card), gigabytes)
+    except EngineError as error:
+        return error.public_text
+    return found.explanation if found else ""
+
+
+def recommended(card: catalog.ModelCard) -> VideoSpec:
+    """Return one window of the size that the makers recommend."""
+    return VideoSpec.for_model(card.id, "x", image=Path("picture") if card.kind == "i2v" else None)
+
+
 def plan_memory(
     card: catalog.ModelCard, spec: VideoSpec, gigabytes: float, *, device: Device = "cuda", quantised: bool = False
 ) -> MemoryPlan:
@@ -157,7 +171,7 @@ def options(
     for option in _ways(known, spec, quantised, CPU_FACTOR if device == "cpu" else 1):
         if device == "cpu" and option.mode != "resident":
             continue
-        if all(option.card_gb < faster.card_gb for faster in found):
+        if all(round(option.card_gb, 1) < round(faster.card_gb, 1) for faster in found):
             found.append(option)
     return tuple(found)
 
@@ -202,13 +216,14 @@ def _ways(known: Figures, spec: VideoSpec, quantised: bool, factor: int) -> Iter
     for mode, reading, denoising, beside, host in weights:
         if quantised and mode in ("fp8", "sequential"):
             continue
-        for tiling in (False, True):
+        # Tiles change what is seen a little, and taking turns does not: so that comes first.
+        for tiling in (False, True) if mode != "resident" else (False,):
             at_once = tile if tiling else pixels
             held = 0 if tiling else known.cache_bytes_per_pixel * pixels
             decoding = (known.decode_bytes_per_pixel + known.cache_bytes_per_pixel * tiling) * at_once + held + shown
             stages = {
                 "the prompt is read": reading,
-                "a window is denoised": denoising + working + (kept if mode == "resident" and not tiling else 0),
+                "a window is denoised": denoising + working + (kept if mode == "resident" else 0),
                 "frames are decoded": known.vae_bytes + beside + decoding,
             }
             largest = max(stages, key=lambda name: stages[name])
@@ -216,12 +231,16 @@ def _ways(known: Figures, spec: VideoSpec, quantised: bool, factor: int) -> Iter
             yield Option(mode, stages[largest] * HOLES / GB + DRIVER_GB, (host + parked) / GB, largest, tiling)
 
 
-def table(gigabytes: Sequence[float] = (8, 16, 24, 48, 80)) -> list[tuple[str, list[str]]]:
-    """Return for every model its name and, for each card, how one recommended window runs: "model 38.2 GB" or "-"."""
+def table(gigabytes: Sequence[float] = (8, 16, 24, 48, 80), frames: int | None = None) -> list[tuple[str, list[str]]]:
+    """Return for every model its name and, for each card, how one recommended window runs: "model 38.2 GB" or "-".
+
+    `frames` asks for another length; models that do not make it have "-" everywhere.
+    """
     rows = []
     for card in catalog.all():
         if card.released:
-            spec = VideoSpec.for_model(card.id, "x", image=Path("x") if card.kind == "i2v" else None)
+            spec = recommended(card)
+            spec = dataclasses.replace(spec, num_frames=frames) if frames else spec
             rows.append((card.title, [_cell(card, spec, size) for size in gigabytes]))
     return rows
 
@@ -247,7 +266,7 @@ def figures() -> dict[str, Figures]:
 def _cell(card: catalog.ModelCard, spec: VideoSpec, gigabytes: float) -> str:
     try:
         chosen = plan_memory(card, spec, gigabytes).chosen
-    except EngineError:
+    except (EngineError, SpecError):
         return "-"
     return f"{chosen.name} {chosen.card_gb:.1f} GB"
 
