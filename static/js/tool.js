@@ -9,7 +9,7 @@ function showSheet(shown) {
   sheet.toggleAttribute("data-open", shown);
   opener?.setAttribute("aria-expanded", String(shown));
   if (!phone.matches) return;
-  if (shown) sheet.querySelector("textarea, input:not([type=hidden])")?.focus();
+  if (shown) (sheet.querySelector("textarea") ?? sheet.querySelector("input:not([type=hidden])"))?.focus();
   else if (sheet.contains(document.activeElement) || document.activeElement === document.body) opener?.focus();
 }
 
@@ -96,7 +96,7 @@ function pick(box) {
     if (none) none.checked = true;
     const video = chosen.type.startsWith("video/");
     const element = Object.assign(document.createElement(video ? "video" : "img"), video ? { muted: true } : { alt: "" });
-    show(element, `${chosen.name} · ${(chosen.size / 1e6).toFixed(1)} MB`);
+    show(element, `${chosen.name} · ${chosen.size < 1e6 ? `${Math.ceil(chosen.size / 1e3)} kB` : `${(chosen.size / 1e6).toFixed(1)} MB`}`);
     address = URL.createObjectURL(chosen);
     // What the browser cannot show may still be good: the studio looks at it.
     element.addEventListener("error", () => preview.firstChild === element && preview.replaceChildren(document.createElement("span")));
@@ -161,8 +161,8 @@ function bind(panel) {
 document.querySelectorAll("[data-panel]").forEach(bind);
 document.addEventListener("htmx:load", (event) => {
   if (event.detail.elt.matches?.("[data-panel]")) {
-    bind(event.detail.elt);
     showSheet(true);
+    bind(event.detail.elt); // last, because it puts the focus on what is wrong
   }
 });
 

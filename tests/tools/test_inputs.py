@@ -340,3 +340,52 @@ def test_the_file_of_a_film_says_what_it_was_made_from(made, page, ada, tmp_path
 
 def test_the_tool_names_its_inputs():
     assert registry.get_or_404("to-video").inputs == ["image", "end_image", "video"]
+
+
+@pytest.fixture
+def large_models(monkeypatch, tmp_path):
+    """Folders that say that a text, an image and a diffusion forcing model are on this machine."""
+    ids = {kind: f"SkyReels-V2-{kind}-14B-540P" for kind in ("T2V", "I2V", "DF")}
+    for model in ids.values():
+        (tmp_path / "models" / model).mkdir(parents=True)
+        (tmp_path / "models" / model / "model_index.json").write_text("{}")
+    monkeypatch.setenv("CINEVIVID_MODELS", str(tmp_path / "models"))
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "field", "sentence"),
+    [
+        ("T2V", {"image": True}, "image", "knows words only"),
+        ("T2V", {"num_frames": 177}, "num_frames", "at most 97 frames"),
+        ("T2V", {"ar_step": 5}, "ar_step", "Only diffusion forcing models"),
+        ("I2V", {}, "mode", "begins with a picture"),
+        ("I2V", {"end_image": True, "image": True}, "end_image", "Only diffusion forcing models"),
+        ("DF", {"resolution": "720P"}, "resolution", "720P is not one of"),
+        ("DF", {"ar_step": 5, "causal_block_size": 7, "num_frames": 177}, "base_num_frames", "Nearest"),
+        ("DF", {"ratio": "4:3", "num_frames": 1465}, "num_frames", "longest film"),
+    ],
+)
+def test_what_a_model_cannot_do_is_said_where_it_can_be_changed(api, ada, large_models, kind, change, field, sentence):
+    asked = {"prompt": "a swan", "num_frames": 97, "model_id": large_models[kind]} | change
+    asked |= {name: str(mine(ada).pk) for name, value in change.items() if value is True}
+    errors = api.post(API, asked, format="json").json()["errors"]
+    assert sentence in " ".join(errors[field]) and nothing_happened(ada)
+
+
+def test_models_of_this_machine_are_offered_and_have_their_own_values(page, api, large_models):
+    html = page.get(PAGE).content.decode()
+    assert all(f'value="{model}"' in html for model in large_models.values())
+    assert "SkyReels-V2-DF-14B-720P" not in html
+    asked = {"prompt": "a swan", "model_id": large_models["T2V"], "ratio": "4:3"}
+    answer = api.post(f"{API}quote/", asked, format="json").json()
+    assert "97 frames · 1 window" in answer["summary"]
+
+
+def test_every_flag_has_a_field():
+    from workers.engines.skyreels.flags import FLAGS, parameter_of
+
+    fields = registry.get_or_404("to-video").form_class.base_fields
+    assert {parameter_of(flag) for flag in FLAGS} - {"outdir"} <= set(fields)
+    folded = {name for names in registry.get_or_404("to-video").form_class.advanced.values() for name in names}
+    assert all(fields[name].help_text for name in folded)
