@@ -119,6 +119,12 @@ def test_the_price_of_a_part_is_never_more_than_what_was_held(frames, cost):
         assert services.price_if_stopped(job) == 10 * -(-frames // FPS)
 
 
+def test_a_stopped_extension_pays_for_new_frames_only():
+    params = THREE_WINDOWS | {"mode": "extend", "overlap_history": 9}
+    job = Generation(tool="to-video", params=params, cost=50, kept_frames=33)
+    assert services.price_if_stopped(job) == registry.get("to-video").price(params | {"num_frames": 33}) == 30
+
+
 def test_page_and_api_say_what_is_kept(page, api, running):
     url = f"/home/jobs/{running.pk}/stop"
     assert api.get(f"/api/v1/generations/{running.pk}/").json()["kept"] == {
