@@ -65,8 +65,14 @@ export function takeOver(shown, incoming) {
   ready(old, next).then(() => {
     const playing = !old.paused && !old.ended;
     const seen = document.activeElement === old;
-    next.currentTime = Math.min(old.currentTime, next.duration - 0.05);
-    next.addEventListener("seeked", () => reveal(playing, seen), { once: true });
+    old.pause(); // a moment's rest, rather than a step back by what the seek takes
+    const place = Math.min(old.currentTime, next.duration - 0.05);
+    next.addEventListener("seeked", function there() {
+      if (Math.abs(next.currentTime - place) > 0.25) return; // a seek of its own, such as to the beginning
+      next.removeEventListener("seeked", there);
+      reveal(playing, seen);
+    });
+    next.currentTime = place;
   }, reveal);
 
   function reveal(playing, seen) {
