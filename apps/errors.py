@@ -66,6 +66,36 @@ CATALOGUE: dict[str, Entry] = {
         ),
         Entry("generation_timeout", 504, "Making the film took too long.", "Ask for a shorter film or fewer steps."),
         Entry("worker_lost", 500, "The worker making this film stopped three times.", "Try again in a few minutes."),
+        Entry(
+            "memory_short",
+            507,
+            "This film needs more memory than the card has.",
+            "Make it smaller, or its windows shorter.",
+        ),
+        Entry(
+            "rank_lost", 500, "One of the GPUs that shared this film stopped.", "Try again, or without several GPUs."
+        ),
+        Entry(
+            "ranks_unfit", 409, "This film cannot be shared among so many GPUs.", "Tell the operator which number fits."
+        ),
+        Entry(
+            "ranks_too_many",
+            409,
+            "More GPUs were to share this film than there are.",
+            "The operator sets CINEVIVID_RANKS.",
+        ),
+        Entry(
+            "ranks_not_started",
+            500,
+            "The GPUs that were to share this film did not start.",
+            "Try again, or without several GPUs.",
+        ),
+        Entry(
+            "ranks_backend",
+            500,
+            "The GPUs of this studio cannot share a film as they are set up.",
+            "The operator sets CINEVIVID_SEQUENCE_PARALLEL.",
+        ),
         Entry("out_of_memory", 507, "The card ran out of memory.", "Ask for a smaller or shorter film."),
         Entry(
             "model_not_ready",
