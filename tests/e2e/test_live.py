@@ -10,6 +10,7 @@ from tests.e2e.test_main_job import NANO, STEP, TOOL, card, credits, order, unti
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 WINDOWS = 6
 LONG = NANO.base_num_frames + (WINDOWS - 1) * STEP
+PRICE = 10 * -(-LONG // NANO.fps)
 
 NOTE = """() => {
   window.seen = [];
@@ -70,7 +71,7 @@ def test_stop_here_keeps_what_is_finished_and_says_what_it_cost(open_page, site)
     page = open_page("stopper@example.org", TOOL)
     order(page, frames=LONG, steps=4)
     film = playing(page)
-    stop = card(page).get_by_role("button", name=re.compile(r"Stop here: keep \d+\.\d s, pay \d+ of 90 credits"))
+    stop = card(page).get_by_role("button", name=re.compile(rf"Stop here: keep \d+\.\d s, pay \d+ of {PRICE} credits"))
     stop.click()
     page.get_by_text("The finished windows are kept").wait_for()
     assert film.evaluate("video => video.isConnected"), "the answer swapped the film away"
@@ -79,9 +80,9 @@ def test_stop_here_keeps_what_is_finished_and_says_what_it_cost(open_page, site)
     assert job["stopped_early"] and job["assets"][0]["frames"] < LONG
     paid = job["credits"]
     assert paid["captured"] == 10 * -(-job["assets"][0]["frames"] // NANO.fps)
-    assert paid["captured"] + paid["released"] == paid["held"] == 90
+    assert paid["captured"] + paid["released"] == paid["held"] == PRICE
     card(page).get_by_text(re.compile(rf"Stopped early: \d of {WINDOWS} windows kept")).wait_for()
-    card(page).get_by_text(f"{paid['captured']} of 90 credits").wait_for()
+    card(page).get_by_text(f"{paid['captured']} of {PRICE} credits").wait_for()
     until(page, lambda: credits(page) == 300 - paid["captured"])
 
 
