@@ -128,10 +128,11 @@ def sign_in(site: Site) -> tuple[str, str]:
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar), secret
 
 
-def call(site: Site, secret: str, path: str, body: dict[str, object]) -> dict[str, object]:
+def call(site: Site, secret: str, path: str, body: dict[str, object] | None = None) -> dict[str, object]:
+    """Ask the API: with a body something is submitted, without one it is read."""
     request = urllib.request.Request(
         f"{site.url}/api/v1/{path}",
-        data=json.dumps(body).encode(),
+        data=None if body is None else json.dumps(body).encode(),
         headers={"Authorization": f"Bearer {secret}", "Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=60) as answer:
