@@ -2,11 +2,14 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from tests.e2e.pictures import moving_colour
+from tests.media import encoded, quarters
 from workers.engines.skyreels import catalog
-from workers.media.probe import probe, read_comment
+from workers.media.probe import probe, read_comment, read_frames
+from workers.media.uploads import picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TOOL = "/home/tools/to-video"
@@ -187,3 +190,28 @@ def test_the_landing_prompt_leads_straight_to_the_film(open_page):
     page.locator("form[action='/start'] button[type=submit]").first.click()
     page.wait_for_url(f"**{TOOL}")
     assert PROMPT in card(page).inner_text()
+
+
+def test_a_picture_is_chosen_and_becomes_the_first_frame_of_a_film(open_page, site, tmp_path):
+    start = tmp_path / "start.png"
+    start.write_bytes(encoded(quarters(320, 192)))
+    page = open_page("ida@example.org", TOOL)
+    page.get_by_label("First frame").wait_for(state="hidden")
+    page.get_by_label("Picture", exact=True).check()
+    page.get_by_label("First frame").set_input_files(start)
+    preview = page.locator(".field--image [data-pick-preview] img")
+    until(page, lambda: preview.evaluate("image => image.naturalWidth") == 320)
+    order(page, steps=4)
+    card(page, "succeeded").wait_for(timeout=120_000)
+    path = tmp_path / "film.mp4"
+    path.write_bytes(page.request.get(site.url + card(page).locator("video").get_attribute("src")).body())
+    first = next(read_frames(path)).astype(int)
+    assert first.shape[:2] == NANO.sizes["16:9"][::-1]
+    assert np.abs(first - picture(start, *NANO.sizes["16:9"])).mean() < 25
+    page.reload()
+    page.get_by_label("Picture", exact=True).check()
+    page.locator(".field--image summary").click()
+    page.get_by_label("start.png").check()
+    assert preview.is_visible()
+    page.get_by_role("button", name="Remove this picture").first.click()
+    preview.wait_for(state="detached")

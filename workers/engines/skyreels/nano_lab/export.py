@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).resolve().parent.parent / "nano"
 STEPS, GUIDANCE, SHIFT = 16, 4.0, 3.0
-LIMITS = "Colour, motion and scene follow the prompt; shapes are soft blobs, and movement fades after 2.5 seconds."
+LIMITS = "Colour, motion and scene follow the prompt; shapes have soft outlines and are often taken for circles."
 BASE_FRAMES = 21
 
 
