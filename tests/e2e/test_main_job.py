@@ -32,6 +32,13 @@ def order(page, prompt=PROMPT, frames=NANO.base_num_frames, steps=None):
     page.get_by_role("button", name=re.compile("Generate")).click()
 
 
+def finished(page):
+    """The newest film, once it has taken the place of the picture of its making."""
+    card(page, "succeeded").wait_for(timeout=120_000)
+    until(page, lambda: page.locator("video[data-film]").count() == 0)
+    return card(page).locator("video[data-clip]")
+
+
 def slide(page, frames):
     page.get_by_label("Length").evaluate(
         "(input, value) => { input.value = value; input.dispatchEvent(new Event('input', {bubbles: true})); "
@@ -85,7 +92,7 @@ def test_a_stranger_signs_up_and_gets_the_film_that_was_asked_for(open_page, sit
     assert {match.split(",")[0] for match in seen} == {"Window 1 of 2", "Window 2 of 2"}
     assert credits(page) == 300 - 10 * seconds
 
-    video = card(page, "succeeded").locator("video")
+    video = finished(page)
     assert video.get_attribute("poster")
     video.evaluate("video => { video.muted = true; return video.play(); }")
     until(page, lambda: video.evaluate("video => video.currentTime") > 0.5)
@@ -202,16 +209,16 @@ def test_a_picture_is_chosen_and_becomes_the_first_frame_of_a_film(open_page, si
     preview = page.locator(".field--image [data-pick-preview] img")
     until(page, lambda: preview.evaluate("image => image.naturalWidth") == 320)
     order(page, steps=4)
-    card(page, "succeeded").wait_for(timeout=120_000)
+    film = finished(page)
     path = tmp_path / "film.mp4"
-    path.write_bytes(page.request.get(site.url + card(page).locator("video").get_attribute("src")).body())
+    path.write_bytes(page.request.get(site.url + film.get_attribute("src")).body())
     first = next(read_frames(path)).astype(int)
     assert first.shape[:2] == NANO.sizes["16:9"][::-1]
     assert np.abs(first - picture(start, *NANO.sizes["16:9"])).mean() < 25
     page.reload()
     page.get_by_label("Picture", exact=True).check()
     page.locator(".field--image summary").click()
-    page.get_by_label("start.png").check()
+    page.locator(".field--image input[data-pick-about]").first.check()
     assert preview.is_visible()
     page.get_by_role("button", name="Remove this picture").first.click()
     preview.wait_for(state="detached")
