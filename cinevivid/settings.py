@@ -218,7 +218,7 @@ ACCOUNT_RATE_LIMITS = {
     "logout": "30/m/ip",
     "profile": "30/m/user",
     "manage_tokens": "20/m/user",
-    "sign_in_link": "10/m/ip",
+    "sign_in_link": env.str("SIGN_IN_LINK_RATE", default="10/m/ip"),
 }
 EMAIL_URL = env.str("EMAIL_URL", default="")
 if EMAIL_URL:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -30,6 +31,8 @@ def until(site, secret, job, condition, seconds=240):
     for _ in range(seconds * 10):
         try:
             state = call(site, secret, f"generations/{job}/")
+        except urllib.error.HTTPError:
+            raise
         except OSError:
             state = None
         if state and condition(state):
