@@ -4,6 +4,8 @@ import random
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workers.engines.skyreels.nano_lab import captions, text, train, transformer, vae, world
 from workers.engines.skyreels.nano_lab.export import SHIPPED
@@ -55,6 +57,17 @@ def test_history_and_ends_are_clean_and_blocks_share_their_noise() -> None:
         stairs = train.draw_noise("stairs", 6, 2, rng).sigma
         assert stairs[0] == stairs[1] and stairs[2] == stairs[3] and stairs == sorted(stairs)
         assert len(set(train.draw_noise("sync", 5, 1, rng).sigma)) == 1
+
+
+@given(st.integers(0, 15), st.integers(0, 9), st.integers(1, 8), st.integers(1, 8), st.randoms(use_true_random=False))
+def test_a_square_of_tokens_lies_in_the_picture_and_holds_the_object(x, y, wide, high, rng) -> None:
+    near = torch.zeros(12, 20, dtype=torch.bool)
+    near[y : y + high, x : x + wide] = True
+    tokens = train.square(near, rng)
+    assert len(set(tokens.tolist())) == train.SQUARE**2 and tokens.min() >= 0 and tokens.max() < 6 * 10
+    seen = torch.zeros(60, dtype=torch.bool)
+    seen[tokens] = True
+    assert seen.view(6, 1, 10, 1).expand(6, 2, 10, 2).reshape(12, 20)[near].all()
 
 
 def test_unknown_words_become_one_token() -> None:

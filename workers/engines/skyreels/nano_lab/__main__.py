@@ -8,12 +8,14 @@ into training files; ``evaluate`` measures the shipped folder.
 from __future__ import annotations
 
 import argparse
+import datetime
 import logging
 import os
 import sys
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 
 from . import export, store, text, vae
 from .train import Trainer
@@ -43,9 +45,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--folder", type=Path, default=export.SHIPPED, help="diffusers folder to write, or to unpack")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--processes", type=int, default=1, help="that train the transformer together, a thread each")
     parser.add_argument("--eager", action="store_true", help="do without torch.compile")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    if options.processes > 1 and "WORLD_SIZE" not in os.environ:
+        launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(options.processes)]
+        command = [sys.executable, *launch, "-m", __package__, *arguments, "--threads", "1"]
+        os.execv(sys.executable, command)
+    first = int(os.environ.get("RANK", "0")) == 0
+    level = logging.INFO if first else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(message)s")
+    if options.processes > 1:
+        dist.init_process_group("gloo", timeout=datetime.timedelta(hours=6))
     torch.set_num_threads(options.threads)
     root = store.directory()
     if options.command == "unpack":
@@ -54,12 +65,17 @@ def main(arguments: list[str]) -> int:
     if options.command == "polish":
         vae.polish(root / "vae.pt", options.steps, options.seed)
     if options.command == "train":
-        text.train(root / "text.pt", seed=options.seed)
-        vae.train(root / "vae.pt", options.vae_minutes, options.seed)
+        if first:
+            text.train(root / "text.pt", seed=options.seed)
+            vae.train(root / "vae.pt", options.vae_minutes, options.seed)
+        if options.processes > 1:
+            dist.barrier()
         trainer = Trainer(
             root, options.minutes, options.seed, options.fresh, options.rate, options.full, options.layers
         )
         trainer.run(options.until, not options.eager)
+    if not first:
+        return 0
     size = export.export(root, options.folder)
     log.info("exported %.1f MB to %s", size / 1e6, options.folder)
     return 0

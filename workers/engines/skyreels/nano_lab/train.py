@@ -3,7 +3,10 @@
 The noise of a clip's latent frames is one of: the same for all (synchronous); clean or nearly clean at the beginning
 (pictures, extension); clean at the beginning and at the end (end frame); a staircase (asynchronous); independent.
 Every step works on one picture size. A share of the steps sees single frames, several times as many for the same
-computation: what an object looks like is learned from them, what it does from the clips.
+computation: what an object looks like is learned from them, what it does from the clips. Of most single frames only the
+tokens of a square around the object are computed; the scene is learned sooner than the object.
+
+Several processes train together when ``torch.distributed`` is initialised: each on its own draws, with one gradient.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -31,6 +35,7 @@ CLIP_FRAMES = 25
 LATEST = 150
 WORDS = 28
 HALF = 20
+SQUARE = 6
 
 
 @dataclass(slots=True)
@@ -153,6 +158,29 @@ def draw_noise(mode: str, frames: int, block: int, rng: random.Random) -> Noise:
     return Noise(sigma, clean)
 
 
+def square(near: Tensor, rng: random.Random, side: int = SQUARE) -> Tensor:
+    """Tokens of a square that holds the object, or as much of it as fits, at a place drawn by lot.
+
+    Args:
+        near: cells with an object, ``[h, w]`` booleans.
+        rng: source of chance.
+        side: tokens.
+
+    Returns:
+        ``[side * side]`` indices of tokens.
+    """
+    tokens = F.max_pool2d(near[None].float(), 2)[0]
+    corner = []
+    for length, seen in zip(tokens.shape, (tokens.amax(1), tokens.amax(0)), strict=True):
+        at = seen.nonzero()
+        first, last = (int(at[0]), int(at[-1])) if len(at) else (0, length - 1)
+        low, high = sorted((last - side + 1, first))
+        corner.append(min(max(rng.randint(low, high), 0), length - side))
+    rows = torch.arange(corner[0], corner[0] + side)
+    columns = torch.arange(corner[1], corner[1] + side)
+    return (rows[:, None] * tokens.shape[1] + columns).flatten()
+
+
 class Threads:
     """Picks one thread or all by measuring: beside other programs, one is often faster than waiting for the second.
 
@@ -230,12 +258,14 @@ class Trainer:
         self.muon = Muon(self.matrices, rate)
         self.adam = torch.optim.AdamW(self.others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
         self.average = {n: p.detach().clone() for n, p in self.model.named_parameters()}
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.seed = 0, 0.0, seed
+        self.ranks = dist.get_world_size() if dist.is_initialized() else 1
+        self.rank = dist.get_rank() if self.ranks > 1 else 0
         state = torch.load(self.path, weights_only=True) if self.path.exists() else None
         if state:
             self.step, self.seconds = state["step"], state["seconds"]
-        self.rng = random.Random(seed * 1000003 + self.step)
-        torch.manual_seed(seed * 1000003 + self.step)
+        self.rng = random.Random((seed * 1000003 + self.step) * self.ranks + self.rank)
+        torch.manual_seed((seed * 1000003 + self.step) * self.ranks + self.rank)
         self.pool = Pool(self.vae, self.rng, 6000, 16000)
         for _ in range(2 * fresh):
             self.pool.add_still()
@@ -257,7 +287,9 @@ class Trainer:
             self.mean, self.std = z.mean((0, 1, 3, 4)), z.std((0, 1, 3, 4))
 
     def save(self) -> None:
-        """Write the state to the directory."""
+        """Write the state to the directory; of several processes the first does."""
+        if self.rank:
+            return
         state = {"raw": self.model.state_dict(), "average": self.average, "mean": self.mean, "std": self.std}
         state |= {
             "muon": self.muon.state_dict(),
@@ -270,19 +302,24 @@ class Trainer:
     def batch(self, n: int, keep: int | None, stills: float) -> Batch:
         """Draw ``n`` clips, or with the probability ``stills`` as many single frames as cost the same.
 
-        ``keep`` tokens, drawn by lot, of each latent frame are computed, or all of them.
+        ``keep`` tokens, drawn by lot, of each latent frame are computed, or all of them. The kind of samples and their
+        size are the same in all processes, which wait for each other.
         """
-        rng = self.rng
-        kind = rng.choices(("plain", "both_ends", "causal"), (0.85, 0.1, 0.05))[0]
-        if rng.random() < stills:
+        rng, shared = self.rng, random.Random(self.seed * 1000003 + self.step)
+        kind = shared.choices(("plain", "both_ends", "causal"), (0.85, 0.1, 0.05))[0]
+        around = shared.random() < 0.8
+        if shared.random() < stills:
             kind, n = "still", n * LATENTS
         shelves = self.pool.stills if kind == "still" else self.pool.clips
         sizes = [s for s in SHARES if len(shelves[s].specs) > 4]
-        size = rng.choices(sizes, [SHARES[s] for s in sizes])[0]
+        size = shared.choices(sizes, [SHARES[s] for s in sizes])[0]
         shelf = shelves[size]
         frames = {"still": 1, "both_ends": LATENTS + 1}.get(kind, LATENTS)
         block = rng.choice((2, 3)) if kind == "causal" else 1
         h, w = size[1] // 8, size[0] // 8
+        if kind == "still" and around:
+            keep, n = SQUARE * SQUARE, n * (keep or (h // 2) * (w // 2)) // (SQUARE * SQUARE)
+        squares = []
         z = torch.empty(n, frames, vae.CHANNELS, h, w)
         sigma, weight = torch.empty(n, frames), torch.ones(n, frames, h, w)
         sentences, counts = [], []
@@ -308,6 +345,8 @@ class Trainer:
             weight[i, sigma[i] < 1e-4] = 0
             if kind != "still":
                 weight[i, 0] *= 1.5
+            elif around:
+                squares.append(square(shelf.near[j, 0], rng))
             sentences.append(captions.empty(rng) if rng.random() < 0.1 else captions.caption(shelf.specs[j], rng))
             counts.append(rng.choice((32, 48, 64, 64, 128, 226, 512, 512)))
         with torch.no_grad():
@@ -321,6 +360,8 @@ class Trainer:
             bias = torch.cat([torch.where(there, 0.0, -1e9), pads[:, None]], 1)[:, None, None]
         tokens = (h // 2) * (w // 2)
         kept = torch.rand(n, frames, tokens).argsort(-1)[..., :keep] if keep else None
+        if squares:
+            kept = torch.stack(squares)[:, None]
         causal = transformer.causal_mask(frames, tokens if kept is None else kept.shape[-1], block)
         z = (z.transpose(1, 2) - self.mean.view(1, -1, 1, 1, 1)) / self.std.view(1, -1, 1, 1, 1)
         return Batch(z, sigma, weight, words, bias, causal, kept)
@@ -344,15 +385,29 @@ class Trainer:
             weight = weight * seen.expand(-1, -1, -1, 2, -1, 2).reshape(weight.shape)
         return (error * weight).sum() / weight.sum().clamp(min=1.0)
 
+    def _agree(self, elapsed: float) -> float:
+        """Mean of the gradients, and of the seconds gone by, over the processes."""
+        if self.ranks == 1:
+            return elapsed
+        grads = [p.grad for p in self.model.parameters() if p.grad is not None]
+        flat = torch.cat([g.flatten() for g in grads] + [torch.tensor([elapsed])])
+        dist.all_reduce(flat)
+        flat /= self.ranks
+        means = torch.split(flat[:-1], [g.numel() for g in grads])
+        for grad, mean in zip(grads, means, strict=True):
+            grad.copy_(mean.view_as(grad))
+        return float(flat[-1])
+
     def run(self, until: float | None = None, compiled: bool = True) -> None:
         """Train to the end of the schedule or for ``until`` minutes; saves every five minutes and at the end."""
         began, total = time.monotonic() - self.seconds, self.minutes * 60
+        elapsed = self.seconds
         stop = total if until is None else min(total, self.seconds + until * 60)
         saved = tick = time.monotonic()
         losses: list[float] = []
         threads = Threads(torch.get_num_threads())
-        while (now := time.monotonic()) - began < stop:
-            part = (now - began) / total
+        while elapsed < stop:
+            part = elapsed / total
             keep, n = (HALF, 32) if part < self.full else (None, 16)
             rate = self.rate * min(1.0, (self.step + 1) / 100) * (1.0 if part < 0.35 else max(0.02, (1 - part) / 0.65))
             self.muon.lr = rate
@@ -361,24 +416,25 @@ class Trainer:
                 self.pool.add()
             for _ in range(4):
                 self.pool.add_still()
-            batch = self.batch(n, keep, 0.5 if part < 0.4 else 0.3)
+            batch = self.batch(n, keep, 0.6 if part < 0.4 else 0.4)
             # Every new shape costs a compilation; the rare ones are not worth it.
             common = batch.causal is None and (keep is not None or batch.z.shape[2] in (1, LATENTS))
             threads.begin()
             loss = self.loss(batch, compiled and common)
             loss.backward()  # type: ignore[no-untyped-call]
+            elapsed = self._agree(time.monotonic() - began)
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             self.muon.step()
             self.adam.step()
             self.adam.zero_grad()
-            threads.end(batch.z.shape[0] * (keep or 64))
+            threads.end(batch.z.shape[0] * (batch.kept.shape[-1] if batch.kept is not None else 64))
             self.step += 1
             fade = 1 - min(0.998, self.step / (10 + self.step))
             with torch.no_grad():
                 torch._foreach_lerp_(list(self.average.values()), list(self.model.parameters()), fade)
             losses.append(float(loss.detach()))
+            now = time.monotonic()
             if self.step % 25 == 0:
-                now = time.monotonic()
                 log.info(
                     "step %d  %.0f s  %.2f s/step  loss %.4f  pool %d  threads %d",
                     self.step,
@@ -390,7 +446,7 @@ class Trainer:
                 )
                 losses, tick = [], now
             if now - saved > 300:
-                self.seconds, saved = now - began, now
+                self.seconds, saved = elapsed, now
                 self.save()
-        self.seconds = time.monotonic() - began
+        self.seconds = elapsed
         self.save()
