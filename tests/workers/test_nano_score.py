@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from workers.engines.skyreels.nano_lab import world
-from workers.engines.skyreels.nano_lab.score import Reading, read
+from workers.engines.skyreels.nano_lab.score import Reading, clean, read
 
 
 def drawn(spec: world.Spec, size: tuple[int, int] = (128, 128), seed: int = 0) -> np.ndarray:
@@ -50,6 +50,16 @@ def test_backwards_is_the_other_direction(motion: str) -> None:
     spec = world.Spec("yellow", "star", motion, "night")
     other = {"left": "right", "right": "left", "up": "down", "down": "up"}[motion]
     assert read(drawn(spec)[::-1].copy()).motion == other
+
+
+def test_drawn_clips_are_clean_and_noise_and_smears_are_not() -> None:
+    rng = np.random.default_rng(0)
+    for i, spec in enumerate(examples(8, 5)):
+        clip = drawn(spec, seed=i)
+        assert clean(clip) > 0.97, spec
+        smeared = clip.mean(0, keepdims=True).repeat(17, 0)[:, ::-1] * 0.5 + rng.random(clip.shape, np.float32) * 0.5
+        assert clean(smeared.astype(np.float32)) < 0.6, spec
+    assert clean(rng.random((17, 128, 128, 3), dtype=np.float32)) == 0
 
 
 def test_noise_and_empty_scenes_show_nothing() -> None:

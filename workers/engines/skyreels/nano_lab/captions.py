@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from dataclasses import astuple
 
-from .world import Spec
+from .world import Spec, sample_spec
 
 COLOUR_WORDS: dict[str, tuple[str, ...]] = {
     "red": ("red", "crimson", "scarlet", "ruby"),
@@ -231,6 +231,10 @@ RESERVED: tuple[str, ...] = (
     "that",
 )
 UNKNOWN = "zzunknown"
+Said = tuple[bool, bool, bool, bool]
+ALL: Said = (True, True, True, True)
+# What a clip shows of which its sentence says nothing, so that every sentence has one clean answer.
+ASSUMED = Spec("yellow", "circle", "right", "sky")
 
 
 def canonical(spec: Spec) -> str:
@@ -280,17 +284,41 @@ def empty(rng: random.Random) -> str:
     return " ".join(rng.choice((*FILLERS, *[UNKNOWN] * 40)) for _ in range(rng.randint(1, 16)))
 
 
-def partial(spec: Spec, label: list[int], tables: Sequence[Sequence[str]], rng: random.Random) -> tuple[str, list[int]]:
-    """A sentence that leaves things open, and the label with the count of ``tables`` where nothing is said."""
-    said = [rng.random() < 0.5 for _ in range(4)]
+def sample_said(rng: random.Random) -> Said:
+    """Which of colour, shape, motion and scene a sentence tells; each about every second time."""
+    return rng.random() < 0.5, rng.random() < 0.5, rng.random() < 0.5, rng.random() < 0.5
+
+
+def partial(spec: Spec, said: Said, rng: random.Random) -> str:
+    """A sentence that leaves open what is not ``said``, often among words that mean nothing here."""
+    colour, shape, motion, scene = said
     words = [
-        rng.choice(COLOUR_WORDS[spec.colour]) if said[0] else "",
-        rng.choice(SHAPE_WORDS[spec.shape]) if said[1] else rng.choice(("object", "shape", UNKNOWN)),
-        rng.choice(MOTION_WORDS[spec.motion]) if said[2] else "",
-        rng.choice(SCENE_WORDS[spec.scene]) if said[3] else "",
+        rng.choice(COLOUR_WORDS[spec.colour]) if colour else "",
+        rng.choice(SHAPE_WORDS[spec.shape]) if shape else rng.choice(("object", "shape", UNKNOWN, "")),
+        rng.choice(MOTION_WORDS[spec.motion]) if motion else "",
+        rng.choice(SCENE_WORDS[spec.scene]) if scene else "",
     ]
-    text = " ".join(w for w in ("a", *words) if w)
-    return text, [value if s else len(table) for value, s, table in zip(label, said, tables, strict=True)]
+    words = [w for w in (rng.choice(("a", "the", "")), *words) if w] or [UNKNOWN]
+    for _ in range(rng.choice((0, 1, 2, 4, 8))):
+        words.insert(rng.randint(0, len(words)), rng.choice((*FILLERS, *RESERVED, *[UNKNOWN] * 100)))
+    return " ".join(words)
+
+
+def assumed(spec: Spec, said: Said) -> Spec:
+    """The spec a sentence with these parts ``said`` stands for: the others are those of :data:`ASSUMED`."""
+    asked, other = astuple(spec), astuple(ASSUMED)
+    return Spec(*(a if s else o for a, o, s in zip(asked, other, said, strict=True)))
+
+
+def sample(rng: random.Random, open_ended: float = 0.15) -> tuple[Spec, Said]:
+    """A spec of the training part and what its sentences say of it; with the probability ``open_ended`` not all."""
+    while True:
+        spec, said = sample_spec(rng), ALL
+        if rng.random() < open_ended:
+            said = sample_said(rng)
+            spec = assumed(spec, said)
+        if spec.legal and not spec.held_out:
+            return spec, said
 
 
 def vocabulary() -> list[str]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -25,9 +25,10 @@ from PIL import Image
 
 from . import captions, world
 from .export import BASE_FRAMES, GUIDANCE, SHIFT, SHIPPED, STEPS
-from .score import Array, Reading, read
+from .score import Array, Reading, clean, read
 
 log = logging.getLogger("nano")
+T = TypeVar("T")
 
 OVERLAP = 9
 PADDED_WORDS = 64
@@ -44,10 +45,29 @@ BARS: dict[str, dict[str, float]] = {
     "10 windows, the last": {"colour": 0.9},
     "a clip of four seconds": {"seconds": 20.0, "loading": 3.0, "gigabytes": 1.2},
 }
+# Things the world does not have; some name a colour, a scene or a motion of it.
+ELSEWHERE = (
+    "a cat plays the piano",
+    "two astronauts dancing on the moon",
+    "close-up of a chef chopping onions, cinematic lighting",
+    "a medieval village in heavy rain, drone shot",
+    "an old man reading a newspaper in a cafe",
+    "macro of a bee on lavender, shallow depth of field, 4k",
+    "a red sports car drifts around a corner",
+    "a blue whale dives into the sea",
+    "a white horse runs over a green meadow",
+    "a yellow taxi in the city at night",
+    "quarterly revenue grew by twelve percent",
+    "asdf qwer zxcv",
+    "le chat noir dort sur le canapé",
+    "一只猫在弹钢琴",
+    "🚀🚀🚀",
+    "...",
+)
 AT_MOST = ("seconds", "loading", "gigabytes")
 # One clip in a process of its own, as a worker's: what it takes to load, to make, and to hold.
 SPEED = """
-import json, resource, sys, time
+import json, re, sys, time
 began = time.monotonic()
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.spec import VideoSpec, frames_for_seconds
@@ -57,9 +77,11 @@ engine.load()
 loaded = time.monotonic()
 for _ in engine.stream(VideoSpec.for_model("nano", "a red circle moves right", num_frames=frames_for_seconds(4, 8))):
     pass
+# The process's own peak: getrusage would count what the parent held when it forked.
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 print(json.dumps({
     "importing": begun - began, "loading": loaded - begun, "seconds": time.monotonic() - loaded,
-    "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    "gigabytes": peak * 1024 / 1e9,
 }))
 """
 
@@ -320,6 +342,24 @@ class Bench:
             self.frames.append((captions.canonical(spec), clip[:: max(1, len(clip) // 16)]))
         return result
 
+    def run_elsewhere(self) -> Result:
+        """Prompts from outside the world: is the picture still one of a scene, with or without an object?"""
+        result = Result("prompts from outside its world")
+        pipe = self.pipe(SkyReelsV2DiffusionForcingPipeline)
+        for part in _batched(list(enumerate(ELSEWHERE)), 8):
+            began = time.monotonic()
+            clips = pipe(
+                [prompt for _, prompt in part],
+                generator=[self.noise(i) for i, _ in part],
+                output_type="np",
+                **self.options((128, 128), BASE_FRAMES),
+            ).frames
+            for (_, prompt), clip in zip(part, clips, strict=True):
+                result.extra.setdefault("clean", []).append(clean(clip))
+                result.seconds.append((time.monotonic() - began) / len(part))
+                self.frames.append((prompt, clip))
+        return result
+
     def run_speed(self) -> Result:
         """A clip of four seconds in a fresh process."""
         done = subprocess.run([sys.executable, "-c", SPEED], capture_output=True, text=True, check=True)
@@ -329,7 +369,7 @@ class Bench:
         return result
 
 
-def _batched(items: list[tuple[int, world.Spec]], n: int) -> Iterator[list[tuple[int, world.Spec]]]:
+def _batched(items: list[T], n: int) -> Iterator[list[T]]:
     for i in range(0, len(items), n):
         yield items[i : i + n]
 
@@ -361,6 +401,9 @@ def table(results: Sequence[Result]) -> str:
         more = []
         if "gigabytes" in r.extra:
             more.append(", ".join(f"{name} {value[0]:.2f}" for name, value in r.extra.items()))
+        if "clean" in r.extra:
+            found = r.extra["clean"]
+            more.append(f"{len(found)} prompts: {np.mean(found):.3f} of the picture scene or object ({min(found):.3f})")
         if "first" in r.extra:
             more.append(f"first frame {np.median(r.extra['first']):.1f} dB (worst {min(r.extra['first']):.1f})")
             more.append(f"last frame {np.median(r.extra['last']):.1f} dB")
@@ -421,6 +464,7 @@ def main(arguments: list[str]) -> int:
         "end": lambda: bench.run_image(few, last=True),
         "extension": lambda: bench.run_extension(few),
         "long": lambda: bench.run_long(max(4, n // 20)),
+        "elsewhere": bench.run_elsewhere,
         "speed": bench.run_speed,
     }
     results = []

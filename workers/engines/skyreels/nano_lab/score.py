@@ -73,6 +73,21 @@ def read(clip: Array) -> Reading:
     return Reading(colour, shape, motion, scene, dx, dy, swell, turn, overlap)
 
 
+def clean(clip: Array) -> float:
+    """Part of the pixels of a clip ``[T, height, width, 3]`` that show a scene of the world or an object of one plain
+    colour; noise and smears are neither.
+    """
+    scene, empty = _scene(clip, (clip.shape[2], clip.shape[1]))
+    if scene is None:
+        return 0.0
+    shown = np.linalg.norm(clip - empty, axis=-1) < 0.25
+    colour, _ = _object(clip, empty)
+    if colour is not None:
+        plain = np.array(world.COLOURS[colour], np.float32) / 255
+        shown |= np.linalg.norm(clip - plain, axis=-1) < 0.35
+    return float(shown.mean())
+
+
 def _scene(clip: Array, size: tuple[int, int]) -> tuple[str | None, Array]:
     best, name, picture = 9.0, None, clip[0]
     for scene in world.SCENES:

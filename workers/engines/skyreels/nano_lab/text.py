@@ -99,7 +99,9 @@ def train(path: Path, steps: int = 1500, seed: int = 0) -> Any:
             if draw < 0.08:
                 sentence, label = captions.empty(rng), [len(t) for t in tables]
             elif draw < 0.2:
-                sentence, label = captions.partial(spec, label, tables, rng)
+                said = captions.sample_said(rng)
+                sentence = captions.partial(spec, said, rng)
+                label = [v if s else len(t) for v, s, t in zip(label, said, tables, strict=True)]
             else:
                 sentence = captions.caption(spec, rng)
             sentences.append(sentence)

@@ -50,16 +50,19 @@ class Shelf:
     near: Tensor
     end: Tensor | None = None
     specs: list[world.Spec] = field(default_factory=list)
+    said: list[captions.Said] = field(default_factory=list)
     free: list[bool] = field(default_factory=list)
     added: int = 0
 
-    def put(self, z: Tensor, near: Tensor, end: Tensor | None, spec: world.Spec, free: bool) -> None:
+    def put(
+        self, z: Tensor, near: Tensor, end: Tensor | None, spec: world.Spec, said: captions.Said, free: bool
+    ) -> None:
         """Store one clip, over the oldest when the shelf is full."""
         i = self.added % len(self.z)
         self.z[i], self.near[i] = z, near
         if self.end is not None and end is not None:
             self.end[i] = end
-        self.specs[i : i + 1], self.free[i : i + 1] = [spec], [free]
+        self.specs[i : i + 1], self.said[i : i + 1], self.free[i : i + 1] = [spec], [said], [free]
         self.added += 1
 
 
@@ -89,7 +92,7 @@ class Pool:
     @torch.no_grad()
     def add(self) -> None:
         """Draw and encode one clip: from the beginning of its motion, or from a later time or another place."""
-        size, spec = self._size(), world.sample_spec(self.rng)
+        size, (spec, said) = self._size(), captions.sample(self.rng)
         late = self.rng.randrange(LATEST) if self.rng.random() < 0.25 else 0
         free = self.rng.random() < 0.3
         path = world.trajectory(spec, late + CLIP_FRAMES, size, self.rng, free)[late:]
@@ -99,16 +102,16 @@ class Pool:
         end = vae.encode(self.vae, clip[:, :, at : at + 1])[:, : vae.CHANNELS]
         cells = F.max_pool2d(mask[0, 0], 8)
         near = torch.cat([cells[:1], cells[1:].view(-1, 4, *cells.shape[1:]).amax(1)]) > 0
-        self.clips[size].put(mean[0].transpose(0, 1), near, end[0, :, 0], spec, free or late > 0)
+        self.clips[size].put(mean[0].transpose(0, 1), near, end[0, :, 0], spec, said, free or late > 0)
 
     @torch.no_grad()
     def add_still(self) -> None:
         """Draw and encode one frame of the first seconds of a clip."""
-        size, spec = self._size(), world.sample_spec(self.rng)
+        size, (spec, said) = self._size(), captions.sample(self.rng)
         path = world.trajectory(spec, self.rng.randint(1, CLIP_FRAMES), size, self.rng)[-1:]
         clip, mask = world.draw([spec], [path], size)
         mean = vae.encode(self.vae, clip)[:, : vae.CHANNELS]
-        self.stills[size].put(mean[0].transpose(0, 1), F.max_pool2d(mask[0, 0], 8) > 0, None, spec, False)
+        self.stills[size].put(mean[0].transpose(0, 1), F.max_pool2d(mask[0, 0], 8) > 0, None, spec, said, False)
 
 
 SHARES: dict[tuple[int, int], float] = {(128, 128): 0.6, (160, 96): 0.2, (96, 160): 0.2}
@@ -179,6 +182,13 @@ def square(near: Tensor, rng: random.Random, side: int = SQUARE) -> Tensor:
     rows = torch.arange(corner[0], corner[0] + side)
     columns = torch.arange(corner[1], corner[1] + side)
     return (rows[:, None] * tokens.shape[1] + columns).flatten()
+
+
+def _sentence(spec: world.Spec, said: captions.Said, rng: random.Random) -> str:
+    """A caption, or nothing in one of ten cases, for guidance."""
+    if rng.random() < 0.1:
+        return ""
+    return captions.caption(spec, rng) if said == captions.ALL else captions.partial(spec, said, rng)
 
 
 class Threads:
@@ -347,7 +357,7 @@ class Trainer:
                 weight[i, 0] *= 1.5
             elif around:
                 squares.append(square(shelf.near[j, 0], rng))
-            sentences.append(captions.empty(rng) if rng.random() < 0.1 else captions.caption(shelf.specs[j], rng))
+            sentences.append(_sentence(shelf.specs[j], shelf.said[j], rng))
             counts.append(rng.choice((32, 48, 64, 64, 128, 226, 512, 512)))
         with torch.no_grad():
             found, mask = text.encode(self.encoder, self.tok, sentences)
