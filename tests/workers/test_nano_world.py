@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import astuple
 
 import torch
 
@@ -47,6 +48,22 @@ def test_every_word_of_every_caption_is_in_the_vocabulary() -> None:
     for _ in range(500):
         text = captions.caption(world.sample_spec(rng), rng).lower().replace(",", " , ").replace(".", " . ")
         assert set(text.split()) - words <= {captions.UNKNOWN}, text
+
+
+def test_what_a_sentence_leaves_open_is_always_the_same_and_what_it_says_is_not() -> None:
+    rng, seen = random.Random(4), set()
+    tables = (captions.COLOUR_WORDS, captions.SHAPE_WORDS, captions.MOTION_WORDS, captions.SCENE_WORDS)
+    for _ in range(300):
+        spec, said = captions.sample(rng, open_ended=1.0)
+        sentence = f" {captions.partial(spec, said, rng)} "
+        seen.add(said)
+        assert spec.legal and not spec.held_out and sentence.strip()
+        for value, assumed, told, table in zip(astuple(spec), astuple(captions.ASSUMED), said, tables, strict=True):
+            if told:
+                assert any(set(phrase.split()) <= set(sentence.split()) for phrase in table[value]), sentence
+            else:
+                assert value == assumed
+    assert len(seen) == 16
 
 
 def test_the_site_can_read_the_world_without_torch() -> None:
