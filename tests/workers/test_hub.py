@@ -19,9 +19,10 @@ from huggingface_hub import hf_hub_download
 from safetensors.torch import load_file, save_file
 from transformers import UMT5Config, UMT5EncoderModel
 
+from tests.workers.conftest import repository
 from tests.workers.hub_server import COMMIT
 from workers.engines.base import Cancelled, EngineError
-from workers.engines.skyreels import catalog, fetch, figures, hub, models, tiny
+from workers.engines.skyreels import catalog, fetch, figures, hub, models
 from workers.engines.skyreels.check import check
 
 ID = "SkyReels-V2-DF-1.3B-540P"
@@ -383,7 +384,7 @@ def test_every_kind_of_damage_is_found_without_reading_the_weights(tmp_path, par
 
 
 def test_an_image_model_comes_with_its_picture_encoder_and_loads(remote, tmp_path):
-    repo = save(tiny.components("i2v"), tmp_path / "i2v")
+    repo = repository(tmp_path / "i2v", "i2v")
     picture_model = "SkyReels-V2-I2V-1.3B-540P"
     remote.repos[catalog.get(picture_model).diffusers_repo] = repo
     hub.download(picture_model)
@@ -448,13 +449,3 @@ def holes(path, shapes, dtype):
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         file.truncate(8 + len(text) + at)
-
-
-def save(components, folder):
-    """A repository in diffusers' layout with these parts, and nano's tokenizer."""
-    for name in ("transformer", "vae", "text_encoder", "image_encoder", "image_processor"):
-        getattr(components, name).save_pretrained(folder / name)
-    components.scheduler(5.0).save_pretrained(folder / "scheduler")
-    shutil.copytree(catalog.NANO / "tokenizer", folder / "tokenizer")
-    shutil.copy(catalog.NANO / "model_index.json", folder)
-    return folder

@@ -4,24 +4,15 @@ import shutil
 import pytest
 import torch
 
-from tests.workers.conftest import I2V, picture, tiny_components, tiny_spec, whole
+from tests.workers.conftest import I2V, picture, repository, tiny_components, tiny_spec, whole
 from workers.engines.base import EngineError, Inputs
-from workers.engines.skyreels import catalog
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.models import load
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A small image model as a repository of diffusers has it."""
-    models = tiny_components("i2v")
-    place = tmp_path / I2V
-    for name in ("transformer", "vae", "text_encoder", "image_encoder", "image_processor"):
-        getattr(models, name).save_pretrained(place / name)
-    shutil.copytree(catalog.NANO / "tokenizer", place / "tokenizer")
-    shutil.copytree(catalog.NANO / "scheduler", place / "scheduler")
-    (place / "model_index.json").write_text("{}")
-    return place
+    return repository(tmp_path / I2V, "i2v")
 
 
 def test_an_image_model_is_read_with_its_picture_encoder(folder, monkeypatch, tmp_path):

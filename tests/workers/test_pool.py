@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from tests.workers.conftest import tiny_components, tiny_spec
+from tests.workers.conftest import repository, tiny_spec
 from workers.engines.base import EngineError
-from workers.engines.skyreels import catalog, planner
+from workers.engines.skyreels import planner
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.models import Key, Limit, Pool
 from workers.engines.skyreels.run import Run
@@ -16,21 +16,14 @@ MODELS = ("SkyReels-V2-DF-1.3B-540P", "SkyReels-V2-DF-14B-540P", "SkyReels-V2-T2
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory):
-    """A small model as a repository of diffusers has it."""
-    models, place = tiny_components(), tmp_path_factory.mktemp("repository")
-    for name in ("transformer", "vae", "text_encoder"):
-        getattr(models, name).save_pretrained(place / name)
-    shutil.copytree(catalog.NANO / "tokenizer", place / "tokenizer")
-    shutil.copytree(catalog.NANO / "scheduler", place / "scheduler")
-    (place / "model_index.json").write_text("{}")
-    return place
+def stored(tmp_path_factory):
+    return repository(tmp_path_factory.mktemp("repository"))
 
 
 @pytest.fixture
-def on_disk(repository, tmp_path, monkeypatch):
+def on_disk(stored, tmp_path, monkeypatch):
     for model in MODELS:
-        (tmp_path / model).symlink_to(repository, target_is_directory=True)
+        (tmp_path / model).symlink_to(stored, target_is_directory=True)
     monkeypatch.setenv("CINEVIVID_MODELS", str(tmp_path))
 
 
@@ -117,11 +110,11 @@ def test_the_way_that_was_asked_for_is_taken(on_disk):
     assert engine.pool.has(Key(MODELS[0], "model")) and not engine.pool.has(Key(MODELS[0]))
 
 
-def test_what_does_not_fit_is_refused_before_a_weight_is_read(on_disk, tmp_path, repository, monkeypatch):
+def test_what_does_not_fit_is_refused_before_a_weight_is_read(on_disk, tmp_path, stored, monkeypatch):
     """A folder that is built as the real model is, on a machine that is far too small for it."""
     model = MODELS[1]
     (tmp_path / model).unlink()
-    shutil.copytree(repository, tmp_path / model)
+    shutil.copytree(stored, tmp_path / model)
     config = tmp_path / model / "transformer" / "config.json"
     layers = planner.figures()[model].blocks
     config.write_text(config.read_text().replace('"num_layers": 2', f'"num_layers": {layers}'))
