@@ -23,6 +23,7 @@ from workers.engines.skyreels import hub
 
 log = structlog.get_logger(__name__)
 WRITE_EVERY_SECONDS = 0.5
+RETRIED = ("rank_lost",)  # what may go well another time: a part of the worker died, and the rest noticed
 HEARTBEAT_SECONDS = settings.LEASE_SECONDS / 8
 
 
@@ -45,7 +46,8 @@ def run_generation(pk: str) -> None:
             services.fail(job, StudioError(code="generation_timeout"))
         except Exception as error:
             log.exception("generation_failed")
-            services.fail(job, public_error(error))
+            told = public_error(error)
+            (services.retry if told.code in RETRIED else services.fail)(job, told)
         else:
             log.info("generation_finished", tool=job.tool, seconds=round(time.monotonic() - started, 1))
 

@@ -164,6 +164,21 @@ def fail(job: Generation, error: StudioError) -> bool:
     return mine
 
 
+def retry(job: Generation, error: StudioError, still: dict[str, Any] | None = None) -> bool:
+    """Put a running job back into the queue, to go on after its last finished window; False when it is not ours.
+
+    After MAX_ATTEMPTS it fails with `error` instead. `still` as in `Generation.move`. `sweep` sends the message.
+    """
+    if job.attempt >= settings.MAX_ATTEMPTS:
+        return fail(job, error)
+    back = {"status": Status.QUEUED, "stage": Generation.Stage.WAITING, "dispatched_at": None}
+    if not job.move(frm=(Status.RUNNING,), still=still, **back):
+        return False
+    log.warning("generation_requeued", generation=str(job.pk), attempt=job.attempt, code=error.code)
+    progress.changed(job)
+    return True
+
+
 def cancel(job: Generation) -> int:
     """Stop a job that has not ended; the credits given back. Raises WrongState when it has ended."""
     with transaction.atomic():
@@ -266,14 +281,7 @@ def keep_sweeping(every: float, stopped: threading.Event) -> None:
 
 
 def _heal(job: Generation) -> bool:
-    if job.attempt >= settings.MAX_ATTEMPTS:
-        return fail(job, StudioError(code="worker_lost"))
-    back = {"status": Status.QUEUED, "stage": Generation.Stage.WAITING, "dispatched_at": None}
-    if not job.move(frm=(Status.RUNNING,), still={"heartbeat_at": job.heartbeat_at}, **back):
-        return False
-    log.warning("generation_requeued", generation=str(job.pk), attempt=job.attempt)
-    progress.changed(job)
-    return True
+    return retry(job, StudioError(code="worker_lost"), still={"heartbeat_at": job.heartbeat_at})
 
 
 def _empty_trash(before: datetime) -> None:

@@ -138,6 +138,18 @@ def test_a_failure_says_why_and_costs_nothing(stage, ada, worker, wait_until):
     assert (billing.balance(ada), billing.held(ada)) == (100, 0)
 
 
+def test_a_film_that_lost_one_of_its_gpus_is_tried_three_times_and_costs_nothing_in_the_end(stage, ada, settings):
+    stage.error = EngineError("rank_lost", "One of the processes that shared this video stopped.")
+    stage.go_on.set()
+    job = submit(ada)
+    for attempt in range(1, settings.MAX_ATTEMPTS):
+        run_generation(str(job.pk))
+        assert (fresh(job).status, fresh(job).attempt, billing.held(ada)) == (Status.QUEUED, attempt, job.cost)
+    run_generation(str(job.pk))
+    assert (fresh(job).status, fresh(job).error_code, stage.runs) == (Status.FAILED, "rank_lost", settings.MAX_ATTEMPTS)
+    assert (billing.balance(ada), billing.held(ada)) == (100, 0)
+
+
 def test_an_unexpected_error_never_shows_its_text(stage, ada, worker, wait_until):
     stage.error = KeyError("/secret/path")
     stage.go_on.set()
