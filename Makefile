@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 export PYTHONUNBUFFERED = 1
 
-.PHONY: install install-dev run test test-services check bench video showcase nano evaluate format clean
+.PHONY: install install-dev run test test-services test-quantised check bench video showcase nano evaluate format clean
 
 install: .venv/.installed
 
@@ -29,6 +29,15 @@ test: install-dev
 test-services: install-dev
 	@sh scripts/browser.sh
 	$(BIN)/python -m scripts.with_services $(BIN)/python -m pytest --ignore tests/workers $(ARGS)
+
+# torchao lies apart: diffusers imports it wherever it finds it.
+test-quantised: install-dev .venv/quantised/.installed
+	PYTHONPATH=.venv/quantised $(BIN)/python -m pytest tests/workers/test_quantise.py $(ARGS)
+
+.venv/quantised/.installed: requirements-quantised.txt .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target .venv/quantised \
+		$$(grep -o '^torchao==[0-9.]*' requirements-quantised.txt)
+	@touch $@
 
 check: install-dev
 	$(BIN)/ruff format --check .
