@@ -20,6 +20,7 @@ from apps.library import rushes
 from apps.library.models import Asset, Generation
 from workers.kept import INDEX
 
+END = b"#EXT-X-ENDLIST\n"
 CHUNK = 256 * 1024
 OPEN_RANGE = 4 * 1024 * 1024
 PARTS = ("file", "poster", "strip")
@@ -53,7 +54,7 @@ async def asset_file(request: HttpRequest, pk: uuid.UUID, part: str) -> HttpResp
 @login_not_required
 @require_safe
 async def live_file(request: HttpRequest, pk: uuid.UUID, name: str) -> HttpResponseBase:
-    """A file of the playlist of a film that is being made, to its owner only; after the end, the film itself."""
+    """A file of the playlist of a film that is being made, to its owner only; some time after the end, the film."""
     user = await _caller(request)
     job = await Generation.objects.of(user).with_assets().filter(pk=pk).afirst() if user else None
     if not job:
@@ -70,6 +71,8 @@ async def live_file(request: HttpRequest, pk: uuid.UUID, name: str) -> HttpRespo
         text = await asyncio.to_thread(_read, path)
     except FileNotFoundError:
         raise Http404 from None
+    if job.asset and END not in text:  # it was stopped
+        text += END
     return HttpResponse(text, content_type=TYPES[".m3u8"], headers={"Cache-Control": "no-store"})
 
 

@@ -7,11 +7,13 @@ worker that was thought dead writes where nobody looks, and a crash between two 
 
 import re
 import shutil
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
 import structlog
 from django.core.files import File
 from django.core.files.storage import Storage, default_storage
+from django.db.models import Q
 from django.utils import timezone
 
 from apps.library import progress
@@ -21,6 +23,7 @@ from workers.kept import CHANGING, CLIP_PARTS, INDEX, PLAYLIST, STATE, Kept
 
 log = structlog.get_logger(__name__)
 ROOT = "live"
+GRACE = timedelta(minutes=2)  # how long a player that is at the live edge finds its segments after the end
 PLAYABLE = re.compile(r"index\.m3u8|init\.mp4|\d{4,}\.m4s")
 
 
@@ -79,16 +82,20 @@ class Rushes:
 
 def path_of(job: Generation, name: str) -> str | None:
     """Where the file of the playlist is that the address `name` stands for; None when there is none (any more)."""
-    if not job.is_watchable or not PLAYABLE.fullmatch(name):
+    if not (job.is_watchable or _just_made(job)) or not PLAYABLE.fullmatch(name):
         return None
     stored = _numbered(name, job.kept_windows) if name == INDEX else name
     return f"{ROOT}/{job.pk}/{job.kept_attempt}/{PLAYLIST}/{stored}"
 
 
 def remove(job: Generation) -> None:
-    """Remove everything of a job that has ended; what cannot be removed now is left to `remove_ended`."""
+    """Remove everything of a job that has ended, but for GRACE what a player of a finished film may still ask for.
+
+    What cannot be removed now is left to `remove_ended`.
+    """
+    spared = f"{ROOT}/{job.pk}/{job.kept_attempt}/{PLAYLIST}" if _just_made(job) else ""
     try:
-        _remove(default_storage, f"{ROOT}/{job.pk}")
+        _remove(default_storage, f"{ROOT}/{job.pk}", spared)
     except Exception:
         log.warning("rushes_not_removed", generation=str(job.pk), exc_info=True)
 
@@ -99,9 +106,16 @@ def remove_ended() -> None:
         names = default_storage.listdir(ROOT)[0]
     except FileNotFoundError:
         return
-    active = {str(pk) for pk in Generation.objects.active().filter(pk__in=names).values_list("pk", flat=True)}
-    for name in set(names) - active:
+    just_made = Q(status=Generation.Status.SUCCEEDED, finished_at__gt=timezone.now() - GRACE)
+    needed = Generation.objects.filter(just_made | Q(status__in=Generation.ACTIVE), pk__in=names)
+    kept = {str(pk) for pk in needed.values_list("pk", flat=True)}
+    for name in set(names) - kept:
         _remove(default_storage, f"{ROOT}/{name}")
+
+
+def _just_made(job: Generation) -> bool:
+    made = job.status == Generation.Status.SUCCEEDED and job.kept_windows > 0
+    return made and job.finished_at is not None and timezone.now() - job.finished_at < GRACE
 
 
 def _numbered(name: str, windows: int) -> str:
@@ -109,14 +123,17 @@ def _numbered(name: str, windows: int) -> str:
     return str(path.with_name(f"{path.stem}-{windows:04d}{path.suffix}"))
 
 
-def _remove(storage: Storage, folder: str) -> None:
+def _remove(storage: Storage, folder: str, spared: str = "") -> None:
+    if folder == spared:
+        return
     try:
         folders, files = storage.listdir(folder)
     except FileNotFoundError:
         return
     for name in folders:
-        _remove(storage, f"{folder}/{name}")
+        _remove(storage, f"{folder}/{name}", spared)
     for name in files:
         storage.delete(f"{folder}/{name}")
     # On a disk the emptied folder is left; on S3 there is no such thing.
-    storage.delete(folder)
+    if not spared.startswith(f"{folder}/"):
+        storage.delete(folder)

@@ -73,7 +73,10 @@ export function takeOver(shown, incoming) {
       reveal(playing, seen);
     });
     next.currentTime = place;
-  }, reveal);
+  }, () => {
+    next.currentTime = old.currentTime; // where it begins, should it load after all
+    reveal();
+  });
 
   function reveal(playing, seen) {
     close(old);

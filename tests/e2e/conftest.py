@@ -39,10 +39,9 @@ def open_page(browser, site):
     contexts, problems = [], []
 
     def note(text, address=""):
-        # htmx reports a quote that was still on its way when the page was left; and the newest window of a film that
-        # is finished at that moment is gone before a player has fetched it.
-        if not text.startswith(("htmx:sendAbort", "htmx:afterRequest")) and "/live/" not in address:
-            problems.append(text)
+        # htmx reports a quote that was still on its way when the page was left.
+        if not text.startswith(("htmx:sendAbort", "htmx:afterRequest")):
+            problems.append(f"{text} {address}".strip())
 
     def open_page(email=None, path="/", problems_expected=False, **options):
         options = {"viewport": {"width": 1440, "height": 900}} | options

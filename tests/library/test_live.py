@@ -2,10 +2,12 @@
 
 import pytest
 from django.core.files.storage import InMemoryStorage
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from apps.accounts.models import ApiToken
 from apps.library.models import Asset, Generation
+from apps.library.rushes import GRACE
 from apps.tools import services
 from tests.factories import GenerationFactory
 from tests.library.test_files import read
@@ -68,8 +70,15 @@ def test_before_the_first_window_there_is_nothing_to_watch(page, ada):
     assert page.get(Generation.objects.claim(GenerationFactory(user=ada).pk).live_url).status_code == 404
 
 
-def test_after_the_end_the_playlist_leads_to_the_film(page, job):
+def test_a_player_at_the_live_edge_finds_its_segments_for_a_while_after_the_end(page, job):
+    services.finish(job, Asset(kind="video"), {}, "paper", stopped=True)
+    assert page.get(job.live_url).content == b"#EXTM3U 2#EXT-X-ENDLIST\n"
+    assert read(page.get(beside(job, "0001.m4s"))) == b"media 1"
+
+
+def test_later_the_playlist_leads_to_the_film(page, job):
     services.finish(job, Asset(kind="video"), {}, "paper")
+    Generation.objects.filter(pk=job.pk).update(finished_at=timezone.now() - GRACE)
     answer = page.get(job.live_url)
     assert (answer.status_code, answer["Location"]) == (302, job.assets.get().file_url)
     assert page.get(beside(job, "0000.m4s")).status_code == 404

@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.storage import default_storage
+from django.utils import timezone
 
+from apps.errors import StudioError
 from apps.library import rushes
-from apps.library.models import Generation
+from apps.library.models import Asset, Generation
 from apps.tools import services
 from tests.factories import GenerationFactory
 from tests.rushes import film
@@ -88,19 +90,26 @@ def test_rushes_that_are_gone_cost_the_windows_and_nothing_else(job, tmp_path):
     assert list((tmp_path / "b").iterdir()) == []
 
 
-@pytest.mark.parametrize("end", ["cancelled", "failed", "finished"])
-def test_nothing_is_left_when_the_job_ends(job, tmp_path, end, django_capture_on_commit_callbacks):
-    from apps.errors import StudioError
-    from apps.library.models import Asset
-
+@pytest.mark.parametrize("end", ["cancelled", "failed"])
+def test_nothing_is_left_when_a_job_ends_without_a_film(job, tmp_path, end, django_capture_on_commit_callbacks):
     film(job, tmp_path / "a", 2)
     with django_capture_on_commit_callbacks(execute=True):
         if end == "cancelled":
             services.cancel(job)
-        elif end == "failed":
-            services.fail(job, StudioError(code="generation_failed"))
         else:
-            services.finish(job, Asset(kind="video"), {}, "paper")
+            services.fail(job, StudioError(code="generation_failed"))
+    assert stored("live") == set()
+
+
+def test_of_a_finished_film_only_what_plays_is_left_and_not_for_long(job, tmp_path, django_capture_on_commit_callbacks):
+    film(job, tmp_path / "a", 2)
+    with django_capture_on_commit_callbacks(execute=True):
+        services.finish(job, Asset(kind="video"), {}, "paper")
+    services.sweep()
+    left = {"index-0001.m3u8", "index-0002.m3u8", "init.mp4", "0000.m4s", "0001.m4s"}
+    assert stored("live") == {f"{job.pk}/1/hls/{name}" for name in left}
+    Generation.objects.update(finished_at=timezone.now() - rushes.GRACE)
+    services.sweep()
     assert stored("live") == set()
 
 
