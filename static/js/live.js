@@ -92,6 +92,12 @@ document.addEventListener("htmx:afterRequest", () => {
   for (const id of [...early.keys()]) catchUp(document.getElementById(id));
 });
 
+// What stands beside a film says more once it has ended.
+document.addEventListener("htmx:load", ({ detail: { elt } }) => {
+  const beside = document.querySelector("[hx-trigger=ended]");
+  if (beside && elt?.matches(".card") && ENDED.has(elt.dataset.status)) htmx.trigger(beside, "ended");
+});
+
 // A socket that is gone for more than a moment is worth a word.
 let gone;
 document.addEventListener("htmx:wsClose", () => {
