@@ -9,8 +9,8 @@ from apps.tools.catalog.text_to_video import VideoForm
 from apps.tools.registry import get
 
 
-def form():
-    return VideoForm({"prompt": "a red circle", "seed": 1, "style": "realistic"})
+def form(**values):
+    return VideoForm({"prompt": "a red circle", "seed": 1, "style": "realistic"} | values)
 
 
 def test_a_film_that_fits_no_card_is_refused_with_what_it_needs(settings):
@@ -24,6 +24,18 @@ def test_a_film_that_fits_no_card_is_refused_with_what_it_needs(settings):
 def test_a_film_that_fits_or_a_card_nobody_measured_is_no_obstacle(settings, gigabytes):
     settings.DEVICE_GB = gigabytes
     assert form().is_valid()
+
+
+def test_offload_is_refused_where_only_slower_ways_fit(settings, monkeypatch, tmp_path):
+    model = "SkyReels-V2-DF-14B-540P"
+    (tmp_path / model).mkdir()
+    (tmp_path / model / "model_index.json").write_text("{}")
+    monkeypatch.setenv("CINEVIVID_MODELS", str(tmp_path))
+    settings.DEVICE_GB = 24
+    assert form(model_id=model).is_valid()
+    refused = form(model_id=model, offload=True)
+    assert not refused.is_valid()
+    assert "left to the studio, it may need less" in str(refused.non_field_errors())
 
 
 def test_the_page_says_how_films_run(settings):

@@ -7,6 +7,7 @@ import pytest
 from workers.engines.base import EngineError
 from workers.engines.skyreels import catalog, figures, planner
 from workers.engines.skyreels.planner import options, plan_memory
+from workers.engines.skyreels.run import Run
 from workers.engines.skyreels.spec import VideoSpec
 
 LARGE, SMALL = (catalog.get(f"SkyReels-V2-DF-{size}-540P") for size in ("14B", "1.3B"))
@@ -113,6 +114,20 @@ def test_a_machine_without_a_card_keeps_everything_where_it_is():
 def test_remembered_steps_are_counted():
     plain, teacache = (options(LARGE, spec(LARGE, teacache=value))[0].card_gb for value in (0.0, 0.2))
     assert 0.5 < teacache - plain < 2
+
+
+def test_what_the_installation_and_the_request_say_counts_before_it_is_paid_for(monkeypatch):
+    asked = spec(LARGE)
+    assert planner.check(asked, 48).chosen.mode == "fp8"
+    assert planner.check(asked, 48, Run(memory="group")).chosen.mode == "group"
+    with pytest.raises(EngineError, match="left to the studio, it may need less"):
+        planner.check(asked, 48, Run(memory="resident"))
+    monkeypatch.setenv("CINEVIVID_QUANTIZE", "int8")
+    smaller = planner.check(asked, 48).chosen
+    assert (smaller.mode, planner.check(asked, 80).chosen.mode) == ("model", "resident")
+    assert planner.check(asked, 48, Run(memory="fp8")).chosen == smaller
+    assert planner.check(asked, 48, Run(memory="sequential")).chosen.mode == "sequential"
+    assert "GB" in planner.sentence(LARGE, 48)
 
 
 def test_nothing_is_said_where_nobody_said_how_large_the_cards_are():

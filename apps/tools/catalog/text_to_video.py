@@ -246,7 +246,7 @@ class VideoForm(ToolForm):
         params["ratio"] = next(ratio for ratio, size in sizes if size == (job.spec.width, job.spec.height))
         self._check_clip(job, data.get("video"))
         try:
-            planner.check(job.spec, settings.DEVICE_GB)
+            planner.check(job.spec, settings.DEVICE_GB, job.run)
         except EngineError as error:
             self.add_error(None, error.public_text)
         return params

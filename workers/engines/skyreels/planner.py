@@ -17,6 +17,7 @@ from typing import Literal
 from workers.engines.base import EngineError
 from workers.engines.skyreels import catalog
 from workers.engines.skyreels.plan import plan
+from workers.engines.skyreels.run import Run, stored_form
 from workers.engines.skyreels.spec import FRAMES_PER_LATENT, SpecError, VideoSpec, latents_of
 
 FIGURES = Path(__file__).with_name("figures.json")
@@ -44,6 +45,7 @@ WORDS: dict[Mode, str] = {
     "group": "the blocks of transformer and text encoder come to the card one by one",
     "sequential": "the layers of transformer and text encoder come to the card one by one, which is slow",
 }
+AS_PLANNED = Run()
 IN_TILES = "frames are encoded and decoded in tiles"
 
 
@@ -114,12 +116,15 @@ class MemoryPlan:
         return f"{first} Faster ways need {' and '.join(f'{option.card_gb:.1f} GB' for option in faster)}."
 
 
-def check(spec: VideoSpec, gigabytes: float | None) -> MemoryPlan | None:
-    """Plan `spec` for the workers' cards before it is paid for; None when nobody said how large these are.
+def check(spec: VideoSpec, gigabytes: float | None, run: Run = AS_PLANNED) -> MemoryPlan | None:
+    """Plan `spec` for the workers' cards, as these make it, before it is paid for; None when nobody said how large
+    they are.
 
-    Raises EngineError("memory_short") when it fits in no way.
+    Raises EngineError("memory_short") when it fits in no way, or not in the one that `run` asks for.
     """
-    return plan_memory(catalog.get(spec.model), spec, gigabytes) if gigabytes else None
+    if not gigabytes:
+        return None
+    return plan_memory(catalog.get(spec.model), spec, gigabytes, quantised=stored_form() != "none", run=run)
 
 
 def sentence(card: catalog.ModelCard, gigabytes: float | None) -> str:
@@ -137,27 +142,42 @@ def recommended(card: catalog.ModelCard) -> VideoSpec:
 
 
 def plan_memory(
-    card: catalog.ModelCard, spec: VideoSpec, gigabytes: float, *, device: Device = "cuda", quantised: bool = False
+    card: catalog.ModelCard,
+    spec: VideoSpec,
+    gigabytes: float,
+    *,
+    device: Device = "cuda",
+    quantised: bool = False,
+    run: Run = AS_PLANNED,
 ) -> MemoryPlan:
     """Choose the fastest way of making `spec` with the model of `card` on a device of `gigabytes` (of 10^9 bytes).
+
+    Where `run` says where the parts are kept, that is the only way.
 
     Raises EngineError("memory_short") when none fits, with the least that is needed and a shorter window that would
     fit; SpecError for an illegal spec; EngineError("model_unknown") for a model that has not been weighed.
     """
-    ways = options(card, spec, device=device, quantised=quantised)
+    ways = options(card, spec, device=device, quantised=quantised, run=run)
     for option in ways:
         if option.card_gb <= gigabytes:
             return MemoryPlan(gigabytes, option, ways)
     least = min(option.card_gb for option in ways)
     text = f"{card.title} needs {least:.1f} GB for this video, and {gigabytes:.3g} GB are there."
-    shorter = _shorter_window(card, spec, gigabytes, device, quantised)
+    if run.memory != "auto":
+        text += f" That is when {WORDS[run.memory]}; left to the studio, it may need less."
+    shorter = _shorter_window(card, spec, gigabytes, device, quantised, run)
     if shorter:
         text += f" With windows of {shorter} frames (base_num_frames) it fits."
     raise EngineError("memory_short", text)
 
 
 def options(
-    card: catalog.ModelCard, spec: VideoSpec, *, device: Device = "cuda", quantised: bool = False
+    card: catalog.ModelCard,
+    spec: VideoSpec,
+    *,
+    device: Device = "cuda",
+    quantised: bool = False,
+    run: Run = AS_PLANNED,
 ) -> tuple[Option, ...]:
     """Return the ways of making `spec`, the fastest first; each needs less than all that are faster.
 
@@ -167,9 +187,15 @@ def options(
     known = figures().get(card.id)
     if known is None:
         raise EngineError("model_unknown", f"{card.title} cannot be planned: its makers have not released it.")
+    # Weights that are in 8 bits already are not put into them again (offload.py).
+    asked = "model" if quantised and run.memory == "fp8" else run.memory
     found: list[Option] = []
     for option in _ways(known, spec, quantised, CPU_FACTOR if device == "cpu" else 1):
         if device == "cpu" and option.mode != "resident":
+            continue
+        if quantised and option.mode in ("fp8", "sequential") and option.mode != asked:
+            continue
+        if asked != "auto" and (option.mode != asked or option.tiling not in (False, run.vae_tiling)):
             continue
         if all(round(option.card_gb, 1) < round(faster.card_gb, 1) for faster in found):
             found.append(option)
@@ -214,8 +240,6 @@ def _ways(known: Figures, spec: VideoSpec, quantised: bool, factor: int) -> Iter
         ("sequential", factor * known.text_layer_bytes, factor * known.layer_bytes, 0, whole + parts),
     )
     for mode, reading, denoising, beside, host in weights:
-        if quantised and mode in ("fp8", "sequential"):
-            continue
         # Tiles change what is seen a little, and taking turns does not: so that comes first.
         for tiling in (False, True) if mode != "resident" else (False,):
             at_once = tile if tiling else pixels
@@ -231,7 +255,9 @@ def _ways(known: Figures, spec: VideoSpec, quantised: bool, factor: int) -> Iter
             yield Option(mode, stages[largest] * HOLES / GB + DRIVER_GB, (host + parked) / GB, largest, tiling)
 
 
-def table(gigabytes: Sequence[float] = (8, 16, 24, 48, 80), frames: int | None = None) -> list[tuple[str, list[str]]]:
+def table(
+    gigabytes: Sequence[float] = (8, 16, 24, 48, 80), frames: int | None = None, quantised: bool = False
+) -> list[tuple[str, list[str]]]:
     """Return for every model its name and, for each card, how one recommended window runs: "model 38.2 GB" or "-".
 
     `frames` asks for another length; models that do not make it have "-" everywhere.
@@ -241,7 +267,7 @@ def table(gigabytes: Sequence[float] = (8, 16, 24, 48, 80), frames: int | None =
         if card.released:
             spec = recommended(card)
             spec = dataclasses.replace(spec, num_frames=frames) if frames else spec
-            rows.append((card.title, [_cell(card, spec, size) for size in gigabytes]))
+            rows.append((card.title, [_cell(card, spec, size, quantised) for size in gigabytes]))
     return rows
 
 
@@ -263,16 +289,16 @@ def figures() -> dict[str, Figures]:
     return {name: Figures(**values) for name, values in json.loads(FIGURES.read_text(encoding="utf-8")).items()}
 
 
-def _cell(card: catalog.ModelCard, spec: VideoSpec, gigabytes: float) -> str:
+def _cell(card: catalog.ModelCard, spec: VideoSpec, gigabytes: float, quantised: bool) -> str:
     try:
-        chosen = plan_memory(card, spec, gigabytes).chosen
+        chosen = plan_memory(card, spec, gigabytes, quantised=quantised).chosen
     except (EngineError, SpecError):
         return "-"
     return f"{chosen.name} {chosen.card_gb:.1f} GB"
 
 
 def _shorter_window(
-    card: catalog.ModelCard, spec: VideoSpec, gigabytes: float, device: Device, quantised: bool
+    card: catalog.ModelCard, spec: VideoSpec, gigabytes: float, device: Device, quantised: bool, run: Run
 ) -> int | None:
     if not card.long:
         return None
@@ -280,7 +306,7 @@ def _shorter_window(
     for frames in range(window - FRAMES_PER_LATENT, spec.overlap_history, -FRAMES_PER_LATENT):
         try:
             smaller = dataclasses.replace(spec, base_num_frames=frames)
-            ways = options(card, smaller, device=device, quantised=quantised)
+            ways = options(card, smaller, device=device, quantised=quantised, run=run)
             if min(option.card_gb for option in ways) <= gigabytes:
                 return frames
         except SpecError:

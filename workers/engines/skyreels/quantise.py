@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 from diffusers import GGUFQuantizationConfig, SkyReelsV2Transformer3DModel, TorchAoConfig
 
 from workers.engines.base import EngineError
+from workers.engines.skyreels.run import stored_form
 
 GGUF = "gguf:"
 # What diffusers keeps out of 8 bits in this class: small, and seen by every token.
@@ -22,11 +22,11 @@ KEPT = ["patch_embedding", "condition_embedder", "proj_out"]
 
 
 def chosen() -> str:
-    """Return the form that this installation stores transformers in: `CINEVIVID_QUANTIZE`, or "none".
+    """Return the form that this installation stores transformers in, once it is sure that it can be had.
 
     Raises EngineError("quantise_unknown") for a form that does not exist and for a package or a file that is missing.
     """
-    form = os.environ.get("CINEVIVID_QUANTIZE") or "none"
+    form = stored_form()
     if form == "none":
         return form
     if form in ("int8", "fp8"):

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Literal
 
 Memory = Literal["auto", "resident", "model", "fp8", "group", "sequential"]
+
+
+def stored_form() -> str:
+    """Return the form that this installation stores transformers in, `CINEVIVID_QUANTIZE`: "none", "int8", "fp8" or
+    "gguf:<file>" (quantise.py, which also says whether it can be had).
+    """
+    return os.environ.get("CINEVIVID_QUANTIZE") or "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from workers.engines.base import EngineError
 from workers.engines.skyreels import catalog, planner
+from workers.engines.skyreels.run import stored_form
 from workers.engines.skyreels.spec import SpecError, VideoSpec
 
 CARDS = (8.0, 16.0, 24.0, 48.0, 80.0)
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         if options["model"]:
             self.explain(options["model"], options["gb"], options["num_frames"])
             return
-        rows = planner.table(options["gb"], options["num_frames"])
+        rows = planner.table(options["gb"], options["num_frames"], stored_form() != "none")
         head = ["", *(f"{size:g} GB" for size in options["gb"])]
         wide = [
             max(len(row[i]) for row in (head, *([title, *cells] for title, cells in rows))) for i in range(len(head))
@@ -38,7 +39,7 @@ class Command(BaseCommand):
             spec = planner.recommended(catalog.get(model))
             spec = dataclasses.replace(spec, num_frames=frames) if frames else spec
             self.stdout.write(f"{catalog.get(model).title}, {_size(spec)}. The ways, the fastest first:")
-            for option in planner.options(catalog.get(model), spec):
+            for option in planner.options(catalog.get(model), spec, quantised=stored_form() != "none"):
                 self.stdout.write(f"  {option.words} The host keeps {option.host_gb:.1f} GB.")
         except KeyError:
             raise CommandError(f"There is no model {model}.") from None
@@ -46,10 +47,11 @@ class Command(BaseCommand):
             raise CommandError(error.public_text) from error
         for size in cards:
             try:
-                told = planner.plan_memory(catalog.get(model), spec, size).explanation
+                found = planner.check(spec, size)
             except EngineError as error:
-                told = error.public_text
-            self.stdout.write(f"{size:g} GB: {told}")
+                self.stdout.write(f"{size:g} GB: {error.public_text}")
+            else:
+                self.stdout.write(f"{size:g} GB: {found.explanation if found else 'a card has more than that.'}")
 
 
 def _size(spec: VideoSpec) -> str:
