@@ -94,9 +94,10 @@ def _verified(kind: str, upload: "UploadedFile[Any]") -> Iterator[tuple[Asset, P
                 asset = Asset(kind=kind, width=width, height=height, recipe=about)
                 yield asset, kept, Image.open(kept)
             else:
-                clip = uploads.clip_info(given)
+                kept = Path(folder) / f"clip{given.suffix}"
+                clip = uploads.keep_clip(given, kept)
                 asset = Asset(kind=kind, width=clip.width, height=clip.height, seconds=clip.seconds, recipe=about)
-                yield asset, given, Image.fromarray(uploads.first_frame(given))
+                yield asset, kept, Image.fromarray(uploads.first_frame(kept))
         except MediaError as error:
             raise UnusableFile(error.public_text) from error
 

@@ -195,6 +195,41 @@ def test_odd_sides_and_pixels_that_are_not_square_fit_the_frame(tmp_path):
     assert clip_info(tmp_path / "wide.mp4").width == 192
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", {"rotate": 90}),
+        ("a.mov", {"rotate": -90, "pix_fmt": "yuv420p10le"}),
+        ("a.mkv", {"rotate": 90}),
+        ("a.webm", {"codec": "libvpx-vp9"}),
+        ("a.avi", {"codec": "mpeg4"}),
+        ("a.ts", {}),
+        ("a.mp4", {"times": [0, 40, 100, 300, 320, 700, 900, 1000]}),
+        ("a.mp4", {"aspect": 2}),
+    ],
+)
+def test_a_kept_clip_shows_the_same_and_says_nothing_about_its_owner(tmp_path, name, options):
+    source, said, kept = tmp_path / name, tmp_path / f"said-{name}", tmp_path / f"kept-{name}"
+    film(source, [np.roll(quarters(), 4 * i, 1) for i in range(8)], **options)
+    secret = "+52.5200+013.4050/"
+    with av.open(str(source)) as bare, av.open(str(said), "w", options={"movflags": "use_metadata_tags"}) as out:
+        out.metadata.update({"location": secret, "comment": secret, "title": secret, "artist": secret})
+        copy = out.add_stream_from_template(bare.streams.video[0])
+        copy.metadata["handler_name"] = secret
+        for packet in bare.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                out.mux(packet)
+    if name != "a.ts":
+        assert secret.encode() in said.read_bytes()
+    info = uploads.keep_clip(said, kept)
+    assert (info.width, info.height) == (clip_info(source).width, clip_info(source).height)
+    assert secret.encode() not in kept.read_bytes()
+    before, after = (list(clip(path, 96, 64, 24)) for path in (source, kept))
+    assert len(before) == len(after)
+    assert np.array_equal(np.stack(before), np.stack(after))
+
+
 def test_clips_that_cannot_be_used_are_refused_in_words(tmp_path, monkeypatch):
     def file(name, data=b""):
         (tmp_path / name).write_bytes(data)

@@ -106,6 +106,32 @@ def clip_info(path: Path) -> ClipInfo:
     return ClipInfo(width, height, seconds)
 
 
+def keep_clip(path: Path, out: Path) -> ClipInfo:
+    """Copy the pictures and the sound of a clip to `out`, of the same kind of file, without what else is in there:
+    places, devices, dates, chapters, tracks of sensors. Nothing is encoded again. Returns what is kept.
+
+    Raises MediaError for a clip that cannot be used, and for one that cannot be copied.
+    """
+    given = clip_info(path)
+    try:
+        with av.open(str(path), options=dict(CLIP_OPTIONS)) as source, av.open(str(out), "w") as target:
+            copies = {}
+            for stream in (*source.streams.video, *source.streams.audio):
+                if not stream.disposition & Disposition.attached_pic:
+                    copies[stream.index] = target.add_stream_from_template(stream)
+                    copies[stream.index].metadata.clear()
+            for packet in source.demux([stream for stream in source.streams if stream.index in copies]):
+                if packet.size:
+                    packet.stream = copies[packet.stream.index]
+                    target.mux(packet)
+        kept = clip_info(out)
+    except (av.FFmpegError, ValueError) as error:
+        raise _uncopied() from error
+    if (kept.width, kept.height) != (given.width, given.height) or abs(kept.seconds - given.seconds) > MISSING_SECONDS:
+        raise _uncopied()
+    return kept
+
+
 def clip(path: Path, width: int, height: int, fps: int) -> Iterator[NDArray[np.uint8]]:
     """Yield a clip as uint8 RGB frames [height, width, 3] at an even `fps`, upright, its middle cut to fill the frame.
 
@@ -292,6 +318,11 @@ class _ClipReader:
             return float(stream.duration * stream.time_base)
         # Sound may go on after the pictures, so the whole file's length speaks for them only where there is none.
         return 0.0 if container.streams.audio or not container.duration else container.duration / av.time_base
+
+
+def _uncopied() -> MediaError:
+    text = "The video cannot be kept without what its file says about you: convert it to MP4 first."
+    return MediaError("video_uncopied", text)
 
 
 def _too_long() -> MediaError:
