@@ -109,6 +109,9 @@ CATALOGUE: dict[str, Entry] = {
         Entry("model_builtin", 409, "This model is part of the software.", "It is always here."),
         Entry("model_absent", 409, "This model is not on this machine.", "Download it first."),
         Entry("model_busy", 409, "This model is being worked on already.", "Wait for it, or cancel it."),
+        Entry(
+            "model_needed", 409, "Films that wait or are being made need this model.", "Wait for them, or cancel them."
+        ),
         Entry("model_in_use", 409, "This model makes the films of the studio.", "Choose another engine first."),
         Entry("model_broken", 500, "The model's files are damaged.", "The operator has to download them again."),
         Entry("disk_full", 507, "The disk of the models is too full.", "Remove a model that is not used."),

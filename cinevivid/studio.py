@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.http import SignedIn
 from apps.errors import StudioError
+from apps.library.models import Generation
 from cinevivid.templatetags.studio import as_id
 from workers.engines.base import EngineError
 from workers.engines.skyreels import catalog, hub
@@ -70,7 +71,7 @@ def act(request: SignedIn, model_id: str, verb: str) -> HttpResponse:
         elif verb == "cancel":
             hub.cancel(model_id)
         elif verb == "remove":
-            hub.evict(model_id, force=request.POST.get("force") == "yes")
+            hub.evict(model_id, force=request.POST.get("force") == "yes", needed=needed())
         else:
             raise Http404
     except EngineError as error:
@@ -81,6 +82,11 @@ def act(request: SignedIn, model_id: str, verb: str) -> HttpResponse:
     if verb in DONE:
         messages.success(request, DONE[verb].format(now.card.title))
     return redirect("models")
+
+
+def needed() -> set[str]:
+    """The models of films that wait or are being made."""
+    return set(Generation.objects.active().values_list("params__model_id", flat=True))
 
 
 def send(model_id: str, verb: str) -> None:

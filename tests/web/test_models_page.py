@@ -8,6 +8,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
+from apps.tools import services
+from tests.factories import GenerationFactory
+from tests.params import PARAMS
 from workers.engines.skyreels import catalog, hub
 
 ID = "SkyReels-V2-DF-1.3B-540P"
@@ -117,6 +120,20 @@ def test_a_model_is_removed_from_the_page(staff, remote):
     assert "Not here" in html and hub.status(ID).state == "absent"
 
 
+def test_a_model_that_a_film_in_the_queue_needs_is_not_removed(staff, remote, capsys):
+    shutil.copytree(catalog.NANO, catalog.root() / ID)
+    job = GenerationFactory(params=PARAMS | {"model_id": ID})
+    answer = staff.post(f"{PAGE}/{ID}/remove", {"force": "yes"}, **HTMX)
+    assert answer.status_code == 409 and "needed by films that wait" in answer.content.decode()
+    with pytest.raises(CommandError, match="needed by films"):
+        call_command("models", "evict", ID, "--force")
+    with pytest.raises(CommandError, match="would be missing"):
+        call_command("models", "evict", "--free", f"{hub.free_bytes() / hub.GB + 0.005}")
+    assert hub.status(ID).state == "ready"
+    services.cancel(job)
+    assert staff.post(f"{PAGE}/{ID}/remove", **HTMX).status_code == 200
+
+
 def test_a_refusal_is_told_in_the_words_of_the_catalogue(staff, remote):
     answer = staff.post(f"{PAGE}/SkyReels-V2-DF-5B-540P/download", **HTMX)
     assert answer.status_code == 409 and "not released" in answer.content.decode()
@@ -132,7 +149,7 @@ def test_the_page_needs_no_inline_script(staff, remote):
     assert "onclick" not in html and "style=" not in html and "<script>" not in html
 
 
-def test_the_command_lists_downloads_verifies_and_removes(remote, capsys):
+def test_the_command_lists_downloads_verifies_and_removes(db, remote, capsys):
     call_command("models", "list")
     told = capsys.readouterr().out
     assert "nano *" in told and "unreleased" in told and "about 14.7 GB" in told
@@ -159,7 +176,7 @@ def test_the_command_lists_downloads_verifies_and_removes(remote, capsys):
         (["download", ID], 3, "answered with error 503"),
     ],
 )
-def test_the_command_ends_with_a_sentence_and_a_code_that_a_script_can_use(remote, line, code, sentence):
+def test_the_command_ends_with_a_sentence_and_a_code_that_a_script_can_use(db, remote, line, code, sentence):
     remote.status = 503
     with pytest.raises(CommandError, match=sentence) as stopped:
         call_command("models", *line)

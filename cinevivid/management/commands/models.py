@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from cinevivid.studio import needed
 from workers.engines.base import Cancelled, EngineError
 from workers.engines.skyreels import catalog, hub
 from workers.engines.skyreels.hub import size_words
@@ -74,9 +75,11 @@ class Command(BaseCommand):
     def do_evict(self, model: str | None, free: float | None, force: bool, **options: Any) -> None:
         if free is None:
             assert model is not None
-            self.stdout.write(f"{model} is removed: {size_words(hub.evict(model, force=force))} are free again.")
+            self.stdout.write(
+                f"{model} is removed: {size_words(hub.evict(model, force=force, needed=needed()))} are free again."
+            )
             return
-        for now in hub.make_room(free):
+        for now in hub.make_room(free, needed()):
             self.stdout.write(f"{now.card.id} is removed: {size_words(now.disk)} are free again.")
         self.stdout.write(f"{hub.free_bytes() / hub.GB:.1f} GB are free.")
 

@@ -17,7 +17,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -238,14 +238,17 @@ def verify(model_id: str, on_status: OnStatus | None = None) -> Status:
     return status(model_id)
 
 
-def evict(model_id: str, *, force: bool = False) -> int:
+def evict(model_id: str, *, force: bool = False, needed: Collection[str] = ()) -> int:
     """Remove a model, or what there is of it, from the disk, and return the bytes that were freed.
 
-    Raises EngineError: model_unknown, model_unreleased, model_builtin, model_absent, model_busy, and model_in_use for
-    the model that makes the films of this studio, unless `force`.
+    Raises EngineError: model_unknown, model_unreleased, model_builtin, model_absent, model_busy, model_needed for one
+    of those that films in the queue are waiting for, and model_in_use for the model that makes the films of this
+    studio, unless `force`.
     """
     card = _card(model_id)
     _refuse_builtin(card)
+    if model_id in needed:
+        raise EngineError("model_needed", f"{card.title} is needed by films that wait or are being made.")
     if registry.chosen() == card.id and card.folder() and not force:
         raise EngineError("model_in_use", f"{card.title} makes the films of this studio, so it is kept.")
     if status(model_id).active:
@@ -262,14 +265,15 @@ def evict(model_id: str, *, force: bool = False) -> int:
     return freed
 
 
-def make_room(gigabytes: float) -> list[Status]:
+def make_room(gigabytes: float, needed: Collection[str] = ()) -> list[Status]:
     """Remove the models that were not used for the longest, until `gigabytes` are free; returns what was removed.
 
-    The model of this studio and what is under way stay. Raises EngineError("disk_full"), and removes nothing, when that
-    would not be enough.
+    The model of this studio, what is under way and what is `needed` stay. Raises EngineError("disk_full"), and removes
+    nothing, when that would not be enough.
     """
     short = gigabytes * GB - free_bytes()
-    spare = [now for now in statuses() if now.disk and now.card.id != "nano" and not now.chosen and not now.active]
+    stays = {"nano", *needed}
+    spare = [now for now in statuses() if now.disk and now.card.id not in stays and not now.chosen and not now.active]
     going = []
     for now in sorted(spare, key=lambda each: each.used or 0.0):
         if short <= 0:
