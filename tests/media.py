@@ -18,9 +18,12 @@ def quarters(width=96, height=64):
     return pixels
 
 
-def film(path, frames, *, rate=24, codec="libx264", pix_fmt="yuv420p", times=None, rotate=0, aspect=None, **options):
+def film(
+    path, frames, *, rate=24, codec="libx264", pix_fmt="yuv420p", times=None, rotate=0, aspect=None, title="", **options
+):
     """Write frames [H, W, 3] as a clip; `times` are their places in milliseconds."""
     with av.open(str(path), "w", options=options) as container:
+        container.metadata.update({"title": title} if title else {})
         stream = container.add_stream(codec, rate=rate, options={"crf": "12"} if codec == "libx264" else {})
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pix_fmt

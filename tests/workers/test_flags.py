@@ -63,6 +63,16 @@ def test_a_model_without_diffusion_forcing_says_what_it_cannot_do(flag):
     assert caught.value.field == flag and "diffusion forcing" in caught.value.public_text
 
 
+@pytest.mark.parametrize("model", ["SkyReels-V2-DF-14B-540P", "SkyReels-V2-T2V-14B-720P"])
+def test_what_the_makers_never_want_to_see_is_excluded_unless_told_otherwise(model):
+    def negative(**more):
+        return job({"prompt": "a swan", "model_id": model} | more).spec.negative_prompt
+
+    assert "worst quality" in negative()
+    assert (negative(negative_prompt="rain"), negative(negative_prompt="")) == ("rain", "")
+    assert df().spec.negative_prompt == "", "nano knows nothing of it"
+
+
 def test_image_models_have_values_of_their_own():
     made = parsed("generate_video", "--model_id Skywork/SkyReels-V2-I2V-14B-540P --image a.png")
     assert (made.spec.guidance_scale, made.spec.shift) == (5.0, 5.0)

@@ -189,6 +189,14 @@ def test_a_repository_that_is_gone_or_holds_something_else_is_told(remote, monke
     assert "layout" in refused(hub.download, OTHER).public_text
 
 
+def test_a_repository_cannot_write_outside_its_own_folder(remote, monkeypatch, tmp_path, nano_repo):
+    files = remote.files
+    outside = {"vae/../../../../planted.json": nano_repo / "model_index.json"}
+    monkeypatch.setattr(remote, "files", lambda repo: files(repo) | outside)
+    assert "outside" in refused(hub.download, ID).public_text
+    assert not [request for request in remote.requests if "resolve" in request[1]]
+
+
 def test_a_hub_that_is_down_or_nowhere_is_told(remote, monkeypatch):
     remote.status = 503
     assert refused(hub.download, ID).code == "hub_unreachable"

@@ -5,11 +5,11 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from tests.media import BLUE, GREEN, RED, WHITE, film, quarters
 from workers.media import uploads
-from workers.media.probe import MediaError
+from workers.media.probe import MediaError, probe
 from workers.media.uploads import clip, clip_info, first_frame, keep_picture, last_frame, picture, picture_size
 
 
@@ -48,6 +48,29 @@ def test_a_picture_that_the_camera_held_sideways_stands_upright(tmp_path):
     image.save(tmp_path / "a.jpg", exif=exif, quality=95)
     assert picture_size(tmp_path / "a.jpg") == (64, 96)
     assert like(corners(picture(tmp_path / "a.jpg", 32, 48)), BLUE, RED, WHITE, GREEN)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_each_way_of_holding_a_camera_ends_upright(tmp_path, orientation):
+    image = Image.fromarray(quarters())
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    image.save(tmp_path / "a.png", exif=exif)
+    expected = ImageOps.exif_transpose(Image.open(tmp_path / "a.png"))
+    assert picture_size(tmp_path / "a.png") == expected.size
+    assert np.abs(picture(tmp_path / "a.png", *expected.size).astype(int) - np.asarray(expected)).max() <= 1
+
+
+def test_broken_notes_about_a_picture_are_no_obstacle(tmp_path):
+    image = Image.fromarray(quarters())
+    exif = image.getexif()
+    exif[0x0112], exif[0x010F] = 6, "camera"
+    image.save(tmp_path / "a.jpg", exif=exif, quality=95)
+    whole = (tmp_path / "a.jpg").read_bytes()
+    begin = whole.index(b"Exif")
+    for place in range(begin + 6, begin + 50):
+        (tmp_path / "a.jpg").write_bytes(whole[:place] + b"\xff" + whole[place + 1 :])
+        assert set(picture_size(tmp_path / "a.jpg")) == {64, 96}
 
 
 def test_a_picture_of_another_ratio_is_cut_and_not_squeezed(tmp_path):
@@ -168,6 +191,14 @@ def test_a_clip_from_a_telephone_held_upright_stands_upright(tmp_path, rotate, e
     assert like(corners(next(clip(tmp_path / "a.mp4", 64, 96, 24))), *expected)
 
 
+def test_a_title_in_letters_of_another_age_is_no_obstacle(tmp_path):
+    path = film(tmp_path / "a.mp4", grey([90] * 12), title="TITLE")
+    assert b"TITLE" in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(b"TITLE", "été".encode("latin-1") + b"\xff\xfe"))
+    assert clip_info(path).seconds == pytest.approx(0.5)
+    assert probe(path).frames == 12
+
+
 def test_the_first_and_the_last_frame_are_as_they_are_shown(tmp_path):
     film(tmp_path / "a.mp4", [*grey([20], 96), *grey([120], 96), *grey([220], 96)], rotate=90)
     first, last = first_frame(tmp_path / "a.mp4"), last_frame(tmp_path / "a.mp4")
@@ -252,6 +283,8 @@ def test_clips_that_cannot_be_used_are_refused_in_words(tmp_path, monkeypatch):
     assert refused(clip, file("half.mp4", data[: len(data) // 2]), 32, 32, 24) == "video_broken"
     assert refused(clip, file("head.mp4", data[len(data) // 2 :]), 32, 32, 24) == "video_broken"
     assert refused(clip, tmp_path / "sound.mp4", 32, 32, 24) == "video_missing"
+    assert data.count(b"avc1") == 2  # a kind of file, and the codec of its pictures
+    assert refused(clip, file("new.mp4", data.replace(b"avc1", b"zzz9")), 32, 32, 24) == "video_codec"
     Image.fromarray(quarters()).save(tmp_path / "still.mp4", format="PNG")
     assert refused(clip, tmp_path / "still.mp4", 32, 32, 24) == "video_broken"
     monkeypatch.setattr(uploads, "MAX_CLIP_SECONDS", 1.0)

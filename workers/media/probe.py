@@ -89,7 +89,7 @@ def rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
 
 def _open(path: Path) -> av.container.InputContainer:
     try:
-        return av.open(str(path))
+        return av.open(str(path), metadata_errors="ignore")
     except (av.FFmpegError, OSError) as error:
         raise MediaError("video_unreadable", "The file is not a video that can be read.") from error
 

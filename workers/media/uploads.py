@@ -6,6 +6,7 @@ What is in the headers (kind, sides, length) is checked before a pixel is decode
 from __future__ import annotations
 
 import math
+import struct
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ import av
 import numpy as np
 from av.stream import Disposition
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms
 
 from workers.media.probe import MediaError, rgb
 
@@ -28,6 +29,17 @@ MAX_PICTURE_PIXELS = 50_000_000
 MIN_SIDE = 32  # pixels
 KEPT_SIDE = 2048  # pixels; no model makes larger films
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+
+# How a picture is turned for each orientation of the EXIF standard (CIPA DC-008, tag 0x0112); 1 is upright.
+TURNED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 MAX_CLIP_BYTES = 500_000_000
 MAX_CLIP_PIXELS = 4096 * 2304
@@ -55,8 +67,7 @@ class ClipInfo:
 def picture_size(path: Path) -> tuple[int, int]:
     """Decode a picture to see that it can be used; returns (width, height) as it is shown. Raises MediaError."""
     with _opened(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        return upright.size
+        return _upright(image).size
 
 
 def picture(path: Path, width: int, height: int) -> NDArray[np.uint8]:
@@ -65,8 +76,7 @@ def picture(path: Path, width: int, height: int) -> NDArray[np.uint8]:
     Raises MediaError for what is no picture, is damaged, moves, or is too large or too small.
     """
     with _opened(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        return _fill(_srgb(upright), width, height)
+        return _fill(_srgb(_upright(image)), width, height)
 
 
 def keep_picture(path: Path, out: Path) -> tuple[int, int]:
@@ -75,7 +85,7 @@ def keep_picture(path: Path, out: Path) -> tuple[int, int]:
     Returns its new (width, height). Raises MediaError.
     """
     with _opened(path) as image:
-        upright = _srgb(ImageOps.exif_transpose(image))
+        upright = _srgb(_upright(image))
         shrunk = KEPT_SIDE / min(upright.size)
         if shrunk < 1:
             size = (round(upright.width * shrunk), round(upright.height * shrunk))
@@ -194,6 +204,15 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         yield image
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF says that it is to be shown."""
+    try:
+        turned = TURNED.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except (OSError, SyntaxError, TypeError, ValueError, struct.error):
+        turned = None  # broken notes say nothing about the pixels
+    return image if turned is None else image.transpose(turned)
+
+
 def _too_many_pixels() -> MediaError:
     return MediaError("picture_large", f"A picture has at most {MAX_PICTURE_PIXELS // 1_000_000} megapixels.")
 
@@ -252,7 +271,7 @@ class _ClipReader:
     def frames(self) -> Iterator[tuple[av.VideoFrame, float, float]]:
         """Yield each frame with the seconds at which it begins and ends; the first begins at 0."""
         try:
-            with av.open(str(self.path), options=dict(CLIP_OPTIONS)) as container:
+            with av.open(str(self.path), options=dict(CLIP_OPTIONS), metadata_errors="ignore") as container:
                 stream = self._stream(container)
                 rate = stream.average_rate or stream.guessed_rate or Fraction(25)
                 start: float | None = None
@@ -298,6 +317,8 @@ class _ClipReader:
         if not moving:
             raise MediaError("video_missing", "The file has no picture, only sound or data.")
         stream = moving[0]
+        if stream.codec_context is None:
+            raise MediaError("video_codec", "The video is in a codec that is not known here: save it as H.264.")
         self._check(stream.codec_context.width, stream.codec_context.height)
         if self._seconds_said(container, stream) > MAX_CLIP_SECONDS:
             raise _too_long()

@@ -17,7 +17,7 @@ from workers.engines.skyreels import catalog, planner
 from workers.engines.skyreels.catalog import ModelCard
 from workers.engines.skyreels.flags import TEACACHE_THRESHOLD, Job, devices, job_of
 from workers.engines.skyreels.plan import plan
-from workers.engines.skyreels.spec import SpecError, legal_num_frames, nearest_frame_counts
+from workers.engines.skyreels.spec import MAX_ADDNOISE, SpecError, legal_num_frames, nearest_frame_counts
 from workers.media.uploads import MAX_CLIP_SECONDS
 from workers.prompts.styles import STYLES
 
@@ -82,6 +82,7 @@ class ModelSelect(forms.Select):
 
 
 RECOMMENDED = {
+    "negative_prompt": "negative_prompt",
     "fps": "fps",
     "steps": "steps",
     "guidance_scale": "guidance_scale",
@@ -153,7 +154,10 @@ class VideoForm(ToolForm):
     )
     prompt_enhancer = switch("A longer prompt is written first, and shown beside yours.", label="Prompt enhancer")
     negative_prompt = forms.CharField(
-        required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}), help_text="What should not be seen."
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": recommended("negative_prompt")}),
+        help_text="What should not be seen. Empty: what the model's makers always exclude.",
     )
     model_id = forms.ChoiceField(
         label="Model",
@@ -179,7 +183,11 @@ class VideoForm(ToolForm):
         help_text="Latents keep colours; frames are what the large models have learned from.",
     )
     addnoise_condition = number(
-        "Noise on the overlap, in thousandths: 20 hides seams.", 0, 60, "addnoise_condition", label="Overlap noise"
+        "Noise on the overlap, in thousandths: 20 hides seams.",
+        0,
+        MAX_ADDNOISE,
+        "addnoise_condition",
+        label="Overlap noise",
     )
     ar_step = number("Steps between neighbouring blocks; 0 makes all at once.", 0, 100, label="Block delay")
     causal_block_size = number("Latents in a block; 5 with a delay.", 1, 65, label="Block size")

@@ -13,6 +13,14 @@ NANO = Path(__file__).parent / "nano"
 SKYWORK_LICENCE = "Skywork Community License"
 SKYWORK_LICENCE_URL = "https://github.com/SkyworkAI/SkyReels-V2/blob/main/LICENSE.txt"
 
+# What the makers' scripts always tell the model to avoid; it comes from Wan, on which SkyReels-V2 was trained.
+NEGATIVE_PROMPT = (
+    "Bright tones, overexposed, static, blurred details, subtitles, style, works, paintings, images, static, overall "
+    "gray, worst quality, low quality, JPEG compression residue, ugly, incomplete, extra fingers, poorly drawn hands, "
+    "poorly drawn faces, deformed, disfigured, misshapen limbs, fused fingers, still picture, messy background, three "
+    "legs, many people in the background, walking backwards"
+)
+
 Kind = Literal["df", "t2v", "i2v", "camera"]
 
 
@@ -39,6 +47,7 @@ class ModelCard:
     addnoise_condition: int
     licence: str
     licence_url: str = ""
+    negative_prompt: str = ""
     released: bool = True
     overlap: Literal["latent", "reencode"] = "latent"
     max_sequence_length: int = 512
@@ -161,6 +170,7 @@ def _row(model_id: str, released: bool, disk_gb: float) -> ModelCard:
         addnoise_condition=20 if kind == "df" else 0,
         licence=SKYWORK_LICENCE,
         licence_url=SKYWORK_LICENCE_URL,
+        negative_prompt=NEGATIVE_PROMPT,
         released=released,
         # The official script feeds re-encoded frames to the next window, so that is what these weights have seen.
         overlap="reencode" if kind == "df" else "latent",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import httpx2
@@ -88,6 +88,9 @@ def snapshot(repo: str, pinned: str = "") -> Snapshot:
         raise EngineError("repo_missing", f"{repo} holds no model in diffusers' layout.")
     files = []
     for path in filter_repo_objects(sorted(siblings), allow_patterns=LAYOUT):
+        if ".." in PurePosixPath(path).parts or "\\" in path:
+            # A star in a pattern stands for anything, and files go to where their names say.
+            raise EngineError("repo_missing", f"{repo} names a file outside its own folder, so nothing of it is taken.")
         sibling = siblings[path]
         sha256 = sibling.lfs.sha256 if sibling.lfs else ""
         files.append(RemoteFile(path, int(sibling.size or 0), sha256, "" if sha256 else sibling.blob_id or ""))

@@ -51,7 +51,9 @@ class Flag:
 
 FLAGS: tuple[Flag, ...] = (
     Flag("prompt", "what is to be seen", field="prompt", required=True),
-    Flag("negative_prompt", "what is not to be seen", field="negative_prompt"),
+    Flag(
+        "negative_prompt", "what is not to be seen (default: what the makers always exclude)", field="negative_prompt"
+    ),
     Flag("model_id", "a model of the catalogue, with or without its owner's name"),
     Flag("resolution", "of the model: 540P or 720P", choices=("540P", "720P")),
     Flag("ratio", "16:9, 9:16, 1:1 or 4:3 (default: the picture's, or 16:9)"),

@@ -22,7 +22,7 @@ SIDE_MULTIPLE = 16
 MIN_SIDE, MAX_SIDE = 32, 2048
 MAX_PROMPT = 4000
 MAX_STEPS = 200
-MAX_ADDNOISE = 60
+MAX_ADDNOISE = 50
 MAX_SEED = 2**63 - 1
 
 
@@ -159,6 +159,7 @@ class VideoSpec:
             raise SpecError("ratio", f"Choose one of these ratios: {', '.join(card.sizes)}.")
         width, height = card.sizes[ratio]
         defaults: dict[str, Any] = {
+            "negative_prompt": card.negative_prompt,
             "width": width,
             "height": height,
             "num_frames": card.base_num_frames,
