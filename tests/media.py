@@ -42,6 +42,17 @@ def film(
     return path
 
 
+def sound(path):
+    """Write a file of silence, without a picture."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        silence = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")
+        silence.sample_rate = 44100
+        container.mux(stream.encode(silence))
+        container.mux(stream.encode())
+    return path
+
+
 def encoded(pixels, form="PNG", **options) -> bytes:
     """A picture [H, W, 3] as the bytes of its file."""
     file = BytesIO()

@@ -15,7 +15,7 @@ from apps.library import uploads
 from apps.library.models import Asset, Generation
 from apps.tools import registry
 from tests.factories import AssetFactory
-from tests.media import encoded, film, quarters
+from tests.media import encoded, film, quarters, sound
 from tests.params import PARAMS
 from workers.actors import run_generation
 from workers.engines.skyreels import catalog
@@ -218,6 +218,7 @@ def test_a_clip_that_is_cut_off_has_no_picture_or_is_short_is_refused(api, ada, 
     for file, sentence in (
         (upload(whole[: len(whole) // 2], "half.mp4"), "cut off"),
         (clip(tmp_path, frames=4), "too short to go on with: it needs 1.1 s"),
+        (upload(sound(tmp_path / "sound.mp4").read_bytes(), "sound.mp4"), "no picture, only sound"),
     ):
         errors = api.post(API, PARAMS | {"video": file}, format="multipart").json()["errors"]
         assert sentence in errors["video"][0]
