@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -33,6 +34,14 @@ class SeedField(forms.IntegerField):
     def clean(self, value: Any) -> int:
         seed = super().clean(value)
         return secrets.randbelow(2**31) if seed is None else int(seed)
+
+
+class CatalogueField(forms.ChoiceField):
+    """A choice of what this machine has; `known` is what any machine may have, and what the API's schema names."""
+
+    def __init__(self, *, known: Iterable[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.known = list(dict.fromkeys(known))
 
 
 class Slider(forms.NumberInput):

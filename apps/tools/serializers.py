@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
-from django.utils.choices import CallableChoiceIterator
 from django.utils.datastructures import MultiValueDict
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -15,7 +14,7 @@ from apps.billing import services as billing
 from apps.errors import problem
 from apps.library.models import Asset, Generation
 from apps.tools import services
-from apps.tools.fields import AssetField
+from apps.tools.fields import AssetField, CatalogueField
 from apps.tools.registry import Tool, ToolForm
 
 
@@ -58,9 +57,8 @@ def _field(field: forms.Field) -> serializers.Field[Any, Any, Any, Any]:
         case forms.BooleanField():
             return serializers.BooleanField(**common)
         case forms.ChoiceField():
-            if isinstance(field.choices, CallableChoiceIterator):  # not known until the form is filled in
-                return serializers.CharField(allow_blank=not field.required, **common)
-            choices = [choice for choice in list(field.choices) if choice[0] != ""]  # type: ignore[arg-type]
+            known: list[Any] = field.known if isinstance(field, CatalogueField) else list(field.choices)  # type: ignore[arg-type]
+            choices = [choice for choice in known if choice[0] != ""]
             return serializers.ChoiceField(choices=choices, allow_blank=not field.required, **common)
         case forms.FloatField():
             return serializers.FloatField(allow_null=not field.required, **limits, **common)  # type: ignore[arg-type]

@@ -62,7 +62,8 @@ export function takeOver(shown, incoming) {
   htmx.process(shown);
   htmx.trigger(shown, "htmx:load", { elt: shown });
   if (focused) shown.querySelector(".card__body a, .card__body button")?.focus();
-  ready(old, next).then(() => {
+  ready(old, next).then((there) => {
+    if (!there) return;
     const playing = !old.paused && !old.ended;
     const seen = document.activeElement === old;
     old.pause(); // a moment's rest, rather than a step back by what the seek takes
@@ -73,9 +74,6 @@ export function takeOver(shown, incoming) {
       reveal(playing, seen);
     });
     next.currentTime = place;
-  }, () => {
-    next.currentTime = old.currentTime; // where it begins, should it load after all
-    reveal();
   });
 
   function reveal(playing, seen) {
@@ -86,24 +84,29 @@ export function takeOver(shown, incoming) {
       delete next.dataset.held;
       htmx.trigger(shown, "htmx:load", { elt: shown });
     };
-    if (playing === true) next.play().then(free, free);
+    if (playing) next.play().then(free, free);
     else next.addEventListener("play", free, { once: true });
   }
   return true;
 }
 
-/** Resolves when `next` has its data and nobody watches `old` in a window of its own. */
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Wait until `next` has its data and nobody watches `old` in a window of its own; false when the card is gone by then.
+ * What cannot be loaded is asked for again: until it comes, `old` goes on with what it has.
+ */
 async function ready(old, next) {
-  if (next.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) {
-    await new Promise((resolve, reject) => {
-      next.addEventListener("loadeddata", resolve, { once: true });
-      next.addEventListener("error", reject, { once: true });
-      next.load();
+  while (next.isConnected && next.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) {
+    const came = new Promise((resolve) => {
+      next.addEventListener("loadeddata", () => resolve(true), { once: true });
+      next.addEventListener("error", () => resolve(false), { once: true });
     });
+    next.load();
+    if (!(await came)) await wait(AGAIN_MS);
   }
-  while (document.fullscreenElement === old || document.pictureInPictureElement === old) {
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  while (document.fullscreenElement === old || document.pictureInPictureElement === old) await wait(200);
+  return next.isConnected;
 }
 
 function bind() {

@@ -69,6 +69,40 @@ def test_it_plays_while_it_renders_and_the_finished_film_takes_over_without_a_ju
     assert final[-1][3] == live[-1][4], "it stands still, though it had not come to the end"
 
 
+def test_a_finished_film_that_does_not_load_or_play_at_first_is_shown_where_the_live_one_was(open_page, site):
+    page = open_page("unlucky@example.org", TOOL, problems_expected=True)
+    lost = []
+
+    def lose(route):
+        if len(lost) < 2:
+            lost.append(route.request.url)
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/file"), lose)
+    order(page, frames=LONG, steps=4)
+    film = playing(page)
+    until(page, lambda: film.evaluate("video => video.currentTime") > 1, seconds=60)
+    page.evaluate(NOTE)
+    page.evaluate("""() => {
+      const play = HTMLMediaElement.prototype.play;
+      HTMLMediaElement.prototype.play = function () {
+        return "film" in this.dataset ? play.call(this) : Promise.reject(new DOMException("No", "NotAllowedError"));
+      };
+    }""")
+    card(page, "succeeded").wait_for(timeout=300_000)
+    until(page, lambda: page.locator("[data-film]").count() == 0, seconds=60)
+    assert len(lost) == 2
+    page.wait_for_timeout(500)
+    last = page.evaluate("left")
+    assert last > 1
+    assert abs(page.evaluate("taken - left")) < 0.3
+    shown = page.locator("article.card video").first
+    assert abs(shown.evaluate("video => video.currentTime") - last) < 0.3
+    assert shown.evaluate("video => video.paused && video.error === null")
+
+
 def test_stop_here_keeps_what_is_finished_and_says_what_it_cost(open_page, site):
     page = open_page("stopper@example.org", TOOL)
     order(page, frames=LONG, steps=4)

@@ -7,6 +7,7 @@ from django.core.management import call_command
 from apps.billing import services as billing
 from apps.library.models import Generation
 from apps.tools import registry
+from workers.engines.skyreels import catalog
 
 
 def test_a_new_tool_has_a_card(client, boat):
@@ -39,6 +40,25 @@ def test_a_new_tool_is_in_the_schema(api, boat):
     assert operation["description"] == "Fold a paper boat."
     body = schema["components"]["schemas"]["ToyToolRequestRequest"]
     assert (body["required"], body["properties"]["size"]["maximum"]) == (["prompt"], 5)
+
+
+def test_the_schema_names_every_model_and_ratio_of_the_catalogue(api):
+    schemas = yaml.safe_load(api.get("/api/v1/schema/").content)["components"]["schemas"]
+    released = [card for card in catalog.all() if card.released]
+
+    def choices(field):
+        one = schemas["ToVideoRequestRequest"]["properties"][field]
+        parts = one.get("oneOf") or one.get("allOf") or [one]
+        return {value for part in parts for value in schemas[part["$ref"].rpartition("/")[2]]["enum"]} - {""}
+
+    assert choices("model_id") == {card.id for card in released}
+    assert choices("ratio") == {ratio for card in released for ratio in card.sizes}
+    assert choices("resolution") == {card.resolution for card in released}
+
+
+def test_a_model_of_the_catalogue_that_is_not_on_this_machine_is_refused_in_words(api):
+    answer = api.post("/api/v1/tools/to-video/", {"prompt": "a", "model_id": "SkyReels-V2-DF-14B-540P"}, format="json")
+    assert answer.json()["errors"] == {"model_id": ["SkyReels-V2-DF-14B-540P is not on this machine."]}
 
 
 def test_the_schema_validates_without_warnings(boat, tmp_path):

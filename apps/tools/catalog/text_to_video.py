@@ -10,7 +10,7 @@ from django import forms
 from django.conf import settings
 
 from apps.library.models import Asset
-from apps.tools.fields import AssetField, ModeSelect, RatioSelect, SeedField, Slider, StyleSelect
+from apps.tools.fields import AssetField, CatalogueField, ModeSelect, RatioSelect, SeedField, Slider, StyleSelect
 from apps.tools.registry import LARGE_QUEUE, Tool, ToolForm, register
 from workers.engines.base import EngineError
 from workers.engines.skyreels import catalog, planner
@@ -22,6 +22,7 @@ from workers.media.uploads import MAX_CLIP_SECONDS
 from workers.prompts.styles import STYLES
 
 MODEL = catalog.get(settings.VIDEO_MODEL)
+RELEASED = [card for card in catalog.all() if card.released]
 MAX_SECONDS = 61
 CREDITS_PER_SECOND = 10
 
@@ -137,9 +138,10 @@ class VideoForm(ToolForm):
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": MODEL.examples[0] if MODEL.examples else ""}),
         error_messages={"required": "Describe what is in the picture and how it moves."},
     )
-    ratio = forms.ChoiceField(
+    ratio = CatalogueField(
         required=False,
         choices=ratios,
+        known=(ratio for card in RELEASED for ratio in card.sizes),
         widget=RatioSelect,
         help_text="Auto is the picture's or the video's own, as near as the model comes.",
     )
@@ -159,15 +161,20 @@ class VideoForm(ToolForm):
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": recommended("negative_prompt")}),
         help_text="What should not be seen. Empty: what the model's makers always exclude.",
     )
-    model_id = forms.ChoiceField(
+    model_id = CatalogueField(
         label="Model",
         required=False,
+        known=(card.id for card in RELEASED),
+        error_messages={"invalid_choice": "%(value)s is not on this machine."},
         choices=lambda: [(card.id, card.title) for card in models()],
         widget=ModelSelect,
         help_text="Those on this machine.",
     )
-    resolution = forms.ChoiceField(
-        required=False, choices=resolutions, help_text="540P or 720P: each model makes its own."
+    resolution = CatalogueField(
+        required=False,
+        choices=resolutions,
+        known=(card.resolution for card in RELEASED),
+        help_text="540P or 720P: each model makes its own.",
     )
     steps = number("More take longer and look cleaner.", 4, 100, "steps")
     guidance_scale = fraction("How strictly the prompt is followed.", 1, 20, "guidance_scale", label="Guidance")
