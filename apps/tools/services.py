@@ -167,7 +167,7 @@ def fail(job: Generation, error: StudioError) -> bool:
 def retry(job: Generation, error: StudioError, still: dict[str, Any] | None = None) -> bool:
     """Put a running job back into the queue, to go on after its last finished window; False when it is not ours.
 
-    After MAX_ATTEMPTS it fails with `error` instead. `still` as in `Generation.move`. `sweep` sends the message.
+    After MAX_ATTEMPTS it fails with `error` instead. `still` as in `Generation.move`.
     """
     if job.attempt >= settings.MAX_ATTEMPTS:
         return fail(job, error)
@@ -175,6 +175,7 @@ def retry(job: Generation, error: StudioError, still: dict[str, Any] | None = No
     if not job.move(frm=(Status.RUNNING,), still=still, **back):
         return False
     log.warning("generation_requeued", generation=str(job.pk), attempt=job.attempt, code=error.code)
+    dispatch(job)
     progress.changed(job)
     return True
 

@@ -25,7 +25,7 @@ class Stage:
 
     def __init__(self):
         self.reached, self.go_on = threading.Event(), threading.Event()
-        self.runs, self.error, self.name, self.polls = 0, None, "denoising", False
+        self.runs, self.error, self.fails, self.name, self.polls = 0, None, 99, "denoising", False
 
     def __call__(self, params, folder, on_progress):
         self.runs += 1
@@ -34,7 +34,7 @@ class Stage:
         while self.polls:  # An actor is stopped between two instructions, not inside a lock.
             time.sleep(0.01)
         assert self.go_on.wait(30)
-        if self.error:
+        if self.error and self.runs <= self.fails:
             raise self.error
         on_progress(Progress(stage="encoding", window=2, windows=2, step=4, steps=4))
 
@@ -148,6 +148,25 @@ def test_a_film_that_lost_one_of_its_gpus_is_tried_three_times_and_costs_nothing
     run_generation(str(job.pk))
     assert (fresh(job).status, fresh(job).error_code, stage.runs) == (Status.FAILED, "rank_lost", settings.MAX_ATTEMPTS)
     assert (billing.balance(ada), billing.held(ada)) == (100, 0)
+
+
+def test_a_film_that_lost_a_gpu_once_is_made_by_the_next_attempt(stage, ada, worker, wait_until):
+    stage.error, stage.fails = EngineError("rank_lost", "One of the processes that shared this video stopped."), 1
+    stage.go_on.set()
+    job = submit(ada)
+    wait_until(ended(job))
+    assert (fresh(job).status, fresh(job).attempt, fresh(job).error) == (Status.SUCCEEDED, 2, "")
+    assert (billing.balance(ada), billing.held(ada)) == (100 - job.cost, 0)
+
+
+def test_a_job_cancelled_while_its_gpu_was_lost_is_not_tried_again(stage, ada, worker):
+    stage.error = EngineError("rank_lost", "One of the processes that shared this video stopped.")
+    job = submit(ada)
+    assert stage.reached.wait(30)
+    services.cancel(fresh(job))
+    stage.go_on.set()
+    worker.join()
+    assert (fresh(job).status, stage.runs, billing.balance(ada)) == (Status.CANCELLED, 1, 100)
 
 
 def test_an_unexpected_error_never_shows_its_text(stage, ada, worker, wait_until):
