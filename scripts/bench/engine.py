@@ -41,6 +41,7 @@ def timed(case: Case) -> tuple[Found, float]:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=LIMIT_SECONDS, check=False)
     if done.returncode:
         raise RuntimeError(f"{case} failed:\n{done.stderr[-2000:]}")
+    print(f"  {time.monotonic() - began:6.1f} s  {case}", file=sys.stderr, flush=True)
     return Found(**json.loads(done.stdout.splitlines()[-1])), began
 
 
