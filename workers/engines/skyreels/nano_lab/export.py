@@ -19,7 +19,10 @@ log = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).resolve().parent.parent / "nano"
 STEPS, GUIDANCE, SHIFT = 16, 4.0, 3.0
-LIMITS = "Colour, motion and scene follow the prompt; shapes have soft outlines and are often taken for circles."
+LIMITS = (
+    "Colour, motion and scene follow the prompt; two shapes in three do, with soft corners, and few things visibly "
+    "rotate."
+)
 BASE_FRAMES = 21
 
 
