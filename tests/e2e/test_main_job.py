@@ -177,7 +177,7 @@ def test_it_works_on_a_phone(open_page):
         page.get_by_role("button", name="New film").click()
     order(page, steps=4)
     card(page, "succeeded").wait_for(timeout=120_000)
-    assert card(page).locator("video").is_visible()
+    card(page).locator("video[data-clip]").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
