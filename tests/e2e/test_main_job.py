@@ -148,8 +148,7 @@ def test_cancel_says_what_came_back_and_delete_can_be_undone(open_page):
 def test_a_second_person_sees_none_of_it(open_page, site):
     page = open_page("dora@example.org", TOOL)
     order(page, steps=4)
-    card(page, "succeeded").wait_for(timeout=120_000)
-    film = card(page).locator("video").get_attribute("src")
+    film = finished(page).get_attribute("src")
     about = card(page).locator("h3 a").get_attribute("href")
     other = open_page("ben@example.org", TOOL)
     assert other.locator("article[id^=generation-]").count() == 0
@@ -176,8 +175,7 @@ def test_it_works_on_a_phone(open_page):
     if not page.get_by_label("Prompt", exact=True).is_visible():
         page.get_by_role("button", name="New film").click()
     order(page, steps=4)
-    card(page, "succeeded").wait_for(timeout=120_000)
-    card(page).locator("video[data-clip]").wait_for()
+    finished(page).wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
