@@ -154,7 +154,7 @@ def test_what_one_rank_fails_with_is_what_the_job_fails_with(one, monkeypatch):
     # On the base of xfuser's attention, which is compared here too; its sums are made in another order.
     monkeypatch.setenv("CINEVIVID_SEQUENCE_PARALLEL", "yunchang")
     engine, spec = SkyReelsEngine(ranks_pool=POOL), tiny_spec("a red circle moves right", **LONG)
-    assert_same(list(engine.stream(spec, run=TWO)), list(one.stream(spec)), within=1e-4)
+    assert_same(list(engine.stream(spec, run=TWO)), list(one.stream(spec)), within=3e-4)
     ranks = processes(engine)
     with pytest.raises(EngineError) as caught:
         list(engine.stream(tiny_spec(model=ON_ONE_RANK), run=TWO))

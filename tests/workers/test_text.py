@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from tests.workers.test_pool import MODELS, film, on_disk, repository  # noqa: F401
+from tests.workers.test_pool import MODELS, film, on_disk, stored  # noqa: F401
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.text import Shelf, TextEncoder
 

@@ -76,7 +76,7 @@ def components(
             image_dim=PICTURE if image else None,
             added_kv_proj_dim=heads * head if image else None,
         )
-        text = UMT5EncoderModel(UMT5Config(vocab_size=100, d_model=TEXT, d_kv=8, d_ff=37, num_layers=2, num_heads=4))
+        text = UMT5EncoderModel(UMT5Config(vocab_size=300, d_model=TEXT, d_kv=8, d_ff=37, num_layers=2, num_heads=4))
         sight = CLIPVisionModel(_sight()) if image else None
     for module in (vae, transformer, text, sight):
         if module is not None:
