@@ -9,6 +9,7 @@ from pathlib import Path
 
 from workers.engines.base import Progress
 from workers.engines.skyreels import catalog
+from workers.kept import KeepNothing
 from workers.tasks import TASKS
 
 OUT = Path(__file__).resolve().parents[1] / "static" / "clips"
@@ -47,7 +48,7 @@ def main() -> int:
             "seed": seed,
         }
         with tempfile.TemporaryDirectory() as folder:
-            made = TASKS["skyreels.t2v"](params, Path(folder), quiet)
+            made = TASKS["skyreels.t2v"](params, Path(folder), quiet, KeepNothing())
             name = re.sub(r"\W+", "-", prompt)
             for part, path in made.files.items():
                 if part != "strip":
