@@ -4,6 +4,7 @@ import json
 from functools import cache
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.core.cache import cache as shared_cache
 from django.core.files.storage import default_storage
@@ -14,6 +15,8 @@ from django.shortcuts import render
 from apps.errors import problem
 from apps.tools import registry
 from apps.tools.catalog.text_to_video import MODEL
+
+log = structlog.get_logger(__name__)
 
 
 @cache
@@ -64,6 +67,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
         try:
             check()
         except Exception:
+            log.warning("not_ready", part=name, exc_info=True)
             failed.append(name)
     state = {name: "failed" if name in failed else "ok" for name in checks}
     return JsonResponse(state, status=503 if failed else 200)

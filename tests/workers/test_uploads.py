@@ -197,6 +197,7 @@ def test_a_title_in_letters_of_another_age_is_no_obstacle(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"TITLE", "été".encode("latin-1") + b"\xff\xfe"))
     assert clip_info(path).seconds == pytest.approx(0.5)
     assert probe(path).frames == 12
+    assert uploads.keep_clip(path, tmp_path / "kept.mp4").seconds == pytest.approx(0.5)
 
 
 def test_the_first_and_the_last_frame_are_as_they_are_shown(tmp_path):

@@ -20,7 +20,7 @@ import av
 import numpy as np
 from av.stream import Disposition
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from workers.media.probe import MediaError, rgb
 
@@ -29,17 +29,6 @@ MAX_PICTURE_PIXELS = 50_000_000
 MIN_SIDE = 32  # pixels
 KEPT_SIDE = 2048  # pixels; no model makes larger films
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-
-# How a picture is turned for each orientation of the EXIF standard (CIPA DC-008, tag 0x0112); 1 is upright.
-TURNED = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 MAX_CLIP_BYTES = 500_000_000
 MAX_CLIP_PIXELS = 4096 * 2304
@@ -124,10 +113,10 @@ def keep_clip(path: Path, out: Path) -> ClipInfo:
     """
     given = clip_info(path)
     try:
-        with av.open(str(path), options=dict(CLIP_OPTIONS)) as source, av.open(str(out), "w") as target:
+        with _container(path) as source, av.open(str(out), "w") as target:
             copies = {}
             for stream in (*source.streams.video, *source.streams.audio):
-                if not stream.disposition & Disposition.attached_pic:
+                if stream.codec_context and not stream.disposition & Disposition.attached_pic:
                     copies[stream.index] = target.add_stream_from_template(stream)
                     copies[stream.index].metadata.clear()
             for packet in source.demux([stream for stream in source.streams if stream.index in copies]):
@@ -208,10 +197,9 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 def _upright(image: Image.Image) -> Image.Image:
     """Turn a picture as its EXIF says that it is to be shown."""
     try:
-        turned = TURNED.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        return ImageOps.exif_transpose(image)
     except (OSError, SyntaxError, TypeError, ValueError, struct.error):
-        turned = None  # broken notes say nothing about the pixels
-    return image if turned is None else image.transpose(turned)
+        return image  # broken notes say nothing about the pixels
 
 
 def _too_many_pixels() -> MediaError:
@@ -258,6 +246,10 @@ def _fill(image: Image.Image, width: int, height: int, stretch: float = 1.0) -> 
     return np.array(scaled, dtype=np.uint8)
 
 
+def _container(path: Path) -> av.container.InputContainer:
+    return av.open(str(path), options=dict(CLIP_OPTIONS), metadata_errors="ignore")
+
+
 class _ClipReader:
     """Decodes one uploaded clip and says how each of its frames is to be shown."""
 
@@ -272,7 +264,7 @@ class _ClipReader:
     def frames(self) -> Iterator[tuple[av.VideoFrame, float, float]]:
         """Yield each frame with the seconds at which it begins and ends; the first begins at 0."""
         try:
-            with av.open(str(self.path), options=dict(CLIP_OPTIONS), metadata_errors="ignore") as container:
+            with _container(self.path) as container:
                 stream = self._stream(container)
                 rate = stream.average_rate or stream.guessed_rate or Fraction(25)
                 start: float | None = None

@@ -284,7 +284,7 @@ def make_room(gigabytes: float, needed: Collection[str] = ()) -> list[Status]:
         text = f"Even without the models that can go, {size_words(short)} would be missing for {gigabytes:g} GB."
         raise EngineError("disk_full", text)
     for now in going:
-        evict(now.card.id)
+        evict(now.card.id, needed=needed)
     return going
 
 

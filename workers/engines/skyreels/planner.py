@@ -195,7 +195,7 @@ def options(
             continue
         if quantised and option.mode in ("fp8", "sequential") and option.mode != asked:
             continue
-        if asked != "auto" and (option.mode != asked or option.tiling not in (False, run.vae_tiling)):
+        if asked != "auto" and (option.mode != asked or (option.tiling and not run.vae_tiling)):
             continue
         if all(round(option.card_gb, 1) < round(faster.card_gb, 1) for faster in found):
             found.append(option)

@@ -23,10 +23,11 @@ class Command(BaseCommand):
         parser.add_argument("--num-frames", type=int, help="length of the film (default: one window)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self.quantised = stored_form() != "none"
         if options["model"]:
             self.explain(options["model"], options["gb"], options["num_frames"])
             return
-        rows = planner.table(options["gb"], options["num_frames"], stored_form() != "none")
+        rows = planner.table(options["gb"], options["num_frames"], self.quantised)
         head = ["", *(f"{size:g} GB" for size in options["gb"])]
         wide = [
             max(len(row[i]) for row in (head, *([title, *cells] for title, cells in rows))) for i in range(len(head))
@@ -39,7 +40,7 @@ class Command(BaseCommand):
             spec = planner.recommended(catalog.get(model))
             spec = dataclasses.replace(spec, num_frames=frames) if frames else spec
             self.stdout.write(f"{catalog.get(model).title}, {_size(spec)}. The ways, the fastest first:")
-            for option in planner.options(catalog.get(model), spec, quantised=stored_form() != "none"):
+            for option in planner.options(catalog.get(model), spec, quantised=self.quantised):
                 self.stdout.write(f"  {option.words} The host keeps {option.host_gb:.1f} GB.")
         except KeyError:
             raise CommandError(f"There is no model {model}.") from None
@@ -47,11 +48,10 @@ class Command(BaseCommand):
             raise CommandError(error.public_text) from error
         for size in cards:
             try:
-                found = planner.check(spec, size)
+                told = planner.plan_memory(catalog.get(model), spec, size, quantised=self.quantised).explanation
             except EngineError as error:
-                self.stdout.write(f"{size:g} GB: {error.public_text}")
-            else:
-                self.stdout.write(f"{size:g} GB: {found.explanation if found else 'a card has more than that.'}")
+                told = error.public_text
+            self.stdout.write(f"{size:g} GB: {told}")
 
 
 def _size(spec: VideoSpec) -> str:
