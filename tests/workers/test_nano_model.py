@@ -1,14 +1,22 @@
 """The training code computes what the library computes, and the shipped folder is a diffusers folder of legal size."""
 
+import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
+from diffusers import SkyReelsV2DiffusionForcingPipeline
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.engines.skyreels.nano_lab import captions, text, train, transformer, vae, world
+from workers.engines.skyreels.nano_lab import captions, samples, text, train, transformer, vae, world
 from workers.engines.skyreels.nano_lab.export import SHIPPED
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_fast_autoencoder_equals_the_chunked_one() -> None:
@@ -50,21 +58,21 @@ def test_a_grown_transformer_begins_as_the_shallow_one() -> None:
 def test_history_and_ends_are_clean_and_blocks_share_their_noise() -> None:
     rng = random.Random(0)
     for _ in range(50):
-        history = train.draw_noise("history", 5, 1, rng)
+        history = samples.draw_noise("history", 5, 1, rng)
         assert 1 <= history.clean <= 3 and max(history.sigma[: history.clean]) <= 0.05
-        ends = train.draw_noise("both_ends", 6, 1, rng)
+        ends = samples.draw_noise("both_ends", 6, 1, rng)
         assert ends.sigma[0] == ends.sigma[-1] == 0 and ends.clean == 1
-        stairs = train.draw_noise("stairs", 6, 2, rng).sigma
+        stairs = samples.draw_noise("stairs", 6, 2, rng).sigma
         assert stairs[0] == stairs[1] and stairs[2] == stairs[3] and stairs == sorted(stairs)
-        assert len(set(train.draw_noise("sync", 5, 1, rng).sigma)) == 1
+        assert len(set(samples.draw_noise("sync", 5, 1, rng).sigma)) == 1
 
 
 @given(st.integers(0, 15), st.integers(0, 9), st.integers(1, 8), st.integers(1, 8), st.randoms(use_true_random=False))
 def test_a_square_of_tokens_lies_in_the_picture_and_holds_the_object(x, y, wide, high, rng) -> None:
     near = torch.zeros(12, 20, dtype=torch.bool)
     near[y : y + high, x : x + wide] = True
-    tokens = train.square(near, rng)
-    assert len(set(tokens.tolist())) == train.SQUARE**2 and tokens.min() >= 0 and tokens.max() < 6 * 10
+    tokens = samples.square(near, rng)
+    assert len(set(tokens.tolist())) == samples.SQUARE**2 and tokens.min() >= 0 and tokens.max() < 6 * 10
     seen = torch.zeros(60, dtype=torch.bool)
     seen[tokens] = True
     assert seen.view(6, 1, 10, 1).expand(6, 2, 10, 2).reshape(12, 20)[near].all()
@@ -99,3 +107,37 @@ def test_the_unmodified_pipeline_shows_the_colour_and_scene_asked_for() -> None:
     right = [read(clip).matches(spec) for spec, clip, _ in bench.text_to_video(specs, (128, 128))]
     assert sum(r["colour"] for r in right) >= 3
     assert sum(r["scene"] for r in right) >= 3
+
+
+@pytest.mark.slow
+def test_two_processes_train_on_from_the_shipped_folder_as_one(tmp_path) -> None:
+    def nano(*arguments: str) -> None:
+        command = [sys.executable, "-m", "workers.engines.skyreels.nano_lab", *arguments]
+        environment = os.environ | {"NANO_DIR": str(tmp_path)}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    nano("unpack")
+    before = torch.load(tmp_path / "transformer.pt", weights_only=True)
+    short = ["--minutes", "0.1", "--full", "0", "--fresh", "6", "--eager", "--processes", "2"]
+    nano("train", *short, "--folder", str(tmp_path / "out"))
+    after = torch.load(tmp_path / "transformer.pt", weights_only=True)
+    assert after["step"] > 0
+    assert not torch.equal(after["raw"]["proj_out.weight"], before["raw"]["proj_out.weight"])
+    pipe = SkyReelsV2DiffusionForcingPipeline.from_pretrained(tmp_path / "out")
+    assert pipe.transformer.config.num_layers == transformer.LAYERS
+
+
+def one_step(rank: int, folder: str, gradients: list[float], elapsed: list[float]) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+    weight = torch.nn.Linear(1, 1, bias=False)
+    weight.weight.grad = torch.full((1, 1), gradients[rank])
+    trainer = train.Trainer.__new__(train.Trainer)
+    trainer.model, trainer.ranks = weight, 2
+    assert (trainer._agree(elapsed[rank]), float(weight.weight.grad)) == (3.0, 2.0)
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_processes_take_the_mean_of_their_gradients_and_of_their_clocks(tmp_path) -> None:
+    torch.multiprocessing.spawn(one_step, args=(str(tmp_path), [1.0, 3.0], [2.0, 4.0]), nprocs=2)

@@ -12,176 +12,24 @@ Several processes train together when ``torch.distributed`` is initialised: each
 from __future__ import annotations
 
 import logging
-import math
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import captions, text, transformer, vae, world
 from .optim import Muon
+from .samples import LATENTS, SHARES, SQUARE, Pool, draw_noise, square
 from .store import atomic_save
 
 log = logging.getLogger(__name__)
 
-LATENTS = 6
-CLIP_FRAMES = 25
-LATEST = 150
 WORDS = 28
 HALF = 20
-SQUARE = 6
-
-
-@dataclass(slots=True)
-class Shelf:
-    """Encoded clips of one picture size.
-
-    ``z`` is ``[N, F, C, h, w]``, ``near`` the cells with an object ``[N, F, h, w]``, ``end`` the last frame of a window
-    encoded as a picture ``[N, C, h, w]``, which single frames do not have.
-    """
-
-    z: Tensor
-    near: Tensor
-    end: Tensor | None = None
-    specs: list[world.Spec] = field(default_factory=list)
-    said: list[captions.Said] = field(default_factory=list)
-    free: list[bool] = field(default_factory=list)
-    added: int = 0
-
-    def put(
-        self, z: Tensor, near: Tensor, end: Tensor | None, spec: world.Spec, said: captions.Said, free: bool
-    ) -> None:
-        """Store one clip, over the oldest when the shelf is full."""
-        i = self.added % len(self.z)
-        self.z[i], self.near[i] = z, near
-        if self.end is not None and end is not None:
-            self.end[i] = end
-        self.specs[i : i + 1], self.said[i : i + 1], self.free[i : i + 1] = [spec], [said], [free]
-        self.added += 1
-
-
-class Pool:
-    """Drawn and encoded clips and single frames kept in memory; new ones replace the oldest when a shelf is full."""
-
-    def __init__(self, autoencoder: Any, rng: random.Random, clips: int, stills: int) -> None:
-        self.vae, self.rng = autoencoder, rng
-        self.clips = {size: self._shelf(size, int(clips * share), LATENTS + 1) for size, share in SHARES.items()}
-        self.stills = {size: self._shelf(size, int(stills * share), 1) for size, share in SHARES.items()}
-
-    @staticmethod
-    def _shelf(size: tuple[int, int], n: int, frames: int) -> Shelf:
-        h, w = size[1] // 8, size[0] // 8
-        z = torch.zeros(n, frames, vae.CHANNELS, h, w, dtype=torch.float16)
-        near = torch.zeros(n, frames, h, w, dtype=torch.bool)
-        return Shelf(z, near, torch.zeros_like(z[:, 0]) if frames > 1 else None)
-
-    @property
-    def count(self) -> int:
-        """Clips ever added."""
-        return sum(shelf.added for shelf in self.clips.values())
-
-    def _size(self) -> tuple[int, int]:
-        return self.rng.choices(list(SHARES), list(SHARES.values()))[0]
-
-    @torch.no_grad()
-    def add(self) -> None:
-        """Draw and encode one clip: from the beginning of its motion, or from a later time or another place."""
-        size, (spec, said) = self._size(), captions.sample(self.rng)
-        late = self.rng.randrange(LATEST) if self.rng.random() < 0.25 else 0
-        free = self.rng.random() < 0.3
-        path = world.trajectory(spec, late + CLIP_FRAMES, size, self.rng, free)[late:]
-        clip, mask = world.draw([spec], [path], size)
-        mean = vae.encode(self.vae, clip)[:, : vae.CHANNELS]
-        at = 4 * (LATENTS - 1)
-        end = vae.encode(self.vae, clip[:, :, at : at + 1])[:, : vae.CHANNELS]
-        cells = F.max_pool2d(mask[0, 0], 8)
-        near = torch.cat([cells[:1], cells[1:].view(-1, 4, *cells.shape[1:]).amax(1)]) > 0
-        self.clips[size].put(mean[0].transpose(0, 1), near, end[0, :, 0], spec, said, free or late > 0)
-
-    @torch.no_grad()
-    def add_still(self) -> None:
-        """Draw and encode one frame of the first seconds of a clip."""
-        size, (spec, said) = self._size(), captions.sample(self.rng)
-        path = world.trajectory(spec, self.rng.randint(1, CLIP_FRAMES), size, self.rng)[-1:]
-        clip, mask = world.draw([spec], [path], size)
-        mean = vae.encode(self.vae, clip)[:, : vae.CHANNELS]
-        self.stills[size].put(mean[0].transpose(0, 1), F.max_pool2d(mask[0, 0], 8) > 0, None, spec, said, False)
-
-
-SHARES: dict[tuple[int, int], float] = {(128, 128): 0.6, (160, 96): 0.2, (96, 160): 0.2}
-
-
-def shifted(u: float, shift: float) -> float:
-    """Noise level of the schedule position ``u`` (0 clean, 1 noise) under a flow shift."""
-    return shift * u / (1 + (shift - 1) * u)
-
-
-@dataclass(frozen=True, slots=True)
-class Noise:
-    """Noise levels of a sample's latent frames; ``clean`` of them at the beginning are history and carry no loss."""
-
-    sigma: list[float]
-    clean: int
-
-
-def draw_noise(mode: str, frames: int, block: int, rng: random.Random) -> Noise:
-    """Noise levels for one sample.
-
-    Args:
-        mode: ``sync``, ``history``, ``both_ends``, ``stairs`` or ``independent``.
-        frames: latent frames.
-        block: frames of one causal block, which share a level.
-        rng: source of chance.
-    """
-    shift = rng.choice((2.0, 3.0, 3.0, 5.0))
-    sigma = [shifted(rng.random(), shift)] * frames
-    clean = 0
-    if mode == "history":
-        clean = rng.choice((1, 1, 1, 2, 3, 3, 3))
-        sigma[:clean] = [rng.uniform(0, 0.05) if rng.random() < 0.4 else 0.0] * clean
-    elif mode == "both_ends":
-        clean = 1
-        sigma[0] = sigma[-1] = 0.0
-    elif mode == "stairs":
-        blocks = math.ceil(frames / block)
-        rise = rng.uniform(0.05, 0.6)
-        low = rng.uniform(-rise * (blocks - 1), 1)
-        sigma = [shifted(min(max(low + (i // block) * rise, 0.0), 1.0), shift) for i in range(frames)]
-        if rng.random() < 0.3:
-            clean = block
-            sigma[:clean] = [0.0] * clean
-    elif mode == "independent":
-        sigma = [shifted(rng.random(), shift) for _ in range(frames)]
-    return Noise(sigma, clean)
-
-
-def square(near: Tensor, rng: random.Random, side: int = SQUARE) -> Tensor:
-    """Tokens of a square that holds the object, or as much of it as fits, at a place drawn by lot.
-
-    Args:
-        near: cells with an object, ``[h, w]`` booleans.
-        rng: source of chance.
-        side: tokens.
-
-    Returns:
-        ``[side * side]`` indices of tokens.
-    """
-    tokens = F.max_pool2d(near[None].float(), 2)[0]
-    corner = []
-    for length, seen in zip(tokens.shape, (tokens.amax(1), tokens.amax(0)), strict=True):
-        at = seen.nonzero()
-        first, last = (int(at[0]), int(at[-1])) if len(at) else (0, length - 1)
-        low, high = sorted((last - side + 1, first))
-        corner.append(min(max(rng.randint(low, high), 0), length - side))
-    rows = torch.arange(corner[0], corner[0] + side)
-    columns = torch.arange(corner[1], corner[1] + side)
-    return (rows[:, None] * tokens.shape[1] + columns).flatten()
 
 
 def _sentence(spec: world.Spec, said: captions.Said, rng: random.Random) -> str:

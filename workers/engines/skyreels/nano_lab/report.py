@@ -1,0 +1,155 @@
+"""What was measured, as a table against the bars, as contact sheets, and in the model card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from . import world
+from .score import Array, Reading
+
+BEGIN, END = "<!-- scores -->", "<!-- /scores -->"
+ATTRIBUTES = ("colour", "shape", "motion", "scene")
+DIRECTIONS = ("left", "right", "up", "down")
+# What the model is to reach; ``first``, ``last`` (decibels) and ``kept`` are figures of :attr:`Result.extra`.
+BARS: dict[str, dict[str, float]] = {
+    "text to video": {"colour": 0.95, "direction": 0.9, "shape": 0.85, "scene": 0.95, "rotate/still": 0.85},
+    "our sampler": {"colour": 0.95, "direction": 0.9, "shape": 0.85, "scene": 0.95, "rotate/still": 0.85},
+    "image to video": {"first": 28.0, "kept": 0.9},
+    "image and end frame": {"last": 25.0},
+    "extension, the 12 new frames": {"motion": 0.9, "colour": 0.9},
+    "10 windows, the last": {"colour": 0.9},
+    "a clip of four seconds": {"seconds": 20.0, "loading": 3.0, "gigabytes": 1.2},
+}
+AT_MOST = ("seconds", "loading", "gigabytes")
+
+
+def chance() -> dict[str, float]:
+    """What blind guessing gives, per attribute."""
+    tables = (world.COLOURS, world.SHAPES, world.MOTIONS, world.SCENES)
+    return {k: 1 / len(t) for k, t in zip(ATTRIBUTES, tables, strict=True)} | {"direction": 1 / len(world.MOTIONS)}
+
+
+@dataclass(slots=True)
+class Result:
+    """Readings of one mode beside what was asked, seconds a clip, and figures of its own (decibels, frames)."""
+
+    mode: str
+    specs: list[world.Spec] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    extra: dict[str, list[float]] = field(default_factory=dict)
+    judged: tuple[str, ...] = ATTRIBUTES
+
+    def add(self, spec: world.Spec, reading: Reading, seconds: float, **extra: float) -> None:
+        """Note one clip."""
+        self.specs.append(spec)
+        self.readings.append(reading)
+        self.seconds.append(seconds)
+        for name, value in extra.items():
+            self.extra.setdefault(name, []).append(value)
+
+    def rate(self, attribute: str) -> float | None:
+        """Part of the clips asked for ``attribute`` (or ``direction``, ``rotate/still``) that show it."""
+        pairs = list(zip(self.specs, self.readings, strict=True))
+        if attribute == "direction":
+            return _mean([_heads(r) == s.motion for s, r in pairs if s.motion in DIRECTIONS])
+        if attribute == "rotate/still":
+            return _mean([r.motion == s.motion for s, r in pairs if s.motion in ("rotate", "still")])
+        return _mean([r.matches(s)[attribute] for s, r in pairs])
+
+    def all_four(self) -> float | None:
+        """Part of the clips with every judged attribute as asked."""
+        pairs = zip(self.specs, self.readings, strict=True)
+        return _mean([all(r.matches(s)[k] for k in self.judged) for s, r in pairs])
+
+    def confusions(self) -> list[str]:
+        """The commonest errors as ``attribute: asked > read xN``."""
+        counts: dict[str, int] = {}
+        for s, r in zip(self.specs, self.readings, strict=True):
+            for k in self.judged:
+                if not r.matches(s)[k]:
+                    key = f"{k}: {getattr(s, k)} > {getattr(r, k)}"
+                    counts[key] = counts.get(key, 0) + 1
+        return [f"{k} x{n}" for k, n in sorted(counts.items(), key=lambda kv: -kv[1])]
+
+
+def _mean(values: Sequence[bool | float]) -> float | None:
+    return float(np.mean(values)) if values else None
+
+
+def _heads(r: Reading) -> str:
+    if abs(r.dx) >= abs(r.dy):
+        return ("right" if r.dx > 0 else "left") if abs(r.dx) > 0.1 else "none"
+    return ("down" if r.dy > 0 else "up") if abs(r.dy) > 0.1 else "none"
+
+
+def misses(results: Sequence[Result]) -> list[str]:
+    """The bars that were not reached, with what was."""
+    out = []
+    for result in results:
+        for name, bar in BARS.get(result.mode, {}).items():
+            found = float(np.median(result.extra[name])) if name in result.extra else result.rate(name)
+            if name == "kept":
+                found = float(np.mean(result.extra[name]))
+            if found is not None and (found > bar if name in AT_MOST else found < bar):
+                out.append(f"{result.mode}: {name} {found:.3g} (bar {bar:g})")
+    return out
+
+
+def table(results: Sequence[Result]) -> str:
+    """The scores as a Markdown table, chance level beside each figure's name."""
+    base = chance()
+    columns = (*ATTRIBUTES, "direction", "rotate/still")
+    names = [f"{c} ({base[c]:.2f})" if c in base else f"{c} (0.10)" for c in columns]
+    lines = [
+        "| mode (chance) | n | " + " | ".join(names) + " | all judged | s/clip | more |",
+        "|---" * (len(columns) + 5) + "|",
+    ]
+    for r in results:
+        cells = ["–" if (v := r.rate(c)) is None else f"{v:.3f}" for c in columns]
+        more = []
+        if "gigabytes" in r.extra:
+            more.append(", ".join(f"{name} {value[0]:.2f}" for name, value in r.extra.items()))
+        if "clean" in r.extra:
+            found = r.extra["clean"]
+            more.append(f"{len(found)} prompts: {np.mean(found):.3f} of the picture scene or object ({min(found):.3f})")
+        if "first" in r.extra:
+            more.append(f"first frame {np.median(r.extra['first']):.1f} dB (worst {min(r.extra['first']):.1f})")
+            more.append(f"last frame {np.median(r.extra['last']):.1f} dB")
+            more.append(f"colour and shape at the end {np.mean(r.extra['kept']):.3f}")
+        score = r.all_four()
+        cells += ["–" if score is None else f"{score:.3f}", f"{np.median(r.seconds):.1f}", "; ".join(more)]
+        lines.append(f"| {r.mode} | {len(r.specs)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def picture(frame: Array) -> Image.Image:
+    """``[H, W, 3]`` in 0..1 as a picture."""
+    return Image.fromarray((frame * 255).round().clip(0, 255).astype(np.uint8))
+
+
+def sheet(frames: Sequence[tuple[str, Array]], path: Path, columns: int = 2, picks: int = 5, zoom: float = 0.5) -> None:
+    """Contact sheet: clips below each other in ``columns``, ``picks`` frames of each."""
+    strips = []
+    for _, clip in frames:
+        at = np.linspace(0, len(clip) - 1, picks).round().astype(int)
+        strip = picture(np.concatenate([clip[i] for i in at], 1))
+        strips.append(strip.resize((round(strip.width * zoom), round(strip.height * zoom)), Image.Resampling.LANCZOS))
+    w, h = strips[0].width + 6, strips[0].height + 3
+    out = Image.new("RGB", (w * columns, h * -(-len(strips) // columns)), "white")
+    for i, strip in enumerate(strips):
+        out.paste(strip, ((i % columns) * w, (i // columns) * h))
+    out.save(path)
+
+
+def write_card(text: str, card: Path) -> None:
+    """Put ``text`` between the score marks of the model card."""
+    page = card.read_text()
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    card.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
