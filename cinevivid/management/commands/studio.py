@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, port: int, host: str, **options: Any) -> None:
         if not settings.EMBEDDED:
-            raise CommandError("REDIS_URL is set, so this is a fleet: start web and workers with compose.yaml.")
+            raise CommandError("REDIS_URL is set, so this is a fleet: start web and workers as the README says.")
         settings.SITE_URL = os.environ.get("SITE_URL") or f"http://localhost:{port}"
         lock = take_lock(settings.DATA_DIR / "studio.lock")
         check_free(host, port)
