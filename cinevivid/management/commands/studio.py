@@ -23,7 +23,7 @@ SWEEP_SECONDS = 30
 
 class Command(BaseCommand):
     help = (
-        "Run the whole studio in this process: migrate, one worker, the site. For a laptop; a fleet uses compose.yaml."
+        "Run the whole studio in this process: migrate, one worker, the site. For a laptop; a fleet has web and workers apart (README)."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
