@@ -22,7 +22,10 @@ SWEEP_SECONDS = 30
 
 
 class Command(BaseCommand):
-    help = "Run the whole studio in this process: migrate, one worker, the site. For a laptop; a fleet has web and workers apart (README)."
+    help = (
+        "Run the whole studio in this process: migrate, one worker, the site. "
+        "For a laptop; a fleet has web and workers apart (README)."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
