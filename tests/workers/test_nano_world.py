@@ -6,7 +6,7 @@ from dataclasses import astuple
 
 import torch
 
-from workers.engines.skyreels.nano_lab import captions, world
+from workers.engines.skyreels.nano_lab import captions, samples, world
 from workers.engines.skyreels.nano_lab.export import SHIPPED
 
 
@@ -41,6 +41,26 @@ def test_an_object_that_leaves_comes_back_on_the_other_side() -> None:
     jumps = (path[1:, 0] - path[:-1, 0]) < 0
     assert 1 <= jumps.sum() <= 3
     assert (path[:-1, 0][jumps] > 128).all() and (path[1:, 0][jumps] < 0).all()
+
+
+def test_a_journey_begins_and_ends_inside_the_picture_and_waits_at_its_end() -> None:
+    rng = random.Random(5)
+    for shape in world.SHAPES:
+        spec = world.Spec("red", shape, "still", "sky")
+        path = world.journey(spec, 25, (160, 96), rng)
+        assert path.shape == (25, 4) and (path[world.JOURNEY - 1 :] == path[-1]).all()
+        assert ((path[:, 0] > 0) & (path[:, 0] < 160) & (path[:, 1] > 0) & (path[:, 1] < 96)).all()
+        assert abs(path[0] - path[-1]).max() > 1
+        if shape in world.ROUND:
+            assert not path[:, 3].any()
+
+
+def test_what_is_hard_to_learn_is_drawn_more_often_and_never_held_out() -> None:
+    rng = random.Random(6)
+    specs = [samples.sample(rng)[0] for _ in range(600)]
+    stars, turned = (sum(s.shape == "star" for s in specs), sum(s.motion == "rotate" for s in specs))
+    assert stars > 600 / 6 * 1.5 and turned > 600 / 10 * 1.5
+    assert not any(s.held_out for s in specs)
 
 
 def test_every_word_of_every_caption_is_in_the_vocabulary() -> None:

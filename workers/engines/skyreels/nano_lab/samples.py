@@ -16,7 +16,9 @@ from . import captions, vae, world
 LATENTS = 6
 CLIP_FRAMES = 25
 LATEST = 150
-SQUARE = 6
+SQUARE = 5
+# What is learned last, and the part of the draws that is kept for it.
+HARD = {"star": 0.15, "rotate": 0.15}
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class Pool:
         self.vae, self.rng = autoencoder, rng
         self.clips = {size: self._shelf(size, int(clips * share), LATENTS + 1) for size, share in SHARES.items()}
         self.stills = {size: self._shelf(size, int(stills * share), 1) for size, share in SHARES.items()}
+        self.journeys = {size: self._shelf(size, int(clips * share / 4), LATENTS + 1) for size, share in SHARES.items()}
 
     @staticmethod
     def _shelf(size: tuple[int, int], n: int, frames: int) -> Shelf:
@@ -73,26 +76,55 @@ class Pool:
     @torch.no_grad()
     def add(self) -> None:
         """Draw and encode one clip: from the beginning of its motion, or from a later time or another place."""
-        size, (spec, said) = self._size(), captions.sample(self.rng)
+        size, (spec, said) = self._size(), sample(self.rng)
         late = self.rng.randrange(LATEST) if self.rng.random() < 0.25 else 0
         free = self.rng.random() < 0.3
         path = world.trajectory(spec, late + CLIP_FRAMES, size, self.rng, free)[late:]
-        clip, mask = world.draw([spec], [path], size)
+        self._encode(self.clips[size], *world.draw([spec], [path], size), spec, said, free or late > 0)
+
+    @torch.no_grad()
+    def add_journey(self) -> None:
+        """Draw and encode one clip of which the first and the last frame tell more than any sentence: an object on its
+        way between two places, or one clip that fades into another.
+        """
+        size, (spec, said) = self._size(), sample(self.rng)
+        clip, mask = world.draw([spec], [world.journey(spec, CLIP_FRAMES, size, self.rng)], size)
+        if self.rng.random() < 0.3:
+            other, _ = sample(self.rng)
+            path = world.journey(other, CLIP_FRAMES, size, self.rng)
+            second, also = world.draw([other], [path], size)
+            part = (torch.arange(CLIP_FRAMES) / (world.JOURNEY - 1)).clamp(max=1).view(1, 1, -1, 1, 1)
+            clip, mask = torch.lerp(clip, second, part), torch.maximum(mask, also)
+        # What is said of the motion is not what is seen: the pictures are to be obeyed.
+        self._encode(self.journeys[size], clip, mask, spec, said, True)
+
+    def _encode(
+        self, shelf: Shelf, clip: Tensor, mask: Tensor, spec: world.Spec, said: captions.Said, free: bool
+    ) -> None:
         mean = vae.encode(self.vae, clip)[:, : vae.CHANNELS]
         at = 4 * (LATENTS - 1)
         end = vae.encode(self.vae, clip[:, :, at : at + 1])[:, : vae.CHANNELS]
         cells = F.max_pool2d(mask[0, 0], 8)
         near = torch.cat([cells[:1], cells[1:].view(-1, 4, *cells.shape[1:]).amax(1)]) > 0
-        self.clips[size].put(mean[0].transpose(0, 1), near, end[0, :, 0], spec, said, free or late > 0)
+        shelf.put(mean[0].transpose(0, 1), near, end[0, :, 0], spec, said, free)
 
     @torch.no_grad()
     def add_still(self) -> None:
         """Draw and encode one frame of the first seconds of a clip."""
-        size, (spec, said) = self._size(), captions.sample(self.rng)
+        size, (spec, said) = self._size(), sample(self.rng)
         path = world.trajectory(spec, self.rng.randint(1, CLIP_FRAMES), size, self.rng)[-1:]
         clip, mask = world.draw([spec], [path], size)
         mean = vae.encode(self.vae, clip)[:, : vae.CHANNELS]
         self.stills[size].put(mean[0].transpose(0, 1), F.max_pool2d(mask[0, 0], 8) > 0, None, spec, said, False)
+
+
+def sample(rng: random.Random) -> tuple[world.Spec, captions.Said]:
+    """A spec of the training part and what is said of it, more often one that is hard to learn."""
+    (hard,) = rng.choices(["", *HARD], [1 - sum(HARD.values()), *HARD.values()])
+    while True:
+        spec, said = captions.sample(rng)
+        if not hard or hard in (spec.shape, spec.motion):
+            return spec, said
 
 
 SHARES: dict[tuple[int, int], float] = {(128, 128): 0.6, (160, 96): 0.2, (96, 160): 0.2}

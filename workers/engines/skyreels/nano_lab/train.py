@@ -32,9 +32,9 @@ WORDS = 28
 HALF = 20
 
 
-def _sentence(spec: world.Spec, said: captions.Said, rng: random.Random) -> str:
-    """A caption, or nothing in one of ten cases, for guidance."""
-    if rng.random() < 0.1:
+def _sentence(spec: world.Spec, said: captions.Said, rng: random.Random, without: float = 0.1) -> str:
+    """A caption, or nothing in one of ten cases, for guidance, or with the probability ``without``."""
+    if rng.random() < without:
         return ""
     return captions.caption(spec, rng) if said == captions.ALL else captions.partial(spec, said, rng)
 
@@ -129,6 +129,8 @@ class Trainer:
             self.pool.add_still()
         while self.pool.count < fresh:
             self.pool.add()
+            if self.pool.count % 4 == 0:
+                self.pool.add_journey()
             if self.pool.count % 100 == 0:
                 log.info("pool %d", self.pool.count)
         if state:
@@ -164,11 +166,12 @@ class Trainer:
         size are the same in all processes, which wait for each other.
         """
         rng, shared = self.rng, random.Random(self.seed * 1000003 + self.step)
-        kind = shared.choices(("plain", "both_ends", "causal"), (0.85, 0.1, 0.05))[0]
-        around = shared.random() < 0.8
+        kind = shared.choices(("plain", "both_ends", "causal"), (0.83, 0.13, 0.04))[0]
+        around, far = shared.random() < 0.8, shared.random() < 0.6
         if shared.random() < stills:
             kind, n = "still", n * LATENTS
-        shelves = self.pool.stills if kind == "still" else self.pool.clips
+        far = far and kind == "both_ends" and any(len(s.specs) > 4 for s in self.pool.journeys.values())
+        shelves = self.pool.stills if kind == "still" else self.pool.journeys if far else self.pool.clips
         sizes = [s for s in SHARES if len(shelves[s].specs) > 4]
         size = shared.choices(sizes, [SHARES[s] for s in sizes])[0]
         shelf = shelves[size]
@@ -195,6 +198,7 @@ class Trainer:
             if shelf.end is not None and kind == "both_ends":
                 z[i, :-1], z[i, -1] = shelf.z[j, :LATENTS].float(), shelf.end[j].float()
                 weight[i, :-1] += 2.0 * shelf.near[j, :LATENTS]
+                weight[i, -2] *= 2.0
             else:
                 z[i] = shelf.z[j, first : first + frames].float()
                 weight[i] += 2.0 * shelf.near[j, first : first + frames]
@@ -205,7 +209,7 @@ class Trainer:
                 weight[i, 0] *= 1.5
             elif around:
                 squares.append(square(shelf.near[j, 0], rng))
-            sentences.append(_sentence(shelf.specs[j], shelf.said[j], rng))
+            sentences.append(_sentence(shelf.specs[j], shelf.said[j], rng, 0.4 if far else 0.1))
             counts.append(rng.choice((32, 48, 64, 64, 128, 226, 512, 512)))
         with torch.no_grad():
             found, mask = text.encode(self.encoder, self.tok, sentences)
@@ -272,9 +276,11 @@ class Trainer:
             self.adam.param_groups[0]["lr"] = rate
             if self.pool.count < 3000 or self.step % 4 == 0:
                 self.pool.add()
-            for _ in range(4):
+            if self.step % 12 == 0:
+                self.pool.add_journey()
+            for _ in range(8):
                 self.pool.add_still()
-            batch = self.batch(n, keep, 0.6 if part < 0.4 else 0.4)
+            batch = self.batch(n, keep, 0.75 if part < 0.5 else 0.5)
             # Every new shape costs a compilation; the rare ones are not worth it.
             common = batch.causal is None and (keep is not None or batch.z.shape[2] in (1, LATENTS))
             threads.begin()

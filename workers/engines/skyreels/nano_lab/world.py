@@ -37,6 +37,7 @@ SCENES: tuple[str, ...] = ("black", "grey", "sky", "sea", "meadow", "night", "su
 SIZES: dict[str, tuple[int, int]] = {"16:9": (160, 96), "9:16": (96, 160), "1:1": (128, 128)}
 FPS = 8
 WINDOW = 17
+JOURNEY = 21
 EXAMPLES: tuple[str, ...] = (
     "a red heart grows in the night sky",
     "a crimson ball glides to the right over the ocean",
@@ -133,6 +134,22 @@ def trajectory(spec: Spec, frames: int, size: tuple[int, int], rng: random.Rando
     elif spec.motion == "rotate":
         angle = (2 * math.pi * t / 30.0 + (rng.uniform(0, 2 * math.pi) if free else 0.0)).astype(np.float32)
     return np.stack([cx, cy, r, angle], axis=1).astype(np.float32)
+
+
+def journey(spec: Spec, frames: int, size: tuple[int, int], rng: random.Random) -> Array:
+    """Path ``[T, 4]`` between two places drawn by lot, in the form of :func:`trajectory`.
+
+    Size and, of shapes that show it, angle change on the way. After :data:`JOURNEY` frames the object waits.
+    """
+    w, h = size
+    low = np.array([w * 0.2, h * 0.25, 14.0, 0.0], np.float32)
+    high = np.array([w * 0.8, h * 0.75, 30.0, 0.0 if spec.shape in ROUND else 2 * math.pi / 3], np.float32)
+    first, last = (low + (high - low) * np.array([rng.random() for _ in range(4)], np.float32) for _ in range(2))
+    if rng.random() < 0.5:
+        first[3] = last[3] = 0.0
+    part = np.clip(np.arange(frames, dtype=np.float32) / (JOURNEY - 1), 0, 1)
+    part = part if rng.random() < 0.5 else part * part * (3 - 2 * part)
+    return (first + (last - first) * part[:, None]).astype(np.float32)
 
 
 def signed_distance(shape: str, x: Tensor, y: Tensor, r: Tensor) -> Tensor:
@@ -283,8 +300,8 @@ def draw(specs: Sequence[Spec], paths: Sequence[Array], size: tuple[int, int]) -
     path = torch.from_numpy(np.stack(paths))
     mask = torch.empty(len(specs), path.shape[1], size[1], size[0])
     for shape in {s.shape for s in specs}:
-        for rotating in (False, True):
-            index = [i for i, s in enumerate(specs) if s.shape == shape and (s.motion == "rotate") == rotating]
+        for turned in (False, True):
+            index = [i for i, s in enumerate(specs) if s.shape == shape and bool(path[i, :, 3].any()) == turned]
             if index:
                 mask[index] = coverage(shape, path[index], size)
     names = list(COLOURS)
