@@ -16,7 +16,7 @@ from django.db import DatabaseError, connections
 from apps.errors import CATALOGUE, StudioError
 from apps.library import progress
 from apps.library.models import Asset, Generation
-from apps.library.rushes import Rushes
+from apps.library.rushes import Rushes, is_uuid
 from apps.tools import services
 from workers.engines.base import Cancelled, EngineError, Progress, Stopped
 from workers.engines.skyreels import hub
@@ -24,6 +24,7 @@ from workers.engines.skyreels import hub
 log = structlog.get_logger(__name__)
 WRITE_EVERY_SECONDS = 0.5
 RETRIED = ("rank_lost",)  # what may go well another time: a part of the worker died, and the rest noticed
+RETRIED_LATER = ("storage_failed",)
 HEARTBEAT_SECONDS = settings.LEASE_SECONDS / 8
 
 
@@ -43,13 +44,26 @@ def run_generation(pk: str) -> None:
         except Cancelled:
             log.info("generation_dropped")
         except dramatiq.middleware.TimeLimitExceeded:
-            services.fail(job, StudioError(code="generation_timeout"))
+            give_up(job, StudioError(code="generation_timeout"))
         except Exception as error:
             log.exception("generation_failed")
-            told = public_error(error)
-            (services.retry if told.code in RETRIED else services.fail)(job, told)
+            give_up(job, public_error(error))
         else:
             log.info("generation_finished", tool=job.tool, seconds=round(time.monotonic() - started, 1))
+
+
+def give_up(job: Generation, error: StudioError) -> None:
+    """End an attempt that came to nothing; the job goes on in another one where that may do better.
+
+    Finished windows are worth another attempt: when only the time was too short for all of them, and when the storage,
+    which may be full or away for a while, did not take the next one.
+    """
+    too_slow = error.code == "generation_timeout" and job.kept_attempt == job.attempt
+    later = error.code in RETRIED_LATER and job.kept_windows > 0
+    if error.code in RETRIED or too_slow or later:
+        services.retry(job, error, at_once=not later)
+    else:
+        services.fail(job, error)
 
 
 @dramatiq.actor(
@@ -146,7 +160,9 @@ def workshop(job: Generation) -> Iterator[Path]:
     Folders that killed attempts have left on this machine go first.
     """
     settings.WORK_ROOT.mkdir(parents=True, exist_ok=True)
-    left = {folder: folder.name[:36] for folder in settings.WORK_ROOT.iterdir()}
+    # Only what attempts have made: a disk has folders of its own, such as lost+found.
+    found = {folder: folder.name[:36] for folder in settings.WORK_ROOT.iterdir()}
+    left = {folder: pk for folder, pk in found.items() if is_uuid(pk)}
     running = Generation.objects.active().filter(pk__in=set(left.values())).values_list("pk", "attempt")
     at_work = {f"{pk}-{attempt}" for pk, attempt in running}
     for folder in left:

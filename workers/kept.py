@@ -9,6 +9,7 @@ from typing import Protocol
 # What lies in the folder of a film while it grows, beside its MP4 segments.
 STATE = "state.safetensors"
 CLIP_PARTS = "clip-parts"  # how many segments the clip that goes on has become
+PROMPT = "prompt"  # as it was written for the model, where a model wrote it
 PLAYLIST = "hls"
 INDEX = "index.m3u8"
 # These change with every window; the others are written once.
@@ -32,10 +33,18 @@ class Keeper(Protocol):
     """Keeps the folder of a film where it outlives the worker. May raise Cancelled: the film is another's by then."""
 
     def fetch(self, folder: Path) -> None:
-        """Bring what an earlier attempt has kept into `folder`; nothing where there is nothing."""
+        """Bring what an earlier attempt has kept and `folder` lacks; nothing where there is nothing."""
 
     def keep(self, folder: Path, kept: Kept) -> None:
         """Keep what `folder` holds now that one more window is finished."""
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a small file so that a crash leaves it whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
 
 
 class KeepNothing:

@@ -19,7 +19,7 @@ from workers.engines.base import EngineError, Inputs, OnProgress, Progress, Wind
 from workers.engines.skyreels.plan import plan
 from workers.engines.skyreels.run import Run
 from workers.engines.skyreels.spec import VideoSpec
-from workers.kept import CLIP_PARTS, PLAYLIST, STATE, Keeper, KeepNothing, Kept
+from workers.kept import CLIP_PARTS, PLAYLIST, STATE, Keeper, KeepNothing, Kept, write_whole
 from workers.media import uploads
 from workers.media.film import Film
 from workers.media.hls import Playlist
@@ -80,7 +80,7 @@ def render(
         for frames in _parts_of_clip(spec):
             playlist.append(film.append(frames))
             parts += 1
-        _write(folder / CLIP_PARTS, str(parts))
+        write_whole(folder / CLIP_PARTS, str(parts))
     for window in engine.stream(spec, on_progress, resume=saved, inputs=inputs, run=run):
         playlist.append(film.append(window.frames))
         # After the segment: a state on the disk says that its segment is whole.
@@ -140,12 +140,6 @@ def _end_of_clip(spec: VideoSpec) -> NDArray[np.uint8] | None:
     if spec.video is None:
         return None
     return np.stack(deque(uploads.clip(spec.video, spec.width, spec.height, spec.fps), maxlen=spec.overlap_history))
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workers.engines.base import OnProgress, Progress, Stopped
-from workers.kept import Keeper
+from workers.kept import PROMPT, Keeper, write_whole
 
 if TYPE_CHECKING:
     from workers.engines.skyreels.flags import Job
@@ -61,17 +61,18 @@ def text_to_video(params: Mapping[str, Any], folder: Path, on_progress: OnProgre
     from workers.render import keep, render
 
     engine = registry.get("video")
-    job = film_of(params, inputs_in(folder))
+    rushes, out = folder / "render", folder / "film.mp4"
+    keeper.fetch(rushes)
+    job = film_of(params, inputs_in(folder), rushes / PROMPT, on_progress)
     spec = job.spec
     made_from = recipe("skyreels.t2v", params, spec.model) | _sent(job, params)
-    out = folder / "film.mp4"
     comment = json.dumps(made_from, sort_keys=True)
     windows = of = len(plan(spec).windows)
     told: dict[str, Any] = {"on_progress": on_progress, "keeper": keeper, "comment": comment, "run": job.run}
     try:
-        info = render(engine, spec, folder / "render", out, **told)
+        info = render(engine, spec, rushes, out, **told)
     except Stopped:
-        info, windows = keep(spec, folder / "render", out, comment)
+        info, windows = keep(spec, rushes, out, comment)
         made_from |= {"windows_kept": windows}
     on_progress(Progress(stage="encoding", window=windows, windows=of, step=1, steps=1))
     poster(out, folder / "poster.webp")
@@ -81,15 +82,21 @@ def text_to_video(params: Mapping[str, Any], folder: Path, on_progress: OnProgre
     return Made("video", files, facts, spec.model, made_from, stopped=windows < of)
 
 
-def film_of(params: Mapping[str, Any], inputs: Mapping[str, Path]) -> Job:
-    """Return what the engine is asked for. Raises SpecError, and EngineError when the prompt's writer is not there."""
+def film_of(params: Mapping[str, Any], inputs: Mapping[str, Path], written: Path, on_progress: OnProgress) -> Job:
+    """Return what the engine is asked for; a prompt that a model wrote is kept in `written`, and not written twice.
+
+    Raises SpecError, EngineError when the prompt's writer is not there, and what `on_progress` raises.
+    """
     from workers.engines.skyreels.flags import job_of
     from workers.prompts.enhance import enhance
     from workers.prompts.styles import styled
 
     prompt = params["prompt"]
     if params.get("prompt_enhancer"):
-        prompt = enhance(prompt, params["seed"])
+        if not written.exists():
+            on_progress(Progress("loading", 1, 1, 0, 1))
+            write_whole(written, enhance(prompt, params["seed"]))
+        prompt = written.read_text(encoding="utf-8")
     return job_of({**params, "prompt": styled(prompt, params["style"])}, inputs)
 
 

@@ -155,12 +155,14 @@ class Generation(models.Model):
 
     @property
     def percent(self) -> int:
-        """How much of the denoising is done, 0-100."""
+        """How much of the denoising is done, 0-100; steps of what follows it do not count anew."""
         if self.status == self.Status.SUCCEEDED:
             return 100
         if not (self.windows and self.steps and self.window):
             return 0
-        return min(99, int(100 * (self.window - 1 + self.step / self.steps) / self.windows))
+        denoising = self.stage in (self.Stage.WAITING, self.Stage.LOADING, self.Stage.DENOISING)
+        done = self.window - 1 + (self.step / self.steps if denoising else 1)
+        return min(99, int(100 * done / self.windows))
 
     @property
     def position(self) -> int:

@@ -9,17 +9,19 @@ import re
 import shutil
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
+from uuid import UUID
 
 import structlog
 from django.core.files import File
-from django.core.files.storage import Storage, default_storage
+from django.core.files.storage import default_storage
 from django.db.models import Q
 from django.utils import timezone
 
+from apps.errors import StudioError
 from apps.library import progress
 from apps.library.models import Generation
 from workers.engines.base import Cancelled
-from workers.kept import CHANGING, CLIP_PARTS, INDEX, PLAYLIST, STATE, Kept
+from workers.kept import CHANGING, CLIP_PARTS, INDEX, PLAYLIST, PROMPT, STATE, Kept
 
 log = structlog.get_logger(__name__)
 ROOT = "live"
@@ -36,7 +38,10 @@ class Rushes:
         self.kept: set[str] = set()
 
     def fetch(self, folder: Path) -> None:
-        """Copy segments and state of the last attempt that kept any; the playlist is made again from the segments."""
+        """Copy segments and state of the last attempt that kept any; the playlist is made again from the segments.
+
+        Raises StudioError("storage_failed").
+        """
         if not self.job.kept_windows:
             return
         source = f"{ROOT}/{self.job.pk}/{self.job.kept_attempt}"
@@ -44,15 +49,20 @@ class Rushes:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             for name in default_storage.listdir(source)[1]:
-                if name.endswith(".mp4") or name in (CLIP_PARTS, state):
-                    to = folder / (STATE if name == state else name)
+                to = folder / (STATE if name == state else name)
+                if (name.endswith(".mp4") or name in (CLIP_PARTS, PROMPT, state)) and not to.exists():
                     with default_storage.open(f"{source}/{name}") as stored, to.open("wb") as local:
                         shutil.copyfileobj(stored, local)
         except FileNotFoundError:
             log.warning("rushes_missing", generation=str(self.job.pk), exc_info=True)
+        except Exception as error:
+            raise StudioError(code="storage_failed") from error
 
     def keep(self, folder: Path, kept: Kept) -> None:
-        """Store what is new in `folder`, then let the row count it. Raises Cancelled when the row is not ours."""
+        """Store what is new in `folder`, then let the row count it.
+
+        Raises Cancelled when the row is not ours, and StudioError("storage_failed").
+        """
         if not self.job.advance():
             raise Cancelled
         before, since = self.job.kept_attempt, self.job.first_frames_at
@@ -60,8 +70,11 @@ class Rushes:
             name = path.relative_to(folder).as_posix()
             name = _numbered(name, kept.windows) if name in CHANGING else name
             if name not in self.kept:
-                with path.open("rb") as file:
-                    default_storage.save(f"{self.folder}/{name}", File(file))
+                try:
+                    with path.open("rb") as file:
+                        default_storage.save(f"{self.folder}/{name}", File(file))
+                except Exception as error:
+                    raise StudioError(code="storage_failed") from error
                 self.kept.add(name)
         if not self.job.advance(
             kept_attempt=self.job.attempt,
@@ -77,7 +90,7 @@ class Rushes:
         if (old := _numbered(STATE, kept.windows - 1)) in self.kept:
             default_storage.delete(f"{self.folder}/{old}")
         if before not in (0, self.job.attempt):
-            _remove(default_storage, f"{ROOT}/{self.job.pk}/{before}")
+            remove_folder(f"{ROOT}/{self.job.pk}/{before}")
 
 
 def path_of(job: Generation, name: str) -> str | None:
@@ -95,7 +108,7 @@ def remove(job: Generation) -> None:
     """
     spared = f"{ROOT}/{job.pk}/{job.kept_attempt}/{PLAYLIST}" if _just_made(job) else ""
     try:
-        _remove(default_storage, f"{ROOT}/{job.pk}", spared)
+        remove_folder(f"{ROOT}/{job.pk}", spared)
     except Exception:
         log.warning("rushes_not_removed", generation=str(job.pk), exc_info=True)
 
@@ -107,10 +120,19 @@ def remove_ended() -> None:
     except FileNotFoundError:
         return
     just_made = Q(status=Generation.Status.SUCCEEDED, finished_at__gt=timezone.now() - GRACE)
-    needed = Generation.objects.filter(just_made | Q(status__in=Generation.ACTIVE), pk__in=names)
+    ours = set(filter(is_uuid, names))  # a disk has folders of its own, such as lost+found
+    needed = Generation.objects.filter(just_made | Q(status__in=Generation.ACTIVE), pk__in=ours)
     kept = {str(pk) for pk in needed.values_list("pk", flat=True)}
-    for name in set(names) - kept:
-        _remove(default_storage, f"{ROOT}/{name}")
+    for name in ours - kept:
+        remove_folder(f"{ROOT}/{name}")
+
+
+def is_uuid(name: str) -> bool:
+    """True for what can be the key of a row."""
+    try:
+        return str(UUID(name)) == name
+    except ValueError:
+        return False
 
 
 def _just_made(job: Generation) -> bool:
@@ -123,17 +145,18 @@ def _numbered(name: str, windows: int) -> str:
     return str(path.with_name(f"{path.stem}-{windows:04d}{path.suffix}"))
 
 
-def _remove(storage: Storage, folder: str, spared: str = "") -> None:
+def remove_folder(folder: str, spared: str = "") -> None:
+    """Remove a folder of the media storage, but for the folder `spared` in it; nothing where there is none."""
     if folder == spared:
         return
     try:
-        folders, files = storage.listdir(folder)
+        folders, files = default_storage.listdir(folder)
     except FileNotFoundError:
         return
     for name in folders:
-        _remove(storage, f"{folder}/{name}", spared)
+        remove_folder(f"{folder}/{name}", spared)
     for name in files:
-        storage.delete(f"{folder}/{name}")
+        default_storage.delete(f"{folder}/{name}")
     # On a disk the emptied folder is left; on S3 there is no such thing.
     if not spared.startswith(f"{folder}/"):
-        storage.delete(folder)
+        default_storage.delete(folder)

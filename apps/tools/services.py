@@ -5,7 +5,9 @@ import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Any
+from uuid import UUID, uuid5
 
 import structlog
 from django.conf import settings
@@ -17,7 +19,7 @@ from apps.accounts.models import User
 from apps.billing import services as billing
 from apps.errors import StudioError
 from apps.library import progress, rushes
-from apps.library.models import Asset, Generation
+from apps.library.models import Asset, Generation, by_uuid
 from apps.tools import registry
 from apps.tools.registry import Quote, Tool
 
@@ -125,13 +127,16 @@ def finish(
 ) -> bool:
     """Store what the job made and charge for it; False (and nothing kept) when the job is no longer this worker's.
 
-    Of a job that was stopped early, only the finished part is charged.
+    Of a job that was stopped early, only the finished part is charged. Raises StudioError("storage_failed").
     """
-    asset.user_id, asset.generation_id = job.user_id, job.pk
+    asset.pk, asset.user_id, asset.generation_id = _asset_pk(job), job.user_id, job.pk
     mine = False
     try:
-        for name, file in files.items():
-            getattr(asset, name).save(file.name, file, save=False)
+        try:
+            for name, file in files.items():
+                getattr(asset, name).save(file.name, file, save=False)
+        except Exception as error:
+            raise StudioError(code="storage_failed") from error
         with transaction.atomic():
             mine = job.move(
                 frm=(Status.RUNNING,),
@@ -164,18 +169,22 @@ def fail(job: Generation, error: StudioError) -> bool:
     return mine
 
 
-def retry(job: Generation, error: StudioError, still: dict[str, Any] | None = None) -> bool:
+def retry(job: Generation, error: StudioError, *, still: dict[str, Any] | None = None, at_once: bool = True) -> bool:
     """Put a running job back into the queue, to go on after its last finished window; False when it is not ours.
 
-    After MAX_ATTEMPTS it fails with `error` instead. `still` as in `Generation.move`.
+    After MAX_ATTEMPTS without a new window it fails with `error` instead. `still` as in `Generation.move`. Not
+    `at_once` leaves the next attempt to `sweep`, which waits as long as for a message that may be lost.
     """
-    if job.attempt >= settings.MAX_ATTEMPTS:
+    if job.attempt - job.kept_attempt >= settings.MAX_ATTEMPTS:
         return fail(job, error)
-    back = {"status": Status.QUEUED, "stage": Generation.Stage.WAITING, "dispatched_at": None}
+    sent = None if at_once else timezone.now()
+    back = {"status": Status.QUEUED, "stage": Generation.Stage.WAITING, "dispatched_at": sent}
     if not job.move(frm=(Status.RUNNING,), still=still, **back):
         return False
     log.warning("generation_requeued", generation=str(job.pk), attempt=job.attempt, code=error.code)
-    dispatch(job)
+    _remove_unfinished(job)
+    if at_once:
+        dispatch(job)
     progress.changed(job)
     return True
 
@@ -295,6 +304,18 @@ def _remove_files(asset: Asset) -> None:
     for file in (asset.file, asset.poster, asset.strip):
         if file:
             file.storage.delete(str(file.name))
+
+
+def _asset_pk(job: Generation) -> UUID:
+    """One for each attempt, so that files of one that was killed while it stored them are found again."""
+    return uuid5(job.pk, f"asset of attempt {job.attempt}")
+
+
+def _remove_unfinished(job: Generation) -> None:
+    try:
+        rushes.remove_folder(str(PurePosixPath(by_uuid(Asset(pk=_asset_pk(job)), "file")).parent))
+    except Exception:
+        log.warning("files_not_removed", generation=str(job.pk), exc_info=True)
 
 
 def _ended(job: Generation) -> None:

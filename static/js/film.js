@@ -19,8 +19,10 @@ async function open(video) {
   hls.on(Hls.Events.ERROR, (_, { fatal, type }) => {
     if (!fatal) return;
     if (type === Hls.ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
-    else setTimeout(() => players.has(video) && hls.startLoad(), AGAIN_MS); // the site may be away for a moment
+    else setTimeout(() => players.has(video) && again(), AGAIN_MS); // the site may be away for a moment
   });
+  // Until a first playlist has come, there is nothing that could go on.
+  const again = () => (hls.levels.length ? hls.startLoad() : hls.loadSource(video.dataset.film));
   hls.loadSource(video.dataset.film);
   hls.attachMedia(video);
 }

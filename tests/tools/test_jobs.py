@@ -3,9 +3,12 @@
 import threading
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import dramatiq
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from apps.billing import services as billing
@@ -13,8 +16,9 @@ from apps.errors import StudioError
 from apps.library.models import Asset, Generation
 from apps.tools import services
 from tests.factories import AssetFactory
+from tests.rushes import film
 from tests.tools import toy
-from workers.actors import run_generation
+from workers.actors import give_up, run_generation
 from workers.engines.base import EngineError, Progress
 
 Status = Generation.Status
@@ -191,8 +195,6 @@ def test_a_worker_thought_dead_can_neither_finish_nor_charge(ada):
 
 
 def test_a_late_result_leaves_no_file_behind(ada, settings):
-    from django.core.files.base import ContentFile
-
     job = Generation.objects.claim(submit(ada).pk)
     services.cancel(job)
     asset = Asset(kind="video")
@@ -213,6 +215,73 @@ def test_sweep_gives_up_after_three_attempts_and_gives_the_credits_back(ada, set
         services.sweep(lease=timedelta(0))
     assert (fresh(job).status, fresh(job).error_code) == (Status.FAILED, "worker_lost")
     assert (billing.balance(ada), billing.held(ada)) == (100, 0)
+
+
+def test_a_film_that_comes_further_with_every_attempt_is_not_given_up(ada, settings, tmp_path):
+    job = submit(ada)
+    for attempt in range(1, settings.MAX_ATTEMPTS + 3):
+        film(Generation.objects.claim(job.pk), tmp_path / str(attempt), windows=attempt, of=9)
+        services.sweep(lease=timedelta(0))
+        assert (fresh(job).status, fresh(job).kept_windows) == (Status.QUEUED, attempt)
+    for _ in range(settings.MAX_ATTEMPTS):
+        Generation.objects.claim(job.pk)
+        services.sweep(lease=timedelta(0))
+    assert fresh(job).status == Status.FAILED, "but one that comes no further is"
+
+
+@pytest.mark.parametrize(("windows", "status"), [(2, Status.QUEUED), (1, Status.FAILED)])
+def test_time_that_was_enough_for_a_window_is_given_again(ada, tmp_path, windows, status):
+    job = Generation.objects.claim(submit(ada).pk)
+    film(job, tmp_path / "first", windows=1)
+    services.sweep(lease=timedelta(0))
+    job = Generation.objects.claim(job.pk)
+    film(job, tmp_path / "second", windows=windows)
+    give_up(job, StudioError(code="generation_timeout"))
+    assert fresh(job).status == status
+
+
+def test_a_storage_that_is_away_does_not_cost_the_finished_windows(ada, tmp_path):
+    job = Generation.objects.claim(submit(ada).pk)
+    film(job, tmp_path / "film", windows=1)
+    place = Path(default_storage.path(f"live/{job.pk}"))
+    place.rename(tmp_path / "away")
+    place.write_text("not a folder")
+    with pytest.raises(StudioError) as caught:
+        film(job, tmp_path / "film", windows=2)
+    give_up(job, caught.value)
+    assert (fresh(job).status, fresh(job).kept_windows) == (Status.QUEUED, 1)
+    assert services.sweep() == (0, 0), "it is not tried again at once"
+    assert services.sweep(resend_after=timedelta(0)) == (0, 1)
+
+
+def test_a_storage_that_is_full_from_the_beginning_ends_the_job(ada):
+    job = Generation.objects.claim(submit(ada).pk)
+    give_up(job, StudioError(code="storage_failed"))
+    assert (fresh(job).status, billing.balance(ada)) == (Status.FAILED, 100)
+
+
+def test_files_of_an_attempt_that_was_killed_while_it_stored_them_are_removed(ada, monkeypatch):
+    class Killed(BaseException):
+        """There is no time to clean up."""
+
+    def killed(asset):
+        raise Killed
+
+    job = Generation.objects.claim(submit(ada).pk)
+    asset = Asset(kind="video")
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(services, "_remove_files", killed)
+        patch.setattr(Generation, "move", lambda *args, **options: killed(asset))
+        services.finish(job, asset, {"file": ContentFile(b"film", "film.mp4")}, "paper")
+    assert asset.file.storage.exists(asset.file.name)
+    services.sweep(lease=timedelta(0))
+    assert not asset.file.storage.exists(asset.file.name)
+    assert services.finish(Generation.objects.claim(job.pk), Asset(kind="video"), {}, "paper")
+
+
+@pytest.mark.parametrize(("stage", "percent"), [("denoising", 12), ("decoding", 50), ("encoding", 50)])
+def test_how_much_is_made_never_goes_back(stage, percent):
+    assert Generation(status="running", stage=stage, window=1, windows=2, step=1, steps=4).percent == percent
 
 
 def test_sweep_sends_a_lost_message_again(ada):

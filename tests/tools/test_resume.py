@@ -11,13 +11,17 @@ from apps.library.models import Generation
 from apps.library.rushes import Rushes
 from apps.tools import services
 from tests.factories import GenerationFactory
+from tests.params import PARAMS
+from tests.rushes import film
 from tests.workers.conftest import tiny_components, tiny_spec
 from workers.engines.base import Stopped
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.models import Pool
+from workers.kept import PROMPT
 from workers.media.film import write
 from workers.media.probe import read_frames
 from workers.render import keep, render
+from workers.tasks import film_of
 
 
 class Lost(BaseException):
@@ -117,3 +121,16 @@ def test_a_stopped_extension_keeps_the_clip_and_pays_for_the_new_frames(engine, 
     assert (info.frames, job.kept_seconds) == (24 + new, (24 + new) / spec.fps)
     levels = [frame.mean() for frame in read_frames(tmp_path / "kept.mp4")][:24]
     assert np.abs(np.array(levels) - 8 * np.arange(24)).max() < 12
+
+
+def test_a_prompt_that_was_written_for_the_model_is_not_written_again(job, tmp_path, monkeypatch):
+    params = {**PARAMS, "prompt_enhancer": True}
+    first = film_of(params, {}, tmp_path / "first" / PROMPT, quiet)
+    assert len(first.spec.prompt) > len(params["prompt"])
+    film(job, tmp_path / "first", 1)
+    job = next_attempt(job)
+    Rushes(job).fetch(tmp_path / "second")
+    monkeypatch.setenv("CINEVIVID_PROMPT_ENGINE", "/no/model/is/here")
+    assert film_of(params, {}, tmp_path / "second" / PROMPT, stopped).spec == first.spec
+    with pytest.raises(Stopped):
+        film_of(params, {}, tmp_path / "third" / PROMPT, stopped)

@@ -1,7 +1,11 @@
 """An attempt works in a folder of its own, and what killed ones left on the machine goes."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+from django.core.files.storage import default_storage
+
+from apps.library import rushes
 from apps.library.models import Generation
 from tests.factories import GenerationFactory
 from workers.actors import workshop
@@ -22,6 +26,16 @@ def test_what_a_killed_attempt_and_an_ended_job_left_goes_and_others_at_work_sta
     with workshop(job) as folder:
         assert list(folder.iterdir()) == []
         assert {path.name for path in settings.WORK_ROOT.iterdir()} == {f"{job.pk}-2", f"{other.pk}-1"}
+
+
+def test_folders_that_no_attempt_has_made_are_left_alone(job, settings):
+    for place in (settings.WORK_ROOT / "lost+found", Path(default_storage.path("live/lost+found"))):
+        place.mkdir(parents=True)
+    with workshop(job):
+        pass
+    rushes.remove_ended()
+    assert (settings.WORK_ROOT / "lost+found").is_dir()
+    assert (Path(default_storage.path("live/lost+found"))).is_dir()
 
 
 def test_a_failed_attempt_leaves_nothing(job, settings):

@@ -1,8 +1,10 @@
+import json
 import threading
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tests.workers.conftest import tiny_spec, whole
 from tests.workers.test_denoise import latents_of
@@ -10,6 +12,8 @@ from workers.engines import registry
 from workers.engines.base import Cancelled, EngineError, Inputs
 from workers.engines.skyreels.checkpoint import Checkpoint
 from workers.engines.skyreels.engine import SkyReelsEngine
+from workers.engines.skyreels.models import Key, Pool
+from workers.engines.skyreels.run import Run
 from workers.engines.skyreels.spec import SpecError, VideoSpec
 
 LONG = {"num_frames": 25, "base_num_frames": 9, "overlap_history": 5}
@@ -48,6 +52,34 @@ def test_a_job_resumed_from_its_saved_state_goes_on_bit_for_bit(tiny_engine, tin
     for again, first in zip(rest, through[after + 1 :], strict=True):
         assert np.array_equal(again.frames, first.frames)
         assert torch.equal(again.checkpoint.latents, first.checkpoint.latents)
+
+
+@pytest.mark.parametrize("overlap", ["latent", "reencode"])
+def test_a_state_holds_latents_and_no_frames(tiny_engine, tmp_path, overlap):
+    first = next(tiny_engine.stream(tiny_spec(**LONG, overlap=overlap))).checkpoint
+    assert set(load_file(first.save(tmp_path / "state"))) == {"latents", "generator"}
+    assert first.latents.shape[2] == 3
+
+
+def test_after_the_last_window_nothing_is_loaded_or_made(tiny_engine):
+    *_, last = tiny_engine.stream(tiny_spec(**LONG))
+    without_models = SkyReelsEngine("nano", Pool())
+    assert list(without_models.stream(tiny_spec(**LONG), resume=last.checkpoint)) == []
+    assert not without_models.pool.has(Key("nano"))
+
+
+def test_a_film_that_goes_on_with_other_rounding_says_so(tiny_engine, caplog):
+    first = next(tiny_engine.stream(tiny_spec(**LONG)))
+    assert len(list(tiny_engine.stream(tiny_spec(**LONG), resume=first.checkpoint, run=Run(vae_tiling=True)))) == 4
+    assert "goes on as 'tiles'" in caplog.text
+
+
+def test_a_state_of_an_older_version_is_refused(tiny_engine, tmp_path):
+    first = next(tiny_engine.stream(tiny_spec(**LONG))).checkpoint
+    path = first.save(tmp_path / "state")
+    save_file(load_file(path), path, metadata={"spec": json.dumps({"hash": first.spec_hash, "index": 0})})
+    with pytest.raises(EngineError, match="checkpoint_broken"):
+        Checkpoint.load(path)
 
 
 def test_a_state_of_another_request_is_refused(tiny_engine):

@@ -12,32 +12,33 @@ from safetensors.torch import load_file, save_file
 
 from workers.engines.base import EngineError
 
+FORM = 2  # of the file; a state in another form is made anew
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
     """The state after window `index` of the spec named by `spec_hash`.
 
-    `latents` float32 [1, C, F, h, w] are the newest of the film, enough for the next window's history and to rebuild
-    the decoder's cache by decoding them once more (the cache itself has gigabytes at full size). `frames` float32
-    [1, 3, T, H, W] are the newest decoded frames, kept only where the next history is encoded from them. `addnoise` is
-    the state of the second generator, which only the modes that repeat other implementations have.
+    `latents` float32 [1, C, F, h, w] are the newest of the film, or all of the window where each is decoded by itself:
+    enough for the next window's history, and to rebuild by decoding what has gigabytes at full size (the decoder's
+    cache, the frames that are encoded again). `addnoise` is the state of the second generator, which only the modes
+    that repeat other implementations have. `way` says how the windows were computed where that rounds differently.
     """
 
     spec_hash: str
     index: int
     latents: torch.Tensor
     generator: torch.Tensor
-    frames: torch.Tensor | None = None
     addnoise: torch.Tensor | None = None
+    way: str = ""
 
     def save(self, path: Path) -> Path:
         """Write to `path` (safetensors) so that a crash leaves the old file or the new one, never half of one."""
         tensors = {"latents": self.latents.contiguous(), "generator": self.generator}
-        if self.frames is not None:
-            tensors["frames"] = self.frames.contiguous()
         if self.addnoise is not None:
             tensors["addnoise"] = self.addnoise
-        meta = {"spec": json.dumps({"hash": self.spec_hash, "index": self.index})}
+        told = {"hash": self.spec_hash, "index": self.index, "way": self.way, "form": FORM}
+        meta = {"spec": json.dumps(told)}
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".part")
         save_file({name: tensor.cpu().clone() for name, tensor in tensors.items()}, partial, metadata=meta)
@@ -54,14 +55,16 @@ class Checkpoint:
         try:
             with safe_open(path, framework="pt") as file:
                 meta = json.loads(file.metadata()["spec"])
+            if meta.get("form") != FORM:
+                raise ValueError("a state of another version")
             tensors = load_file(path)
             return cls(
                 meta["hash"],
                 int(meta["index"]),
                 tensors["latents"],
                 tensors["generator"],
-                tensors.get("frames"),
                 tensors.get("addnoise"),
+                meta["way"],
             )
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise EngineError("checkpoint_broken", "The saved state of this job cannot be read.") from error

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,6 +25,8 @@ from workers.engines.skyreels.run import Run
 from workers.engines.skyreels.spec import VideoSpec, frames_of
 from workers.engines.skyreels.text import TextEncoder
 
+log = logging.getLogger(__name__)
+
 # One job at a time on this machine's device, whichever engine object asks.
 _device = threading.Lock()
 
@@ -34,6 +38,16 @@ class Way:
     key: Key
     tiling: bool
     why: str = ""
+
+    @property
+    def rounding(self) -> str:
+        """What of it changes the film by more than the last bits, for a film that is gone on with elsewhere."""
+        rounded = {
+            self.key.quantise: self.key.quantise != "none",
+            "fp8": self.key.memory == "fp8",
+            "tiles": self.tiling,
+        }
+        return " ".join(name for name, so in rounded.items() if so)
 
 
 class SkyReelsEngine:
@@ -107,17 +121,21 @@ class SkyReelsEngine:
         digest = spec.hash()
         if resume is not None and resume.spec_hash != digest:
             raise EngineError("checkpoint_foreign", "The saved state belongs to a different request.")
+        if resume is not None and resume.index + 1 == len(layout.windows):
+            return
         with turn(_device, on_progress, len(layout.windows)):
             if run is not None and run.ranks > 1:
                 yield from self._ranks(run.ranks).stream(spec, inputs, run, resume, on_progress, len(layout.windows))
                 return
             self.close()
             way = self.settle(spec, run or Run())
+            if resume is not None and resume.way != way.rounding:
+                log.warning("The film was begun as %r, and goes on as %r.", resume.way, way.rounding)
             clock = Clock(layout, on_progress, done=resume.index + 1 if resume else 0)
             if not self.pool.has(way.key):
                 clock.loading()
             with self.pool.use(way.key) as models:
-                film = _Film(models, self.text, layout, clock, digest, inputs, way.tiling, self.parallel)
+                film = _Film(models, self.text, layout, clock, digest, inputs, way, self.parallel)
                 if resume is not None:
                     film.go_on_from(resume)
                 for window in layout.windows[resume.index + 1 if resume else 0 :]:
@@ -175,20 +193,21 @@ class _Film:
         clock: Clock,
         digest: str,
         inputs: Inputs,
-        tiling: bool,
+        way: Way,
         parallel: SequenceParallel | None,
     ) -> None:
         self.parallel = parallel
         self.models, self.text, self.layout, self.clock, self.digest = models, text, layout, clock, digest
-        self.spec, self.inputs, self.tiling = layout.spec, inputs, tiling
+        self.spec, self.inputs, self.tiling, self.way = layout.spec, inputs, way.tiling, way.rounding
         self.generator = torch.Generator().manual_seed(self.spec.seed)
         # The other implementations draw this noise from a stream of its own; ours has one stream for everything.
         apart = self.spec.compat != "fixed" and catalog.get(self.spec.model).kind == "df"
         self.addnoise = torch.Generator().manual_seed(self.spec.seed) if apart else None
-        self.decoder = vae_stream.StreamDecoder(models, tiling=tiling)
+        self.decoder = vae_stream.StreamDecoder(models, tiling=self.tiling)
         base = layout.windows[0].latents
         self.keep = max(base, self.decoder.receptive_latents())
-        self.tail: torch.Tensor | None = None  # the newest latents of the film
+        # The newest latents of the film; in reencode mode those of the newest window.
+        self.tail: torch.Tensor | None = None
         self.frames: torch.Tensor | None = None  # the newest frames, in reencode mode
         self.clock.start()
 
@@ -217,7 +236,7 @@ class _Film:
             new = latents[:, :, window.history :]
         apart = self.spec.overlap == "reencode"
         pixels = self._decode_apart(window, latents) if apart else self._decode(window, new)
-        self.tail = _newest(self.tail, new, self.keep)
+        self.tail = latents.clone() if apart else _newest(self.tail, new, self.keep)
         return Window(
             index=window.index,
             windows=len(self.layout.windows),
@@ -233,17 +252,18 @@ class _Film:
         if self.addnoise is not None and checkpoint.addnoise is not None:
             self.addnoise.set_state(checkpoint.addnoise)
         self.tail = checkpoint.latents.to(self.models.device)
-        self.frames = checkpoint.frames
-        if self.spec.overlap == "latent":
-            # The frames are known already; decoding them once more rebuilds the decoder's cache.
-            for i in range(self.tail.shape[2]):
-                self.decoder.push(self.tail[:, :, i : i + 1])
+        # The frames are known already; decoding them once more rebuilds the decoder's cache, and what is encoded again.
+        again = (self.decoder.push(latent) for latent in torch.split(self.tail, 1, dim=2))
+        if self.spec.overlap == "reencode":
+            self.frames = self._newest_frames(torch.cat(list(again), dim=2), self.layout.windows[checkpoint.index])
+        else:
+            deque(again, maxlen=0)
         self.clock.start()
 
     def _checkpoint(self, index: int) -> Checkpoint:
         assert self.tail is not None
         addnoise = None if self.addnoise is None else self.addnoise.get_state()
-        return Checkpoint(self.digest, index, self.tail, self.generator.get_state(), self.frames, addnoise)
+        return Checkpoint(self.digest, index, self.tail, self.generator.get_state(), addnoise, self.way)
 
     def _given(self, window: WindowPlan) -> torch.Tensor | None:
         """Return the latents that the window begins with, [1, C, history or 1, h, w], None where there are none."""
@@ -269,12 +289,13 @@ class _Film:
         """Decode the window from its beginning, as the official script does: frames already shown come first."""
         self.decoder.reset()
         whole = self._decode(window, latents)
-        self.frames = whole[:, :, -self._needed_after(window) :].clone()
+        self.frames = self._newest_frames(whole, window)
         return whole
 
-    def _needed_after(self, window: WindowPlan) -> int:
+    def _newest_frames(self, whole: torch.Tensor, window: WindowPlan) -> torch.Tensor:
+        """Those that the window after this one begins with."""
         following = self.layout.windows[window.index + 1 : window.index + 2]
-        return frames_of(following[0].history) if following else 1
+        return whole[:, :, -(frames_of(following[0].history) if following else 1) :].clone()
 
 
 def _newest(tail: torch.Tensor | None, new: torch.Tensor, keep: int) -> torch.Tensor:
