@@ -107,6 +107,7 @@ def inputs_in(folder: Path) -> dict[str, Path]:
 
 def _sent(job: Job, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the model got: the prompt as it was sent, every value that was left to it, and the inputs' hashes."""
+    from workers.engines.skyreels.run import GGUF, stored_form
     from workers.media.probe import sha256
     from workers.prompts.enhance import engine_name
 
@@ -114,6 +115,9 @@ def _sent(job: Job, params: Mapping[str, Any]) -> dict[str, Any]:
     sent: dict[str, Any] = {"prompt_sent": spec.pop("prompt")}
     paths = {name: spec.pop(name) for name in ("image", "end_image", "video")}
     sent |= {"spec": spec, "inputs": {name: sha256(path) for name, path in paths.items() if path}}
+    if (form := stored_form(job.spec.model)) != "none":
+        # Of a file, the name: where it lies is the operator's business.
+        sent["weights"] = f"{GGUF}{Path(form).name}" if form.startswith(GGUF) else form
     return sent | ({"prompt_engine": engine_name()} if params.get("prompt_enhancer") else {})
 
 

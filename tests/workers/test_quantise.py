@@ -83,20 +83,27 @@ def test_weights_in_8_bits_by_torchao(on_disk, monkeypatch, form, memory):  # no
 @pytest.mark.parametrize("memory", ["auto", "model", "group"])
 def test_a_file_that_was_quantised_before(on_disk, monkeypatch, file, memory):  # noqa: F811
     plain, _ = latents("none", monkeypatch)
-    made, transformer = latents(f"gguf:{file}", monkeypatch, memory)
+    made, transformer = latents(f"gguf:{MODELS[0]}={file}", monkeypatch, memory)
     assert transformer.blocks[0].ffn.net[2].weight.dtype == torch.uint8
     assert not torch.equal(made, plain) and (made - plain).norm() / plain.norm() < 0.05
 
 
-@pytest.mark.parametrize(("form", "told"), [("int3", "none, int8"), ("gguf:/nowhere.gguf", "not there")])
+def test_a_file_is_of_one_model(monkeypatch, file):
+    monkeypatch.setenv("CINEVIVID_QUANTIZE", f"gguf:{MODELS[0]}={file}")
+    assert (quantise.chosen(MODELS[0]), quantise.chosen("nano")) == (f"gguf:{MODELS[0]}={file}", "none")
+
+
+@pytest.mark.parametrize(
+    ("form", "told"), [("int3", "none, int8"), ("gguf:/a.gguf", "<model>="), ("gguf:nano=/nowhere.gguf", "not there")]
+)
 def test_a_form_that_cannot_be_is_refused(monkeypatch, form, told):
     monkeypatch.setenv("CINEVIVID_QUANTIZE", form)
     with pytest.raises(EngineError, match=told):
-        quantise.chosen()
+        quantise.chosen("nano")
 
 
 @pytest.mark.skipif(find_spec("torchao") is not None, reason="torchao is installed")
 def test_a_package_that_is_missing_is_named(monkeypatch):
     monkeypatch.setenv("CINEVIVID_QUANTIZE", "int8")
     with pytest.raises(EngineError, match=r"requirements-quantised\.txt"):
-        quantise.chosen()
+        quantise.chosen("nano")

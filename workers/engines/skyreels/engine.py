@@ -85,7 +85,7 @@ class SkyReelsEngine:
         """
         if self.pool.given(spec.model):
             return Way(Key(spec.model), run.vae_tiling)
-        form = quantise.chosen()
+        form = quantise.chosen(spec.model)
         if run.memory != "auto":
             return Way(Key(spec.model, run.memory, form), run.vae_tiling, planner.WORDS[run.memory].capitalize() + ".")
         card = catalog.get(spec.model)

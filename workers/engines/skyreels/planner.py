@@ -124,7 +124,7 @@ def check(spec: VideoSpec, gigabytes: float | None, run: Run = AS_PLANNED) -> Me
     """
     if not gigabytes:
         return None
-    return plan_memory(catalog.get(spec.model), spec, gigabytes, quantised=stored_form() != "none", run=run)
+    return plan_memory(catalog.get(spec.model), spec, gigabytes, quantised=stored_form(spec.model) != "none", run=run)
 
 
 def sentence(card: catalog.ModelCard, gigabytes: float | None) -> str:
@@ -255,9 +255,7 @@ def _ways(known: Figures, spec: VideoSpec, quantised: bool, factor: int) -> Iter
             yield Option(mode, stages[largest] * HOLES / GB + DRIVER_GB, (host + parked) / GB, largest, tiling)
 
 
-def table(
-    gigabytes: Sequence[float] = (8, 16, 24, 48, 80), frames: int | None = None, quantised: bool = False
-) -> list[tuple[str, list[str]]]:
+def table(gigabytes: Sequence[float] = (8, 16, 24, 48, 80), frames: int | None = None) -> list[tuple[str, list[str]]]:
     """Return for every model its name and, for each card, how one recommended window runs: "model 38.2 GB" or "-".
 
     `frames` asks for another length; models that do not make it have "-" everywhere.
@@ -267,7 +265,7 @@ def table(
         if card.released:
             spec = recommended(card)
             spec = dataclasses.replace(spec, num_frames=frames) if frames else spec
-            rows.append((card.title, [_cell(card, spec, size, quantised) for size in gigabytes]))
+            rows.append((card.title, [_cell(card, spec, size) for size in gigabytes]))
     return rows
 
 
@@ -289,9 +287,9 @@ def figures() -> dict[str, Figures]:
     return {name: Figures(**values) for name, values in json.loads(FIGURES.read_text(encoding="utf-8")).items()}
 
 
-def _cell(card: catalog.ModelCard, spec: VideoSpec, gigabytes: float, quantised: bool) -> str:
+def _cell(card: catalog.ModelCard, spec: VideoSpec, gigabytes: float) -> str:
     try:
-        chosen = plan_memory(card, spec, gigabytes, quantised=quantised).chosen
+        chosen = plan_memory(card, spec, gigabytes, quantised=stored_form(card.id) != "none").chosen
     except (EngineError, SpecError):
         return "-"
     return f"{chosen.name} {chosen.card_gb:.1f} GB"

@@ -6,14 +6,18 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
+GGUF = "gguf:"
 Memory = Literal["auto", "resident", "model", "fp8", "group", "sequential"]
 
 
-def stored_form() -> str:
-    """Return the form that this installation stores transformers in, `CINEVIVID_QUANTIZE`: "none", "int8", "fp8" or
-    "gguf:<file>" (quantise.py, which also says whether it can be had).
+def stored_form(model: str) -> str:
+    """Return the form that this installation stores a model's transformer in (quantise.py says whether it can be had).
+
+    `CINEVIVID_QUANTIZE` says it: "none", "int8" or "fp8" for all models, or "gguf:<model>=<file>" for one.
     """
-    return os.environ.get("CINEVIVID_QUANTIZE") or "none"
+    form = os.environ.get("CINEVIVID_QUANTIZE") or "none"
+    named, bound, _ = form.removeprefix(GGUF).partition("=")
+    return "none" if form.startswith(GGUF) and bound and named != model else form
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,11 +23,10 @@ class Command(BaseCommand):
         parser.add_argument("--num-frames", type=int, help="length of the film (default: one window)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.quantised = stored_form() != "none"
         if options["model"]:
             self.explain(options["model"], options["gb"], options["num_frames"])
             return
-        rows = planner.table(options["gb"], options["num_frames"], self.quantised)
+        rows = planner.table(options["gb"], options["num_frames"])
         head = ["", *(f"{size:g} GB" for size in options["gb"])]
         wide = [
             max(len(row[i]) for row in (head, *([title, *cells] for title, cells in rows))) for i in range(len(head))
@@ -36,11 +35,12 @@ class Command(BaseCommand):
             self.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip())
 
     def explain(self, model: str, cards: list[float], frames: int | None) -> None:
+        quantised = stored_form(model) != "none"
         try:
             spec = planner.recommended(catalog.get(model))
             spec = dataclasses.replace(spec, num_frames=frames) if frames else spec
             self.stdout.write(f"{catalog.get(model).title}, {_size(spec)}. The ways, the fastest first:")
-            for option in planner.options(catalog.get(model), spec, quantised=self.quantised):
+            for option in planner.options(catalog.get(model), spec, quantised=quantised):
                 self.stdout.write(f"  {option.words} The host keeps {option.host_gb:.1f} GB.")
         except KeyError:
             raise CommandError(f"There is no model {model}.") from None
@@ -48,7 +48,7 @@ class Command(BaseCommand):
             raise CommandError(error.public_text) from error
         for size in cards:
             try:
-                told = planner.plan_memory(catalog.get(model), spec, size, quantised=self.quantised).explanation
+                told = planner.plan_memory(catalog.get(model), spec, size, quantised=quantised).explanation
             except EngineError as error:
                 told = error.public_text
             self.stdout.write(f"{size:g} GB: {told}")
