@@ -11,6 +11,7 @@ import argparse
 import datetime
 import logging
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -20,6 +21,9 @@ import torch.distributed as dist
 from . import export, store, text, vae
 from .train import Trainer
 from .transformer import LAYERS
+
+# What torch.compile turns its code into programs with.
+COMPILER = os.environ.get("CXX") or "g++"
 
 log = logging.getLogger("nano")
 
@@ -40,7 +44,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--fresh", type=int, default=1000, help="clips drawn before the first step")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--layers", type=int, default=LAYERS, help="blocks of the transformer; it can grow")
-    parser.add_argument("--full", type=float, default=0.6, help="part of the schedule that computes half of the tokens")
+    parser.add_argument(
+        "--full", type=float, default=0.6, help="part of the schedule that computes a third of the tokens"
+    )
     parser.add_argument("--steps", type=int, default=1500, help="of polishing the decoder")
     parser.add_argument("--folder", type=Path, default=export.SHIPPED, help="diffusers folder to write, or to unpack")
     parser.add_argument("--seed", type=int, default=0)
@@ -59,6 +65,9 @@ def main(arguments: list[str]) -> int:
         dist.init_process_group("gloo", timeout=datetime.timedelta(hours=6))
     torch.set_num_threads(options.threads)
     root = store.directory()
+    needed = {"polish": ["vae.pt"], "export": ["text.pt", "vae.pt", "transformer.pt"]}.get(options.command, [])
+    if missing := [name for name in needed if not (root / name).exists()]:
+        parser.error(f"there is no {missing[0]} in {root}: train or unpack first")
     if options.command == "unpack":
         export.unpack(options.folder, root)
         return 0
@@ -73,7 +82,10 @@ def main(arguments: list[str]) -> int:
         trainer = Trainer(
             root, options.minutes, options.seed, options.fresh, options.rate, options.full, options.layers
         )
-        trainer.run(options.until, not options.eager)
+        compiled = not options.eager and shutil.which(COMPILER) is not None
+        if not (compiled or options.eager):
+            log.warning("no C++ compiler here (%s): steps take twice as long", COMPILER)
+        trainer.run(options.until, compiled)
     if not first:
         return 0
     size = export.export(root, options.folder)

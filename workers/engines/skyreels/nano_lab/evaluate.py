@@ -21,14 +21,15 @@ from diffusers import (
     SkyReelsV2DiffusionForcingVideoToVideoPipeline,
 )
 
-from . import captions, world
+from . import captions, store, world
 from .export import BASE_FRAMES, GUIDANCE, SHIFT, SHIPPED, STEPS
-from .report import Result, misses, picture, sheet, table, write_card
+from .report import Result, Scores, picture, row, sheet, write_card
 from .score import Array, clean, read
 
 log = logging.getLogger("nano")
 T = TypeVar("T")
 
+SHEETS = {"text": ("sheet.jpg", 40), "image": ("sheet-image.jpg", 8)}  # what the model card shows
 OVERLAP = 9
 PADDED_WORDS = 64
 # Things the world does not have; some name a colour, a scene or a motion of it.
@@ -106,7 +107,7 @@ class Bench:
     def __init__(self, folder: Path = SHIPPED, seed: int = 1) -> None:
         self.folder, self.seed = folder, seed
         self.pipes: dict[Any, Any] = {}
-        self.frames: list[tuple[str, Array]] = []
+        self.frames: list[Array] = []
 
     def pipe(self, cls: Any) -> Any:
         """The unmodified pipeline ``cls``; all share one set of weights."""
@@ -157,8 +158,8 @@ class Bench:
             began = time.monotonic()
             clips = pipe(prompts, generator=[self.noise(i) for i, _ in part], output_type="np", **arguments).frames
             seconds = (time.monotonic() - began) / len(part)
-            for (_, spec), clip, prompt in zip(part, clips, prompts, strict=True):
-                self.frames.append((prompt, clip))
+            for (_, spec), clip in zip(part, clips, strict=True):
+                self.frames.append(clip)
                 yield spec, clip, seconds
 
     def run_text(
@@ -171,12 +172,14 @@ class Bench:
         return result
 
     def run_engine(self, n: int, mode: str, **values: Any) -> Result:
-        """Text to video through our own sampler, from the shipped folder; ``values`` are ``VideoSpec`` fields."""
+        """Text to video through our own sampler; ``values`` are ``VideoSpec`` fields."""
         from workers.engines.skyreels.engine import SkyReelsEngine
+        from workers.engines.skyreels.models import Pool, load
         from workers.engines.skyreels.spec import VideoSpec
 
-        engine = SkyReelsEngine("nano")
-        engine.load()
+        pool = Pool()
+        pool.put("nano", load(self.folder))
+        engine = SkyReelsEngine("nano", pool)
         result = Result(mode)
         for i, spec in enumerate(balanced(n, self.seed)):
             prompt = captions.canonical(spec)
@@ -184,7 +187,7 @@ class Bench:
             request = VideoSpec.for_model("nano", prompt, ratio="1:1", seed=self.seed * 100003 + i, **values)
             clip = np.concatenate([w.frames for w in engine.stream(request)]).astype(np.float32) / np.float32(255)
             result.add(spec, read(clip), time.monotonic() - began)
-            self.frames.append((prompt, clip))
+            self.frames.append(clip)
         return result
 
     def run_image(self, n: int, last: bool) -> Result:
@@ -207,7 +210,7 @@ class Bench:
             result.add(spec, read(clip), seconds, first=psnr(clip[0], true[0]), last=psnr(clip[-1], true[-1]))
             end = read(clip[-5:])
             result.extra.setdefault("kept", []).append(end.colour == spec.colour and end.shape == spec.shape)
-            self.frames.append((captions.canonical(spec), clip))
+            self.frames.append(clip)
         return result
 
     def run_extension(self, n: int) -> Result:
@@ -239,7 +242,7 @@ class Bench:
             # The pipeline gives back the input, then the new window with its overlap decoded again.
             new = clip[len(true) + OVERLAP :]
             result.add(spec, read(new), time.monotonic() - began)
-            self.frames.append((captions.canonical(spec), new))
+            self.frames.append(new)
         return result
 
     def run_long(self, n: int, windows: int = 10) -> Result:
@@ -259,7 +262,7 @@ class Bench:
                 **self.options((128, 128), frames),
             ).frames[0]
             result.add(spec, read(clip[-BASE_FRAMES:]), time.monotonic() - began)
-            self.frames.append((captions.canonical(spec), clip[:: max(1, len(clip) // 16)]))
+            self.frames.append(clip[:: max(1, len(clip) // 16)])
         return result
 
     def run_elsewhere(self) -> Result:
@@ -274,10 +277,10 @@ class Bench:
                 output_type="np",
                 **self.options((128, 128), BASE_FRAMES),
             ).frames
-            for (_, prompt), clip in zip(part, clips, strict=True):
+            for clip in clips:
                 result.extra.setdefault("clean", []).append(clean(clip))
                 result.seconds.append((time.monotonic() - began) / len(part))
-                self.frames.append((prompt, clip))
+                self.frames.append(clip)
         return result
 
     def run_speed(self) -> Result:
@@ -303,20 +306,26 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--folder", type=Path, default=SHIPPED)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--card", action="store_true", help="write the table to the model card")
-    parser.add_argument("--sheet", type=Path, help="write a contact sheet of the last mode's clips")
+    parser.add_argument(
+        "--card",
+        action="store_true",
+        help="write everything that was measured of the shipped weights, now and before, to the model card",
+    )
+    parser.add_argument("--sheet", type=Path, help="write contact sheets of the clips, one a mode, as PATH-MODE")
     options = parser.parse_args(arguments)
+    if options.card and options.folder != SHIPPED:
+        parser.error("--card is for the shipped folder")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     bench = Bench(options.folder, options.seed)
     n = options.n
     few = max(8, n // 5)
     runs: dict[str, Callable[[], Result]] = {
         "text": lambda: bench.run_text(n, "text to video"),
+        "engine": lambda: bench.run_engine(n, "our sampler"),
         "free": lambda: bench.run_text(few, "text to video, free wording", free=True),
         "wide": lambda: bench.run_text(few, "text to video, 160×96", size=(160, 96)),
         "tall": lambda: bench.run_text(few, "text to video, 96×160", size=(96, 160)),
         "async": lambda: bench.run_text(few, "asynchronous (ar_step 4)", ar_step=4),
-        "engine": lambda: bench.run_engine(n, "our sampler"),
         "engine-async": lambda: bench.run_engine(few, "our sampler, asynchronous", ar_step=4),
         "image": lambda: bench.run_image(few, last=False),
         "end": lambda: bench.run_image(few, last=True),
@@ -325,18 +334,22 @@ def main(arguments: list[str]) -> int:
         "elsewhere": bench.run_elsewhere,
         "speed": bench.run_speed,
     }
-    results = []
+    if options.folder != SHIPPED:
+        del runs["speed"]
+    scores = Scores(store.directory() / "scores", options.folder)
     for name, run in runs.items():
         if options.only and name not in options.only:
             continue
         bench.frames.clear()
         result = run()
-        results.append(result)
-        log.info("%s\n  %s", table([result]).splitlines()[-1], "  ".join(result.confusions()[:12]))
+        scores.put(name, result)
+        log.info("%s\n  %s", row(result), "  ".join(result.confusions()[:12]))
         if options.sheet and bench.frames:
             sheet(bench.frames[:40], options.sheet.with_stem(f"{options.sheet.stem}-{name}"))
-    missed = misses(results)
-    page = f"{table(results)}\n\nBars missed: {'; '.join(missed) or 'none'}."
+        if options.card and name in SHEETS:
+            file, clips = SHEETS[name]
+            sheet(bench.frames[:clips], SHIPPED / file)
+    page = scores.page(runs)
     log.info("\n%s", page)
     if options.card:
         write_card(page, SHIPPED / "README.md")

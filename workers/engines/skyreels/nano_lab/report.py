@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from .score import Array, Reading
 
 BEGIN, END = "<!-- scores -->", "<!-- /scores -->"
 ATTRIBUTES = ("colour", "shape", "motion", "scene")
+COLUMNS = (*ATTRIBUTES, "direction", "rotate/still")
 DIRECTIONS = ("left", "right", "up", "down")
 # What the model is to reach; ``first``, ``last`` (decibels) and ``kept`` are figures of :attr:`Result.extra`.
 BARS: dict[str, dict[str, float]] = {
@@ -88,44 +91,77 @@ def _heads(r: Reading) -> str:
     return ("down" if r.dy > 0 else "up") if abs(r.dy) > 0.1 else "none"
 
 
-def misses(results: Sequence[Result]) -> list[str]:
+def misses(result: Result) -> list[str]:
     """The bars that were not reached, with what was."""
     out = []
-    for result in results:
-        for name, bar in BARS.get(result.mode, {}).items():
-            found = float(np.median(result.extra[name])) if name in result.extra else result.rate(name)
-            if name == "kept":
-                found = float(np.mean(result.extra[name]))
-            if found is not None and (found > bar if name in AT_MOST else found < bar):
-                out.append(f"{result.mode}: {name} {found:.3g} (bar {bar:g})")
+    for name, bar in BARS.get(result.mode, {}).items():
+        found = float(np.median(result.extra[name])) if name in result.extra else result.rate(name)
+        if name == "kept":
+            found = float(np.mean(result.extra[name]))
+        if found is not None and (found > bar if name in AT_MOST else found < bar):
+            out.append(f"{result.mode}: {name} {found:.3g} (bar {bar:g})")
     return out
 
 
-def table(results: Sequence[Result]) -> str:
-    """The scores as a Markdown table, chance level beside each figure's name."""
+def header() -> str:
+    """Of the table of scores, with the chance level beside each figure's name."""
     base = chance()
-    columns = (*ATTRIBUTES, "direction", "rotate/still")
-    names = [f"{c} ({base[c]:.2f})" if c in base else f"{c} (0.10)" for c in columns]
-    lines = [
-        "| mode (chance) | n | " + " | ".join(names) + " | all judged | s/clip | more |",
-        "|---" * (len(columns) + 5) + "|",
-    ]
-    for r in results:
-        cells = ["–" if (v := r.rate(c)) is None else f"{v:.3f}" for c in columns]
-        more = []
-        if "gigabytes" in r.extra:
-            more.append(", ".join(f"{name} {value[0]:.2f}" for name, value in r.extra.items()))
-        if "clean" in r.extra:
-            found = r.extra["clean"]
-            more.append(f"{len(found)} prompts: {np.mean(found):.3f} of the picture scene or object ({min(found):.3f})")
-        if "first" in r.extra:
-            more.append(f"first frame {np.median(r.extra['first']):.1f} dB (worst {min(r.extra['first']):.1f})")
-            more.append(f"last frame {np.median(r.extra['last']):.1f} dB")
-            more.append(f"colour and shape at the end {np.mean(r.extra['kept']):.3f}")
-        score = r.all_four()
-        cells += ["–" if score is None else f"{score:.3f}", f"{np.median(r.seconds):.1f}", "; ".join(more)]
-        lines.append(f"| {r.mode} | {len(r.specs)} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    names = [f"{c} ({base[c]:.2f})" if c in base else f"{c} (0.10)" for c in COLUMNS]
+    return (
+        "| mode (chance) | n | "
+        + " | ".join(names)
+        + " | all judged | s/clip | more |\n"
+        + "|---" * (len(COLUMNS) + 5)
+        + "|"
+    )
+
+
+def row(r: Result) -> str:
+    """The scores of one mode as a row of the table."""
+    cells = ["–" if (v := r.rate(c)) is None else f"{v:.3f}" for c in COLUMNS]
+    more = []
+    if "gigabytes" in r.extra:
+        more.append(", ".join(f"{name} {value[0]:.2f}" for name, value in r.extra.items()))
+    if "clean" in r.extra:
+        found = r.extra["clean"]
+        more.append(f"{np.mean(found):.3f} of the picture scene or object (worst {min(found):.3f})")
+    if "first" in r.extra:
+        more.append(f"first frame {np.median(r.extra['first']):.1f} dB (worst {min(r.extra['first']):.1f})")
+        more.append(f"last frame {np.median(r.extra['last']):.1f} dB (worst {min(r.extra['last']):.1f})")
+        more.append(f"colour and shape at the end {np.mean(r.extra['kept']):.3f}")
+    score = r.all_four()
+    cells += ["–" if score is None else f"{score:.3f}", f"{np.median(r.seconds):.1f}", "; ".join(more)]
+    return f"| {r.mode} | {len(r.seconds)} | " + " | ".join(cells) + " |"
+
+
+class Scores:
+    """Rows measured so far, a file for each mode: a table may be measured in parts, and by several processes.
+
+    Args:
+        place: of the files.
+        folder: a diffusers folder; rows of other weights do not count.
+    """
+
+    def __init__(self, place: Path, folder: Path) -> None:
+        self.place = place
+        self.place.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256()
+        for file in sorted(folder.rglob("*.safetensors")):
+            digest.update(file.read_bytes())
+        self.weights = digest.hexdigest()
+
+    def put(self, name: str, result: Result) -> None:
+        """Keep the row of a mode."""
+        kept = {"weights": self.weights, "row": row(result), "missed": misses(result)}
+        (self.place / f"{name}.json").write_text(json.dumps(kept, indent=1))
+
+    def page(self, names: Iterable[str]) -> str:
+        """The table of the modes that were measured with these weights, and the bars that they missed."""
+        files = [self.place / f"{name}.json" for name in names]
+        found = [json.loads(file.read_text()) for file in files if file.exists()]
+        ours = [kept for kept in found if kept["weights"] == self.weights]
+        missed = "; ".join(text for kept in ours for text in kept["missed"])
+        return "\n".join([header(), *(kept["row"] for kept in ours)]) + f"\n\nBars missed: {missed or 'none'}."
 
 
 def picture(frame: Array) -> Image.Image:
@@ -133,10 +169,10 @@ def picture(frame: Array) -> Image.Image:
     return Image.fromarray((frame * 255).round().clip(0, 255).astype(np.uint8))
 
 
-def sheet(frames: Sequence[tuple[str, Array]], path: Path, columns: int = 2, picks: int = 5, zoom: float = 0.5) -> None:
+def sheet(clips: Sequence[Array], path: Path, columns: int = 2, picks: int = 5, zoom: float = 0.5) -> None:
     """Contact sheet: clips below each other in ``columns``, ``picks`` frames of each."""
     strips = []
-    for _, clip in frames:
+    for clip in clips:
         at = np.linspace(0, len(clip) - 1, picks).round().astype(int)
         strip = picture(np.concatenate([clip[i] for i in at], 1))
         strips.append(strip.resize((round(strip.width * zoom), round(strip.height * zoom)), Image.Resampling.LANCZOS))

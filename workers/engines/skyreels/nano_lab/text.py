@@ -119,5 +119,5 @@ def train(path: Path, steps: int = 1500, seed: int = 0) -> Any:
         optimiser.step()
         if (step + 1) % 250 == 0:
             log.info("text %d  loss %.4f", step + 1, float(loss))
-    atomic_save({"encoder": encoder.state_dict(), "heads": heads.state_dict()}, path)
+    atomic_save({"encoder": encoder.state_dict()}, path)
     return encoder.eval().requires_grad_(False)

@@ -29,7 +29,7 @@ from .store import atomic_save
 log = logging.getLogger(__name__)
 
 WORDS = 28
-HALF = 20
+KEPT = 20  # tokens of a latent frame, about a third, in the first part of the schedule
 
 
 def _sentence(spec: world.Spec, said: captions.Said, rng: random.Random, without: float = 0.1) -> str:
@@ -94,7 +94,7 @@ class Trainer:
         fresh: clips to draw before the first step.
         rate: highest learning rate.
         layers: blocks; more than the state has are added as identities.
-        full: part of the schedule after which every token is computed, instead of half of them.
+        full: part of the schedule after which every token is computed, instead of :data:`KEPT` of each latent frame.
     """
 
     def __init__(
@@ -270,7 +270,7 @@ class Trainer:
         threads = Threads(torch.get_num_threads())
         while elapsed < stop:
             part = elapsed / total
-            keep, n = (HALF, 32) if part < self.full else (None, 16)
+            keep, n = (KEPT, 32) if part < self.full else (None, 16)
             rate = self.rate * min(1.0, (self.step + 1) / 100) * (1.0 if part < 0.35 else max(0.02, (1 - part) / 0.65))
             self.muon.lr = rate
             self.adam.param_groups[0]["lr"] = rate

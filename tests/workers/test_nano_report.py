@@ -1,0 +1,69 @@
+"""What was measured of the nano model is told as it was measured, and of these weights only."""
+
+import random
+
+import pytest
+
+from workers.engines.skyreels.nano_lab import world
+from workers.engines.skyreels.nano_lab.__main__ import main
+from workers.engines.skyreels.nano_lab.report import BEGIN, END, Result, Scores, misses, write_card
+from workers.engines.skyreels.nano_lab.score import Reading
+
+
+def measured(mode: str, right: int, of: int = 10) -> Result:
+    """Clips of which so many show the shape that was asked for, and all show the rest."""
+    rng, result = random.Random(0), Result(mode)
+    for i in range(of):
+        spec = world.sample_spec(rng)
+        dx = {"left": -0.5, "right": 0.5}.get(spec.motion, 0.0)
+        dy = {"up": -0.5, "down": 0.5}.get(spec.motion, 0.0)
+        shape = spec.shape if i < right else "cloud"
+        result.add(spec, Reading(spec.colour, shape, spec.motion, spec.scene, dx, dy), 1.5)
+    return result
+
+
+def weights(folder, content: bytes):
+    folder.mkdir(exist_ok=True)
+    (folder / "model.safetensors").write_bytes(content)
+    return folder
+
+
+def test_a_bar_that_was_missed_is_named_with_what_was_reached() -> None:
+    assert misses(measured("text to video", right=9)) == []
+    assert misses(measured("text to video", right=8)) == ["text to video: shape 0.8 (bar 0.85)"]
+    assert misses(measured("text to video, 160×96", right=0)) == []
+
+
+def test_a_table_is_put_together_from_parts_of_the_same_weights(tmp_path) -> None:
+    new, old = weights(tmp_path / "new", b"new"), weights(tmp_path / "old", b"old")
+    Scores(tmp_path / "scores", old).put("free", measured("text to video, free wording", 5))
+    Scores(tmp_path / "scores", new).put("text", measured("text to video", 8))
+    Scores(tmp_path / "scores", new).put("engine", measured("our sampler", 9))
+    page = Scores(tmp_path / "scores", new).page(["text", "engine", "free", "wide"])
+    rows = [line.split(" | ")[0] for line in page.splitlines() if line.startswith("| ")]
+    assert rows == ["| mode (chance)", "| text to video", "| our sampler"]
+    assert page.endswith("Bars missed: text to video: shape 0.8 (bar 0.85).")
+    columns = {line.count("|") for line in page.splitlines() if line.startswith("|")}
+    assert len(columns) == 1
+
+
+def test_the_card_keeps_what_stands_around_the_scores(tmp_path) -> None:
+    card = tmp_path / "README.md"
+    card.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write_card("new", card)
+    assert card.read_text() == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["evaluate", "--card", "--folder", "elsewhere"], "shipped folder"),
+        (["polish"], "train or unpack first"),
+        (["export"], "train or unpack first"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_anything_is_done(tmp_path, monkeypatch, capsys, command, told) -> None:
+    monkeypatch.setenv("NANO_DIR", str(tmp_path))
+    with pytest.raises(SystemExit) as caught:
+        main(command)
+    assert caught.value.code == 2 and told in capsys.readouterr().err
