@@ -16,9 +16,9 @@ from tests.workers.rank_pool import ODD_HEADS, ON_ONE_RANK, pool
 from workers.engines.base import Cancelled, EngineError, Inputs
 from workers.engines.skyreels.checkpoint import Checkpoint
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.parallel import Xfuser, fits, refuse_unfit
+from workers.engines.skyreels.parallel import Xfuser
 from workers.engines.skyreels.ranks import refuse_too_many
-from workers.engines.skyreels.run import Run
+from workers.engines.skyreels.run import Run, fits, refuse_unfit
 
 POOL = "tests.workers.rank_pool:pool"
 TWO = Run(ranks=2)

@@ -130,6 +130,25 @@ def test_what_the_installation_and_the_request_say_counts_before_it_is_paid_for(
     assert "GB" in planner.sentence(LARGE, 48)
 
 
+@pytest.mark.parametrize(
+    ("ranks", "backend", "values", "told"),
+    [
+        (8, "native", {}, "next number that fits is 6"),
+        (6, "native", {}, ""),
+        (6, "xfuser", {}, ""),
+        (6, "xfuser", {"causal_attention": True, "causal_block_size": 5}, "another backend than xfuser"),
+    ],
+)
+def test_a_film_that_cannot_be_shared_is_refused_before_it_is_paid_for(monkeypatch, ranks, backend, values, told):
+    monkeypatch.setenv("CINEVIVID_SEQUENCE_PARALLEL", backend)
+    asked = VideoSpec.for_model("SkyReels-V2-DF-1.3B-540P", "a swan", **values)
+    if not told:
+        assert planner.check(asked, None, Run(ranks=ranks)) is None
+        return
+    with pytest.raises(EngineError, match=told):
+        planner.check(asked, None, Run(ranks=ranks))
+
+
 def test_nothing_is_said_where_nobody_said_how_large_the_cards_are():
     assert planner.check(spec(LARGE), None) is None and planner.sentence(LARGE, None) == ""
     assert planner.check(spec(LARGE), 80).chosen.mode == "resident"

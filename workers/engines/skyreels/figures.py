@@ -110,6 +110,7 @@ def measure(card: catalog.ModelCard) -> Figures:
         layer_bytes=_largest_layer(transformer),
         text_layer_bytes=_largest_layer(text),
         width=transformer.config.num_attention_heads * transformer.config.attention_head_dim,
+        heads=transformer.config.num_attention_heads,
     )
 
 

@@ -22,37 +22,13 @@ import torch
 import torch.distributed as dist
 
 from workers.engines.base import EngineError
+from workers.engines.skyreels.run import backend, refuse_unfit
 
 # [B, L, heads, head] each, the answer like the query.
 Kernel = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 # How long a rank waits for another one before it gives up: longer than any step, decode or load of another rank.
 PATIENCE = timedelta(minutes=30)
-
-
-def fits(heads: int, ranks: int) -> bool:
-    """True when attention of so many heads can be shared by so many ranks.
-
-    Where they do not divide, some ranks compute empty heads; no rank may have nothing but these.
-    """
-    each = -(-heads // ranks)
-    return ranks >= 1 and each * ranks - heads < (each if heads % ranks else 1)
-
-
-def refuse_unfit(heads: int, tokens: int, ranks: int, even: bool = False) -> None:
-    """Raise EngineError("ranks_unfit") with the nearest number that fits, when so many ranks cannot share a window.
-
-    `even` asks for heads and tokens that the ranks divide.
-    """
-
-    def possible(count: int) -> bool:
-        divides = heads % count == 0 and tokens % count == 0
-        return divides if even else fits(heads, count) and tokens >= count
-
-    if not possible(ranks):
-        nearest = next(count for count in range(min(ranks, heads, tokens), 0, -1) if possible(count))
-        text = f"This model cannot be shared by {ranks} devices: the next number that fits is {nearest}."
-        raise EngineError("ranks_unfit", text)
 
 
 class SequenceParallel(ABC):
@@ -210,7 +186,7 @@ def join() -> SequenceParallel:
     `CINEVIVID_SEQUENCE_PARALLEL` names the backend, "native" without it. Raises EngineError("ranks_backend") for one
     that is unknown or cannot run here.
     """
-    name = os.environ.get("CINEVIVID_SEQUENCE_PARALLEL") or Native.name
+    name = backend()
     if name not in BACKENDS:
         raise EngineError("ranks_backend", f"There is no sequence parallel backend {name}.")
     device = torch.device("cpu")

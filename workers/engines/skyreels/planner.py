@@ -17,7 +17,7 @@ from typing import Literal
 from workers.engines.base import EngineError
 from workers.engines.skyreels import catalog
 from workers.engines.skyreels.plan import plan
-from workers.engines.skyreels.run import Run, stored_form
+from workers.engines.skyreels.run import Run, backend, refuse_unfit, stored_form
 from workers.engines.skyreels.spec import FRAMES_PER_LATENT, SpecError, VideoSpec, latents_of
 
 FIGURES = Path(__file__).with_name("figures.json")
@@ -55,7 +55,8 @@ class Figures:
 
     `bytes_per_token` is that of the transformer for each latent patch, `decode_bytes_per_pixel` that of the VAE for
     each pixel of a frame while it decodes latents one by one, `cache_bytes_per_pixel` what it keeps between them.
-    `layer_bytes` and `text_layer_bytes` are the largest layers, `width` the numbers of one token between two blocks.
+    `layer_bytes` and `text_layer_bytes` are the largest layers, `width` the numbers of one token between two blocks,
+    and `heads` those of its attention.
     """
 
     transformer_bytes: int
@@ -74,6 +75,7 @@ class Figures:
     layer_bytes: int
     text_layer_bytes: int
     width: int
+    heads: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +122,24 @@ def check(spec: VideoSpec, gigabytes: float | None, run: Run = AS_PLANNED) -> Me
     """Plan `spec` for the workers' cards, as these make it, before it is paid for; None when nobody said how large
     they are.
 
-    Raises EngineError("memory_short") when it fits in no way, or not in the one that `run` asks for.
+    Raises EngineError("memory_short") when it fits in no way, or not in the one that `run` asks for, and "ranks_unfit"
+    when it cannot be shared as `run` asks.
     """
+    _refuse_ranks(spec, run)
     if not gigabytes:
         return None
     return plan_memory(catalog.get(spec.model), spec, gigabytes, quantised=stored_form(spec.model) != "none", run=run)
+
+
+def _refuse_ranks(spec: VideoSpec, run: Run) -> None:
+    known, even = figures().get(spec.model), backend() == "xfuser"
+    if run.ranks == 1 or known is None:
+        return
+    if even and spec.causal_attention:
+        raise EngineError("ranks_unfit", "Causal attention on several GPUs needs another backend than xfuser.")
+    cells = spec.width // known.spatial_factor * (spec.height // known.spatial_factor)
+    for latents in {window.latents + int(window.closing) for window in plan(spec).windows}:
+        refuse_unfit(known.heads, latents * (cells // PATCH_AREA), run.ranks, even)
 
 
 def sentence(card: catalog.ModelCard, gigabytes: float | None) -> str:
