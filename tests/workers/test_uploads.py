@@ -125,6 +125,23 @@ def test_a_kept_picture_is_upright_without_metadata_and_not_larger_than_a_film(t
     assert like(corners(np.asarray(kept)), BLUE, RED, WHITE, GREEN)
 
 
+def test_a_wide_picture_full_of_noise_is_kept_so_that_it_can_be_opened_again(tmp_path, monkeypatch):
+    assert 3.1 * uploads.KEPT_PIXELS < uploads.MAX_PICTURE_BYTES
+    for limit in ("KEPT_PIXELS", "MAX_PICTURE_BYTES"):
+        monkeypatch.setattr(uploads, limit, getattr(uploads, limit) // 100)
+    noise = np.random.default_rng(1).integers(0, 256, (180, 720, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "wide.jpg", quality=80)
+    width, height = keep_picture(tmp_path / "wide.jpg", tmp_path / "kept.png")
+    assert 90_000 < width * height <= 100_000 and width / height == pytest.approx(4, rel=0.01)
+    assert picture_size(tmp_path / "kept.png") == (width, height)
+
+
+def test_a_picture_like_a_thread_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "KEPT_PIXELS", 10_000)
+    Image.new("L", (4000, 40)).save(tmp_path / "a.png")
+    assert refused(keep_picture, tmp_path / "a.png", tmp_path / "kept.png") == "picture_narrow"
+
+
 def test_pictures_that_cannot_be_used_are_refused_in_words(tmp_path):
     def file(name, data=b""):
         (tmp_path / name).write_bytes(data)
@@ -142,6 +159,20 @@ def test_pictures_that_cannot_be_used_are_refused_in_words(tmp_path):
     assert {refused(picture_size, tmp_path / f"moves.{kind}") for kind in ("gif", "webp", "png")} == {
         "picture_animated"
     }
+
+
+def test_a_moving_picture_that_is_cut_off_anywhere_is_refused_in_words(tmp_path):
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "whole.gif", save_all=True, append_images=frames[1:])
+    whole = (tmp_path / "whole.gif").read_bytes()
+    found = set()
+    for length in range(1, len(whole)):
+        (tmp_path / "a.gif").write_bytes(whole[:length])
+        try:
+            picture_size(tmp_path / "a.gif")
+        except MediaError as error:
+            found.add(error.code)
+    assert found == {"picture_unreadable", "picture_broken", "picture_animated"}
 
 
 @pytest.mark.parametrize("side", [14_200, 7_500])
@@ -225,6 +256,23 @@ def test_odd_sides_and_pixels_that_are_not_square_fit_the_frame(tmp_path):
     assert like(corners(next(clip(tmp_path / "odd.mp4", 96, 64, 24))), RED, GREEN, BLUE, WHITE)
     film(tmp_path / "wide.mp4", [quarters()] * 5, aspect=Fraction(2, 1))
     assert clip_info(tmp_path / "wide.mp4").width == 192
+
+
+@pytest.mark.parametrize(
+    ("aspect", "rotate", "code"),
+    [
+        (Fraction(60), 0, "video_stretched"),
+        (Fraction(1, 60), 0, "video_stretched"),
+        (Fraction(4), 0, "video_large"),
+        (Fraction(1, 4), 90, "video_large"),
+        (Fraction(1, 4), 0, "video_small"),
+    ],
+)
+def test_a_clip_is_as_large_as_it_is_shown(tmp_path, monkeypatch, aspect, rotate, code):
+    monkeypatch.setattr(uploads, "MAX_CLIP_PIXELS", 3 * 96 * 64)
+    film(tmp_path / "a.mp4", [quarters()] * 2, aspect=aspect, rotate=rotate)
+    for read in (clip_info, first_frame, last_frame):
+        assert refused(lambda path, read=read: [read(path)], tmp_path / "a.mp4") == code
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,15 @@ MAX_PICTURE_BYTES = 32_000_000
 MAX_PICTURE_PIXELS = 50_000_000
 MIN_SIDE = 32  # pixels
 KEPT_SIDE = 2048  # pixels; no model makes larger films
+# Noise as PNG takes 3 bytes a pixel and a little more, and what is kept is opened again under MAX_PICTURE_BYTES.
+KEPT_PIXELS = 10_000_000
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+# What Pillow raises for files that end too early or say what cannot be.
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error)
 
 MAX_CLIP_BYTES = 500_000_000
 MAX_CLIP_PIXELS = 4096 * 2304
+MAX_STRETCH = 4.0  # how much a pixel is wider than high, or higher than wide; that of cameras and discs is 2 at most
 MAX_CLIP_SECONDS = 120.0
 # A playlist or a list of files would make the reader open what it names, so only real containers are let in.
 CLIP_OPTIONS = {
@@ -69,15 +74,18 @@ def picture(path: Path, width: int, height: int) -> NDArray[np.uint8]:
 
 
 def keep_picture(path: Path, out: Path) -> tuple[int, int]:
-    """Save a picture as the PNG `out`: upright, in sRGB, without metadata, its shorter side at most `KEPT_SIDE`.
+    """Save a picture as the PNG `out`: upright, in sRGB, without metadata, its shorter side at most `KEPT_SIDE` and all
+    of it at most `KEPT_PIXELS`, so that it can be opened here again.
 
     Returns its new (width, height). Raises MediaError.
     """
     with _opened(path) as image:
         upright = _srgb(_upright(image))
-        shrunk = KEPT_SIDE / min(upright.size)
+        shrunk = min(KEPT_SIDE / min(upright.size), math.sqrt(KEPT_PIXELS / (upright.width * upright.height)))
         if shrunk < 1:
-            size = (round(upright.width * shrunk), round(upright.height * shrunk))
+            size = (int(upright.width * shrunk), int(upright.height * shrunk))
+            if min(size) < MIN_SIDE:
+                raise MediaError("picture_narrow", "The picture is too narrow for its length: cut a part out of it.")
             upright = upright.resize(size, Image.Resampling.LANCZOS)
         # A new image: what the file said about itself stays behind.
         Image.fromarray(np.asarray(upright)).save(out, "PNG")
@@ -184,13 +192,15 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             raise _too_many_pixels()
         if min(image.size) < MIN_SIDE:
             raise MediaError("picture_small", f"The sides of a picture are at least {MIN_SIDE} pixels.")
-        # The files of many telephones hold a second, smaller picture, and do not move for that.
-        if getattr(image, "is_animated", False) and image.format != "MPO":
-            raise MediaError("picture_animated", "The picture moves: choose a still one.")
         try:
-            image.load()
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
+            # The files of many telephones hold a second, smaller picture, and do not move for that.
+            moves = getattr(image, "is_animated", False) and image.format != "MPO"
+            if not moves:
+                image.load()
+        except DAMAGE as error:
             raise MediaError("picture_broken", "The picture is damaged and cannot be read to its end.") from error
+        if moves:
+            raise MediaError("picture_animated", "The picture moves: choose a still one.")
         yield image
 
 
@@ -271,6 +281,7 @@ class _ClipReader:
                 begin = end = 0.0
                 for count, frame in enumerate(container.decode(stream)):
                     self._check(frame.width, frame.height)
+                    self._check(*self.shown_size(frame))
                     if frame.color_trc in HDR_TRANSFERS:
                         raise MediaError("video_hdr", "The video is HDR: convert it to SDR first.")
                     at = float(frame.pts * frame.time_base) if frame.pts is not None else count / float(rate)
@@ -316,6 +327,9 @@ class _ClipReader:
         if self._seconds_said(container, stream) > MAX_CLIP_SECONDS:
             raise _too_long()
         self.aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+        if self.aspect and not 1 / MAX_STRETCH <= self.aspect <= MAX_STRETCH:
+            text = f"The pixels of this video are {self.aspect.numerator} : {self.aspect.denominator} wide and high"
+            raise MediaError("video_stretched", f"{text}: save it with square ones.")
         stream.thread_type = "AUTO"
         return stream
 
