@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import re
 import sys
 import tempfile
@@ -51,6 +52,10 @@ def generate(
         return _refused(error)
     except EngineError as error:
         print(error.public_text, file=sys.stderr)
+        return 1
+    except OSError as error:
+        # The folder cannot be written to, or the disk is full.
+        print(f"The video could not be saved ({error.strerror or error}): choose another place.", file=sys.stderr)
         return 1
     return 0
 
@@ -118,6 +123,8 @@ def _name(job: Job) -> str:
 def _frames(options: Mapping[str, Any]) -> int:
     """Return the length of `--seconds`; of a video that goes on it is what is added."""
     card = flags.model_of(options["model_id"])
+    if not 0 < options["seconds"] < math.inf:
+        raise SpecError("seconds", "A length is a number of seconds above 0.")
     frames = frames_for_seconds(options["seconds"], options["fps"] or card.fps)
     seen = options["overlap_history"] or card.overlap_history
     return frames + seen - 1 if options["video_path"] else frames

@@ -3,6 +3,7 @@
 import pytest
 from django.core.management import call_command
 
+from workers import video
 from workers.media.probe import probe, read_comment
 
 SMALL = ["--prompt", "a red circle moves right", "--seed", "1", "--inference_steps", "2", "--num_frames", "9"]
@@ -21,6 +22,8 @@ def test_a_film_lands_in_the_folder_and_progress_on_the_other_stream(tmp_path, c
     ("command", "line", "sentence"),
     [
         ("generate_video_df", ["--num_frames", "10"], "--num_frames: "),
+        ("generate_video_df", ["--inference_steps", "9" * 400], "from 1 to 200"),
+        ("generate_video_df", ["--outdir", __file__], "could not be saved"),
         ("generate_video_df", ["--model_id", "Skywork/SkyReels-V2-T2V-14B-540P"], "use generate_video"),
         ("generate_video_df", ["--image", "nowhere.png"], "--image: The file cannot be read"),
         ("generate_video", ["--model_id", "SkyReels-V2-I2V-14B-540P", "--num_frames", "97"], "begins with a picture"),
@@ -33,4 +36,10 @@ def test_flags_that_cannot_be_end_with_a_sentence(command, line, sentence, capsy
         call_command(command, *SMALL, *line)
     told = capsys.readouterr().err
     assert sentence in told and "Traceback" not in told
-    assert stopped.value.code == (1 if "machine" in sentence else 2)
+    assert stopped.value.code == (2 if "--" in told else 1)
+
+
+@pytest.mark.parametrize("seconds", ["inf", "nan", "0"])
+def test_a_length_that_is_none_ends_with_a_sentence(seconds, capsys):
+    assert video.main(["--prompt", "a swan", "--seconds", seconds]) == 2
+    assert capsys.readouterr().err == "--seconds: A length is a number of seconds above 0.\n"

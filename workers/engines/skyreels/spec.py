@@ -227,7 +227,7 @@ class VideoSpec:
 
     def _check_range(self, field: str, low: int, high: int) -> None:
         value = getattr(self, field)
-        if not (math.isfinite(value) and low <= value <= high):
+        if not low <= value <= high:
             nearest = (high,) if value > high else (low,)
             raise SpecError(field, f"Choose a number from {low} to {high}.", nearest)
 
