@@ -103,14 +103,14 @@ class Submit(ToolView):
     @extend_schema(parameters=[IDEMPOTENCY_KEY], responses={202: GenerationSerializer, **PROBLEMS})
     def post(self, request: Request, slug: str = "") -> Response:
         assert self.tool is not None
+        user, key = caller(request), request.headers.get("Idempotency-Key", "")[:200]
         asked = json.dumps([slug, request.data], sort_keys=True, default=_content)
-        job = services.submit(
-            caller(request),
-            self.tool,
-            self.params(request),
-            idempotency_key=request.headers.get("Idempotency-Key", "")[:200],
-            request_digest=hashlib.sha256(asked.encode()).hexdigest(),
-        )
+        digest = hashlib.sha256(asked.encode()).hexdigest()
+        # Before the parameters are looked at: what they name may be gone since the job was made.
+        job = services.earlier(user, key, digest)
+        if job is None:
+            params = self.params(request)
+            job = services.submit(user, self.tool, params, idempotency_key=key, request_digest=digest)
         data = GenerationSerializer(job, context={"request": request}).data
         location = request.build_absolute_uri(f"/api/v1/generations/{job.pk}/")
         return Response(data, status=status.HTTP_202_ACCEPTED, headers={"Location": location})

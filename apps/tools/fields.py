@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django import forms
@@ -52,9 +52,16 @@ class Slider(forms.NumberInput):
 
 
 class RatioSelect(forms.RadioSelect):
-    """Aspect ratios as drawn rectangles."""
+    """Aspect ratios as drawn rectangles; only those that are `offered` can be chosen, and what is chosen already."""
 
     template_name = "forms/ratio.html"
+    offered: Collection[str] | None = None
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if self.offered is not None and value and value not in self.offered and not option["selected"]:
+            option["attrs"]["disabled"] = True
+        return option
 
 
 class StyleSelect(forms.RadioSelect):

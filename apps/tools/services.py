@@ -68,7 +68,7 @@ def submit(
     Raises InsufficientCredits, TooManyJobs, or DuplicateRequest when the key was used for another request. The same key
     with the same request returns the job that it made.
     """
-    if idempotency_key and (job := _earlier(user, idempotency_key, request_digest)):
+    if job := earlier(user, idempotency_key, request_digest):
         return job
     try:
         with transaction.atomic():
@@ -92,15 +92,16 @@ def submit(
             transaction.on_commit(partial(dispatch, job))
             transaction.on_commit(partial(progress.changed, job))
     except IntegrityError:
-        if idempotency_key and (made := _earlier(user, idempotency_key, request_digest)):
+        if made := earlier(user, idempotency_key, request_digest):
             return made
         raise
     log.info("generation_queued", generation=str(job.pk), tool=tool.slug, credits=job.cost)
     return job
 
 
-def _earlier(user: User, key: str, digest: str) -> Generation | None:
-    job = Generation.objects.filter(user=user, idempotency_key=key).first()
+def earlier(user: User, key: str, digest: str) -> Generation | None:
+    """The job that a request with this key made; None without a key. Raises DuplicateRequest for another request."""
+    job = Generation.objects.filter(user=user, idempotency_key=key).first() if key else None
     if job and job.request_digest != digest:
         raise DuplicateRequest()
     return job

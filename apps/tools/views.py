@@ -56,7 +56,7 @@ def tool_quote(request: SignedIn, slug: str) -> HttpResponse:
     if form.is_valid():
         context["quote"] = services.quote(tool, form.params)
     else:
-        context["problem"] = next((str(error) for errors in form.errors.values() for error in errors), "")
+        context["problem"] = _first_error(form)
     return render(request, "tools/quote.html", context)
 
 
@@ -66,16 +66,21 @@ def start(request: HttpRequest) -> HttpResponse:
         request.session[PENDING_PROMPT] = request.POST.get("prompt", "").strip()[:2000]
     if not isinstance(request.user, User):
         return redirect("account_signup")
-    prompt = request.session.pop(PENDING_PROMPT, "")
     tool = registry.get_or_404("to-video")
+    prompt = request.session.pop(PENDING_PROMPT, None)
+    if prompt is None:
+        return redirect(tool)
     form = tool.form_class(tool.form_class.page_data() | {"prompt": prompt}, user=request.user)
-    if form.is_valid():
+    problem = _first_error(form)
+    if not problem:
         try:
             services.submit(request.user, tool, form.params)
         except StudioError as error:
-            messages.error(request, error.public_text)
-            return redirect(f"{tool.get_absolute_url()}?{urlencode({'prompt': prompt})}")
-    return redirect(tool)
+            problem = error.public_text
+    if not problem:
+        return redirect(tool)
+    messages.error(request, problem)
+    return redirect(f"{tool.get_absolute_url()}?{urlencode({'prompt': prompt})}")
 
 
 @login_required
@@ -125,6 +130,11 @@ def _answer(request: SignedIn, job: Generation, message: str) -> HttpResponse:
         return render(request, "tools/changed.html", {"job": job, "message": message})
     messages.success(request, message)
     return redirect(_tool_url(job))
+
+
+def _first_error(form: ToolForm) -> str:
+    """The first thing that does not fit; empty when all does."""
+    return next((str(error) for errors in form.errors.values() for error in errors), "")
 
 
 def _tool_url(job: Generation) -> str:

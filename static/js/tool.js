@@ -119,12 +119,19 @@ function pick(box) {
   for (const type of ["dragleave", "drop"]) drop.addEventListener(type, () => drop.classList.remove("is-over"));
 }
 
-/** What is left empty is the model's recommendation, so another model shows its own. */
+/** What is left empty is the model's recommendation, so another model shows its own, and another one for pictures. */
 function model(select) {
   const form = select.form;
+  const about = () => JSON.parse(select.selectedOptions[0].dataset.model);
+  form.addEventListener("change", () => {
+    const { placeholders, picture } = about();
+    const mode = form.elements.mode.value;
+    const given = mode === "ends" && new FormData(form).getAll("image").some((image) => image.size ?? image);
+    const values = mode === "picture" || given ? { ...placeholders, ...picture } : placeholders;
+    for (const [field, value] of Object.entries(values)) form.elements[field].placeholder = value;
+  });
   select.addEventListener("change", () => {
-    const { placeholders, slider, ratios } = JSON.parse(select.selectedOptions[0].dataset.model);
-    for (const [field, value] of Object.entries(placeholders)) form.elements[field].placeholder = value;
+    const { slider, ratios } = about();
     const length = form.elements.num_frames;
     for (const [name, value] of Object.entries(slider)) length.setAttribute(name, value);
     length.dispatchEvent(new Event("input", { bubbles: true }));

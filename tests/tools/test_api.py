@@ -58,7 +58,9 @@ def test_a_quote_costs_nothing(api, ada):
         ({"prompt": " "}, "prompt", "blank"),
         ({"prompt": "x" * 2001}, "prompt", "2000"),
         ({"num_frames": 23}, "num_frames", "Nearest: 21 or 25"),
-        ({"num_frames": 100_001}, "num_frames", "longest film"),
+        ({"num_frames": 997}, "num_frames", "longest film"),
+        ({"num_frames": 0}, "num_frames", "greater than or equal to 5"),
+        ({"num_frames": 10**400}, "num_frames", "less than or equal to 1457"),
         ({"ratio": "2:7"}, "ratio", "2:7"),
         ({"steps": 0}, "steps", "greater than or equal to 4"),
         ({"seed": -1}, "seed", "greater than or equal to 0"),
@@ -72,6 +74,12 @@ def test_bad_input_is_said_on_its_field_before_credits_move(api, ada, change, fi
     assert body["code"] == "validation_failed"
     assert sentence in " ".join(body["errors"][field])
     assert (billing.balance(ada), Generation.objects.count()) == (100, 0)
+
+
+def test_the_schema_says_how_long_a_film_can_be(client, db):
+    schemas = client.get("/api/v1/schema/?format=json").json()["components"]["schemas"]
+    (length,) = (it["properties"]["num_frames"] for it in schemas.values() if "num_frames" in it.get("properties", {}))
+    assert (length["minimum"], length["maximum"]) == (5, 1457)
 
 
 def test_too_few_credits_are_told_with_the_numbers(api, ada):

@@ -14,7 +14,8 @@ from apps.billing import services as billing
 from apps.library import uploads
 from apps.library.models import Asset, Generation
 from apps.tools import registry
-from tests.factories import AssetFactory
+from apps.tools.catalog import text_to_video
+from tests.factories import AssetFactory, GenerationFactory
 from tests.media import encoded, film, quarters, sound
 from tests.params import PARAMS
 from workers.actors import run_generation
@@ -103,6 +104,15 @@ def test_the_same_key_with_another_picture_is_another_request(api):
     assert another.json()["code"] == "duplicate_request"
 
 
+def test_the_same_key_gives_the_same_job_when_its_picture_is_gone(api, ada):
+    picture = mine(ada)
+    asked = {"prompt": "a swan", "image": str(picture.pk)}
+    first = api.post(API, asked, format="json", HTTP_IDEMPOTENCY_KEY="k")
+    uploads.delete(picture)
+    again = api.post(API, asked, format="json", HTTP_IDEMPOTENCY_KEY="k")
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+
+
 def test_what_a_picture_says_about_its_owner_is_not_kept(api, ada):
     image = Image.fromarray(quarters())
     exif = image.getexif()
@@ -136,6 +146,22 @@ def test_an_uploaded_video_goes_on(made, page, ada, tmp_path):
     assert len(made(job)) == 24 + 9 - 5
 
 
+def test_a_video_goes_on_towards_a_picture(made, api, ada, tmp_path):
+    asked = WINDOWS | {"num_frames": 9, "video": clip(tmp_path), "end_image": upload(name="end.png")}
+    body = api.post(API, asked, format="multipart").json()
+    assert body["params"]["mode"] == "extend"
+    job = Generation.objects.get()
+    assert len(made(job)) == 24 + 9 - 5
+    assert set(job.asset.recipe["inputs"]) == {"video", "end_image"}
+
+
+@pytest.mark.parametrize("address", [API, f"{API}quote/"])
+def test_a_picture_and_a_video_without_a_mode_are_refused(api, ada, tmp_path, address):
+    answer = api.post(address, PARAMS | {"image": upload(), "video": clip(tmp_path)}, format="multipart")
+    assert answer.status_code == 422
+    assert "not both" in answer.json()["errors"]["image"][0] and nothing_happened(ada)
+
+
 def test_a_film_of_the_library_goes_on(made, page, ada):
     page.post(PAGE, SMALL)
     first = Generation.objects.get()
@@ -164,6 +190,13 @@ def test_the_last_frame_of_a_film_begins_another(page, ada, tmp_path):
     assert form.context["form"]["mode"].value() == "picture"
 
 
+def animated():
+    file = BytesIO()
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("field", "data", "sentence"),
     [
@@ -172,6 +205,7 @@ def test_the_last_frame_of_a_film_begins_another(page, ada, tmp_path):
         ("image", encoded(quarters())[:150], "damaged"),
         ("image", encoded(np.zeros((20, 20, 3), np.uint8)), "at least 32 pixels"),
         ("end_image", b"GIF89a", "picture"),
+        ("image", animated()[: animated().rindex(b"!\xf9\x04") + 10], "damaged"),
         ("video", b"", "empty"),
         ("video", b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "no video"),
         ("video", encoded(quarters()), "no video"),
@@ -184,13 +218,6 @@ def test_a_file_that_cannot_be_used_is_told_on_its_field(page, api, ada, field, 
     answer = api.post(API, PARAMS | {field: upload(data)}, format="multipart")
     assert (answer.status_code, answer.json()["errors"][field]) == (422, [told])
     assert nothing_happened(ada) and not Asset.objects.exists()
-
-
-def animated():
-    file = BytesIO()
-    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
-    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
-    return file.getvalue()
 
 
 def vast():
@@ -340,7 +367,7 @@ def test_the_file_of_a_film_says_what_it_was_made_from(made, page, ada, tmp_path
 
 
 def test_the_tool_names_its_inputs():
-    assert registry.get_or_404("to-video").inputs == ["image", "end_image", "video"]
+    assert registry.get_or_404("to-video").inputs == ["image", "video", "end_image"]
 
 
 @pytest.fixture
@@ -364,7 +391,7 @@ def large_models(monkeypatch, tmp_path):
         ("I2V", {"end_image": True, "image": True}, "end_image", "Only diffusion forcing models"),
         ("DF", {"resolution": "720P"}, "resolution", "720P is not one of"),
         ("DF", {"ar_step": 5, "causal_block_size": 7, "num_frames": 177}, "base_num_frames", "Nearest"),
-        ("DF", {"ratio": "4:3", "num_frames": 1465}, "num_frames", "longest film"),
+        ("DF", {"ratio": "4:3", "num_frames": 1465}, "num_frames", "1457"),
     ],
 )
 def test_what_a_model_cannot_do_is_said_where_it_can_be_changed(api, ada, large_models, kind, change, field, sentence):
@@ -381,6 +408,57 @@ def test_models_of_this_machine_are_offered_and_have_their_own_values(page, api,
     asked = {"prompt": "a swan", "model_id": large_models["T2V"], "ratio": "4:3"}
     answer = api.post(f"{API}quote/", asked, format="json").json()
     assert "97 frames · 1 window" in answer["summary"]
+
+
+def test_the_studios_own_model_is_refused_until_it_is_here(api, ada, large_models, monkeypatch):
+    absent = catalog.get("SkyReels-V2-DF-14B-720P")
+    monkeypatch.setattr(text_to_video, "MODEL", absent)
+    errors = api.post(API, {"prompt": "a swan"}, format="json").json()["errors"]
+    assert f"{absent.title}, which makes the films here, is not on this machine yet" in errors["model_id"][0]
+    assert nothing_happened(ada)
+    assert api.post(API, SMALL | {"model_id": "nano"}, format="json").status_code == 202
+
+
+def remixed(page, ada, **params):
+    """The form of a film that was asked for with these parameters."""
+    job = GenerationFactory(user=ada, params=PARAMS | {"mode": "text"} | params)
+    return page.get(f"{PAGE}?from={job.pk}").context["form"]
+
+
+def test_a_remix_has_the_lengths_the_ratios_and_the_values_of_its_model(page, ada, large_models):
+    form = remixed(page, ada, model_id=large_models["DF"], num_frames=737, ratio="4:3", steps=None)
+    length, ratio = str(form["num_frames"]), str(form["ratio"])
+    assert all(part in length for part in ('value="737"', 'min="97"', 'max="1457"', 'step="80"', 'data-fps="24"'))
+    assert 'value="4:3"' in ratio and "disabled" not in ratio
+    assert 'placeholder="50"' in str(form["steps"])
+    own = remixed(page, ada, model_id="nano", num_frames=NANO.base_num_frames)
+    assert f'data-fps="{NANO.fps}"' in str(own["num_frames"])
+    assert "disabled" in next(line for line in str(own["ratio"]).split("<label") if 'value="4:3"' in line)
+
+
+def test_a_form_that_comes_back_has_them_too(page, ada, large_models):
+    asked = PARAMS | {"mode": "text", "model_id": large_models["T2V"], "num_frames": 97, "prompt": ""}
+    length = str(page.post(PAGE, asked).context["form"]["num_frames"])
+    assert all(part in length for part in ('value="97"', 'max="97"', 'data-fps="24"'))
+
+
+@pytest.mark.parametrize("frames", [13, 25, NANO.base_num_frames + 4])
+def test_a_length_between_whole_windows_stays_as_it_was(page, ada, frames):
+    attrs = remixed(page, ada, num_frames=frames).fields["num_frames"].widget.attrs
+    assert attrs["min"] <= frames <= attrs["max"] and (frames - attrs["min"]) % attrs["step"] == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "shown"), [("DF", "text", "6.0"), ("DF", "picture", "5.0"), ("I2V", "picture", "5.0")]
+)
+def test_what_is_shown_as_recommended_is_what_is_used(page, ada, large_models, kind, mode, shown):
+    picture = {"image": str(mine(ada).pk)} if mode == "picture" else {}
+    asked = {"prompt": "a swan", "model_id": large_models[kind], "mode": mode, "num_frames": 97} | picture
+    form = remixed(page, ada, guidance_scale=None, shift=None, **asked)
+    assert f'placeholder="{shown}"' in str(form["guidance_scale"])
+    spec = text_to_video.video_job(asked).spec
+    values = {name: form.fields[name].widget.attrs["placeholder"] for name in ("guidance_scale", "shift", "steps")}
+    assert values == {name: getattr(spec, name) for name in values}
 
 
 def test_every_flag_has_a_field():

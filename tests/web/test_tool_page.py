@@ -47,6 +47,8 @@ def test_without_a_seed_one_is_drawn_and_written_down(page, ada):
         ({"prompt": ""}, "prompt", "Describe what is in the picture"),
         ({"prompt": "x" * 2001}, "prompt", "at most 2000 characters"),
         ({"num_frames": 34}, "num_frames", "Nearest: 33 or 37"),
+        ({"num_frames": 0}, "num_frames", "greater than or equal to 5"),
+        ({"num_frames": "9" * 400}, "num_frames", "less than or equal to 1457"),
         ({"ratio": "5:4"}, "ratio", "not one of the available choices"),
     ],
 )
@@ -105,6 +107,14 @@ def test_a_deleted_film_comes_back(page, ada):
     assert f"/home/jobs/{job.pk}/restore" in after
     page.post(f"/home/jobs/{job.pk}/restore")
     assert f"generation-{job.pk}" in page.get("/home/my-library").content.decode()
+
+
+def test_a_landing_prompt_that_cannot_be_made_stays_in_the_form_with_the_reason(page, ada, settings):
+    settings.DEVICE_GB = 0.01
+    answer = page.post("/start", {"prompt": "a red star rises"}, follow=True)
+    assert answer.context["form"]["prompt"].value() == "a red star rises"
+    assert "GB are there" in " ".join(str(message) for message in answer.context["messages"])
+    assert Generation.objects.count() == 0
 
 
 def test_the_landing_prompt_survives_sign_in(client, ada):

@@ -15,15 +15,23 @@ from apps.tools.registry import LARGE_QUEUE, Tool, ToolForm, register
 from workers.engines.base import EngineError
 from workers.engines.skyreels import catalog, planner
 from workers.engines.skyreels.catalog import ModelCard
-from workers.engines.skyreels.flags import TEACACHE_THRESHOLD, Job, devices, job_of
+from workers.engines.skyreels.flags import TEACACHE_THRESHOLD, Job, devices, job_of, picture_values
 from workers.engines.skyreels.plan import plan
-from workers.engines.skyreels.spec import MAX_ADDNOISE, SpecError, legal_num_frames, nearest_frame_counts
+from workers.engines.skyreels.spec import (
+    FRAMES_PER_LATENT,
+    MAX_ADDNOISE,
+    SpecError,
+    is_frame_count,
+    legal_num_frames,
+    nearest_frame_counts,
+)
 from workers.media.uploads import MAX_CLIP_SECONDS
 from workers.prompts.styles import STYLES
 
 MODEL = catalog.get(settings.VIDEO_MODEL)
 RELEASED = [card for card in catalog.all() if card.released]
 MAX_SECONDS = 61
+MIN_FRAMES, MAX_FRAMES = 5, max(card.max_num_frames for card in RELEASED)
 CREDITS_PER_SECOND = 10
 
 # What a film begins with: its title, what it needs, and what else it may have.
@@ -31,13 +39,17 @@ MODES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "text": ("Text", (), ()),
     "picture": ("Picture", ("image",), ()),
     "ends": ("Start and end", ("end_image",), ("image",)),
-    "extend": ("Extend", ("video",), ()),
+    "extend": ("Extend", ("video",), ("end_image",)),
 }
 MISSING = {
     "image": "Choose the picture that the film begins with.",
     "end_image": "Choose the picture that the film leads up to.",
     "video": "Choose the video that goes on.",
 }
+RECOMMENDED = (
+    *("negative_prompt", "fps", "steps", "guidance_scale", "shift"),
+    *("base_num_frames", "overlap_history", "addnoise_condition"),
+)
 FIELD_OF_SPEC = {"width": "ratio", "height": "ratio", "teacache": "teacache_thresh"}
 
 
@@ -65,54 +77,44 @@ def resolutions() -> list[tuple[str, str]]:
     return [("", "The model's"), *((name, name) for name in dict.fromkeys(card.resolution for card in models()))]
 
 
-def slider_of(card: ModelCard) -> dict[str, int]:
-    first, *more = lengths(card)
-    return {"min": first, "max": (more or [first])[-1], "step": more[0] - first if more else 1, "data-fps": card.fps}
+def slider_of(card: ModelCard, frames: int | None = None) -> dict[str, int]:
+    """A model's slider: in whole windows, or finer where `frames` is another length that can be made, to keep it."""
+    first, *more = whole = lengths(card)
+    last, step = whole[-1], more[0] - first if more else 1
+    if frames is not None and frames not in whole and is_frame_count(frames) and MIN_FRAMES <= frames <= last:
+        first, step = min(first, frames), FRAMES_PER_LATENT
+    return {"min": first, "max": last, "step": step, "data-fps": card.fps}
+
+
+def recommended(card: ModelCard) -> dict[str, Any]:
+    """What a model does where a field is left empty."""
+    return {name: getattr(card, name) for name in RECOMMENDED} | {"teacache_thresh": TEACACHE_THRESHOLD}
 
 
 class ModelSelect(forms.Select):
-    """Models; each option carries what the page shows as recommended once it is chosen."""
+    """Models; each option carries what the page shows once it is chosen."""
 
     def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         option = super().create_option(name, value, *args, **kwargs)
         card = catalog.get(str(value))
-        placeholders = {field: getattr(card, source) for field, source in RECOMMENDED.items()}
-        about = {"placeholders": placeholders, "slider": slider_of(card), "ratios": card.ratios}
+        about = {"slider": slider_of(card), "ratios": card.ratios}
+        about |= {"placeholders": recommended(card), "picture": picture_values(card)}
         option["attrs"]["data-model"] = json.dumps(about)
         return option
 
 
-RECOMMENDED = {
-    "negative_prompt": "negative_prompt",
-    "fps": "fps",
-    "steps": "steps",
-    "guidance_scale": "guidance_scale",
-    "shift": "shift",
-    "base_num_frames": "base_num_frames",
-    "overlap_history": "overlap_history",
-    "addnoise_condition": "addnoise_condition",
-}
-
-
-def number(help_text: str, low: int, high: int, name: str = "", **kwargs: Any) -> forms.IntegerField:
+def number(help_text: str, low: int, high: int, **kwargs: Any) -> forms.IntegerField:
     """A whole number that has the model's recommended value where it is left empty."""
-    widget = forms.NumberInput(attrs={"placeholder": recommended(name)})
-    return forms.IntegerField(
-        required=False, min_value=low, max_value=high, help_text=help_text, widget=widget, **kwargs
-    )
+    return forms.IntegerField(required=False, min_value=low, max_value=high, help_text=help_text, **kwargs)
 
 
-def fraction(help_text: str, low: float, high: float, name: str = "", **kwargs: Any) -> forms.FloatField:
-    widget = forms.NumberInput(attrs={"placeholder": recommended(name), "step": "any"})
+def fraction(help_text: str, low: float, high: float, **kwargs: Any) -> forms.FloatField:
+    widget = forms.NumberInput(attrs={"step": "any"})
     return forms.FloatField(required=False, min_value=low, max_value=high, help_text=help_text, widget=widget, **kwargs)
 
 
 def switch(help_text: str, **kwargs: Any) -> forms.BooleanField:
     return forms.BooleanField(required=False, help_text=help_text, **kwargs)
-
-
-def recommended(name: str) -> Any:
-    return getattr(MODEL, RECOMMENDED[name]) if name in RECOMMENDED else ""
 
 
 class VideoForm(ToolForm):
@@ -124,14 +126,17 @@ class VideoForm(ToolForm):
         help_text="Left out: as the picture or video that is sent says.",
     )
     image = AssetField("image", label="First frame", modes=("picture", "ends"), help_text="The film begins with it.")
-    end_image = AssetField(
-        "image", label="Last frame", modes=("ends",), help_text="The film leads up to it, over all its windows."
-    )
     video = AssetField(
         "video",
         label="Video",
         modes=("extend",),
         help_text=f"It goes on from its last frames. At most {MAX_CLIP_SECONDS:.0f} s long.",
+    )
+    end_image = AssetField(
+        "image",
+        label="Last frame",
+        modes=("ends", "extend"),
+        help_text="The film leads up to it, over all its windows.",
     )
     prompt = forms.CharField(
         max_length=2000,
@@ -148,7 +153,9 @@ class VideoForm(ToolForm):
     num_frames = forms.IntegerField(
         label="Length",
         required=False,
-        widget=Slider(attrs=slider_of(MODEL)),
+        min_value=MIN_FRAMES,
+        max_value=MAX_FRAMES,
+        widget=Slider,
         help_text="Frames. A length is 1 more than a multiple of 4; of a video that goes on, the last frames count.",
     )
     style = forms.ChoiceField(
@@ -158,7 +165,7 @@ class VideoForm(ToolForm):
     negative_prompt = forms.CharField(
         required=False,
         max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 2, "placeholder": recommended("negative_prompt")}),
+        widget=forms.Textarea(attrs={"rows": 2}),
         help_text="What should not be seen. Empty: what the model's makers always exclude.",
     )
     model_id = CatalogueField(
@@ -176,13 +183,13 @@ class VideoForm(ToolForm):
         known=(card.resolution for card in RELEASED),
         help_text="540P or 720P: each model makes its own.",
     )
-    steps = number("More take longer and look cleaner.", 4, 100, "steps")
-    guidance_scale = fraction("How strictly the prompt is followed.", 1, 20, "guidance_scale", label="Guidance")
-    shift = fraction("Higher spends more steps on large shapes.", 0.5, 20, "shift", label="Flow shift")
-    fps = number("Frames a second.", 1, 60, "fps", label="Frame rate")
+    steps = number("More take longer and look cleaner.", 4, 100)
+    guidance_scale = fraction("How strictly the prompt is followed.", 1, 20, label="Guidance")
+    shift = fraction("Higher spends more steps on large shapes.", 0.5, 20, label="Flow shift")
+    fps = number("Frames a second.", 1, 60, label="Frame rate")
     seed = SeedField()
-    base_num_frames = number("Frames of one window; fewer need less memory.", 5, 257, "base_num_frames", label="Window")
-    overlap_history = number("Frames that a window sees of the last.", 1, 129, "overlap_history", label="Overlap")
+    base_num_frames = number("Frames of one window; fewer need less memory.", 5, 257, label="Window")
+    overlap_history = number("Frames that a window sees of the last.", 1, 129, label="Overlap")
     overlap = forms.ChoiceField(
         label="Overlap by",
         required=False,
@@ -193,7 +200,6 @@ class VideoForm(ToolForm):
         "Noise on the overlap, in thousandths: 20 hides seams.",
         0,
         MAX_ADDNOISE,
-        "addnoise_condition",
         label="Overlap noise",
     )
     ar_step = number("Steps between neighbouring blocks; 0 makes all at once.", 0, 100, label="Block delay")
@@ -226,12 +232,28 @@ class VideoForm(ToolForm):
         initial = kwargs.get("initial") or {}
         kwargs["initial"] = {"mode": mode_of(initial)} | initial
         super().__init__(*args, **kwargs)
-        self.fields["teacache_thresh"].widget.attrs["placeholder"] = TEACACHE_THRESHOLD
         chosen = self.data.get("mode")
         for name in MISSING:
             # On the page, what another mode has stays in the form, and counts for nothing.
             field = self.fields[name]
             field.ignored = chosen in MODES and name not in inputs_of(chosen)  # type: ignore[attr-defined]
+        self._suit(next((card for card in models() if card.id == self["model_id"].value()), MODEL))
+
+    def _suit(self, card: ModelCard) -> None:
+        """Show the lengths, the ratios and the recommended values of a model."""
+        length = self.fields["num_frames"]
+        try:
+            frames = length.clean(self["num_frames"].value())
+        except forms.ValidationError:
+            frames = None
+        length.widget.attrs |= slider_of(card, frames)
+        self.fields["ratio"].widget.offered = card.ratios
+        mode = self["mode"].value()
+        values = recommended(card)
+        if mode == "picture" or (mode == "ends" and self["image"].value()):
+            values |= picture_values(card)
+        for name, value in values.items():
+            self.fields[name].widget.attrs["placeholder"] = value
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -241,13 +263,18 @@ class VideoForm(ToolForm):
                 self.add_error(name, MISSING[name])
         data["model_id"] = data.get("model_id") or MODEL.id
         card = catalog.get(data["model_id"])
-        data["num_frames"] = data.get("num_frames") or usual_length(card)
+        if not card.folder():
+            text = f"{card.title}, which makes the films here, is not on this machine yet: choose another for now."
+            self.add_error("model_id", text)
+        if data.get("num_frames") is None:
+            data["num_frames"] = usual_length(card)
         self._check_length(card, data["num_frames"])
         if self.errors:
             return data
         picture: Asset | None = data.get("image") or data.get("video") or data.get("end_image")
         params = {name: value for name, value in self.params.items() if value not in (None, "") and value is not False}
-        files = {name: Path(name) for name in inputs_of(mode) if data.get(name)}
+        # All that is sent, so that what does not go together is refused here and not by a worker.
+        files = {name: Path(name) for name in MISSING if data.get(name)}
         if self.draft:
             # A quote is made before anything is chosen.
             params["prompt"] = params.get("prompt") or "…"
@@ -268,7 +295,7 @@ class VideoForm(ToolForm):
 
     def _check_length(self, card: ModelCard, frames: int) -> None:
         longest = lengths(card)[-1]
-        nearest = nearest_frame_counts(frames, lowest=5)
+        nearest = nearest_frame_counts(frames, lowest=MIN_FRAMES)
         if frames > longest and card.long:
             text = (
                 f"{frames} frames are {frames / card.fps:.0f} s; the longest film here is {longest} frames "
@@ -294,7 +321,7 @@ class VideoForm(ToolForm):
 
     def _refuse(self, error: SpecError, mode: str) -> None:
         name = FIELD_OF_SPEC.get(error.field, error.field)
-        if name in MISSING and name not in inputs_of(mode):
+        if name in MISSING and name not in inputs_of(mode) and not self.cleaned_data.get(name):
             name = "mode"
         self.add_error(name if name in self.fields else None, error.public_text)
 

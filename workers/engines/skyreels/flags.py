@@ -144,8 +144,8 @@ def job(values: Mapping[str, Any], command: Command | None = None, picture_size:
         raise SpecError("resolution", f"{card.title} makes {card.resolution} only.")
     chosen = {flag.field: given[flag.name] for flag in FLAGS if flag.field and flag.name in given}
     chosen.setdefault("seed", random.SystemRandom().randrange(MAX_DRAWN_SEED))
-    if "image" in chosen and card.kind == "df" and card.id != "nano":
-        chosen = {"guidance_scale": PICTURE_GUIDANCE, "shift": PICTURE_SHIFT} | chosen
+    if "image" in chosen:
+        chosen = picture_values(card) | chosen
     threshold = given.get("teacache_thresh", TEACACHE_THRESHOLD)
     if not 0 < threshold <= 1:
         raise SpecError("teacache_thresh", "The threshold is a number above 0, and at most 1.")
@@ -198,6 +198,13 @@ def model_of(name: str | None) -> catalog.ModelCard:
         return catalog.get(name.rstrip("/").rsplit("/", 1)[-1].removesuffix("-Diffusers"))
     except KeyError:
         raise SpecError("model_id", "There is no model of this name.") from None
+
+
+def picture_values(card: catalog.ModelCard) -> dict[str, float]:
+    """Return what is recommended for a film that begins with a picture, where it differs from what the card says."""
+    return (
+        {"guidance_scale": PICTURE_GUIDANCE, "shift": PICTURE_SHIFT} if card.kind == "df" and card.id != "nano" else {}
+    )
 
 
 def nearest_ratio(card: catalog.ModelCard, width: int, height: int) -> str:
