@@ -66,7 +66,7 @@ def act(request: SignedIn, model_id: str, verb: str) -> HttpResponse:
     now = status_of(model_id)
     try:
         if verb in ("download", "verify"):
-            hub.queue(model_id)
+            hub.queue(model_id, verb)
             send(model_id, verb)
         elif verb == "cancel":
             hub.cancel(model_id)
@@ -99,6 +99,12 @@ def send(model_id: str, verb: str) -> None:
         hub.cancel(model_id)
         log.warning("message_not_sent", model=model_id, exc_info=True)
         raise StudioError("The queue of the workers did not answer.", code="external_service") from error
+
+
+def send_again() -> None:
+    """Send once more what was asked for before this studio was stopped: its queue went with it, its notes did not."""
+    for model_id, verb in hub.requeue():
+        send(model_id, verb)
 
 
 def status_of(model_id: str) -> hub.Status:

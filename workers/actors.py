@@ -70,10 +70,13 @@ def give_up(job: Generation, error: StudioError) -> None:
     queue_name="cpu", max_retries=0, time_limit=settings.MODEL_TIME_LIMIT_SECONDS * 1000, notify_shutdown=True
 )
 def work_on_model(model_id: str, verb: str) -> None:
-    """Download or verify a model of the catalogue; the models page reads how far it is from the models' folder."""
+    """Download or verify a model of the catalogue, if its note in the models' folder still asks for it.
+
+    The models page reads how far it is from there, too.
+    """
     with structlog.contextvars.bound_contextvars(model=model_id, verb=verb):
         try:
-            now = {"download": hub.download, "verify": hub.verify}[verb](model_id)
+            now = {"download": hub.download, "verify": hub.verify}[verb](model_id, queued=True)
         except Cancelled:
             log.info("model_work_cancelled")
         except EngineError as error:

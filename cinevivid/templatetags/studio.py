@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from django import template
 
+from apps.errors import CATALOGUE
 from workers.engines.skyreels import hub
 
 register = template.Library()
@@ -23,6 +24,12 @@ STATES = {
 def state_words(now: hub.Status) -> str:
     part = f" at {now.percent:.0f} %" if now.state == "interrupted" and now.total else ""
     return STATES[now.state] + part
+
+
+@register.filter
+def advice(code: str) -> str:
+    """What to do about an error."""
+    return CATALOGUE[code].advice if code in CATALOGUE else ""
 
 
 @register.filter

@@ -9,6 +9,8 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from apps.tools import services
+from cinevivid.studio import send_again
+from tests.e2e.site import Site
 from tests.factories import GenerationFactory
 from tests.params import PARAMS
 from workers.engines.skyreels import catalog, hub
@@ -103,6 +105,70 @@ def test_a_worker_that_is_stopped_leaves_what_came_and_says_so(transactional_db,
     now = hub.status(ID)
     assert now.state == "interrupted" and now.code == "download_interrupted" and now.done
     assert "stopped from outside" in staff.get(PAGE).content.decode()
+    # A studio that starts again goes on with it.
+    assert hub.requeue() == [(ID, "download")] and hub.status(ID).state == "queued"
+
+
+@pytest.fixture
+def work_off(transactional_db):
+    """Have a worker do all that is in the queue now."""
+    import workers.actors  # noqa: F401
+
+    def work_off():
+        broker = dramatiq.get_broker()
+        worker = dramatiq.Worker(broker, worker_timeout=50, worker_threads=1)
+        worker.start()
+        broker.join("cpu", timeout=60_000)
+        worker.join()
+        worker.stop()
+
+    return work_off
+
+
+def test_messages_of_downloads_that_were_cancelled_or_removed_start_nothing(work_off, staff, remote):
+    for verb in ("download", "cancel", "download", "cancel"):
+        staff.post(f"{PAGE}/{ID}/{verb}")
+    work_off()
+    part = catalog.root() / f"{ID}.part"
+    part.mkdir(parents=True)
+    (part / "model_index.json").write_text("{}")
+    for verb in ("download", "cancel", "remove"):
+        staff.post(f"{PAGE}/{ID}/{verb}")
+    work_off()
+    assert hub.status(ID).state == "absent" and not remote.requests
+
+
+def test_what_waited_when_the_studio_was_stopped_is_done_by_the_next_one(work_off, staff, remote):
+    assert hub.requeue() == []
+    staff.post(f"{PAGE}/{ID}/download")
+    dramatiq.get_broker().flush_all()  # the queue of one process ends with it
+    work_off()
+    assert hub.status(ID).state == "queued"
+    send_again()
+    work_off()
+    assert hub.status(ID).state == "ready" and hub.requeue() == []
+
+
+@pytest.mark.slow
+def test_the_studio_goes_on_with_a_download_in_which_it_was_killed(hub_server, tmp_path, monkeypatch, wait_until):
+    site = Site(tmp_path / "site")
+    if site.fleet:
+        pytest.skip("The broker of a fleet keeps its messages.")
+    site.folder.mkdir()
+    monkeypatch.setenv("CINEVIVID_MODELS", str(tmp_path / "models"))
+    site.env |= {"HF_ENDPOINT": hub_server.url, "CINEVIVID_MODELS": str(tmp_path / "models")}
+    hub.queue(ID, "download")
+    hub_server.seconds_a_block = 0.5
+    try:
+        site.start()
+        wait_until(lambda: hub.status(ID).done, message="no byte came")
+        site.kill("web")
+        assert hub.status(ID).state == "interrupted"
+        hub_server.seconds_a_block = 0
+        site.start()
+        wait_until(lambda: hub.status(ID).state == "ready", seconds=200, message="it did not come")
+    finally:
+        site.stop()
 
 
 def test_a_failure_is_told_on_the_page(worker, staff, remote, wait_until):
@@ -110,7 +176,7 @@ def test_a_failure_is_told_on_the_page(worker, staff, remote, wait_until):
     staff.post(f"{PAGE}/{ID}/download")
     wait_until(lambda: hub.status(ID).code, message="it did not fail")
     html = staff.get(PAGE).content.decode()
-    assert "Accept its terms" in html and "token_missing" in html
+    assert "Its terms are at" in html and "and set HF_TOKEN." in html and "token_missing" in html
 
 
 def test_a_model_is_removed_from_the_page(staff, remote):
@@ -173,7 +239,7 @@ def test_the_command_lists_downloads_verifies_and_removes(db, remote, capsys):
         (["verify", ID], 1, "not on this machine"),
         (["evict", "nano"], 1, "part of this software"),
         (["evict", "--free", "1000000"], 4, "would be missing"),
-        (["download", ID], 3, "answered with error 503"),
+        (["download", ID], 3, r"answered with error 503. Check the network, or try again later. \(hub_unreachable\)"),
     ],
 )
 def test_the_command_ends_with_a_sentence_and_a_code_that_a_script_can_use(db, remote, line, code, sentence):
@@ -181,3 +247,13 @@ def test_the_command_ends_with_a_sentence_and_a_code_that_a_script_can_use(db, r
     with pytest.raises(CommandError, match=sentence) as stopped:
         call_command("models", *line)
     assert stopped.value.returncode == code
+
+
+def test_a_folder_that_cannot_be_used_is_told_with_what_to_do_about_it(staff, remote, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CINEVIVID_MODELS", str(tmp_path / "file" / "models"))
+    with pytest.raises(CommandError, match="or set CINEVIVID_MODELS to another folder") as stopped:
+        call_command("models", "download", ID)
+    assert stopped.value.returncode == 4
+    answer = staff.post(f"{PAGE}/{ID}/download", **HTMX)
+    assert answer.status_code == 500 and "or set CINEVIVID_MODELS" in answer.content.decode()

@@ -22,6 +22,7 @@ class Hub:
     def __init__(self):
         self.repos = {}
         self.commit = COMMIT
+        self.past = {}  # older commits, of which the hub still lists the files: a folder each
         self.token = ""  # when set, only whoever sends it gets anything
         self.gated = False  # the repository is seen, its files are for those who accepted the terms
         self.break_after = {}  # path: after so many bytes of an answer the connection is cut, every time
@@ -43,8 +44,8 @@ class Hub:
         self.server.shutdown()
         self.server.server_close()
 
-    def files(self, repo):
-        folder = self.repos[repo]
+    def files(self, repo, revision="main"):
+        folder = self.past.get(revision, self.repos[repo])
         return {place.relative_to(folder).as_posix(): place for place in folder.rglob("*") if place.is_file()}
 
 
@@ -90,7 +91,7 @@ class _Answer(BaseHTTPRequestHandler):
             self.say(status, b'{"error":"Repository not found"}', {"X-Error-Code": "RepoNotFound"})
         elif self.hub.gated and not api:
             self.say(403, b'{"error":"Access is restricted"}', {"X-Error-Code": "GatedRepo"})
-        elif revision not in ("main", self.hub.commit):
+        elif revision not in ("main", self.hub.commit, *self.hub.past):
             self.say(404, b'{"error":"Invalid rev id"}', {"X-Error-Code": "RevisionNotFound"})
         else:
             return True
@@ -100,14 +101,15 @@ class _Answer(BaseHTTPRequestHandler):
         if not self.known(repo, revision, api=True):
             return
         siblings = []
-        for path, place in sorted(self.hub.files(repo).items()):
+        for path, place in sorted(self.hub.files(repo, revision).items()):
             content = place.read_bytes()
             entry = {"rfilename": path, "size": len(content), "blobId": git_name(content)}
             if path.endswith(".safetensors"):
                 sha256 = hashlib.sha256(content).hexdigest()
                 entry["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 134}
             siblings.append(entry)
-        body = {"id": repo, "modelId": repo, "sha": self.hub.commit, "siblings": siblings, "tags": [], "private": False}
+        sha = revision if revision in self.hub.past else self.hub.commit
+        body = {"id": repo, "modelId": repo, "sha": sha, "siblings": siblings, "tags": [], "private": False}
         self.say(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
 
     def resolve(self, repo, file):

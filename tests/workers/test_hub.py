@@ -1,5 +1,6 @@
 """Models come whole or not at all, whatever the network, the disk and the hub do."""
 
+import errno
 import json
 import os
 import shutil
@@ -163,7 +164,7 @@ def test_a_disk_that_becomes_full_on_the_way_is_told_and_can_be_gone_on_with(rem
 def test_a_model_behind_terms_names_the_page_and_the_token(remote, monkeypatch):
     remote.token = "hf_right"
     error = refused(hub.download, ID)
-    assert error.code == "token_missing" and "HF_TOKEN" in error.public_text
+    assert error.code == "token_missing" and f"{catalog.get(ID).diffusers_repo}." in error.public_text
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
     assert refused(hub.download, ID).code == "token_missing"
     monkeypatch.setenv("HF_TOKEN", "hf_right")
@@ -192,7 +193,7 @@ def test_a_repository_that_is_gone_or_holds_something_else_is_told(remote, monke
 def test_a_repository_cannot_write_outside_its_own_folder(remote, monkeypatch, tmp_path, nano_repo):
     files = remote.files
     outside = {"vae/../../../../planted.json": nano_repo / "model_index.json"}
-    monkeypatch.setattr(remote, "files", lambda repo: files(repo) | outside)
+    monkeypatch.setattr(remote, "files", lambda *asked: files(*asked) | outside)
     assert "outside" in refused(hub.download, ID).public_text
     assert not [request for request in remote.requests if "resolve" in request[1]]
 
@@ -238,20 +239,60 @@ def test_a_download_can_be_cancelled_and_keeps_what_came(remote):
     assert now.state == "interrupted" and not now.code and 0 < now.done < now.total
     came = sum(remote.served.values())
     remote.seconds_a_block = 0
-    hub.queue(ID)
     assert hub.download(ID).state == "ready"
     # What was on its way in the sockets when it was stopped may come twice, and no more.
     assert sum(remote.served.values()) - now.total < came < now.total
 
 
 def test_a_request_that_was_cancelled_in_the_queue_is_not_begun(remote):
-    assert hub.queue(ID).state == "queued"
-    assert refused(hub.queue, ID).code == "model_busy"
+    assert hub.queue(ID, "download").state == "queued"
+    assert refused(hub.queue, ID, "verify").code == "model_busy"
     hub.cancel(ID)
     assert hub.status(ID).state == "absent"
+    # However many messages there are by now, and whatever was asked for since.
+    for _ in range(2):
+        with pytest.raises(Cancelled):
+            hub.download(ID, queued=True)
+    hub.queue(ID, "verify")
     with pytest.raises(Cancelled):
-        hub.download(ID)
-    assert not remote.requests
+        hub.download(ID, queued=True)
+    assert hub.status(ID).state == "queued" and not remote.requests
+    # Whoever downloads it by hand is not stopped by what somebody cancelled before.
+    assert hub.download(ID).state == "ready"
+
+
+def test_a_message_that_comes_again_does_nothing_when_the_work_is_done_or_its_model_is_gone(remote):
+    hub.queue(ID, "download")
+    assert hub.download(ID, queued=True).state == "ready"
+    hub.evict(ID)
+    with pytest.raises(Cancelled):
+        hub.download(ID, queued=True)
+    assert hub.status(ID).state == "absent"
+
+
+def test_of_two_downloads_that_begin_together_only_as_many_are_let_in_as_the_disk_holds(remote, nano_repo, monkeypatch):
+    remote.repos[catalog.get(OTHER).diffusers_repo] = nano_repo
+    remote.seconds_a_block = 0.1
+    usage = namedtuple("usage", "total used free")
+    free = hub.RESERVE_BYTES + 11_000_000  # for one of 9.4 MB
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage(10**12, 10**12 - free, free))
+    ends = {}
+
+    def bring(model_id):
+        try:
+            ends[model_id] = hub.download(model_id).state
+        except EngineError as error:
+            ends[model_id] = error.public_text
+            remote.seconds_a_block = 0
+
+    both = [threading.Thread(target=bring, args=(model_id,)) for model_id in (ID, OTHER)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    late, first = sorted(ends, key=lambda model_id: ends[model_id] == "ready")
+    assert ends[first] == "ready" and "other downloads will take" in ends[late]
+    assert hub.download(late).state == "ready"
 
 
 def test_two_downloads_of_a_model_do_not_meet(remote):
@@ -266,9 +307,10 @@ def test_two_downloads_of_a_model_do_not_meet(remote):
     assert hub.status(ID).state == "ready"
 
 
-def test_a_killed_downloader_blocks_nobody_and_its_bytes_count(remote, monkeypatch):
+def test_a_killed_downloader_blocks_nobody_and_its_bytes_count(remote):
     remote.seconds_a_block = 0.05
-    code = f"from workers.engines.skyreels import hub; hub.download({ID!r})"
+    hub.queue(ID, "download")
+    code = f"from workers.engines.skyreels import hub; hub.download({ID!r}, queued=True)"
     process = subprocess.Popen([sys.executable, "-c", code], env=os.environ, cwd=Path(__file__).parents[2])
     while remote.served[WEIGHTS] < HALF // 2:
         assert process.poll() is None
@@ -277,12 +319,13 @@ def test_a_killed_downloader_blocks_nobody_and_its_bytes_count(remote, monkeypat
     assert refused(hub.download, ID).code == "model_busy"
     process.send_signal(signal.SIGKILL)
     process.wait()
-    monkeypatch.setattr(hub, "STALE_SECONDS", 0.0)
+    # On the machine where it was killed, that is seen at once.
     now = hub.status(ID)
     assert now.state == "interrupted" and now.code == "download_interrupted" and now.done > 0
     before = remote.served[WEIGHTS]
     remote.seconds_a_block = 0
-    assert hub.download(ID).state == "ready"
+    # The broker delivers the message again, because nobody said that it was done.
+    assert hub.download(ID, queued=True).state == "ready"
     assert remote.served[WEIGHTS] - before < SIZE - HALF // 8
 
 
@@ -295,6 +338,33 @@ def test_a_new_commit_does_not_mix_with_the_half_of_an_old_one(remote):
     now = hub.download(ID)  # the old commit is no longer on the hub
     assert now.state == "ready" and now.revision == COMMIT
     assert not list(catalog.root().rglob("old.safetensors"))
+
+
+def test_repair_brings_the_commit_in_which_the_makers_mended_what_did_not_load(remote, nano_repo, tmp_path):
+    wrong = tmp_path / "wrong"
+    shutil.copytree(nano_repo, wrong)
+    config = json.loads((wrong / "vae" / "config.json").read_text())
+    (wrong / "vae" / "config.json").write_text(json.dumps(config | {"z_dim": config["z_dim"] + 1}))
+    repo = catalog.get(ID).diffusers_repo
+    remote.repos[repo] = wrong
+    assert refused(hub.download, ID).code == "model_broken"
+    assert hub.status(ID).code == "model_broken" == refused(hub.download, ID).code
+    remote.past, remote.commit = {COMMIT: wrong}, "b" * 40
+    remote.repos[repo] = nano_repo
+    served = remote.served.copy()
+    now = hub.download(ID)
+    assert now.state == "ready" and now.revision == "b" * 40
+    # Only what differs came again.
+    assert set(remote.served - served) == {"vae/config.json"}
+
+
+def test_files_with_wrong_bytes_are_mended_from_the_commit_that_they_came_from(remote, nano_repo):
+    hub.download(ID)
+    remote.past, remote.commit = {COMMIT: nano_repo}, "b" * 40
+    weights = catalog.get(ID).folder() / WEIGHTS
+    weights.write_bytes(bytes(SIZE))
+    assert refused(hub.verify, ID).code == "hash_mismatch"
+    assert hub.download(ID).revision == COMMIT
 
 
 def test_verify_finds_one_wrong_byte_takes_the_model_out_and_download_mends_it(remote):
@@ -337,6 +407,77 @@ def test_a_model_is_removed_unless_it_makes_the_films(remote, monkeypatch):
     assert refused(hub.evict, ID).code == "model_absent"
 
 
+def test_what_a_killed_process_had_begun_to_remove_goes_the_next_time(remote):
+    for number, action in enumerate((hub.download, hub.evict)):
+        left = catalog.root() / ".hub" / f"{OTHER}.gone-{number}"
+        (left / "vae").mkdir(parents=True)
+        (left / "vae" / "weights").write_bytes(b"many")
+        action(ID)
+        assert not left.exists()
+    left.mkdir()
+    assert refused(hub.evict, ID).code == "model_absent" and not left.exists()
+
+
+def test_bytes_that_cannot_be_deleted_are_told_and_tried_again(remote, monkeypatch):
+    hub.download(ID)
+    unlink = os.unlink
+
+    def stubborn(path, **options):
+        if Path(path).name == Path(WEIGHTS).name:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        unlink(path, **options)
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "unlink", stubborn)
+        error = refused(hub.evict, ID)
+    assert error.code == "folder_unwritable" and "MB could not be deleted" in error.public_text
+    assert hub.status(ID).state == "absent"
+    hub.make_room(0.0)
+    assert not list((catalog.root() / ".hub").glob("*.gone-*"))
+
+
+def test_a_disk_that_refuses_is_told_in_words(remote, tmp_path):
+    notes = catalog.root() / ".hub"
+    hub.queue(ID, "download")
+    (notes / f"{ID}.cancel").symlink_to(tmp_path / "nowhere" / "cancel")
+    assert refused(hub.cancel, ID).code == "folder_unwritable"
+    shutil.copytree(catalog.NANO, catalog.root() / OTHER)
+    # What is removed goes to another disk, as when only a part of the folder is mounted.
+    elsewhere = Path("/dev/shm") / tmp_path.name
+    shutil.rmtree(notes)
+    elsewhere.mkdir()
+    notes.symlink_to(elsewhere)
+    try:
+        if elsewhere.stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("There is only one disk.")
+        assert refused(hub.evict, OTHER).code == "folder_unwritable"
+        assert hub.status(OTHER).state == "ready"
+    finally:
+        shutil.rmtree(elsewhere)
+
+
+def test_a_model_is_verified_even_when_its_progress_cannot_be_noted(remote):
+    hub.download(ID)
+    note = catalog.root() / ".hub" / f"{ID}.json"
+    (note / "in the way").mkdir(parents=True)
+    assert hub.verify(ID).state == "ready"
+
+
+def test_a_folder_that_vanishes_while_it_is_weighed_weighs_nothing(remote, monkeypatch):
+    part = catalog.root() / f"{ID}.part"
+    (part / "vae").mkdir(parents=True)
+    (part / "model_index.json").write_bytes(b"12345")
+    scandir = os.scandir
+
+    def vanish(place):
+        if place == str(part / "vae") or place == part / "vae":
+            (part / "vae").rmdir()
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", vanish)
+    assert hub.status(ID).disk == 5 and not (part / "vae").exists()
+
+
 def test_room_is_made_by_removing_what_was_not_used_for_the_longest(remote, monkeypatch):
     for name in (ID, OTHER):
         shutil.copytree(catalog.NANO, catalog.root() / name)
@@ -351,6 +492,10 @@ def test_room_is_made_by_removing_what_was_not_used_for_the_longest(remote, monk
     assert hub.status(ID).state == "ready" and hub.status(OTHER).state == "absent"
     monkeypatch.setenv("CINEVIVID_VIDEO_ENGINE", ID)
     assert refused(hub.make_room, 5.0).code == "disk_full"
+
+
+def test_a_model_that_is_not_here_is_named_with_the_command_that_brings_it(remote):
+    assert f"python manage.py models download {OTHER}." in refused(models.Pool().get, OTHER).public_text
 
 
 def test_using_a_model_is_noted(remote):

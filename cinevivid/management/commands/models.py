@@ -3,13 +3,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from apps.errors import StudioError
 from cinevivid.studio import needed
 from workers.engines.base import Cancelled, EngineError
 from workers.engines.skyreels import catalog, hub
 from workers.engines.skyreels.hub import size_words
 
 # What a script may do about it: nothing, try again, or look at the disk.
-EXIT_CODES = {"download_interrupted": 3, "hub_unreachable": 3, "model_busy": 3, "disk_full": 4, "storage_failed": 4}
+EXIT_CODES = {"download_interrupted": 3, "hub_unreachable": 3, "model_busy": 3, "disk_full": 4, "folder_unwritable": 4}
 LINE_SECONDS = 10.0  # between lines of progress where nobody watches a terminal
 
 
@@ -40,10 +41,12 @@ class Command(BaseCommand):
         try:
             getattr(self, f"do_{verb}")(**options)
         except EngineError as error:
-            code = EXIT_CODES.get(error.code, 1)
-            raise CommandError(f"{error.public_text} ({error.code})", returncode=code) from error
+            told = StudioError(error.public_text, code=error.code).public_text
+            raise CommandError(f"{told} ({error.code})", returncode=EXIT_CODES.get(error.code, 1)) from error
         except Cancelled:
-            raise CommandError("It was cancelled. What has come is kept.", returncode=1) from None
+            raise CommandError(
+                "It was cancelled. What has come is kept: the same command goes on from there.", returncode=1
+            ) from None
 
     def do_list(self, **options: Any) -> None:
         rows = [("MODEL", "STATE", "SIZE", "RECOMMENDED", "LICENCE", "REPOSITORY")]
@@ -62,8 +65,6 @@ class Command(BaseCommand):
         self.stdout.write(f"\n* makes the films. {hub.free_bytes() / hub.GB:.1f} GB are free in {catalog.root()}.")
 
     def do_download(self, model: str, **options: Any) -> None:
-        if hub.status(model).state != "queued":
-            hub.queue(model)
         now = hub.download(model, self.progress())
         self.end(f"{model} is ready: {size_words(now.disk)}, commit {now.revision[:12]}.")
 

@@ -16,6 +16,7 @@ from apps.accounts.models import User
 from apps.billing import services as billing
 from apps.tools.registry import LARGE_QUEUE, tools
 from apps.tools.services import keep_sweeping, sweep
+from cinevivid.studio import send_again
 
 DEMO_EMAIL = "demo@cinevivid.local"
 SWEEP_SECONDS = 30
@@ -53,6 +54,7 @@ class Command(BaseCommand):
             worker.start()
         # Nothing else runs this database, so what says RUNNING was lost with the last process.
         sweep(lease=timedelta(0), resend_after=timedelta(0))
+        send_again()
         stopped = threading.Event()
         threading.Thread(target=keep_sweeping, args=(SWEEP_SECONDS, stopped), name="sweep", daemon=True).start()
         try:

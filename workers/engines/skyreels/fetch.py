@@ -176,7 +176,7 @@ def _fetch_file(
                 if failures >= ATTEMPTS:
                     raise EngineError(
                         "download_interrupted",
-                        "The connection to the hub was lost. What has come is kept: start again to go on.",
+                        "The connection to the hub was lost. What has come is kept.",
                     ) from error
                 if over(RETRY_SECONDS * 2 ** (failures - 1)):
                     raise Cancelled from error
@@ -184,7 +184,7 @@ def _fetch_file(
         part.unlink()
         raise EngineError(
             "hash_mismatch",
-            f"{file.path} is not what the hub says it is. It was thrown away: start again to fetch it anew.",
+            f"{file.path} is not what the hub says it is. It was thrown away.",
         )
     part.replace(target)
 
@@ -219,14 +219,14 @@ def refusal(error: Exception, repo: str) -> EngineError:
     page = f"{_endpoint() or 'https://huggingface.co'}/{repo}"
     if isinstance(error, GatedRepoError) or status in (401, 403):
         if _token():
-            text = f"The hub does not give {repo} to the owner of HF_TOKEN. Accept its terms at {page}, and try again."
+            text = f"The hub does not give {repo} to the owner of HF_TOKEN. Its terms are at {page}."
         else:
-            text = f"The hub gives {repo} only to people it knows. Accept its terms at {page} and set HF_TOKEN."
+            text = f"The hub gives {repo} only to people it knows. Its terms are at {page}."
         return EngineError("token_missing", text)
     if isinstance(error, RepositoryNotFoundError | RevisionNotFoundError) or status == 404:
         return EngineError("repo_missing", f"The hub has no {repo}, or no longer all of its files.")
     if status:
-        return EngineError("hub_unreachable", f"The hub answered with error {status}. Try again in a few minutes.")
+        return EngineError("hub_unreachable", f"The hub answered with error {status}.")
     return EngineError("hub_unreachable", f"The hub at {page.removesuffix('/' + repo)} cannot be reached from here.")
 
 

@@ -249,7 +249,10 @@ class Pool:
             raise EngineError("model_unknown", "There is no model of this name.") from None
         folder = card.folder()
         if folder is None:
-            raise EngineError("model_not_ready", f"The model {card.title} is not on this machine yet.")
+            text = f"The model {card.title} is not on this machine yet."
+            if card.repo:
+                text += f" The operator brings it with: python manage.py models download {card.id}."
+            raise EngineError("model_not_ready", text)
         return load(
             folder,
             max_sequence_length=card.max_sequence_length,
