@@ -17,7 +17,7 @@ from apps.errors import StudioError
 from apps.library.models import Generation
 from cinevivid.templatetags.studio import as_id
 from workers.engines.base import EngineError
-from workers.engines.skyreels import catalog, hub
+from workers.engines.skyreels import catalog, hub, shelf
 
 log = structlog.get_logger(__name__)
 P = ParamSpec("P")
@@ -119,4 +119,4 @@ def row(request: HttpRequest, now: hub.Status) -> HttpResponse:
 
 
 def page_of(found: list[hub.Status]) -> dict[str, Any]:
-    return {"statuses": found, "free": hub.free_bytes(), "folder": catalog.root()}
+    return {"statuses": found, "free": shelf.free_bytes(), "folder": catalog.root()}

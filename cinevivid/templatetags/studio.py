@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from django import template
 
 from apps.errors import CATALOGUE
-from workers.engines.skyreels import hub
+from workers.engines.skyreels import hub, shelf
 
 register = template.Library()
 STATES = {
@@ -40,7 +40,7 @@ def recommended(now: hub.Status) -> str:
 
 @register.filter
 def gigabytes(number: float) -> str:
-    return hub.size_words(number)
+    return shelf.size_words(number)
 
 
 @register.filter
@@ -50,7 +50,7 @@ def megabytes(number: float) -> str:
 
 @register.filter
 def time_left(seconds: float) -> str:
-    return hub.time_words(seconds)
+    return shelf.time_words(seconds)
 
 
 @register.filter

@@ -13,7 +13,7 @@ from cinevivid.studio import send_again
 from tests.e2e.site import Site
 from tests.factories import GenerationFactory
 from tests.params import PARAMS
-from workers.engines.skyreels import catalog, hub
+from workers.engines.skyreels import catalog, hub, shelf
 
 ID = "SkyReels-V2-DF-1.3B-540P"
 PAGE = "/studio/models"
@@ -194,7 +194,7 @@ def test_a_model_that_a_film_in_the_queue_needs_is_not_removed(staff, remote, ca
     with pytest.raises(CommandError, match="needed by films"):
         call_command("models", "evict", ID, "--force")
     with pytest.raises(CommandError, match="would be missing"):
-        call_command("models", "evict", "--free", f"{hub.free_bytes() / hub.GB + 0.005}")
+        call_command("models", "evict", "--free", f"{shelf.free_bytes() / shelf.GB + 0.005}")
     assert hub.status(ID).state == "ready"
     services.cancel(job)
     assert staff.post(f"{PAGE}/{ID}/remove", **HTMX).status_code == 200

@@ -6,8 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.errors import StudioError
 from cinevivid.studio import needed
 from workers.engines.base import Cancelled, EngineError
-from workers.engines.skyreels import catalog, hub
-from workers.engines.skyreels.hub import size_words
+from workers.engines.skyreels import catalog, hub, shelf
 
 # What a script may do about it: nothing, try again, or look at the disk.
 EXIT_CODES = {"download_interrupted": 3, "hub_unreachable": 3, "model_busy": 3, "disk_full": 4, "folder_unwritable": 4}
@@ -54,7 +53,7 @@ class Command(BaseCommand):
             card = now.card
             width, height = next(iter(card.sizes.values()))
             about = f"about {card.disk_gb:.1f} GB" if card.disk_gb else ""
-            size = size_words(now.disk) if now.disk else about
+            size = shelf.size_words(now.disk) if now.disk else about
             state = f"{now.state} {now.percent:.0f} %" if now.total else now.state
             marked = f"{card.id} *" if now.chosen else card.id
             frames = f"{width} × {height}, {card.base_num_frames} frames"
@@ -62,11 +61,11 @@ class Command(BaseCommand):
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         for row in rows:
             self.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-        self.stdout.write(f"\n* makes the films. {hub.free_bytes() / hub.GB:.1f} GB are free in {catalog.root()}.")
+        self.stdout.write(f"\n* makes the films. {shelf.free_bytes() / shelf.GB:.1f} GB are free in {catalog.root()}.")
 
     def do_download(self, model: str, **options: Any) -> None:
         now = hub.download(model, self.progress())
-        self.end(f"{model} is ready: {size_words(now.disk)}, commit {now.revision[:12]}.")
+        self.end(f"{model} is ready: {shelf.size_words(now.disk)}, commit {now.revision[:12]}.")
 
     def do_verify(self, model: str, **options: Any) -> None:
         now = hub.verify(model, self.progress())
@@ -76,13 +75,12 @@ class Command(BaseCommand):
     def do_evict(self, model: str | None, free: float | None, force: bool, **options: Any) -> None:
         if free is None:
             assert model is not None
-            self.stdout.write(
-                f"{model} is removed: {size_words(hub.evict(model, force=force, needed=needed()))} are free again."
-            )
+            freed = hub.evict(model, force=force, needed=needed())
+            self.stdout.write(f"{model} is removed: {shelf.size_words(freed)} are free again.")
             return
         for now in hub.make_room(free, needed()):
-            self.stdout.write(f"{now.card.id} is removed: {size_words(now.disk)} are free again.")
-        self.stdout.write(f"{hub.free_bytes() / hub.GB:.1f} GB are free.")
+            self.stdout.write(f"{now.card.id} is removed: {shelf.size_words(now.disk)} are free again.")
+        self.stdout.write(f"{shelf.free_bytes() / shelf.GB:.1f} GB are free.")
 
     def progress(self) -> hub.OnStatus:
         """A callback that keeps one line of a terminal up to date, or writes a line now and then into a log."""
@@ -108,9 +106,9 @@ def line(now: hub.Status) -> str:
     parts = [f"{now.card.id} {now.state}"]
     if now.total:
         parts[0] += f" {now.percent:.1f} %"
-        parts.append(f"{size_words(now.done)} of {size_words(now.total)}")
+        parts.append(f"{shelf.size_words(now.done)} of {shelf.size_words(now.total)}")
     if now.rate:
         parts.append(f"{now.rate / 1e6:.1f} MB/s")
     if now.seconds_left is not None:
-        parts.append(f"{hub.time_words(now.seconds_left)} left")
+        parts.append(f"{shelf.time_words(now.seconds_left)} left")
     return ", ".join(parts)
