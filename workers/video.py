@@ -150,4 +150,9 @@ def _silent(progress: Progress) -> None:
 
 
 if __name__ == "__main__":
+    import environ
+
+    # As manage.py does it, so that both make films with the same model.
+    if (told := Path(__file__).parents[1] / ".env").exists():
+        environ.Env.read_env(told)
     raise SystemExit(main())
