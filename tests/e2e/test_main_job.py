@@ -1,6 +1,7 @@
 """The main job in a browser: from a prompt to a film."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -195,6 +196,28 @@ def test_the_landing_prompt_leads_straight_to_the_film(open_page):
     page.locator("form[action='/start'] button[type=submit]").first.click()
     page.wait_for_url(f"**{TOOL}")
     assert PROMPT in card(page).inner_text()
+
+
+@pytest.fixture
+def large_model(site):
+    """The id of a model that the site finds in its folder, as far as a page can tell."""
+    folder = site.folder / "models" / "SkyReels-V2-DF-14B-540P"
+    folder.mkdir(parents=True)
+    (folder / "model_index.json").write_text("{}")
+    yield folder.name
+    shutil.rmtree(folder)
+
+
+def test_another_model_shows_its_lengths_and_what_it_does_with_a_picture(open_page, large_model):
+    page = open_page("joy@example.org", TOOL)
+    page.locator("details.advanced > summary").click()
+    page.get_by_label("Model", exact=True).select_option(large_model)
+    length, guidance = page.get_by_label("Length"), page.get_by_label("Guidance")
+    assert (length.input_value(), length.get_attribute("max")) == ("97", "1457")
+    assert "4.0 s" in page.locator(".slider__value").inner_text()
+    assert guidance.get_attribute("placeholder") == "6"
+    page.get_by_label("Picture", exact=True).check()
+    assert guidance.get_attribute("placeholder") == "5"
 
 
 def test_a_picture_is_chosen_and_becomes_the_first_frame_of_a_film(open_page, site, tmp_path):
