@@ -23,7 +23,7 @@ from workers.engines.skyreels import hub
 
 log = structlog.get_logger(__name__)
 WRITE_EVERY_SECONDS = 0.5
-RETRIED = ("rank_lost",)  # what may go well another time: a part of the worker died, and the rest noticed
+RETRIED = ("rank_lost", "ranks_not_started")  # what may go well another time: a part of the worker died
 RETRIED_LATER = ("storage_failed",)
 HEARTBEAT_SECONDS = settings.LEASE_SECONDS / 8
 

@@ -23,13 +23,13 @@ from workers.engines.skyreels.ranks import LOST, Ended, Failed, Job, Ready, Stop
 def main(address: str, pool: str) -> None:
     """Connect to the process at `address`, and do its jobs until it is gone. `pool` is the maker of the models."""
     connection = Client(address, "AF_UNIX")
+    orders = _Orders(connection)
     try:
         module, maker = pool.split(":")
         make_pool = getattr(importlib.import_module(module), maker)
         parallel = join()
         engine = SkyReelsEngine(pool=make_pool(), parallel=parallel)
-        orders = _Orders(connection)
-        send(connection, Ready(parallel.rank, os.getpid()))
+        send(connection, Ready(parallel.rank))
         while True:
             _work(orders.jobs.get(), engine, parallel, orders, connection)
     except BaseException as error:

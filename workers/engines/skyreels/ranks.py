@@ -1,8 +1,8 @@
 """Starts the processes that share a video, gives them jobs, and sees to it that none is left behind.
 
-torchrun starts them (rank.py); each is connected to this process by a socket of its own. The kernel closes a socket
-when either end dies, however it dies: so a lost rank is noticed at once, and ranks without this process leave by
-themselves.
+torchrun starts them (rank.py); each is connected to this process by a socket of its own, from before it meets the
+others. The kernel closes a socket when either end dies, however it dies: so a lost rank is noticed at once, and ranks
+without this process leave by themselves. Nothing waits for a rank longer than a moment without looking up.
 Between jobs the ranks stay, with their models in memory.
 """
 
@@ -13,6 +13,7 @@ import os
 import pickle
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,7 @@ STOP_SECONDS = 60.0  # a rank obeys after the step that it is in
 LEAVE_SECONDS = 10.0
 LOOK_SECONDS = 0.5
 LAST_WORDS_SECONDS = 1.0
+MESSAGE_SECONDS = 30.0  # a rank may be silent, but not for so long within a message
 LOG_TAIL = 2000
 
 LOST = "One of the processes that share this video has stopped. Try again."
@@ -65,10 +67,9 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A rank is there."""
+    """A rank has met the others and waits for a job."""
 
     rank: int
-    pid: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +110,16 @@ class RankGroup:
     def __init__(self, ranks: int, pool: str = POOL) -> None:
         """Start nothing yet. `pool` names what makes a rank's models, as module:callable."""
         self.ranks, self.pool = ranks, pool
-        self.pids: dict[int, int] = {}
-        self._connections: dict[int, Connection] = {}
+        self.pids: dict[int, int] = {}  # of the ranks that are ready
+        self._connections: dict[Connection, int] = {}  # with the process id at the other end
         self._jobs = 0
         self._torchrun: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def alive(self) -> bool:
-        """True while all ranks are there."""
-        return self._torchrun is not None and len(self._connections) == self.ranks
+        """True while all ranks are there and ready."""
+        return len(self.pids) == self.ranks
 
     def stream(
         self,
@@ -140,7 +141,7 @@ class RankGroup:
         ended = False
         try:
             self._start(on_progress, windows)
-            self._send(*self._connections.values(), message=job)
+            self._send(job)
             while not ended:
                 for message in self._messages():
                     if isinstance(message, Window):
@@ -158,21 +159,22 @@ class RankGroup:
 
     def close(self) -> None:
         """End all processes of the group."""
-        for connection in self._connections.values():
+        pids = list(self._connections.values())
+        for connection in self._connections:
             connection.close()
-        self._connections = {}
+        self._connections, self.pids = {}, {}
         if self._torchrun is not None:
-            # Without their connections the ranks leave, and torchrun with them. Who does not is made to.
+            # Without their connections the ranks leave; torchrun ends those that have none yet. Who stays is killed.
+            self._torchrun.terminate()
             with suppress(subprocess.TimeoutExpired):
                 self._torchrun.wait(LEAVE_SECONDS)
             if self._torchrun.poll() is None:
-                for pid in self.pids.values():
+                for pid in pids:
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                 self._torchrun.kill()
                 self._torchrun.wait()
             self._torchrun = None
-        self.pids = {}
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
@@ -183,11 +185,6 @@ class RankGroup:
         self.close()
         self._folder = tempfile.TemporaryDirectory(prefix="ranks-")
         address = str(Path(self._folder.name) / "ranks.sock")
-        torchrun = ["-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", "--max-restarts=0"]
-        command = [
-            *(sys.executable, *torchrun, f"--nproc-per-node={self.ranks}"),
-            *("-m", "workers.engines.skyreels.rank", address, self.pool),
-        ]
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {
             "OMP_NUM_THREADS": "1",  # torchrun's own choice, which it warns about
@@ -199,54 +196,68 @@ class RankGroup:
         with socket.socket(socket.AF_UNIX) as listener, (Path(self._folder.name) / "log").open("wb") as output:
             listener.bind(address)
             listener.listen(self.ranks)
-            listener.settimeout(LOOK_SECONDS)
             self._torchrun = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+                self._command(address),
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
             try:
-                while len(self._connections) < self.ranks:
+                while not self.alive:
                     on_progress(Progress("loading", 1, windows, 0, 1))
-                    with suppress(TimeoutError):
-                        self._welcome(listener)
                     if self._torchrun.poll() is not None or time.monotonic() > deadline:
                         self._log_tail()
                         text = "The processes that were to share this video did not start. Please tell the operator."
                         raise EngineError("ranks_not_started", text)
+                    for _ in self._messages(listener):
+                        pass
             except BaseException:
                 self.close()
                 raise
 
-    def _welcome(self, listener: socket.socket) -> None:
-        connection = Connection(listener.accept()[0].detach())
-        first = receive(connection)
-        if isinstance(first, Failed):
-            connection.close()
-            raise EngineError(first.code, first.public_text)
-        self._connections[first.rank] = connection
-        self.pids[first.rank] = first.pid
+    def _command(self, address: str) -> list[str]:
+        torchrun = ["-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", "--max-restarts=0"]
+        return [
+            *(sys.executable, *torchrun, f"--nproc-per-node={self.ranks}"),
+            *("-m", "workers.engines.skyreels.rank", address, self.pool),
+        ]
 
-    def _send(self, *connections: Connection, message: Any) -> None:
+    def _welcome(self, listener: socket.socket) -> None:
+        accepted = listener.accept()[0]
+        for limit in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            accepted.setsockopt(socket.SOL_SOCKET, limit, struct.pack("ll", *divmod(int(MESSAGE_SECONDS * 1e6), 10**6)))
+        peer = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        pid, _, _ = struct.unpack("3i", peer)
+        self._connections[Connection(accepted.detach())] = pid
+
+    def _send(self, message: Any) -> None:
         try:
-            for connection in connections:
+            for connection in self._connections:
                 send(connection, message)
         except OSError as error:
             raise self._first_cause(Failed("rank_lost", LOST)) from error
 
-    def _messages(self) -> Iterator[Any]:
-        """Yield what has come from the ranks, after waiting for a moment where nothing has.
+    def _messages(self, listener: socket.socket | None = None) -> Iterator[Any]:
+        """Yield what has come from the ranks, after waiting for a moment where nothing has; welcome new ones.
 
-        Raises EngineError for what a rank failed with, EOFError when one is gone without a word.
+        Raises EngineError for what a rank failed with, and "rank_lost" when one is gone without a word.
         """
         gone = None
-        for connection in wait(list(self._connections.values()), LOOK_SECONDS):
-            assert isinstance(connection, Connection)
+        for found in wait([*self._connections, *([listener] if listener else [])], LOOK_SECONDS):
+            if isinstance(found, socket.socket):
+                self._welcome(found)
+                continue
+            assert isinstance(found, Connection)
             try:
-                message = receive(connection)
+                message = receive(found)
             except (EOFError, OSError) as error:
                 gone = error
                 continue
             if isinstance(message, Failed):
                 raise self._first_cause(message)
+            if isinstance(message, Ready):
+                self.pids[message.rank] = self._connections[found]
             yield message
         if gone is not None:
             raise self._first_cause(Failed("rank_lost", LOST)) from gone
@@ -254,7 +265,7 @@ class RankGroup:
     def _first_cause(self, known: Failed) -> EngineError:
         """Return why the group failed: one rank knows, the others only lost their connection to it."""
         deadline = time.monotonic() + LAST_WORDS_SECONDS
-        listening = list(self._connections.values())
+        listening = list(self._connections)
         while known.code == "rank_lost" and listening and (left := deadline - time.monotonic()) > 0:
             for connection in wait(listening, left):
                 assert isinstance(connection, Connection)
@@ -272,7 +283,7 @@ class RankGroup:
         """Let the ranks end a job early; a group that does not is ended."""
         deadline = time.monotonic() + STOP_SECONDS
         try:
-            self._send(self._connections[0], message=Stop(job.number))
+            self._send(Stop(job.number))
             while time.monotonic() < deadline:
                 for message in self._messages():
                     if isinstance(message, Ended) and message.number == job.number:
