@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.engines.base import Cancelled, EngineError, Inputs, ignore_progress
+from workers.engines.base import Cancelled, EngineError, Inputs, Progress, Stopped, ignore_progress
 from workers.engines.skyreels import ranks
 from workers.engines.skyreels.ranks import Failed, RankGroup, Ready
 from workers.engines.skyreels.run import Run
@@ -103,3 +103,32 @@ def test_a_cancel_is_heard_while_ranks_start():
     with pytest.raises(Cancelled):
         film(group, cancelled_after(1))
     assert group._torchrun is None
+
+
+@pytest.mark.parametrize("wish", [Cancelled, Stopped])
+def test_a_wish_is_heard_while_ranks_load_or_hang(wish):
+    group, told = Group(say(Ready(0)), say(Ready(1))), []
+
+    def on_progress(progress):
+        told.append(progress)
+        if len(told) == 4:
+            raise wish
+
+    with pytest.raises(wish):
+        film(group, on_progress)
+    assert told == [Progress("loading", 1, 1, 0, 1)] * 4
+    assert group._torchrun is None
+
+
+def test_what_was_told_last_is_told_again_while_nothing_is_heard():
+    step = Progress("denoising", 1, 1, step=2, steps=3)
+    group, told = Group(say(Ready(1)), say(Ready(0)) + say(step)), []
+
+    def on_progress(progress):
+        told.append(progress)
+        if told.count(step) == 3:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        film(group, on_progress)
+    assert told[-3:] == [step] * 3

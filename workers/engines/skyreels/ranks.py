@@ -132,8 +132,9 @@ class RankGroup:
     ) -> Iterator[Window]:
         """Yield the windows of a job as the engine's own stream does; starts the ranks where they are not running.
 
-        What `on_progress` raises stops the ranks after the step that they are in, and goes through; leaving the
-        iteration early stops them too. Raises EngineError: what a rank failed with, "rank_lost" for a rank that died,
+        While nothing is heard from the ranks, `on_progress` gets what it got last once more every `LOOK_SECONDS`. What
+        it raises stops the ranks after the step that they are in, and goes through; leaving the iteration early stops
+        them too. Raises EngineError: what a rank failed with, "rank_lost" for a rank that died,
         "ranks_not_started". After these, and where a rank does not stop, no process of the group is left.
         """
         job = Job(self._jobs, spec, inputs, run, resume)
@@ -142,14 +143,20 @@ class RankGroup:
         try:
             self._start(on_progress, windows)
             self._send(job)
+            now = Progress("loading", 1, windows, 0, 1)
             while not ended:
+                heard = False
                 for message in self._messages():
+                    heard = True
                     if isinstance(message, Window):
                         yield message
                     elif isinstance(message, Progress):
-                        on_progress(message)
+                        now = message
+                        on_progress(now)
                     elif isinstance(message, Ended):
                         ended = True
+                if not heard:
+                    on_progress(now)
         except EngineError:
             self.close()
             raise
