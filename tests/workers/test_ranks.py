@@ -1,8 +1,11 @@
 """Ranks that die, hang or say nothing, while they start and later: the film's job goes on without them in seconds."""
 
+import os
 import pickle
 import struct
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -132,3 +135,16 @@ def test_what_was_told_last_is_told_again_while_nothing_is_heard():
     with pytest.raises(Cancelled):
         film(group, on_progress)
     assert told[-3:] == [step] * 3
+
+
+def test_the_folder_of_a_killed_worker_goes_when_the_next_group_starts(monkeypatch):
+    ended = subprocess.Popen([sys.executable, "-ISc", ""])
+    ended.wait()
+    with tempfile.TemporaryDirectory() as place:
+        monkeypatch.setattr(tempfile, "tempdir", place)
+        for pid in (ended.pid, os.getpid()):
+            folder = Path(place) / f"ranks-{pid}-before"
+            folder.mkdir()
+            (folder / "log").write_bytes(b"the last words")
+        failure(Group(GONE, GONE))
+        assert [left.name for left in Path(place).iterdir()] == [f"ranks-{os.getpid()}-before"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import shutil
 import signal
 import socket
 import struct
@@ -104,6 +105,14 @@ def refuse_too_many(ranks: int) -> None:
         raise EngineError("ranks_too_many", f"{ranks} devices are to share this video, and {cards} are here.")
 
 
+def remove_left_behind() -> None:
+    """Remove the folders of groups whose process was killed before it could."""
+    for folder in Path(tempfile.gettempdir()).glob("ranks-*-*"):
+        pid = folder.name.split("-")[1]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 class RankGroup:
     """`ranks` processes under torchrun; one job at a time, from one thread."""
 
@@ -190,7 +199,8 @@ class RankGroup:
         if self.alive:
             return
         self.close()
-        self._folder = tempfile.TemporaryDirectory(prefix="ranks-")
+        remove_left_behind()
+        self._folder = tempfile.TemporaryDirectory(prefix=f"ranks-{os.getpid()}-")
         address = str(Path(self._folder.name) / "ranks.sock")
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {
