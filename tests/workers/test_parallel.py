@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -133,6 +134,19 @@ def test_a_film_that_nobody_takes_any_more_stops(one, two):
     film.close()
     spec = tiny_spec()
     assert_same(list(two.stream(spec, run=TWO)), list(one.stream(spec)))
+
+
+@pytest.mark.slow
+def test_nobody_outside_this_machine_can_reach_the_ranks(two):
+    listening = set()
+
+    def look(progress):
+        for pid in processes(two):
+            ports = psutil.Process(pid).net_connections("inet")
+            listening.update(port.laddr.ip for port in ports if port.status == psutil.CONN_LISTEN)
+
+    list(two.stream(tiny_spec(), look, run=TWO))
+    assert listening == {"127.0.0.1"}  # gloo's, between the ranks
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -180,9 +181,10 @@ class Xfuser(SequenceParallel):
 BACKENDS: dict[str, type[SequenceParallel]] = {backend.name: backend for backend in (Native, Xfuser)}
 
 
-def join() -> SequenceParallel:
+def join(meeting: Path) -> SequenceParallel:
     """Join the group that torchrun has started this process for, on this rank's card or on the CPU.
 
+    `meeting` is a file through which the ranks find each other; it is made, and has to stay as long as they do.
     `CINEVIVID_SEQUENCE_PARALLEL` names the backend, "native" without it. Raises EngineError("ranks_backend") for one
     that is unknown or cannot run here.
     """
@@ -193,8 +195,12 @@ def join() -> SequenceParallel:
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    store = dist.FileStore(str(meeting), size)  # type: ignore[attr-defined]
+    store.set_timeout(PATIENCE)
     # gloo beside nccl: decisions and sizes travel without a stop of the card.
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    kinds = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(kinds, store=store, rank=rank, world_size=size, timeout=PATIENCE)
     return BACKENDS[name](device)
 
 

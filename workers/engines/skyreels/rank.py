@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from multiprocessing.connection import Client, Connection
+from pathlib import Path
 
 import torch
 
@@ -27,7 +28,7 @@ def main(address: str, pool: str) -> None:
     try:
         module, maker = pool.split(":")
         make_pool = getattr(importlib.import_module(module), maker)
-        parallel = join()
+        parallel = join(Path(address).with_name("ranks"))
         engine = SkyReelsEngine(pool=make_pool(), parallel=parallel)
         send(connection, Ready(parallel.rank))
         while True:

@@ -205,9 +205,11 @@ class RankGroup:
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {
             "OMP_NUM_THREADS": "1",  # torchrun's own choice, which it warns about
+            "NCCL_SOCKET_IFNAME": "lo",
             **os.environ,
             "PYTHONPATH": os.pathsep.join(paths),
             "GLOO_SOCKET_IFNAME": "lo",
+            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
         }
         deadline = time.monotonic() + START_SECONDS
         with socket.socket(socket.AF_UNIX) as listener, (Path(self._folder.name) / "log").open("wb") as output:
@@ -234,9 +236,15 @@ class RankGroup:
                 raise
 
     def _command(self, address: str) -> list[str]:
-        torchrun = ["-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", "--max-restarts=0"]
+        # torchrun and the ranks meet in files: the ports that they would open otherwise listen on every address. A
+        # file grows with each sign of life, which nobody waits for where there is one machine.
+        meeting = [
+            *("--rdzv-backend=c10d", f"--rdzv-endpoint={Path(address).with_name('torchrun')}"),
+            *("--rdzv-conf=store_type=file,keep_alive_interval=86400", "--local-addr=127.0.0.1"),
+        ]
         return [
-            *(sys.executable, *torchrun, f"--nproc-per-node={self.ranks}"),
+            *(sys.executable, "-m", "torch.distributed.run", *meeting),
+            *("--max-restarts=0", f"--nproc-per-node={self.ranks}"),
             *("-m", "workers.engines.skyreels.rank", address, self.pool),
         ]
 
