@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from workers.engines.base import Cancelled, EngineError, OnProgress, Progress, Window
+from workers.engines.skyreels.checkpoint import Checkpoint
 from workers.engines.skyreels.control import together
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.parallel import SequenceParallel, join
@@ -86,11 +87,8 @@ def _work(
 
 def _portable(window: Window) -> Window:
     """Return the window for a process that may have no card."""
-    saved = window.checkpoint
-    frames = None if saved.frames is None else saved.frames.cpu()
-    return dataclasses.replace(
-        window, checkpoint=dataclasses.replace(saved, latents=saved.latents.cpu(), frames=frames)
-    )
+    saved: Checkpoint = window.checkpoint
+    return dataclasses.replace(window, checkpoint=dataclasses.replace(saved, latents=saved.latents.cpu()))
 
 
 def _failure(error: BaseException) -> Failed:
