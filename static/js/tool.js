@@ -125,9 +125,8 @@ function model(select) {
   const about = () => JSON.parse(select.selectedOptions[0].dataset.model);
   form.addEventListener("change", () => {
     const { placeholders, picture } = about();
-    const mode = form.elements.mode.value;
-    const given = mode === "ends" && new FormData(form).getAll("image").some((image) => image.size ?? image);
-    const values = mode === "picture" || given ? { ...placeholders, ...picture } : placeholders;
+    const pictures = ["picture", "ends"].includes(form.elements.mode.value);
+    const values = pictures ? { ...placeholders, ...picture } : placeholders;
     for (const [field, value] of Object.entries(values)) form.elements[field].placeholder = value;
   });
   select.addEventListener("change", () => {

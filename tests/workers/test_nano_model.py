@@ -6,15 +6,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
 from diffusers import SkyReelsV2DiffusionForcingPipeline
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from workers.engines.skyreels.engine import SkyReelsEngine
+from workers.engines.skyreels.flags import job_of
 from workers.engines.skyreels.nano_lab import captions, samples, text, train, transformer, vae, world
+from workers.engines.skyreels.nano_lab.evaluate import psnr
 from workers.engines.skyreels.nano_lab.export import SHIPPED
+from workers.engines.skyreels.nano_lab.report import picture
+from workers.render import inputs_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -141,3 +148,26 @@ def one_step(rank: int, folder: str, gradients: list[float], elapsed: list[float
 @pytest.mark.slow
 def test_processes_take_the_mean_of_their_gradients_and_of_their_clocks(tmp_path) -> None:
     torch.multiprocessing.spawn(one_step, args=(str(tmp_path), [1.0, 3.0], [2.0, 4.0]), nprocs=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "nearer"), [("a red circle in the sky", 6), ("a red circle moves left in the sky", 4)]
+)
+def test_a_film_ends_nearer_to_its_last_picture_also_where_the_words_say_otherwise(tmp_path, words) -> None:
+    spec = world.Spec("red", "circle", "still", "sky")
+    ends = np.array([[40, 64, 24, 0], [88, 64, 24, 0]], np.float32)
+    pictures = {}
+    for name, frame in zip(("image", "end_image"), world.draw([spec], [ends], (128, 128))[0][0].unbind(1), strict=True):
+        pictures[name] = tmp_path / f"{name}.png"
+        picture(((frame + 1) / 2).permute(1, 2, 0).numpy()).save(pictures[name])
+    engine = SkyReelsEngine("nano")
+
+    def decibels(**given: Path) -> float:
+        """Of the last frame, against the last picture."""
+        asked = job_of({"prompt": words, "ratio": "1:1", "seed": 3}, given).spec
+        last = list(engine.stream(asked, inputs=inputs_of(asked)))[-1].frames[-1]
+        return psnr(last / 255, np.asarray(Image.open(pictures["end_image"])) / 255)
+
+    without, reached = decibels(image=pictures["image"]), decibels(**pictures)
+    assert reached > without + 3

@@ -15,7 +15,7 @@ from apps.tools.registry import LARGE_QUEUE, Tool, ToolForm, register
 from workers.engines.base import EngineError
 from workers.engines.skyreels import catalog, planner
 from workers.engines.skyreels.catalog import ModelCard
-from workers.engines.skyreels.flags import TEACACHE_THRESHOLD, Job, devices, job_of, picture_values
+from workers.engines.skyreels.flags import TEACACHE_THRESHOLD, Job, devices, job_of
 from workers.engines.skyreels.plan import plan
 from workers.engines.skyreels.spec import (
     FRAMES_PER_LATENT,
@@ -98,7 +98,7 @@ class ModelSelect(forms.Select):
         option = super().create_option(name, value, *args, **kwargs)
         card = catalog.get(str(value))
         about = {"slider": slider_of(card), "ratios": card.ratios}
-        about |= {"placeholders": recommended(card), "picture": picture_values(card)}
+        about |= {"placeholders": recommended(card), "picture": card.picture}
         option["attrs"]["data-model"] = json.dumps(about)
         return option
 
@@ -248,10 +248,7 @@ class VideoForm(ToolForm):
             frames = None
         length.widget.attrs |= slider_of(card, frames)
         self.fields["ratio"].widget.offered = card.ratios
-        mode = self["mode"].value()
-        values = recommended(card)
-        if mode == "picture" or (mode == "ends" and self["image"].value()):
-            values |= picture_values(card)
+        values = recommended(card) | (card.picture if self["mode"].value() in ("picture", "ends") else {})
         for name, value in values.items():
             self.fields[name].widget.attrs["placeholder"] = value
 

@@ -28,7 +28,8 @@ Kind = Literal["df", "t2v", "i2v", "camera"]
 class ModelCard:
     """One row of the catalogue: what a model is, and the values its makers recommend for it.
 
-    `sizes` maps a ratio such as "16:9" to (width, height) in pixels; frames are counted at `fps`.
+    `sizes` maps a ratio such as "16:9" to (width, height) in pixels; frames are counted at `fps`. `picture` has the
+    values that are recommended instead where a film begins with a picture or leads up to one.
     """
 
     id: str
@@ -46,6 +47,7 @@ class ModelCard:
     shift: float
     addnoise_condition: int
     licence: str
+    picture: dict[str, float] = field(default_factory=dict)
     licence_url: str = ""
     negative_prompt: str = ""
     released: bool = True
@@ -170,6 +172,8 @@ def _row(model_id: str, released: bool, disk_gb: float) -> ModelCard:
         addnoise_condition=20 if kind == "df" else 0,
         licence=SKYWORK_LICENCE,
         licence_url=SKYWORK_LICENCE_URL,
+        # With a picture the makers ask for less guidance and a smaller shift, on diffusion forcing models too.
+        picture={"guidance_scale": 5.0, "shift": 5.0} if kind == "df" else {},
         negative_prompt=NEGATIVE_PROMPT,
         released=released,
         # The official script feeds re-encoded frames to the next window, so that is what these weights have seen.
@@ -197,6 +201,7 @@ def _nano() -> ModelCard:
         steps=int(world["steps"]),
         guidance_scale=float(world["guidance_scale"]),
         shift=float(world["shift"]),
+        picture={"guidance_scale": float(world["picture_guidance_scale"])},
         addnoise_condition=int(world.get("addnoise_condition", 20)),
         licence="Apache-2.0",
         licence_url="https://www.apache.org/licenses/LICENSE-2.0",

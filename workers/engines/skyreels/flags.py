@@ -24,8 +24,6 @@ MAX_DRAWN_SEED = 2**31
 OUTDIR = Path("video_out")
 TEACACHE_THRESHOLD = 0.2
 ASYNCHRONOUS_BLOCK = 5  # latents
-# With a picture the makers ask for less guidance and a smaller shift, on diffusion forcing models too.
-PICTURE_GUIDANCE, PICTURE_SHIFT = 5.0, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +142,8 @@ def job(values: Mapping[str, Any], command: Command | None = None, picture_size:
         raise SpecError("resolution", f"{card.title} makes {card.resolution} only.")
     chosen = {flag.field: given[flag.name] for flag in FLAGS if flag.field and flag.name in given}
     chosen.setdefault("seed", random.SystemRandom().randrange(MAX_DRAWN_SEED))
-    if "image" in chosen:
-        chosen = picture_values(card) | chosen
+    if chosen.keys() & {"image", "end_image"} and "video" not in chosen:
+        chosen = {**card.picture, **chosen}
     threshold = given.get("teacache_thresh", TEACACHE_THRESHOLD)
     if not 0 < threshold <= 1:
         raise SpecError("teacache_thresh", "The threshold is a number above 0, and at most 1.")
@@ -198,13 +196,6 @@ def model_of(name: str | None) -> catalog.ModelCard:
         return catalog.get(name.rstrip("/").rsplit("/", 1)[-1].removesuffix("-Diffusers"))
     except KeyError:
         raise SpecError("model_id", "There is no model of this name.") from None
-
-
-def picture_values(card: catalog.ModelCard) -> dict[str, float]:
-    """Return what is recommended for a film that begins with a picture, where it differs from what the card says."""
-    return (
-        {"guidance_scale": PICTURE_GUIDANCE, "shift": PICTURE_SHIFT} if card.kind == "df" and card.id != "nano" else {}
-    )
 
 
 def nearest_ratio(card: catalog.ModelCard, width: int, height: int) -> str:

@@ -22,7 +22,7 @@ from diffusers import (
 )
 
 from . import captions, store, world
-from .export import BASE_FRAMES, GUIDANCE, SHIFT, SHIPPED, STEPS
+from .export import BASE_FRAMES, GUIDANCE, PICTURE_GUIDANCE, SHIFT, SHIPPED, STEPS
 from .report import Result, Scores, picture, row, sheet, write_card
 from .score import Array, clean, read
 
@@ -194,6 +194,7 @@ class Bench:
         """Picture to video, with the picture of the last frame as well when ``last``."""
         result = Result("image and end frame" if last else "image to video")
         pipe = self.pipe(SkyReelsV2DiffusionForcingImageToVideoPipeline)
+        options = self.options((128, 128), BASE_FRAMES) | {"guidance_scale": PICTURE_GUIDANCE}
         for i, spec in enumerate(balanced(n, self.seed)):
             true = self.drawn(spec, BASE_FRAMES, (128, 128), i)
             more = {"last_image": picture(true[-1])} if last else {}
@@ -203,7 +204,7 @@ class Bench:
                 image=picture(true[0]),
                 generator=self.noise(i),
                 output_type="np",
-                **self.options((128, 128), BASE_FRAMES),
+                **options,
                 **more,
             ).frames[0]
             seconds = time.monotonic() - began

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).resolve().parent.parent / "nano"
 STEPS, GUIDANCE, SHIFT = 16, 4.0, 3.0
+PICTURE_GUIDANCE = 2.0  # more makes words count for more than the last picture, less blurs shapes
 LIMITS = (
     "Colour, motion and scene follow the prompt; two shapes in three do, with soft corners, and few things visibly "
     "rotate."
@@ -72,6 +73,7 @@ def description() -> dict[str, Any]:
         "overlap_history": 9,
         "steps": STEPS,
         "guidance_scale": GUIDANCE,
+        "picture_guidance_scale": PICTURE_GUIDANCE,
         "shift": SHIFT,
         "examples": list(world.EXAMPLES),
         "limits": LIMITS,
