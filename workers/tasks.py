@@ -117,7 +117,7 @@ def _sent(job: Job, params: Mapping[str, Any]) -> dict[str, Any]:
     sent |= {"spec": spec, "inputs": {name: sha256(path) for name, path in paths.items() if path}}
     if (form := stored_form(job.spec.model)) != "none":
         # Of a file, the name: where it lies is the operator's business.
-        sent["weights"] = f"{GGUF}{Path(form).name}" if form.startswith(GGUF) else form
+        sent["weights"] = f"{GGUF}{Path(form.partition('=')[2]).name}" if form.startswith(GGUF) else form
     return sent | ({"prompt_engine": engine_name()} if params.get("prompt_enhancer") else {})
 
 

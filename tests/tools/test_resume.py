@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from workers.kept import PROMPT
 from workers.media.film import write
 from workers.media.probe import read_frames
 from workers.render import keep, render
-from workers.tasks import film_of
+from workers.tasks import _sent, film_of
 
 
 class Lost(BaseException):
@@ -121,6 +122,14 @@ def test_a_stopped_extension_keeps_the_clip_and_pays_for_the_new_frames(engine, 
     assert (info.frames, job.kept_seconds) == (24 + new, (24 + new) / spec.fps)
     levels = [frame.mean() for frame in read_frames(tmp_path / "kept.mp4")][:24]
     assert np.abs(np.array(levels) - 8 * np.arange(24)).max() < 12
+
+
+@pytest.mark.parametrize("form", ["int8", "gguf:nano=/srv/weights/small.gguf", "gguf:nano=small.gguf", "gguf:other=x"])
+def test_a_recipe_names_the_stored_form_and_not_where_it_lies(monkeypatch, form):
+    monkeypatch.setenv("CINEVIVID_QUANTIZE", form)
+    params = {**PARAMS, "model_id": "nano"}
+    sent = _sent(film_of(params, {}, Path("unused"), quiet), params)
+    assert sent.get("weights") == {"int8": "int8", "gguf:other=x": None}.get(form, "gguf:small.gguf")
 
 
 def test_a_prompt_that_was_written_for_the_model_is_not_written_again(job, tmp_path, monkeypatch):

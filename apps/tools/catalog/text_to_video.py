@@ -136,7 +136,7 @@ class VideoForm(ToolForm):
         "image",
         label="Last frame",
         modes=("ends", "extend"),
-        help_text="The film leads up to it, over all its windows.",
+        help_text="The film leads up to it, over all its windows. A video may go on without one.",
     )
     prompt = forms.CharField(
         max_length=2000,
