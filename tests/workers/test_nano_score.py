@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from workers.engines.skyreels.nano_lab import world
-from workers.engines.skyreels.nano_lab.score import Reading, clean, read
+from workers.engines.skyreels.nano_lab.score import Reading, clean, read, read_objects
 
 
 def drawn(spec: world.Spec, size: tuple[int, int] = (128, 128), seed: int = 0) -> np.ndarray:
@@ -33,6 +33,28 @@ def examples(n: int, seed: int) -> list[world.Spec]:
 def test_reads_every_drawn_clip(size: tuple[int, int]) -> None:
     for i, spec in enumerate(examples(24, 1)):
         assert all(read(drawn(spec, size, i)).matches(spec).values()), spec
+
+
+@pytest.mark.parametrize("size", world.SIZES.values(), ids=world.SIZES)
+def test_reads_both_objects_of_a_clip(size: tuple[int, int]) -> None:
+    rng = random.Random(8)
+    for _ in range(8):
+        spec = world.sample_pair(rng)
+        clip, _ = world.film(spec, world.WINDOW, size, rng)
+        found = read_objects(((clip[0] + 1) / 2).permute(1, 2, 3, 0).numpy())
+        asked = {(s.colour, s.shape, s.motion) for s in (spec, spec.second) if s}
+        assert {(r.colour, r.shape, r.motion) for r in found} == asked, spec
+    assert len(read_objects(drawn(world.Spec("red", "heart", "left", "night"), size))) == 1
+
+
+@pytest.mark.parametrize("camera", world.CAMERAS)
+def test_reads_how_the_camera_moves(camera: str) -> None:
+    rng = random.Random(9)
+    for scene in ("sky", "meadow", "night", "city"):
+        spec = world.Spec("cyan", "triangle", "still", scene, camera=camera)
+        clip, _ = world.film(spec, world.WINDOW, (128, 128), rng)
+        found = read(((clip[0] + 1) / 2).permute(1, 2, 3, 0).numpy(), world.CAMERAS)
+        assert (found.camera, found.scene, found.colour, found.shape) == (camera, scene, "cyan", "triangle")
 
 
 def test_a_wrong_clip_never_passes() -> None:

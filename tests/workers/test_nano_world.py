@@ -2,7 +2,6 @@
 
 import json
 import random
-from dataclasses import astuple
 
 import torch
 
@@ -63,11 +62,41 @@ def test_what_is_hard_to_learn_is_drawn_more_often_and_never_held_out() -> None:
     assert not any(s.held_out for s in specs)
 
 
+def test_two_objects_move_beside_or_above_each_other_and_never_meet() -> None:
+    rng = random.Random(7)
+    for size in (*world.SIZES.values(),) * 12:
+        spec = world.sample_pair(rng)
+        assert spec.second is not None and spec.second.colour != spec.colour and not spec.held_out
+        first, second = world.pair(spec, world.WINDOW, size, rng)
+        axis = 1 if {spec.motion, spec.second.motion} & set(world.ROW) else 0
+        assert (second[:, axis] - first[:, axis] > 0.35 * size[axis]).all()
+        assert world.sample_pair(rng, held_out=True).held_out
+
+
+def test_a_camera_that_pans_shifts_the_scene_and_its_object_alike() -> None:
+    spec = world.Spec("white", "square", "still", "city", camera="pan right")
+    clip, mask = world.film(spec, world.WINDOW, (128, 128), random.Random(2))
+    shift = round(0.4 * 128)
+    assert torch.allclose(clip[0, :, -1, :60, : 128 - shift], clip[0, :, 0, :60, shift:], atol=0.6)
+    columns = [int((m.sum(0) > 0).nonzero().float().mean()) for m in (mask[0, 0, 0], mask[0, 0, -1])]
+    assert abs(columns[0] - columns[1] - shift) <= 1
+
+
+def test_a_camera_that_zooms_out_ends_with_the_whole_scene() -> None:
+    seen = world.view("zoom out", world.WINDOW, 128)
+    shown = world.panorama("meadow", seen, (128, 128))
+    assert torch.allclose(shown[:, -1], world.background("meadow", (128, 128)), atol=1e-4)
+    assert not torch.allclose(shown[:, 0], shown[:, -1], atol=0.1)
+
+
 def test_every_word_of_every_caption_is_in_the_vocabulary() -> None:
     rng, words = random.Random(3), set(captions.vocabulary())
     for _ in range(500):
-        text = captions.caption(world.sample_spec(rng), rng).lower().replace(",", " , ").replace(".", " . ")
+        spec = rng.choice((world.sample_spec, world.sample_pair, world.sample_camera))(rng)
+        text = captions.caption(spec, rng).lower().replace(",", " , ").replace(".", " . ")
         assert set(text.split()) - words <= {captions.UNKNOWN}, text
+        told = captions.canonical(spec)
+        assert (" and " in told) == (spec.second is not None) and ("camera" in told) == (spec.camera != "fixed")
 
 
 def test_what_a_sentence_leaves_open_is_always_the_same_and_what_it_says_is_not() -> None:
@@ -78,11 +107,12 @@ def test_what_a_sentence_leaves_open_is_always_the_same_and_what_it_says_is_not(
         sentence = f" {captions.partial(spec, said, rng)} "
         seen.add(said)
         assert spec.legal and not spec.held_out and sentence.strip()
-        for value, assumed, told, table in zip(astuple(spec), astuple(captions.ASSUMED), said, tables, strict=True):
+        for name, told, table in zip(("colour", "shape", "motion", "scene"), said, tables, strict=True):
+            value = getattr(spec, name)
             if told:
                 assert any(set(phrase.split()) <= set(sentence.split()) for phrase in table[value]), sentence
             else:
-                assert value == assumed
+                assert value == getattr(captions.ASSUMED, name)
     assert len(seen) == 16
 
 

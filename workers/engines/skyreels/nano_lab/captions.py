@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import astuple
+from dataclasses import replace
 
-from .world import Spec, sample_spec
+from .world import Spec, sample_camera, sample_pair, sample_spec
 
 COLOUR_WORDS: dict[str, tuple[str, ...]] = {
     "red": ("red", "crimson", "scarlet", "ruby"),
@@ -110,6 +110,22 @@ SCENE_WORDS: dict[str, tuple[str, ...]] = {
         "above the buildings",
     ),
 }
+CAMERA_WORDS: dict[str, tuple[str, ...]] = {
+    "pan left": (
+        "the camera pans left",
+        "the camera pans to the left",
+        "camera panning left",
+        "camera pan to the left",
+    ),
+    "pan right": (
+        "the camera pans right",
+        "the camera pans to the right",
+        "camera panning right",
+        "camera pan to the right",
+    ),
+    "zoom in": ("the camera zooms in", "camera zooming in", "zoom in", "camera zooms in", "slow zoom in"),
+    "zoom out": ("the camera zooms out", "camera zooming out", "zoom out", "camera zooms out", "slow zoom out"),
+}
 OPENINGS: tuple[str, ...] = (
     "",
     "",
@@ -156,32 +172,16 @@ FILLERS: tuple[str, ...] = (
     "calm",
     "wide",
     "wonderful",
-    "while",
     "its",
-    "camera",
     "shot",
     "style",
     "film",
 )
 RESERVED: tuple[str, ...] = (
-    "two",
-    "and",
-    "with",
-    "second",
-    "another",
     "behind",
     "beside",
     "next",
     "first",
-    "other",
-    "pans",
-    "pan",
-    "panning",
-    "zooms",
-    "zoom",
-    "zooming",
-    "into",
-    "out",
     "in",
     "static",
     "fixed",
@@ -230,6 +230,8 @@ RESERVED: tuple[str, ...] = (
     "there",
     "that",
 )
+# Known words that mean nothing by themselves; they are not among the words that are strewn in.
+BINDING: tuple[str, ...] = ("two", "and", "with", "second", "another", "other", "into", "while", "camera")
 UNKNOWN = "zzunknown"
 Said = tuple[bool, bool, bool, bool]
 ALL: Said = (True, True, True, True)
@@ -239,14 +241,37 @@ ASSUMED = Spec("yellow", "circle", "right", "sky")
 
 def canonical(spec: Spec) -> str:
     """The plainest sentence for a spec."""
-    article = "an" if spec.colour[0] in "aeiou" else "a"
-    return f"{article} {spec.colour} {spec.shape} {MOTION_WORDS[spec.motion][0]} {SCENE_WORDS[spec.scene][0]}"
+    objects = [spec, spec.second] if spec.second else [spec]
+    told = (f"{_article(s.colour)} {s.colour} {s.shape} {MOTION_WORDS[s.motion][0]}" for s in objects)
+    camera = "" if spec.camera == "fixed" else f", {CAMERA_WORDS[spec.camera][0]}"
+    return f"{' and '.join(told)} {SCENE_WORDS[spec.scene][0]}{camera}"
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
+
+
+def _free(spec: Spec, rng: random.Random) -> str:
+    told = []
+    for s in [spec, spec.second] if spec.second else [spec]:
+        colour = s.colour if rng.random() < 0.6 else rng.choice(COLOUR_WORDS[s.colour])
+        shape = s.shape if rng.random() < 0.6 else rng.choice(SHAPE_WORDS[s.shape])
+        told.append(f"{rng.choice(('a', 'the', 'one'))} {colour} {shape} {rng.choice(MOTION_WORDS[s.motion])}")
+    scene = rng.choice(SCENE_WORDS[spec.scene])
+    text = rng.choice((" and ", " and ", ", ", ", and ", " while ")).join(told)
+    text = f"{scene}, {text}" if rng.random() < 0.25 else f"{rng.choice(OPENINGS)}{text} {scene}"
+    if spec.camera == "fixed":
+        return text
+    camera = rng.choice(CAMERA_WORDS[spec.camera])
+    return rng.choice((f"{text}, {camera}", f"{text}, {camera}", f"{camera}, {text}", f"{text} while {camera}"))
 
 
 def caption(spec: Spec, rng: random.Random) -> str:
     """A sentence for a spec, half of the time canonical, else free; some with fillers, unknown words or a full stop."""
     if rng.random() < 0.5:
         text = canonical(spec)
+    elif not spec.plain:
+        text = _free(spec, rng)
     else:
         colour = spec.colour if rng.random() < 0.6 else rng.choice(COLOUR_WORDS[spec.colour])
         shape = spec.shape if rng.random() < 0.6 else rng.choice(SHAPE_WORDS[spec.shape])
@@ -306,8 +331,8 @@ def partial(spec: Spec, said: Said, rng: random.Random) -> str:
 
 def assumed(spec: Spec, said: Said) -> Spec:
     """The spec a sentence with these parts ``said`` stands for: the others are those of :data:`ASSUMED`."""
-    asked, other = astuple(spec), astuple(ASSUMED)
-    return Spec(*(a if s else o for a, o, s in zip(asked, other, said, strict=True)))
+    names = ("colour", "shape", "motion", "scene")
+    return replace(spec, **{k: getattr(ASSUMED, k) for k, told in zip(names, said, strict=True) if not told})
 
 
 def sample(rng: random.Random, open_ended: float = 0.15) -> tuple[Spec, Said]:
@@ -321,13 +346,18 @@ def sample(rng: random.Random, open_ended: float = 0.15) -> tuple[Spec, Said]:
             return spec, said
 
 
+def sample_rich(rng: random.Random) -> Spec:
+    """A spec of the training part with two objects or a moving camera."""
+    return sample_pair(rng) if rng.random() < 0.6 else sample_camera(rng)
+
+
 def vocabulary() -> list[str]:
     """Every word the model can tell apart, sorted."""
     words = {"a", "an", "the", "one", "that", "is", ",", "."}
-    for table in (COLOUR_WORDS, SHAPE_WORDS, MOTION_WORDS, SCENE_WORDS):
+    for table in (COLOUR_WORDS, SHAPE_WORDS, MOTION_WORDS, SCENE_WORDS, CAMERA_WORDS):
         for phrases in table.values():
             for phrase in phrases:
                 words.update(phrase.split())
-    for phrase in (*OPENINGS, *FILLERS, *RESERVED):
+    for phrase in (*OPENINGS, *FILLERS, *RESERVED, *BINDING):
         words.update(phrase.split())
     return sorted(words)

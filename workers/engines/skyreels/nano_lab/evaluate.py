@@ -24,7 +24,7 @@ from diffusers import (
 from . import captions, store, world
 from .export import BASE_FRAMES, GUIDANCE, PICTURE_GUIDANCE, SHIFT, SHIPPED, STEPS
 from .report import Result, Scores, picture, row, sheet, write_card
-from .score import Array, clean, read
+from .score import Array, Reading, clean, read, read_objects
 
 log = logging.getLogger("nano")
 T = TypeVar("T")
@@ -169,6 +169,35 @@ class Bench:
         result = Result(mode)
         for spec, clip, seconds in self.text_to_video(balanced(n, self.seed), size, free, **options):
             result.add(spec, read(clip), seconds)
+        return result
+
+    def run_pair(self, n: int) -> Result:
+        """Prompts that ask for two objects; the row is of the first one, the other figures are of both."""
+        rng = random.Random(self.seed)
+        result = Result("two objects, the first")
+        specs = [world.sample_pair(rng, held_out=True) for _ in range(n)]
+        for spec, clip, seconds in self.text_to_video(specs, (128, 128)):
+            found = {r.colour: r for r in read_objects(clip)}
+            objects = [s for s in (spec, spec.second) if s]
+            result.add(spec, found.get(spec.colour, Reading(None, None, None, read(clip).scene)), seconds)
+            for name in ("colour", "shape", "motion"):
+                both = all(s.colour in found and getattr(found[s.colour], name) == getattr(s, name) for s in objects)
+                result.extra.setdefault(f"both {name}s", []).append(both)
+        return result
+
+    def run_camera(self, n: int) -> Result:
+        """Prompts that ask for a pan or a zoom, of scenes that show it."""
+        rng = random.Random(self.seed)
+        result = Result("a camera that moves", judged=("colour", "shape", "scene"))
+        specs: list[world.Spec] = []
+        while len(specs) < n:
+            spec = world.sample_camera(rng, held_out=True)
+            if spec.scene in ("sky", "meadow", "night", "city"):
+                specs.append(spec)
+        for spec, clip, seconds in self.text_to_video(specs, (128, 128)):
+            found = read(clip, world.CAMERAS)
+            result.add(spec, found, seconds)
+            result.extra.setdefault("camera", []).append(found.camera == spec.camera)
         return result
 
     def run_engine(self, n: int, mode: str, **values: Any) -> Result:
@@ -328,6 +357,8 @@ def main(arguments: list[str]) -> int:
         "tall": lambda: bench.run_text(few, "text to video, 96×160", size=(96, 160)),
         "async": lambda: bench.run_text(few, "asynchronous (ar_step 4)", ar_step=4),
         "engine-async": lambda: bench.run_engine(few, "our sampler, asynchronous", ar_step=4),
+        "pair": lambda: bench.run_pair(few),
+        "camera": lambda: bench.run_camera(few),
         "image": lambda: bench.run_image(few, last=False),
         "end": lambda: bench.run_image(few, last=True),
         "extension": lambda: bench.run_extension(few),

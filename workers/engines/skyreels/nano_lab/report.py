@@ -125,6 +125,9 @@ def row(r: Result) -> str:
     if "clean" in r.extra:
         found = r.extra["clean"]
         more.append(f"{np.mean(found):.3f} of the picture scene or object (worst {min(found):.3f})")
+    shares = [name for name in r.extra if name.startswith("both ") or name == "camera"]
+    if shares:
+        more.append(", ".join(f"{name} {np.mean(r.extra[name]):.3f}" for name in shares))
     if "first" in r.extra:
         more.append(f"first frame {np.median(r.extra['first']):.1f} dB (worst {min(r.extra['first']):.1f})")
         more.append(f"last frame {np.median(r.extra['last']):.1f} dB (worst {min(r.extra['last']):.1f})")

@@ -20,6 +20,8 @@ SQUARE = 5
 # What is learned last, and the part of the draws that is kept for it.
 HARD = {"star": 0.15, "rotate": 0.15}
 
+RICH = 0.22  # part of the draws with two objects or a moving camera
+
 
 @dataclass(slots=True)
 class Shelf:
@@ -75,8 +77,15 @@ class Pool:
 
     @torch.no_grad()
     def add(self) -> None:
-        """Draw and encode one clip: from the beginning of its motion, or from a later time or another place."""
+        """Draw and encode one clip: from the beginning of its motion, or from a later time or another place; some with
+        two objects or a moving camera.
+        """
         size, (spec, said) = self._size(), sample(self.rng)
+        if self.rng.random() < RICH:
+            spec = captions.sample_rich(self.rng)
+            clip, mask = world.film(spec, CLIP_FRAMES, size, self.rng)
+            self._encode(self.clips[size], clip, mask, spec, captions.ALL, False)
+            return
         late = self.rng.randrange(LATEST) if self.rng.random() < 0.25 else 0
         free = self.rng.random() < 0.3
         path = world.trajectory(spec, late + CLIP_FRAMES, size, self.rng, free)[late:]
@@ -112,8 +121,13 @@ class Pool:
     def add_still(self) -> None:
         """Draw and encode one frame of the first seconds of a clip."""
         size, (spec, said) = self._size(), sample(self.rng)
-        path = world.trajectory(spec, self.rng.randint(1, CLIP_FRAMES), size, self.rng)[-1:]
-        clip, mask = world.draw([spec], [path], size)
+        if self.rng.random() < 0.7 * RICH:
+            spec, said = world.sample_pair(self.rng), captions.ALL
+            paths = [p[-1:] for p in world.pair(spec, self.rng.randint(1, CLIP_FRAMES), size, self.rng)]
+            clip, mask = world.compose(spec, paths, world.view("fixed", 1, size[0]), size)
+        else:
+            path = world.trajectory(spec, self.rng.randint(1, CLIP_FRAMES), size, self.rng)[-1:]
+            clip, mask = world.draw([spec], [path], size)
         mean = vae.encode(self.vae, clip)[:, : vae.CHANNELS]
         self.stills[size].put(mean[0].transpose(0, 1), F.max_pool2d(mask[0, 0], 8) > 0, None, spec, said, False)
 
@@ -156,7 +170,7 @@ def draw_noise(mode: str, frames: int, block: int, rng: random.Random) -> Noise:
     sigma = [shifted(rng.random(), shift)] * frames
     clean = 0
     if mode == "history":
-        clean = rng.choice((1, 1, 1, 2, 3, 3, 3))
+        clean = min(rng.choice((1, 1, 1, 2, 3, 3, 3)), frames - 1)
         sigma[:clean] = [rng.uniform(0, 0.05) if rng.random() < 0.4 else 0.0] * clean
     elif mode == "both_ends":
         clean = 1

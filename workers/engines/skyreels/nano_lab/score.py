@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 
 from . import world
 
@@ -39,66 +41,87 @@ class Reading:
     swell: float = 1.0
     turn: float = 0.0
     overlap: float = 0.0
+    camera: str = "fixed"
 
     def matches(self, spec: world.Spec) -> dict[str, bool]:
         """Which of the four attributes are as asked."""
         return {k: getattr(self, k) == getattr(spec, k) for k in ("colour", "shape", "motion", "scene")}
 
 
-def read(clip: Array) -> Reading:
+def read(clip: Array, cameras: Sequence[str] = ("fixed",)) -> Reading:
     """Read a clip ``[T, height, width, 3]`` in 0..1 at one of the sizes of the world (others work if scenes scale).
+
+    With more ``cameras`` the one is told as well whose way of seeing the scene fits best.
 
     Raises:
         ValueError: the clip has not this form.
     """
-    if clip.ndim != 4 or clip.shape[3] != 3:
-        raise ValueError(f"a clip is [T, H, W, 3], not {clip.shape}")
-    size = (clip.shape[2], clip.shape[1])
-    scene, empty = _scene(clip, size)
-    if scene is None:
-        return Reading(None, None, None, None)
-    colour, alpha = _object(clip, empty)
-    if colour is None:
-        return Reading(None, None, None, scene)
+    camera, scene, found = _objects(clip, cameras, 1)
+    if not found:
+        return Reading(None, None, None, scene, camera=camera)
+    return _reading(*found[0], scene, camera)
+
+
+def read_objects(clip: Array, most: int = 2) -> list[Reading]:
+    """Readings of the objects of a clip, the largest first, as far as their colours differ.
+
+    Raises:
+        ValueError: the clip has not the form that :func:`read` takes.
+    """
+    camera, scene, found = _objects(clip, ("fixed",), most)
+    return [_reading(colour, alpha, scene, camera) for colour, alpha in found]
+
+
+def _reading(colour: str, alpha: Array, scene: str | None, camera: str) -> Reading:
     area = alpha.sum((1, 2))
     seen = area > 60
     if seen.mean() < 0.5:
-        return Reading(colour, None, None, scene)
+        return Reading(colour, None, None, scene, camera=camera)
     track = _track(alpha, area, seen)
     radius = np.sqrt(area / math.pi)
     whole = seen & ~_touches_edge(alpha)
     turn = _turn(alpha, track, radius, whole)
-    motion, dx, dy, swell = _motion(track, radius, seen, whole, turn, size)
+    motion, dx, dy, swell = _motion(track, radius, seen, whole, turn, (alpha.shape[2], alpha.shape[1]))
     shape, overlap = _shape(alpha, track, area, whole if whole.any() else seen, abs(turn) > 45)
-    return Reading(colour, shape, motion, scene, dx, dy, swell, turn, overlap)
+    return Reading(colour, shape, motion, scene, dx, dy, swell, turn, overlap, camera)
 
 
 def clean(clip: Array) -> float:
     """Part of the pixels of a clip ``[T, height, width, 3]`` that show a scene of the world or an object of one plain
     colour; noise and smears are neither.
     """
-    scene, empty = _scene(clip, (clip.shape[2], clip.shape[1]))
+    scene, empty, _ = _scene(clip, (clip.shape[2], clip.shape[1]))
     if scene is None:
         return 0.0
     shown = np.linalg.norm(clip - empty, axis=-1) < 0.25
-    colour, _ = _object(clip, empty)
-    if colour is not None:
+    for colour, _ in _objects(clip, ("fixed",), 1)[2]:
         plain = np.array(world.COLOURS[colour], np.float32) / 255
         shown |= np.linalg.norm(clip - plain, axis=-1) < 0.35
     return float(shown.mean())
 
 
-def _scene(clip: Array, size: tuple[int, int]) -> tuple[str | None, Array]:
-    best, name, picture = 9.0, None, clip[0]
+def _scene(clip: Array, size: tuple[int, int], cameras: Sequence[str] = ("fixed",)) -> tuple[str | None, Array, str]:
+    best, name, picture, way = 9.0, None, clip[0], "fixed"
     for scene in world.SCENES:
-        empty = ((world.background(scene, size) + 1) / 2).permute(1, 2, 0).numpy()
-        distance = float(np.minimum(np.abs(clip - empty).sum(-1), 0.4).mean())
-        if distance < best:
-            best, name, picture = distance, scene, empty
-    return (name if best < 0.26 else None), picture
+        for camera in cameras:
+            if camera == "fixed":
+                empty = ((world.background(scene, size) + 1) / 2).permute(1, 2, 0).numpy()
+            else:
+                shown = world.panorama(scene, world.view(camera, len(clip), size[0]), size)
+                empty = ((shown + 1) / 2).permute(1, 2, 3, 0).numpy()
+            distance = float(np.minimum(np.abs(clip - empty).sum(-1), 0.4).mean())
+            if distance < best:
+                best, name, picture, way = distance, scene, empty, camera
+    return (name if best < 0.26 else None), picture, way
 
 
-def _object(clip: Array, empty: Array) -> tuple[str | None, Array]:
+def _objects(clip: Array, cameras: Sequence[str], most: int) -> tuple[str, str | None, list[tuple[str, Array]]]:
+    """The camera, the scene, and up to ``most`` colours with how much of every pixel is of them, ``[T, H, W]``."""
+    if clip.ndim != 4 or clip.shape[3] != 3:
+        raise ValueError(f"a clip is [T, H, W, 3], not {clip.shape}")
+    scene, empty, camera = _scene(clip, (clip.shape[2], clip.shape[1]), cameras)
+    if scene is None:
+        return "fixed", None, []
     colours = ((world.palette() + 1) / 2).numpy()
     from_scene = np.linalg.norm(clip - empty, axis=-1)
     from_colour = np.linalg.norm(clip[..., None, :] - colours, axis=-1)
@@ -107,14 +130,27 @@ def _object(clip: Array, empty: Array) -> tuple[str | None, Array]:
     # The scene's own white and grey details, softened by decoding, are not objects: votes count by how solid they are.
     votes = np.bincount(nearest[inside], weights=from_scene[inside], minlength=len(colours))
     if inside.mean() < 0.004:
-        return None, clip[..., 0]
-    index = int(votes.argmax())
-    axis = colours[index] - empty
-    length = (axis * axis).sum(-1)
-    alpha = (((clip - empty) * axis).sum(-1) / np.maximum(length, 1e-6)).clip(0, 1)
-    alpha = np.where(from_colour[..., index] < 0.62 * np.sqrt(length) + 0.1, alpha, 0.0)
-    alpha[alpha < 0.35] = 0
-    return list(world.COLOURS)[index], alpha.astype(np.float32)
+        return camera, scene, []
+    strongest = np.argsort(-votes, kind="stable")[:most]
+    chosen = [int(i) for i in strongest if votes[i] > 0.25 * votes.max()]
+    found = []
+    for index in chosen:
+        axis = colours[index] - empty
+        length = (axis * axis).sum(-1)
+        alpha = (((clip - empty) * axis).sum(-1) / np.maximum(length, 1e-6)).clip(0, 1)
+        alpha = np.where(from_colour[..., index] < 0.62 * np.sqrt(length) + 0.1, alpha, 0.0)
+        alpha[alpha < 0.35] = 0
+        for other in chosen:
+            # The soft edge of one object may have another's colour.
+            if other != index:
+                alpha[_around(from_colour[..., other] < 0.25)] = 0
+        found.append((list(world.COLOURS)[index], alpha.astype(np.float32)))
+    return camera, scene, found
+
+
+def _around(mask: npt.NDArray[np.bool_], reach: int = 3) -> npt.NDArray[np.bool_]:
+    wide = F.max_pool2d(torch.from_numpy(mask.astype(np.float32))[:, None], 2 * reach + 1, 1, reach)
+    return np.asarray(wide[:, 0].numpy() > 0)
 
 
 def _track(alpha: Array, area: Array, seen: npt.NDArray[np.bool_]) -> Array:

@@ -1,6 +1,6 @@
-"""The world the nano model knows: one drawn object with a colour, a shape and a motion, in front of a scene.
+"""The world the nano model knows: a drawn object with a colour, a shape and a motion, or two, in front of a scene.
 
-Everything is analytic: a clip is a function of its :class:`Spec` and a trajectory, so any number of captioned clips
+Everything is analytic: a clip is a function of its :class:`Spec` and trajectories, so any number of captioned clips
 can be drawn and every decoded clip can be read back by ``score.py``. Lengths are pixels, times are frames at
 :data:`FPS` frames a second, colours are sRGB.
 """
@@ -12,11 +12,12 @@ import hashlib
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Array = npt.NDArray[np.float32]
@@ -34,6 +35,9 @@ COLOURS: dict[str, tuple[int, int, int]] = {
 SHAPES: tuple[str, ...] = ("circle", "square", "triangle", "star", "ring", "heart")
 MOTIONS: tuple[str, ...] = ("left", "right", "up", "down", "bounce", "orbit", "grow", "shrink", "rotate", "still")
 SCENES: tuple[str, ...] = ("black", "grey", "sky", "sea", "meadow", "night", "sunset", "city")
+CAMERAS: tuple[str, ...] = ("fixed", "pan left", "pan right", "zoom in", "zoom out")
+# Of two objects: motions along a row, motions along a column, and those that go with both.
+ROW, COLUMN, PLACE = ("left", "right"), ("up", "down", "bounce"), ("rotate", "still")
 SIZES: dict[str, tuple[int, int]] = {"16:9": (160, 96), "9:16": (96, 160), "1:1": (128, 128)}
 FPS = 8
 WINDOW = 17
@@ -51,17 +55,28 @@ ROUND = frozenset({"circle", "ring"})
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What a clip shows, in the words of :data:`COLOURS`, :data:`SHAPES`, :data:`MOTIONS` and :data:`SCENES`."""
+    """What a clip shows, in the words of :data:`COLOURS`, :data:`SHAPES`, :data:`MOTIONS`, :data:`SCENES` and
+    :data:`CAMERAS`.
+
+    ``second`` is another object of the same scene, to the right of the first or below it.
+    """
 
     colour: str
     shape: str
     motion: str
     scene: str
+    second: Spec | None = None
+    camera: str = "fixed"
 
     @property
     def legal(self) -> bool:
         """Whether the combination can be seen: a rotating circle or ring cannot."""
         return not (self.motion == "rotate" and self.shape in ROUND)
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is one object before a camera that does not move."""
+        return self.second is None and self.camera == "fixed"
 
     @property
     def held_out(self) -> bool:
@@ -76,6 +91,27 @@ def sample_spec(rng: random.Random, held_out: bool = False) -> Spec:
         spec = Spec(rng.choice(list(COLOURS)), rng.choice(SHAPES), rng.choice(MOTIONS), rng.choice(SCENES))
         if spec.legal and spec.held_out == held_out:
             return spec
+
+
+def sample_pair(rng: random.Random, held_out: bool = False) -> Spec:
+    """Draw a spec of two objects of different colours, of which the first is held out from training or none is."""
+    while True:
+        first = sample_spec(rng, held_out)
+        ways = ROW if first.motion in ROW else COLUMN if first.motion in COLUMN else ROW + COLUMN
+        if first.motion in ROW + COLUMN + PLACE:
+            break
+    while True:
+        second = replace(sample_spec(rng), scene=first.scene)
+        if second.colour != first.colour and second.motion in ways + PLACE:
+            return replace(first, second=second)
+
+
+def sample_camera(rng: random.Random, held_out: bool = False) -> Spec:
+    """Draw a spec of an object that stays where it is while the camera moves."""
+    while True:
+        spec = sample_spec(rng, held_out)
+        if spec.motion in PLACE:
+            return replace(spec, camera=rng.choice(CAMERAS[1:]))
 
 
 def trajectory(spec: Spec, frames: int, size: tuple[int, int], rng: random.Random, free: bool = False) -> Array:
@@ -130,7 +166,7 @@ def trajectory(spec: Spec, frames: int, size: tuple[int, int], rng: random.Rando
         r = np.minimum(radius * (0.45 + 1.1 * t / n), 42.0).astype(np.float32)
     elif spec.motion == "shrink":
         t = t + (rng.uniform(0, 10) if free else 0.0)
-        r = np.maximum(radius * (1.55 - 1.1 * t / n), 8.0).astype(np.float32)
+        r = np.maximum(radius * (1.55 - 1.1 * t / n), 12.0).astype(np.float32)
     elif spec.motion == "rotate":
         angle = (2 * math.pi * t / 30.0 + (rng.uniform(0, 2 * math.pi) if free else 0.0)).astype(np.float32)
     return np.stack([cx, cy, r, angle], axis=1).astype(np.float32)
@@ -150,6 +186,96 @@ def journey(spec: Spec, frames: int, size: tuple[int, int], rng: random.Random) 
     part = np.clip(np.arange(frames, dtype=np.float32) / (JOURNEY - 1), 0, 1)
     part = part if rng.random() < 0.5 else part * part * (3 - 2 * part)
     return (first + (last - first) * part[:, None]).astype(np.float32)
+
+
+def pair(spec: Spec, frames: int, size: tuple[int, int], rng: random.Random) -> tuple[Array, Array]:
+    """Paths ``[T, 4]`` of the two objects of ``spec``, in the form of :func:`trajectory`: one above the other when one
+    of them moves along a row, else side by side.
+
+    Raises:
+        ValueError: there is one object.
+    """
+    if spec.second is None:
+        raise ValueError("there is no second object")
+    axis = 1 if spec.motion in ROW or spec.second.motion in ROW else 0
+    paths = trajectory(spec, frames, size, rng), trajectory(spec.second, frames, size, rng)
+    for path, at in zip(paths, (0.28, 0.72), strict=True):
+        path[:, axis] = size[axis] * (at + rng.uniform(-0.02, 0.02))
+        path[:, 2] *= 0.72
+    return paths
+
+
+def view(camera: str, frames: int, width: int) -> Array:
+    """What the camera sees of the scene: way to the right (pixels) and magnification of every frame, ``[T, 2]``.
+
+    Raises:
+        KeyError: unknown camera.
+    """
+    t = np.arange(frames, dtype=np.float32) / (WINDOW - 1)
+    way, scale = np.zeros_like(t), np.ones_like(t)
+    if camera in ("pan left", "pan right"):
+        way += (0.4 if camera == "pan right" else -0.4) * width * t
+    elif camera in ("zoom in", "zoom out"):
+        scale *= 1.5 ** (t if camera == "zoom in" else 1 - t)
+    elif camera != "fixed":
+        raise KeyError(camera)
+    return np.stack([way, scale], 1).astype(np.float32)
+
+
+def through(path: Array, seen: Array, size: tuple[int, int]) -> Array:
+    """A path ``[T, 4]`` of the scene as the camera's view ``[T, 2]`` shows it."""
+    out = path.copy()
+    out[:, 0] = size[0] / 2 + (path[:, 0] - size[0] / 2 - seen[:, 0]) * seen[:, 1]
+    out[:, 1] = size[1] / 2 + (path[:, 1] - size[1] / 2) * seen[:, 1]
+    out[:, 2] *= seen[:, 1]
+    return out
+
+
+def panorama(scene: str, seen: Array, size: tuple[int, int]) -> Tensor:
+    """An empty scene as the camera's view ``[T, 2]`` shows it, ``[3, T, height, width]`` in -1..1; it goes on beyond
+    its edges as its mirror image.
+    """
+    w, h = size
+    way, scale = torch.from_numpy(seen).unbind(1)
+    x = ((torch.arange(w) + 0.5) * 2 / w - 1)[None] / scale[:, None] + way[:, None] * 2 / w
+    y = ((torch.arange(h) + 0.5) * 2 / h - 1)[None] / scale[:, None]
+    grid = torch.stack([x[:, None].expand(-1, h, -1), y[:, :, None].expand(-1, -1, w)], -1)
+    picture = background(scene, size)[None].expand(len(seen), -1, -1, -1)
+    return F.grid_sample(picture, grid, padding_mode="reflection", align_corners=False).transpose(0, 1)
+
+
+def film(spec: Spec, frames: int, size: tuple[int, int], rng: random.Random) -> tuple[Tensor, Tensor]:
+    """Draw a clip of any spec from its beginning.
+
+    Args:
+        spec: what it shows.
+        frames: length T.
+        size: (width, height) in pixels.
+        rng: source of jitter.
+
+    Returns:
+        The clip ``[1, 3, T, height, width]`` in -1..1 and the mask of its objects ``[1, 1, T, height, width]`` in 0..1.
+    """
+    if spec.plain:
+        return draw([spec], [trajectory(spec, frames, size, rng)], size)
+    seen = view(spec.camera, frames, size[0])
+    paths = pair(spec, frames, size, rng) if spec.second else (trajectory(spec, frames, size, rng),)
+    if spec.camera.startswith("pan"):
+        paths[0][:, 0] += 0.2 * size[0] * (1 if spec.camera == "pan right" else -1)
+    elif spec.camera != "fixed":
+        paths[0][:, 2] *= 0.85
+    return compose(spec, paths, seen, size)
+
+
+def compose(spec: Spec, paths: Sequence[Array], seen: Array, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Draw the objects of ``spec`` on ``paths`` ``[T, 4]`` in the view ``[T, 2]``; returns what :func:`film` does."""
+    objects = [spec, spec.second] if spec.second else [spec]
+    clip, total = panorama(spec.scene, seen, size), torch.zeros(1, len(seen), size[1], size[0])
+    for each, path in zip(objects, paths, strict=True):
+        mask = coverage(each.shape, torch.from_numpy(through(path, seen, size)), size)[None]
+        colour = palette()[list(COLOURS).index(each.colour)][:, None, None, None]
+        clip, total = torch.lerp(clip, colour, mask), torch.maximum(total, mask)
+    return clip[None], total[None]
 
 
 def signed_distance(shape: str, x: Tensor, y: Tensor, r: Tensor) -> Tensor:
