@@ -44,12 +44,31 @@ def test_fast_transformer_equals_the_library(block: int) -> None:
         if block > 1:
             net._set_ar_attention(block)
         theirs = net(z, t, words, enable_diffusion_forcing=True, return_dict=False)[0]
-        turn, causal = transformer.rotation(net, 4, 8, 12), transformer.causal_mask(4, 24, block)
+        turn, causal = transformer.rotation(net, range(4), 8, 12), transformer.causal_mask(4, 24, block)
         ours = transformer.forward(net, z, t, words, torch.zeros(2, 1, 1, 9), turn, causal)
         kept = torch.arange(24)[None, None].expand(2, 4, 24)
         again = transformer.forward(net, z, t, words, torch.zeros(2, 1, 1, 9), turn, causal, kept)
     assert torch.allclose(theirs, ours, atol=1e-4)
     assert torch.allclose(ours, again, atol=1e-5)
+
+
+def test_bfloat16_is_for_products_only() -> None:
+    net = transformer.build(seed=0, layers=2)
+    z, t, words = torch.randn(2, vae.CHANNELS, 3, 4, 4), torch.rand(2, 3) * 1000, torch.randn(2, 9, text.WIDTH)
+    torch.nn.init.normal_(net.proj_out.weight, std=0.05)
+    given = (net, z, t, words, torch.zeros(2, 1, 1, 9), transformer.rotation(net, range(3), 4, 4))
+    with torch.no_grad():
+        whole = transformer.forward(*given)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = transformer.forward(*given)
+    assert half.dtype == torch.float32 and not torch.equal(half, whole)
+    assert float((half - whole).norm() / whole.norm()) < 0.02
+
+
+def test_some_frames_of_a_clip_keep_their_places_in_it() -> None:
+    net = transformer.build(seed=0, layers=1)
+    some, every = transformer.rotation(net, [0, 4], 4, 6), transformer.rotation(net, range(5), 4, 6)
+    assert torch.equal(some, every[:, [*range(6), *range(24, 30)]])
 
 
 def test_a_grown_transformer_begins_as_the_shallow_one() -> None:

@@ -29,6 +29,9 @@ def pipeline(root: Path) -> Any:
     state = torch.load(root / "transformer.pt", weights_only=True)
     autoencoder = vae.load(root / "vae.pt")
     autoencoder.register_to_config(latents_mean=state["mean"].tolist(), latents_std=state["std"].tolist())
+    encoder = text.train(root / "text.pt")
+    if "reader" in state:
+        encoder.load_state_dict(state["reader"], strict=False)
     model = transformer.build(layers=transformer.layers_of(state["raw"]))
     model.load_state_dict({**state["raw"], **state["average"]})
     scheduler = UniPCMultistepScheduler(
@@ -36,7 +39,7 @@ def pipeline(root: Path) -> Any:
     )
     return SkyReelsV2DiffusionForcingPipeline(
         tokenizer=text.tokenizer(),
-        text_encoder=text.train(root / "text.pt"),
+        text_encoder=encoder,
         transformer=model.eval(),
         vae=autoencoder,
         scheduler=scheduler,

@@ -4,7 +4,9 @@ The noise of a clip's latent frames is one of: the same for all (synchronous); c
 (pictures, extension); clean at the beginning and at the end (end frame); a staircase (asynchronous); independent.
 Every step works on one picture size. A share of the steps sees single frames, several times as many for the same
 computation: what an object looks like is learned from them, what it does from the clips. Of most single frames only the
-tokens of a square around the object are computed; the scene is learned sooner than the object.
+tokens of a square around the object are computed; the scene is learned sooner than the object. Another share sees such
+squares of a clip's first latent frame and of one later frame, some with the last picture as well: that an object stays
+what it is in a picture is learned from them.
 
 Several processes train together when ``torch.distributed`` is initialised: each on its own draws, with one gradient.
 """
@@ -14,11 +16,12 @@ from __future__ import annotations
 import logging
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import captions, text, transformer, vae, world
@@ -32,10 +35,19 @@ WORDS = 28
 KEPT = 20  # tokens of a latent frame, about a third, in the first part of the schedule
 
 
-def _sentence(spec: world.Spec, said: captions.Said, rng: random.Random, without: float = 0.1) -> str:
-    """A caption, or nothing in one of ten cases, for guidance, or with the probability ``without``."""
+def _sentence(
+    spec: world.Spec, said: captions.Said, rng: random.Random, without: float = 0.1, seen: bool = False
+) -> str:
+    """A caption, or nothing with the probability ``without``, for guidance.
+
+    Of an object that is ``seen`` in a picture every second sentence is silent or wrong: pictures count for more.
+    """
     if rng.random() < without:
         return ""
+    if seen and rng.random() < 0.25:
+        said = (False, False, *said[2:])
+    elif seen and rng.random() < 0.35:
+        spec = replace(spec, colour=rng.choice(list(world.COLOURS)), shape=rng.choice(world.SHAPES))
     return captions.caption(spec, rng) if said == captions.ALL else captions.partial(spec, said, rng)
 
 
@@ -73,9 +85,10 @@ class Threads:
 
 @dataclass(slots=True)
 class Batch:
-    """Everything one step needs; ``weight`` is ``[B, F, h, w]``."""
+    """Everything one step needs; ``weight`` is ``[B, F, h, w]``, ``times`` tells which latents of a clip these are."""
 
     z: Tensor
+    times: list[int]
     sigma: Tensor
     weight: Tensor
     words: Tensor
@@ -94,6 +107,7 @@ class Trainer:
         fresh: clips to draw before the first step.
         rate: highest learning rate.
         layers: blocks; more than the state has are added as identities.
+        half: multiply matrices in bfloat16; with AVX-512 BF16 or AMX a step takes half as long.
         full: part of the schedule after which every token is computed, instead of :data:`KEPT` of each latent frame.
     """
 
@@ -106,16 +120,23 @@ class Trainer:
         rate: float = 2e-3,
         full: float = 0.6,
         layers: int = transformer.LAYERS,
+        half: bool = False,
     ) -> None:
         self.path, self.minutes, self.rate, self.full = root / "transformer.pt", minutes, rate, full
+        self.half = half
         self.vae, self.encoder, self.tok = vae.load(root / "vae.pt"), text.train(root / "text.pt"), text.tokenizer()
         self.model = transformer.build(seed, layers=layers)
         self.matrices = [p for p in self.model.blocks.parameters() if p.ndim == 2]
         chosen = {id(p) for p in self.matrices}
         self.others = [p for p in self.model.parameters() if id(p) not in chosen]
         self.muon = Muon(self.matrices, rate)
-        self.adam = torch.optim.AdamW(self.others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
+        # The text encoder learns along, slowly: which words belong together in a sentence about two objects.
+        self.encoder.requires_grad_(True)
+        self.every = [*self.model.parameters(), *self.encoder.parameters()]
+        groups = [{"params": self.others}, {"params": list(self.encoder.parameters())}]
+        self.adam = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
         self.average = {n: p.detach().clone() for n, p in self.model.named_parameters()}
+        self.reader = {n: p.detach().clone() for n, p in self.encoder.named_parameters()}
         self.step, self.seconds, self.seed = 0, 0.0, seed
         self.ranks = dist.get_world_size() if dist.is_initialized() else 1
         self.rank = dist.get_rank() if self.ranks > 1 else 0
@@ -138,6 +159,10 @@ class Trainer:
             transformer.grow(self.model, state["raw"])
             for name, value in self.model.named_parameters():
                 self.average[name].copy_(state["average"].get(name, value))
+            if "reader" in state:
+                self.encoder.load_state_dict(state["raw_reader"])
+                for name, value in state["reader"].items():
+                    self.reader[name].copy_(value)
             if state["muon"] and transformer.layers_of(state["raw"]) == layers:
                 self.muon.load_state_dict(state["muon"])
                 self.adam.load_state_dict(state["adam"])
@@ -151,6 +176,7 @@ class Trainer:
         if self.rank:
             return
         state = {"raw": self.model.state_dict(), "average": self.average, "mean": self.mean, "std": self.std}
+        state |= {"raw_reader": self.encoder.state_dict(), "reader": self.reader}
         state |= {
             "muon": self.muon.state_dict(),
             "adam": self.adam.state_dict(),
@@ -159,74 +185,84 @@ class Trainer:
         }
         atomic_save(state, self.path)
 
-    def batch(self, n: int, keep: int | None, stills: float) -> Batch:
-        """Draw ``n`` clips, or with the probability ``stills`` as many single frames as cost the same.
+    def batch(self, n: int, keep: int | None, stills: float, moments: float) -> Batch:
+        """Draw ``n`` clips, or with the probability ``stills`` as many single frames as cost the same, or with the
+        probability ``moments`` first and later frames.
 
         ``keep`` tokens, drawn by lot, of each latent frame are computed, or all of them. The kind of samples and their
         size are the same in all processes, which wait for each other.
         """
         rng, shared = self.rng, random.Random(self.seed * 1000003 + self.step)
-        kind = shared.choices(("plain", "both_ends", "causal"), (0.83, 0.13, 0.04))[0]
-        around, far = shared.random() < 0.8, shared.random() < 0.6
-        if shared.random() < stills:
-            kind, n = "still", n * LATENTS
-        far = far and kind == "both_ends" and any(len(s.specs) > 4 for s in self.pool.journeys.values())
+        (kind,) = shared.choices(("still", "moments", "clip"), (stills, moments, 1 - stills - moments))
+        (mode,) = shared.choices(("", "both_ends", "causal"), (0.83, 0.13, 0.04) if kind == "clip" else (0.65, 0.35, 0))
+        around, ends = shared.random() < 0.8 or kind == "moments", mode == "both_ends" and kind != "still"
+        far = shared.random() < 0.6 and ends and any(len(s.specs) > 4 for s in self.pool.journeys.values())
         shelves = self.pool.stills if kind == "still" else self.pool.journeys if far else self.pool.clips
-        sizes = [s for s in SHARES if len(shelves[s].specs) > 4]
+        sizes = [s for s in SHARES if len(shelves[s].specs) > 4] or [s for s in SHARES if shelves[s].specs]
         size = shared.choices(sizes, [SHARES[s] for s in sizes])[0]
         shelf = shelves[size]
-        frames = {"still": 1, "both_ends": LATENTS + 1}.get(kind, LATENTS)
-        block = rng.choice((2, 3)) if kind == "causal" else 1
+        times = {"still": [0], "moments": [0, shared.randint(1, LATENTS - 1)]}.get(kind, list(range(LATENTS)))
+        block = rng.choice((2, 3)) if mode == "causal" else 1
         h, w = size[1] // 8, size[0] // 8
-        if kind == "still" and around:
-            keep, n = SQUARE * SQUARE, n * (keep or (h // 2) * (w // 2)) // (SQUARE * SQUARE)
+        tokens = (h // 2) * (w // 2)
+        if kind != "clip":
+            some = SQUARE * SQUARE if around else keep or tokens
+            n = n * LATENTS * (keep or 64) // (some * (len(times) + ends))
+            keep = some
         squares = []
+        frames = len(times) + ends
         z = torch.empty(n, frames, vae.CHANNELS, h, w)
         sigma, weight = torch.empty(n, frames), torch.ones(n, frames, h, w)
         sentences, counts = [], []
         for i in range(n):
-            mode = {"both_ends": "both_ends", "still": "sync"}.get(kind) or rng.choices(
-                ("sync", "history", "stairs", "independent"), (0.43, 0.34, 0.14, 0.09)
-            )[0]
-            j = rng.randrange(len(shelf.specs))
-            while shelf.free[j] and mode in ("sync", "stairs"):
+            if kind == "clip" and not ends:
+                (way,) = rng.choices(("sync", "history", "stairs", "independent"), (0.43, 0.34, 0.14, 0.09))
+            else:
+                way = "both_ends" if ends else "history" if kind == "moments" else "sync"
+            for _ in range(30):
                 j = rng.randrange(len(shelf.specs))
-            noise = draw_noise(mode, frames, block, rng)
+                if shelf.specs[j].plain if kind == "moments" else way not in ("sync", "stairs") or not shelf.free[j]:
+                    break
+            noise = draw_noise(way, frames, block, rng)
             # Later windows begin with latents of four frames, a film with one of a single frame.
             later = 0.6 if noise.clean > 1 else 0.1
-            first = 1 if mode == "history" and rng.random() < later else 0
-            if shelf.end is not None and kind == "both_ends":
-                z[i, :-1], z[i, -1] = shelf.z[j, :LATENTS].float(), shelf.end[j].float()
-                weight[i, :-1] += 2.0 * shelf.near[j, :LATENTS]
+            first = 1 if way == "history" and rng.random() < later else 0
+            at = [first + t for t in times]
+            z[i, : len(at)] = shelf.z[j, at].float()
+            weight[i, : len(at)] += 2.0 * shelf.near[j, at]
+            if ends and shelf.end is not None:
+                z[i, -1] = shelf.end[j].float()
                 weight[i, -2] *= 2.0
-            else:
-                z[i] = shelf.z[j, first : first + frames].float()
-                weight[i] += 2.0 * shelf.near[j, first : first + frames]
             sigma[i] = torch.tensor(noise.sigma)
             weight[i, : noise.clean] = 0
             weight[i, sigma[i] < 1e-4] = 0
             if kind != "still":
                 weight[i, 0] *= 1.5
-            elif around:
-                squares.append(square(shelf.near[j, 0], rng))
-            sentences.append(_sentence(shelf.specs[j], shelf.said[j], rng, 0.4 if far else 0.1))
+            if around and kind != "clip":
+                seen = [*shelf.near[j, at], *([shelf.near[j, LATENTS - 1]] if ends else [])]
+                squares.append(torch.stack([square(near, rng) for near in seen]))
+            sentences.append(
+                _sentence(shelf.specs[j], shelf.said[j], rng, 0.4 if far else 0.1, way in ("history", "both_ends"))
+            )
             counts.append(rng.choice((32, 48, 64, 64, 128, 226, 512, 512)))
-        with torch.no_grad():
-            found, mask = text.encode(self.encoder, self.tok, sentences)
-            words, there = torch.zeros(n, WORDS + 1, text.WIDTH), torch.zeros(n, WORDS, dtype=torch.bool)
-            length = min(WORDS, found.shape[1])
-            words[:, :length], there[:, :length] = found[:, :length], mask[:, :length]
-            # The pipelines pad with zero vectors and do not mask them: one vector with the logarithm of their number
-            # stands for all.
-            pads = (torch.tensor(counts) - there.sum(1)).clamp(min=1).float().log()
-            bias = torch.cat([torch.where(there, 0.0, -1e9), pads[:, None]], 1)[:, None, None]
-        tokens = (h // 2) * (w // 2)
+        found, mask = text.encode(self.encoder, self.tok, sentences)
+        length = min(WORDS, found.shape[1])
+        words = F.pad(found[:, :length], (0, 0, 0, WORDS + 1 - length))
+        there = F.pad(mask[:, :length], (0, WORDS - length))
+        # The pipelines pad with zero vectors and do not mask them: one vector with the logarithm of their number stands
+        # for all.
+        pads = (torch.tensor(counts) - there.sum(1)).clamp(min=1).float().log()
+        bias = torch.cat([torch.where(there, 0.0, -1e9), pads[:, None]], 1)[:, None, None]
         kept = torch.rand(n, frames, tokens).argsort(-1)[..., :keep] if keep else None
         if squares:
-            kept = torch.stack(squares)[:, None]
+            kept = torch.stack(squares)
         causal = transformer.causal_mask(frames, tokens if kept is None else kept.shape[-1], block)
         z = (z.transpose(1, 2) - self.mean.view(1, -1, 1, 1, 1)) / self.std.view(1, -1, 1, 1, 1)
-        return Batch(z, sigma, weight, words, bias, causal, kept)
+        return Batch(z, times + [LATENTS] * ends, sigma, weight, words, bias, causal, kept)
+
+    def precision(self) -> torch.autocast:
+        """Context in which matrices are multiplied."""
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.half)
 
     def loss(self, b: Batch, compiled: bool) -> Tensor:
         """Weighted squared error of the predicted flow, noise minus clip."""
@@ -234,8 +270,11 @@ class Trainer:
         noise = torch.randn_like(b.z)
         level = b.sigma[:, None, :, None, None]
         noisy = torch.lerp(b.z, noise, level)
-        turn = transformer.rotation(self.model, frames, h, w)
-        flow = transformer.forward(self.model, noisy, b.sigma * 1000, b.words, b.bias, turn, b.causal, b.kept, compiled)
+        turn = transformer.rotation(self.model, b.times, h, w)
+        with self.precision():
+            flow = transformer.forward(
+                self.model, noisy, b.sigma * 1000, b.words, b.bias, turn, b.causal, b.kept, compiled
+            )
         error = (flow - (noise - b.z)).square().mean(1)
         weight = b.weight
         if b.kept is not None:
@@ -251,7 +290,7 @@ class Trainer:
         """Mean of the gradients, and of the seconds gone by, over the processes."""
         if self.ranks == 1:
             return elapsed
-        grads = [p.grad for p in self.model.parameters() if p.grad is not None]
+        grads = [p.grad for p in self.every if p.grad is not None]
         flat = torch.cat([g.flatten() for g in grads] + [torch.tensor([elapsed])])
         dist.all_reduce(flat)
         flat /= self.ranks
@@ -273,29 +312,32 @@ class Trainer:
             keep, n = (KEPT, 32) if part < self.full else (None, 16)
             rate = self.rate * min(1.0, (self.step + 1) / 100) * (1.0 if part < 0.35 else max(0.02, (1 - part) / 0.65))
             self.muon.lr = rate
-            self.adam.param_groups[0]["lr"] = rate
+            for group, part_of_rate in zip(self.adam.param_groups, (1.0, 0.1), strict=True):
+                group["lr"] = rate * part_of_rate
             if self.pool.count < 3000 or self.step % 4 == 0:
                 self.pool.add()
             if self.step % 12 == 0:
                 self.pool.add_journey()
             for _ in range(8):
                 self.pool.add_still()
-            batch = self.batch(n, keep, 0.75 if part < 0.5 else 0.5)
+            stills, moments = (0.4, 0.3) if part < 0.5 else (0.3, 0.25)
+            batch = self.batch(n, keep, stills, moments)
             # Every new shape costs a compilation; the rare ones are not worth it.
             common = batch.causal is None and (keep is not None or batch.z.shape[2] in (1, LATENTS))
             threads.begin()
             loss = self.loss(batch, compiled and common)
             loss.backward()  # type: ignore[no-untyped-call]
             elapsed = self._agree(time.monotonic() - began)
-            nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-            self.muon.step()
+            nn.utils.clip_grad_norm_(self.every, 1.0)
+            with self.precision():
+                self.muon.step()
             self.adam.step()
             self.adam.zero_grad()
             threads.end(batch.z.shape[0] * (batch.kept.shape[-1] if batch.kept is not None else 64))
             self.step += 1
             fade = 1 - min(0.998, self.step / (10 + self.step))
             with torch.no_grad():
-                torch._foreach_lerp_(list(self.average.values()), list(self.model.parameters()), fade)
+                torch._foreach_lerp_([*self.average.values(), *self.reader.values()], self.every, fade)
             losses.append(float(loss.detach()))
             now = time.monotonic()
             if self.step % 25 == 0:

@@ -263,11 +263,17 @@ def train(path: Path, minutes: float, seed: int = 0) -> Any:
     return load(path)
 
 
-def polish(path: Path, steps: int, seed: int = 0) -> None:
-    """Train the decoder alone, in ``path``, for ``steps`` steps: latents keep their meaning for the transformer."""
+def polish(path: Path, steps: int, seed: int = 0, tie: float | None = None) -> None:
+    """Train the decoder alone, in ``path``, for ``steps`` steps: latents keep their meaning for the transformer.
+
+    With ``tie`` the encoder is trained too; its latents are held near the former ones with this weight of their squared
+    distance, so that a transformer has little to learn anew.
+    """
     state = torch.load(path, weights_only=True)
-    vae = load(path)
+    vae, before = load(path), load(path)
     params = [*vae.decoder.named_parameters(), *vae.post_quant_conv.named_parameters()]
+    if tie is not None:
+        params += [*vae.encoder.named_parameters(), *vae.quant_conv.named_parameters()]
     params = [(n, p.requires_grad_(True)) for n, p in params if "attentions" not in n]
     muon = Muon([p for n, p in params if p.ndim >= 4 and "gamma" not in n], 0.0, decay=0.0)
     adam = torch.optim.AdamW([p for n, p in params if p.ndim < 4 or "gamma" in n], betas=(0.9, 0.99), weight_decay=0.0)
@@ -277,12 +283,17 @@ def polish(path: Path, steps: int, seed: int = 0) -> None:
         rate = min(1.0, (step + 1) / 30) * (1 - step / steps)
         muon.lr, adam.param_groups[0]["lr"] = 2e-3 * rate, 1e-3 * rate
         clip, mask = crops(8, rng)
-        with torch.no_grad():
+        with torch.set_grad_enabled(tie is not None):
             mean, logvar = encode(vae, clip).chunk(2, 1)
             z = mean + torch.randn_like(mean) * ((0.5 * logvar).exp() + 0.05)
         near = F.max_pool2d(mask.flatten(0, 2)[:, None], 5, 1, 2).view_as(mask)
         error = decode(vae, z) - clip
         loss = ((1 + 2 * near) * (error.abs() + error.square())).mean()
+        if tie is not None:
+            with torch.no_grad():
+                former = encode(before, clip)[:, :CHANNELS]
+            loss = loss + tie * (mean - former).square().mean()
+            loss = loss + 2e-4 * 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_([p for _, p in params], 1.0)
         muon.step()

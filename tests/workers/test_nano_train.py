@@ -1,0 +1,84 @@
+"""Training of the nano transformer: what a step sees, and that it goes on where it stopped."""
+
+import random
+
+import torch
+
+from workers.engines.skyreels.nano_lab import captions, export, samples, text, train, world
+from workers.engines.skyreels.nano_lab.samples import LATENTS, SQUARE
+
+
+def begin(place, **options) -> train.Trainer:
+    """A run on the shipped weights with a handful of clips."""
+    export.unpack(export.SHIPPED, place)
+    return train.Trainer(place, minutes=1, fresh=12, **options)
+
+
+def test_moments_are_a_first_picture_and_what_comes_of_it(tmp_path) -> None:
+    trainer, lengths = begin(tmp_path), set()
+    for trainer.step in range(24):
+        batch = trainer.batch(1, None, stills=0, moments=1)
+        ends, h, w = batch.times[-1] == LATENTS, *batch.z.shape[-2:]
+        lengths.add(len(batch.times))
+        assert batch.times[0] == 0 and 1 <= batch.times[1] < LATENTS and len(batch.times) == 2 + ends
+        assert batch.z.shape[:3] == (len(batch.sigma), batch.z.shape[1], len(batch.times))
+        assert float(batch.sigma[:, 0].max()) <= 0.05 and not batch.weight[:, 0].any()
+        assert not ends or (not batch.sigma[:, -1].any() and not batch.weight[:, -1].any())
+        assert batch.kept is not None and batch.kept.shape == (len(batch.z), len(batch.times), SQUARE**2)
+        # Where there is an object the weight is threefold: nearly all of that is among the tokens that are computed.
+        heavy = (batch.weight[:, 1] > 2.5).view(-1, h // 2, 2, w // 2, 2).any(4).any(2).flatten(1)
+        seen = torch.zeros_like(heavy).scatter(1, batch.kept[:, 1], True)
+        assert float((heavy & seen).sum() / heavy.sum()) > 0.75
+    assert lengths == {2, 3}
+
+
+def test_a_step_of_every_kind_teaches_the_transformer_and_the_reader(tmp_path) -> None:
+    trainer, kinds = begin(tmp_path, half=True), set()
+    for trainer.step in range(60):
+        batch = trainer.batch(2, None, stills=0.3, moments=0.3)
+        kind = len(batch.times)
+        if kind in kinds:
+            continue
+        kinds.add(kind)
+        trainer.model.zero_grad()
+        trainer.encoder.zero_grad()
+        loss = trainer.loss(batch, compiled=False)
+        loss.backward()
+        assert 0 < float(loss.detach()) < 2
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in trainer.every)
+        assert trainer.encoder.shared.weight.grad.norm() > 0
+    assert kinds == {1, 2, 3, LATENTS, LATENTS + 1}
+
+
+def test_training_goes_on_where_it_stopped_and_exports_what_it_learned(tmp_path) -> None:
+    first = begin(tmp_path)
+    first.run(until=0.001, compiled=False)
+    second = train.Trainer(tmp_path, minutes=1, fresh=6)
+    assert second.step == first.step >= 1 and second.seconds == first.seconds > 0
+    for mine, theirs in zip(second.every, first.every, strict=True):
+        assert torch.equal(mine, theirs)
+    assert torch.equal(second.muon.buffers[0], first.muon.buffers[0])
+    shipped = text.train(tmp_path / "text.pt").shared.weight
+    learned = export.pipeline(tmp_path).text_encoder.shared.weight
+    assert torch.equal(learned, first.reader["shared.weight"]) and not torch.equal(learned, shipped)
+
+
+def test_of_what_a_picture_shows_the_words_are_often_silent_or_wrong() -> None:
+    rng = random.Random(4)
+    spec = world.Spec("green", "ring", "left", "sea")
+
+    def right(seen: bool) -> float:
+        words = [train._sentence(spec, captions.ALL, rng, 0.0, seen).lower().split() for _ in range(400)]
+        shapes = {w for phrase in captions.SHAPE_WORDS["ring"] for w in phrase.split()}
+        return sum(bool(shapes & {w.strip(",.") for w in each}) for each in words) / len(words)
+
+    assert right(False) > 0.99 and 0.4 < right(True) < 0.7
+
+
+def test_some_clips_have_two_objects_or_a_moving_camera(tmp_path) -> None:
+    pool = begin(tmp_path).pool
+    for _ in range(30):
+        pool.add()
+    specs = [spec for shelf in pool.clips.values() for spec in shelf.specs]
+    assert 0 < sum(not s.plain for s in specs) < len(specs) * 2 * samples.RICH
+    assert not any(s.held_out or (s.second and s.second.held_out) for s in specs)
