@@ -16,12 +16,18 @@ def begin(place, **options) -> train.Trainer:
 
 def test_moments_are_a_first_picture_and_what_comes_of_it(tmp_path) -> None:
     trainer, lengths = begin(tmp_path), set()
+    trainer.mean, trainer.std = torch.zeros(12), torch.ones(12)
+    for shelf in (*trainer.pool.clips.values(), *trainer.pool.journeys.values()):
+        shelf.z[:] = torch.arange(LATENTS + 1)[None, :, None, None, None]
+        shelf.end[:] = 99
     for trainer.step in range(24):
         batch = trainer.batch(1, None, stills=0, moments=1)
         ends, h, w = batch.times[-1] == LATENTS, *batch.z.shape[-2:]
         lengths.add(len(batch.times))
         assert batch.times[0] == 0 and 1 <= batch.times[1] < LATENTS and len(batch.times) == 2 + ends
-        assert batch.z.shape[:3] == (len(batch.sigma), batch.z.shape[1], len(batch.times))
+        places = batch.z[:, 0, :, 0, 0]
+        assert (places[:, 1] - places[:, 0] == batch.times[1]).all() and places[:, 0].max() <= 1
+        assert not ends or (places[:, 2] == 99).all()
         assert float(batch.sigma[:, 0].max()) <= 0.05 and not batch.weight[:, 0].any()
         assert not ends or (not batch.sigma[:, -1].any() and not batch.weight[:, -1].any())
         assert batch.kept is not None and batch.kept.shape == (len(batch.z), len(batch.times), SQUARE**2)
@@ -55,7 +61,8 @@ def test_training_goes_on_where_it_stopped_and_exports_what_it_learned(tmp_path)
     first.run(until=0.001, compiled=False)
     second = train.Trainer(tmp_path, minutes=1, fresh=6)
     assert second.step == first.step >= 1 and second.seconds == first.seconds > 0
-    for mine, theirs in zip(second.every, first.every, strict=True):
+    averages = [{**t.average, **t.reader}.values() for t in (second, first)]
+    for mine, theirs in [*zip(second.every, first.every, strict=True), *zip(*averages, strict=True)]:
         assert torch.equal(mine, theirs)
     assert torch.equal(second.muon.buffers[0], first.muon.buffers[0])
     shipped = text.train(tmp_path / "text.pt").shared.weight

@@ -12,6 +12,7 @@ import datetime
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -116,9 +117,12 @@ def _together(processes: int, arguments: list[str]) -> int:
         launch += ["--rdzv-backend=c10d", f"--rdzv-endpoint={place}/torchrun"]
         launch += ["--rdzv-conf=store_type=file,keep_alive_interval=86400"]
         # Processes that spin while they wait for each other take the time of those that work.
-        env = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "GLOO_SOCKET_IFNAME": "lo"}
+        env = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+        env |= {"GLOO_SOCKET_IFNAME": "lo", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1", MEETING: f"{place}/processes"}
         command = [sys.executable, *launch, "-m", str(__package__), *arguments]
-        return subprocess.run(command, env={**os.environ, **env, MEETING: f"{place}/processes"}).returncode
+        process = subprocess.Popen(command, env={**os.environ, **env})
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        return process.wait()
 
 
 if __name__ == "__main__":

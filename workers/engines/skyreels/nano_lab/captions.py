@@ -251,19 +251,26 @@ def _article(word: str) -> str:
     return "an" if word[0] in "aeiou" else "a"
 
 
-def _free(spec: Spec, rng: random.Random) -> str:
+def _named(spec: Spec, rng: random.Random) -> tuple[str, str, str]:
+    colour = spec.colour if rng.random() < 0.6 else rng.choice(COLOUR_WORDS[spec.colour])
+    shape = spec.shape if rng.random() < 0.6 else rng.choice(SHAPE_WORDS[spec.shape])
+    return colour, shape, rng.choice(MOTION_WORDS[spec.motion])
+
+
+def pieces(spec: Spec, rng: random.Random) -> list[tuple[str, int]]:
+    """A free sentence for a spec in pieces, each with the object that it is about: 0, 1, or -1 for neither."""
     told = []
     for s in [spec, spec.second] if spec.second else [spec]:
-        colour = s.colour if rng.random() < 0.6 else rng.choice(COLOUR_WORDS[s.colour])
-        shape = s.shape if rng.random() < 0.6 else rng.choice(SHAPE_WORDS[s.shape])
-        told.append(f"{rng.choice(('a', 'the', 'one'))} {colour} {shape} {rng.choice(MOTION_WORDS[s.motion])}")
+        told.append(" ".join((rng.choice(("a", "the", "one")), *_named(s, rng))))
+    out = [(told[0], 0)]
+    if spec.second:
+        out += [(rng.choice(("and", "and", ",", ", and", "while")), -1), (told[1], 1)]
     scene = rng.choice(SCENE_WORDS[spec.scene])
-    text = rng.choice((" and ", " and ", ", ", ", and ", " while ")).join(told)
-    text = f"{scene}, {text}" if rng.random() < 0.25 else f"{rng.choice(OPENINGS)}{text} {scene}"
-    if spec.camera == "fixed":
-        return text
-    camera = rng.choice(CAMERA_WORDS[spec.camera])
-    return rng.choice((f"{text}, {camera}", f"{text}, {camera}", f"{camera}, {text}", f"{text} while {camera}"))
+    out = [(f"{scene},", -1), *out] if rng.random() < 0.25 else [(rng.choice(OPENINGS).strip(), -1), *out, (scene, -1)]
+    if spec.camera != "fixed":
+        camera = rng.choice(CAMERA_WORDS[spec.camera])
+        out = rng.choice(([*out, (f", {camera}", -1)], [*out, (f"while {camera}", -1)], [(f"{camera},", -1), *out]))
+    return [(text, owner) for text, owner in out if text]
 
 
 def caption(spec: Spec, rng: random.Random) -> str:
@@ -271,15 +278,10 @@ def caption(spec: Spec, rng: random.Random) -> str:
     if rng.random() < 0.5:
         text = canonical(spec)
     elif not spec.plain:
-        text = _free(spec, rng)
+        text = " ".join(text for text, _ in pieces(spec, rng)).replace(" ,", ",")
     else:
-        colour = spec.colour if rng.random() < 0.6 else rng.choice(COLOUR_WORDS[spec.colour])
-        shape = spec.shape if rng.random() < 0.6 else rng.choice(SHAPE_WORDS[spec.shape])
-        article, motion, scene = (
-            rng.choice(("a", "the", "one")),
-            rng.choice(MOTION_WORDS[spec.motion]),
-            rng.choice(SCENE_WORDS[spec.scene]),
-        )
+        article, (colour, shape, motion) = rng.choice(("a", "the", "one")), _named(spec, rng)
+        scene = rng.choice(SCENE_WORDS[spec.scene])
         text = rng.choice(
             (
                 f"{rng.choice(OPENINGS)}{article} {colour} {shape} {motion} {scene}",

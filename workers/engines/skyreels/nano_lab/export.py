@@ -87,8 +87,9 @@ def unpack(source: Path, root: Path) -> None:
 
     Files that ``root`` already has are kept.
     """
+    reader = _weights(source / "text_encoder")
     if not (root / "text.pt").exists():
-        atomic_save({"encoder": _weights(source / "text_encoder")}, root / "text.pt")
+        atomic_save({"encoder": reader}, root / "text.pt")
     if not (root / "vae.pt").exists():
         weights = _weights(source / "vae")
         atomic_save(
@@ -99,7 +100,7 @@ def unpack(source: Path, root: Path) -> None:
         config = json.loads((source / "vae" / "config.json").read_text())
         stats = {"mean": torch.tensor(config["latents_mean"]), "std": torch.tensor(config["latents_std"])}
         state = {"raw": weights, "average": weights, "muon": None, "adam": None, "step": 0, "seconds": 0.0}
-        atomic_save(state | stats, root / "transformer.pt")
+        atomic_save(state | stats | {"reader": reader, "raw_reader": reader}, root / "transformer.pt")
 
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:

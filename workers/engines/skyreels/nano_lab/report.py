@@ -118,7 +118,8 @@ def header() -> str:
 
 def row(r: Result) -> str:
     """The scores of one mode as a row of the table."""
-    cells = ["–" if (v := r.rate(c)) is None else f"{v:.3f}" for c in COLUMNS]
+    columns = COLUMNS if "motion" in r.judged else ("colour", "shape", "scene")
+    cells = ["–" if c not in columns or (v := r.rate(c)) is None else f"{v:.3f}" for c in COLUMNS]
     more = []
     if "gigabytes" in r.extra:
         more.append(", ".join(f"{name} {value[0]:.2f}" for name, value in r.extra.items()))

@@ -119,9 +119,9 @@ class Pool:
 
     @torch.no_grad()
     def add_still(self) -> None:
-        """Draw and encode one frame of the first seconds of a clip."""
+        """Draw and encode one frame of the first seconds of a clip, some with two objects."""
         size, (spec, said) = self._size(), sample(self.rng)
-        if self.rng.random() < 0.7 * RICH:
+        if self.rng.random() < 0.7 * RICH:  # as many as have two objects among clips, and a few more
             spec, said = world.sample_pair(self.rng), captions.ALL
             paths = [p[-1:] for p in world.pair(spec, self.rng.randint(1, CLIP_FRAMES), size, self.rng)]
             clip, mask = world.compose(spec, paths, world.view("fixed", 1, size[0]), size)

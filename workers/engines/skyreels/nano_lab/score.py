@@ -56,19 +56,19 @@ def read(clip: Array, cameras: Sequence[str] = ("fixed",)) -> Reading:
     Raises:
         ValueError: the clip has not this form.
     """
-    camera, scene, found = _objects(clip, cameras, 1)
+    camera, scene, _, found = _objects(clip, cameras, 1)
     if not found:
         return Reading(None, None, None, scene, camera=camera)
     return _reading(*found[0], scene, camera)
 
 
 def read_objects(clip: Array, most: int = 2) -> list[Reading]:
-    """Readings of the objects of a clip, the largest first, as far as their colours differ.
+    """Readings of the objects of a clip, the most striking first, as far as their colours differ.
 
     Raises:
         ValueError: the clip has not the form that :func:`read` takes.
     """
-    camera, scene, found = _objects(clip, ("fixed",), most)
+    camera, scene, _, found = _objects(clip, ("fixed",), most)
     return [_reading(colour, alpha, scene, camera) for colour, alpha in found]
 
 
@@ -90,11 +90,11 @@ def clean(clip: Array) -> float:
     """Part of the pixels of a clip ``[T, height, width, 3]`` that show a scene of the world or an object of one plain
     colour; noise and smears are neither.
     """
-    scene, empty, _ = _scene(clip, (clip.shape[2], clip.shape[1]))
+    _, scene, empty, found = _objects(clip, ("fixed",), 1)
     if scene is None:
         return 0.0
     shown = np.linalg.norm(clip - empty, axis=-1) < 0.25
-    for colour, _ in _objects(clip, ("fixed",), 1)[2]:
+    for colour, _ in found:
         plain = np.array(world.COLOURS[colour], np.float32) / 255
         shown |= np.linalg.norm(clip - plain, axis=-1) < 0.35
     return float(shown.mean())
@@ -115,13 +115,15 @@ def _scene(clip: Array, size: tuple[int, int], cameras: Sequence[str] = ("fixed"
     return (name if best < 0.26 else None), picture, way
 
 
-def _objects(clip: Array, cameras: Sequence[str], most: int) -> tuple[str, str | None, list[tuple[str, Array]]]:
-    """The camera, the scene, and up to ``most`` colours with how much of every pixel is of them, ``[T, H, W]``."""
+def _objects(clip: Array, cameras: Sequence[str], most: int) -> tuple[str, str | None, Array, list[tuple[str, Array]]]:
+    """The camera, the scene, how it looks empty, and up to ``most`` colours with how much of every pixel is of them,
+    ``[T, H, W]``.
+    """
     if clip.ndim != 4 or clip.shape[3] != 3:
         raise ValueError(f"a clip is [T, H, W, 3], not {clip.shape}")
     scene, empty, camera = _scene(clip, (clip.shape[2], clip.shape[1]), cameras)
     if scene is None:
-        return "fixed", None, []
+        return "fixed", None, empty, []
     colours = ((world.palette() + 1) / 2).numpy()
     from_scene = np.linalg.norm(clip - empty, axis=-1)
     from_colour = np.linalg.norm(clip[..., None, :] - colours, axis=-1)
@@ -130,7 +132,7 @@ def _objects(clip: Array, cameras: Sequence[str], most: int) -> tuple[str, str |
     # The scene's own white and grey details, softened by decoding, are not objects: votes count by how solid they are.
     votes = np.bincount(nearest[inside], weights=from_scene[inside], minlength=len(colours))
     if inside.mean() < 0.004:
-        return camera, scene, []
+        return camera, scene, empty, []
     strongest = np.argsort(-votes, kind="stable")[:most]
     chosen = [int(i) for i in strongest if votes[i] > 0.25 * votes.max()]
     found = []
@@ -145,7 +147,7 @@ def _objects(clip: Array, cameras: Sequence[str], most: int) -> tuple[str, str |
             if other != index:
                 alpha[_around(from_colour[..., other] < 0.25)] = 0
         found.append((list(world.COLOURS)[index], alpha.astype(np.float32)))
-    return camera, scene, found
+    return camera, scene, empty, found
 
 
 def _around(mask: npt.NDArray[np.bool_], reach: int = 3) -> npt.NDArray[np.bool_]:

@@ -1,14 +1,15 @@
 """The text side: a word tokenizer and a two-layer UMT5 encoder, first trained to tell what a sentence asks for.
 
-The encoder is trained alone, for a minute, to name colour, shape, motion and scene of a sentence from *any* of its
-output vectors, so that the transformer's cross-attention finds a linearly separable condition from its first step on;
-afterwards it stays frozen.
+The encoder is trained alone, for some minutes, to name colour, shape, motion, scene and camera of a sentence from *any*
+of its output vectors, so that the transformer's cross-attention finds a linearly separable condition from its first
+step on; afterwards it learns along with the transformer.
 """
 
 from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +71,80 @@ def encode(encoder: Any, tok: Any, sentences: list[str]) -> tuple[Tensor, Tensor
     return encoder(batch.input_ids, batch.attention_mask).last_hidden_state * mask[..., None], mask
 
 
+NOT_SAID = -100  # a label that the loss leaves out
+
+
+def lesson(tok: Any, rng: random.Random) -> tuple[str, list[list[int]], list[int]]:
+    """A sentence and what is to be read from it.
+
+    Returns:
+        The sentence; for each of its tokens six labels (colour, shape, motion, scene, camera, and whether its object is
+        the first of two, the second, or alone); the same for the whole sentence. A table's length means "not said".
+    """
+    draw = rng.random()
+    if draw < 0.3:
+        spec = captions.sample_rich(rng)
+        told = captions.pieces(spec, rng)
+        labels = []
+        for words, owner in told:
+            about = (spec, spec.second)[max(owner, 0)] or spec
+            told_of = owner >= 0 or spec.second is None
+            label = [*_values(about)[:3]] if told_of else [NOT_SAID] * 3
+            label += [_values(spec)[3], world.CAMERAS.index(spec.camera)]
+            label.append(2 if spec.second is None else owner if owner >= 0 else NOT_SAID)
+            labels += [label] * len(tok(words, add_special_tokens=False).input_ids)
+        whole = [*([NOT_SAID] * 3 if spec.second else _values(spec)[:3]), *labels[-1][3:5], NOT_SAID]
+        return " ".join(words for words, _ in told), [*labels, whole], whole
+    spec, lengths = world.sample_spec(rng), [len(t) for t in TABLES]
+    if draw < 0.38:
+        sentence, label = captions.empty(rng), lengths
+    elif draw < 0.5:
+        said = captions.sample_said(rng)
+        sentence = captions.partial(spec, said, rng)
+        label = [v if s else n for v, s, n in zip(_values(spec), said, lengths, strict=True)]
+    else:
+        sentence, label = captions.caption(spec, rng), _values(spec)
+    label = [*label, 0, 2]
+    return sentence, [label] * len(tok(sentence).input_ids), label
+
+
+TABLES: tuple[Sequence[str], ...] = (list(world.COLOURS), world.SHAPES, world.MOTIONS, world.SCENES)
+
+
+def _values(spec: world.Spec) -> list[int]:
+    values = (spec.colour, spec.shape, spec.motion, spec.scene)
+    return [t.index(v) for t, v in zip(TABLES, values, strict=True)]
+
+
+def loss_of(heads: Any, vectors: Tensor, mask: Tensor, labels: Tensor, whole: Tensor) -> Tensor:
+    """Cross-entropy of six linear heads on every output vector ``[B, L, WIDTH]`` and on their mean, against the labels
+    ``[B, L, 6]`` and ``[B, 6]`` of :func:`lesson`.
+    """
+    mean = vectors.sum(1) / mask.sum(1, keepdim=True)
+    loss = torch.zeros(())
+    for i, head in enumerate(heads):
+        loss = loss + F.cross_entropy(head(vectors)[mask], labels[..., i][mask], ignore_index=NOT_SAID)
+        loss = loss + F.cross_entropy(head(mean), whole[:, i], ignore_index=NOT_SAID)
+    return loss
+
+
+def lessons(tok: Any, n: int, rng: random.Random) -> tuple[list[str], Tensor, Tensor]:
+    """``n`` of :func:`lesson`: sentences, labels ``[n, L, 6]`` and labels of the whole ``[n, 6]``."""
+    sentences, labels, whole = zip(*(lesson(tok, rng) for _ in range(n)), strict=True)
+    length = max(len(each) for each in labels)
+    padded = [[*each, *[[NOT_SAID] * len(each[0])] * (length - len(each))] for each in labels]
+    return list(sentences), torch.tensor(padded), torch.tensor(whole)
+
+
+def build_heads() -> Any:
+    """The linear heads of :func:`loss_of`; the first four have one more class, for "not said"."""
+    return nn.ModuleList(nn.Linear(WIDTH, n) for n in (*(len(t) + 1 for t in TABLES), len(world.CAMERAS), 3))
+
+
 def train(path: Path, steps: int = 1500, seed: int = 0) -> Any:
     """Train to ``path`` unless it exists, and return the frozen encoder.
 
-    Cross-entropy of four linear heads on every output vector, each head with one more class for "not said".
+    In a sentence about two objects every vector is to tell of the object that its word is about.
     """
     tok = tokenizer()
     torch.manual_seed(seed)
@@ -81,8 +152,7 @@ def train(path: Path, steps: int = 1500, seed: int = 0) -> Any:
     if path.exists():
         encoder.load_state_dict(torch.load(path, weights_only=True)["encoder"], strict=False)
         return encoder.eval().requires_grad_(False)
-    tables = (list(world.COLOURS), world.SHAPES, world.MOTIONS, world.SCENES)
-    heads = nn.ModuleList(nn.Linear(WIDTH, len(t) + 1) for t in tables)
+    heads = build_heads()
     optimiser = torch.optim.AdamW(
         [*encoder.parameters(), *heads.parameters()], lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01
     )
@@ -90,34 +160,14 @@ def train(path: Path, steps: int = 1500, seed: int = 0) -> Any:
     for step in range(steps):
         for group in optimiser.param_groups:
             group["lr"] = 2e-3 * min(1.0, (step + 1) / 50) * (1 - step / steps)
-        sentences, labels = [], []
-        for _ in range(96):
-            spec = world.sample_spec(rng)
-            values = (spec.colour, spec.shape, spec.motion, spec.scene)
-            label = [t.index(v) for t, v in zip(tables, values, strict=True)]
-            draw = rng.random()
-            if draw < 0.08:
-                sentence, label = captions.empty(rng), [len(t) for t in tables]
-            elif draw < 0.2:
-                said = captions.sample_said(rng)
-                sentence = captions.partial(spec, said, rng)
-                label = [v if s else len(t) for v, s, t in zip(label, said, tables, strict=True)]
-            else:
-                sentence = captions.caption(spec, rng)
-            sentences.append(sentence)
-            labels.append(label)
+        sentences, labels, whole = lessons(tok, 96, rng)
         vectors, mask = encode(encoder, tok, sentences)
-        target = torch.tensor(labels)
-        mean = vectors.sum(1) / mask.sum(1, keepdim=True)
-        loss = torch.zeros(())
-        for i, head in enumerate(heads):
-            each = target[:, i, None].expand(mask.shape)[mask]
-            loss = loss + F.cross_entropy(head(vectors)[mask], each) + F.cross_entropy(head(mean), target[:, i])
+        loss = loss_of(heads, vectors, mask, labels, whole)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimiser.step()
         if (step + 1) % 250 == 0:
-            log.info("text %d  loss %.4f", step + 1, float(loss))
+            log.info("text %d  loss %.4f", step + 1, float(loss.detach()))
     atomic_save({"encoder": encoder.state_dict()}, path)
     return encoder.eval().requires_grad_(False)

@@ -44,7 +44,7 @@ def _sentence(
     """
     if rng.random() < without:
         return ""
-    if seen and rng.random() < 0.25:
+    if seen and spec.plain and rng.random() < 0.25:
         said = (False, False, *said[2:])
     elif seen and rng.random() < 0.35:
         spec = replace(spec, colour=rng.choice(list(world.COLOURS)), shape=rng.choice(world.SHAPES))
@@ -85,7 +85,11 @@ class Threads:
 
 @dataclass(slots=True)
 class Batch:
-    """Everything one step needs; ``weight`` is ``[B, F, h, w]``, ``times`` tells which latents of a clip these are."""
+    """Everything one step needs.
+
+    ``z`` is ``[B, C, F, h, w]``, ``times`` tells which F latents of a clip these are, ``sigma`` is ``[B, F]``,
+    ``weight`` ``[B, F, h, w]``; the others are as :func:`transformer.forward` takes them.
+    """
 
     z: Tensor
     times: list[int]
@@ -160,7 +164,7 @@ class Trainer:
             for name, value in self.model.named_parameters():
                 self.average[name].copy_(state["average"].get(name, value))
             if "reader" in state:
-                self.encoder.load_state_dict(state["raw_reader"])
+                self.encoder.load_state_dict(state["raw_reader"], strict=False)
                 for name, value in state["reader"].items():
                     self.reader[name].copy_(value)
             if state["muon"] and transformer.layers_of(state["raw"]) == layers:
@@ -190,7 +194,7 @@ class Trainer:
         probability ``moments`` first and later frames.
 
         ``keep`` tokens, drawn by lot, of each latent frame are computed, or all of them. The kind of samples and their
-        size are the same in all processes, which wait for each other.
+        number of frames are the same in all processes, which wait for each other.
         """
         rng, shared = self.rng, random.Random(self.seed * 1000003 + self.step)
         (kind,) = shared.choices(("still", "moments", "clip"), (stills, moments, 1 - stills - moments))
@@ -253,7 +257,7 @@ class Trainer:
         # for all.
         pads = (torch.tensor(counts) - there.sum(1)).clamp(min=1).float().log()
         bias = torch.cat([torch.where(there, 0.0, -1e9), pads[:, None]], 1)[:, None, None]
-        kept = torch.rand(n, frames, tokens).argsort(-1)[..., :keep] if keep else None
+        kept = torch.rand(n, frames, tokens).argsort(-1)[..., :keep] if keep and keep < tokens else None
         if squares:
             kept = torch.stack(squares)
         causal = transformer.causal_mask(frames, tokens if kept is None else kept.shape[-1], block)
@@ -323,7 +327,7 @@ class Trainer:
             stills, moments = (0.4, 0.3) if part < 0.5 else (0.3, 0.25)
             batch = self.batch(n, keep, stills, moments)
             # Every new shape costs a compilation; the rare ones are not worth it.
-            common = batch.causal is None and (keep is not None or batch.z.shape[2] in (1, LATENTS))
+            common = batch.causal is None and (batch.kept is not None or batch.z.shape[2] in (1, LATENTS))
             threads.begin()
             loss = self.loss(batch, compiled and common)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -333,7 +337,7 @@ class Trainer:
                 self.muon.step()
             self.adam.step()
             self.adam.zero_grad()
-            threads.end(batch.z.shape[0] * (batch.kept.shape[-1] if batch.kept is not None else 64))
+            threads.end(batch.z.shape[0] * batch.z.shape[2] * (64 if batch.kept is None else batch.kept.shape[-1]))
             self.step += 1
             fade = 1 - min(0.998, self.step / (10 + self.step))
             with torch.no_grad():

@@ -154,7 +154,7 @@ def forward(
         causal: added to the logits of the self-attention, ``[N, N]``, for causal blocks of frames.
         compiled: run the blocks through ``torch.compile`` (half as long a step, a minute to begin with).
 
-    Under ``torch.autocast`` the matrices are multiplied in bfloat16, everything else stays float32.
+    Under ``torch.autocast`` matrices are multiplied in bfloat16; attention and what the blocks add up stay float32.
 
     Returns:
         ``[B, C, F, H, W]`` in float32.

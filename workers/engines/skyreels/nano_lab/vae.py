@@ -304,7 +304,7 @@ def polish(path: Path, steps: int, seed: int = 0, tie: float | None = None) -> N
                 average[name].lerp_(p, 0.01 if step > 100 else 0.1)
         if (step + 1) % 50 == 0:
             psnr = 10 * math.log10(4 / float(error.detach().square().mean()))
-            log.info("decoder %d  loss %.4f  %.2f dB", step + 1, float(loss.detach()), psnr)
+            log.info("polish %d  loss %.4f  %.2f dB", step + 1, float(loss.detach()), psnr)
         if (step + 1) % 200 == 0 or step + 1 == steps:
             atomic_save(state | {"average": average, "raw": vae.state_dict()}, path)
 
