@@ -38,6 +38,7 @@ def test_a_polished_encoder_stays_near_its_former_latents_as_strongly_as_it_is_t
     clip, _ = vae.crops(2, random.Random(3))
     moved = {}
     for tie in (None, 0.02, 50.0):
+        (tmp_path / str(tie)).mkdir()
         export.unpack(SHIPPED, tmp_path / str(tie))
         path = tmp_path / str(tie) / "vae.pt"
         before = vae.load(path)
