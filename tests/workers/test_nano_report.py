@@ -6,7 +6,7 @@ import pytest
 
 from workers.engines.skyreels.nano_lab import world
 from workers.engines.skyreels.nano_lab.__main__ import main
-from workers.engines.skyreels.nano_lab.report import BEGIN, END, Result, Scores, misses, write_card
+from workers.engines.skyreels.nano_lab.report import BEGIN, END, Result, Scores, header, misses, row, write_card
 from workers.engines.skyreels.nano_lab.score import Reading
 
 
@@ -45,6 +45,17 @@ def test_a_table_is_put_together_from_parts_of_the_same_weights(tmp_path) -> Non
     assert page.endswith("Bars missed: text to video: shape 0.8 (bar 0.85).")
     columns = {line.count("|") for line in page.splitlines() if line.startswith("|")}
     assert len(columns) == 1
+
+
+def test_a_row_shows_no_score_of_what_is_not_judged_and_its_own_shares() -> None:
+    result = measured("a camera that moves", right=5)
+    result.judged, result.extra = ("colour", "shape", "scene"), {"camera": [True, False, False, False]}
+    cells = [cell.strip() for cell in row(result).split("|")[1:-1]]
+    names = [name.strip().split(" ")[0] for name in header().splitlines()[0].split("|")[1:-1]]
+    told = dict(zip(names, cells, strict=True))
+    assert (told["shape"], told["motion"], told["direction"], told["rotate/still"]) == ("0.500", "–", "–", "–")
+    assert told["more"] == "camera 0.250"
+    assert row(measured("text to video", right=9)).count("–") == 0
 
 
 def test_the_card_keeps_what_stands_around_the_scores(tmp_path) -> None:

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 WIDTH = 128
 PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
+# What the first four labels of a word choose from; one more than a table has stands for "not said".
+TABLES: tuple[Sequence[str], ...] = (list(world.COLOURS), world.SHAPES, world.MOTIONS, world.SCENES)
+UNTOLD = -100  # a label that the loss leaves out
 
 
 def tokenizer() -> Any:
@@ -71,9 +74,6 @@ def encode(encoder: Any, tok: Any, sentences: list[str]) -> tuple[Tensor, Tensor
     return encoder(batch.input_ids, batch.attention_mask).last_hidden_state * mask[..., None], mask
 
 
-NOT_SAID = -100  # a label that the loss leaves out
-
-
 def lesson(tok: Any, rng: random.Random) -> tuple[str, list[list[int]], list[int]]:
     """A sentence and what is to be read from it.
 
@@ -89,11 +89,11 @@ def lesson(tok: Any, rng: random.Random) -> tuple[str, list[list[int]], list[int
         for words, owner in told:
             about = (spec, spec.second)[max(owner, 0)] or spec
             told_of = owner >= 0 or spec.second is None
-            label = [*_values(about)[:3]] if told_of else [NOT_SAID] * 3
+            label = [*_values(about)[:3]] if told_of else [UNTOLD] * 3
             label += [_values(spec)[3], world.CAMERAS.index(spec.camera)]
-            label.append(2 if spec.second is None else owner if owner >= 0 else NOT_SAID)
+            label.append(2 if spec.second is None else owner if owner >= 0 else UNTOLD)
             labels += [label] * len(tok(words, add_special_tokens=False).input_ids)
-        whole = [*([NOT_SAID] * 3 if spec.second else _values(spec)[:3]), *labels[-1][3:5], NOT_SAID]
+        whole = [*([UNTOLD] * 3 if spec.second else _values(spec)[:3]), *labels[-1][3:5], UNTOLD]
         return " ".join(words for words, _ in told), [*labels, whole], whole
     spec, lengths = world.sample_spec(rng), [len(t) for t in TABLES]
     if draw < 0.38:
@@ -108,9 +108,6 @@ def lesson(tok: Any, rng: random.Random) -> tuple[str, list[list[int]], list[int
     return sentence, [label] * len(tok(sentence).input_ids), label
 
 
-TABLES: tuple[Sequence[str], ...] = (list(world.COLOURS), world.SHAPES, world.MOTIONS, world.SCENES)
-
-
 def _values(spec: world.Spec) -> list[int]:
     values = (spec.colour, spec.shape, spec.motion, spec.scene)
     return [t.index(v) for t, v in zip(TABLES, values, strict=True)]
@@ -123,8 +120,8 @@ def loss_of(heads: Any, vectors: Tensor, mask: Tensor, labels: Tensor, whole: Te
     mean = vectors.sum(1) / mask.sum(1, keepdim=True)
     loss = torch.zeros(())
     for i, head in enumerate(heads):
-        loss = loss + F.cross_entropy(head(vectors)[mask], labels[..., i][mask], ignore_index=NOT_SAID)
-        loss = loss + F.cross_entropy(head(mean), whole[:, i], ignore_index=NOT_SAID)
+        loss = loss + F.cross_entropy(head(vectors)[mask], labels[..., i][mask], ignore_index=UNTOLD)
+        loss = loss + F.cross_entropy(head(mean), whole[:, i], ignore_index=UNTOLD)
     return loss
 
 
@@ -132,7 +129,7 @@ def lessons(tok: Any, n: int, rng: random.Random) -> tuple[list[str], Tensor, Te
     """``n`` of :func:`lesson`: sentences, labels ``[n, L, 6]`` and labels of the whole ``[n, 6]``."""
     sentences, labels, whole = zip(*(lesson(tok, rng) for _ in range(n)), strict=True)
     length = max(len(each) for each in labels)
-    padded = [[*each, *[[NOT_SAID] * len(each[0])] * (length - len(each))] for each in labels]
+    padded = [[*each, *[[UNTOLD] * len(each[0])] * (length - len(each))] for each in labels]
     return list(sentences), torch.tensor(padded), torch.tensor(whole)
 
 
