@@ -69,7 +69,7 @@ def _saturation(film: Array) -> float:
 def measure(overlap: str, noise: int, seeds: int, steps: int) -> Iterator[list[Drift]]:
     """Make films of a still scene on the nano model and yield the drift of each window."""
     from workers.engines.skyreels.engine import SkyReelsEngine
-    from workers.engines.skyreels.nano_lab import captions, world
+    from workers.engines.skyreels.nano_lab import captions, paint, world
     from workers.engines.skyreels.spec import VideoSpec, frames_of, latents_of
 
     engine = SkyReelsEngine("nano")
@@ -81,7 +81,7 @@ def measure(overlap: str, noise: int, seeds: int, steps: int) -> Iterator[list[D
         frames = frames_of(latents_of(one.base_num_frames) + (WINDOWS - 1) * added)
         values = {"overlap": overlap, "addnoise_condition": noise, "seed": seed, "steps": steps or one.steps}
         spec = VideoSpec.for_model("nano", prompt, ratio="1:1", num_frames=frames, **values)
-        empty = ((world.background(scene, (spec.width, spec.height)) + 1) / 2 * LEVELS).permute(1, 2, 0).numpy()
+        empty = ((paint.background(scene, (spec.width, spec.height)) + 1) / 2 * LEVELS).permute(1, 2, 0).numpy()
         asked = np.array(world.COLOURS[colour], np.float64)
         yield drifts([window.frames for window in engine.stream(spec)], asked, empty)
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.flags import job_of
-from workers.engines.skyreels.nano_lab import captions, export, samples, text, train, transformer, vae, world
+from workers.engines.skyreels.nano_lab import captions, export, paint, samples, text, train, transformer, vae, world
 from workers.engines.skyreels.nano_lab.evaluate import psnr
 from workers.engines.skyreels.nano_lab.export import SHIPPED
 from workers.engines.skyreels.nano_lab.report import picture
@@ -192,7 +192,7 @@ def test_a_film_ends_nearer_to_its_last_picture_also_where_the_words_say_otherwi
     spec = world.Spec("red", "circle", "still", "sky")
     ends = np.array([[40, 64, 24, 0], [88, 64, 24, 0]], np.float32)
     pictures = {}
-    for name, frame in zip(("image", "end_image"), world.draw([spec], [ends], (128, 128))[0][0].unbind(1), strict=True):
+    for name, frame in zip(("image", "end_image"), paint.draw([spec], [ends], (128, 128))[0][0].unbind(1), strict=True):
         pictures[name] = tmp_path / f"{name}.png"
         picture(((frame + 1) / 2).permute(1, 2, 0).numpy()).save(pictures[name])
     engine = SkyReelsEngine("nano")

@@ -6,13 +6,13 @@ import random
 import numpy as np
 import pytest
 
-from workers.engines.skyreels.nano_lab import world
+from workers.engines.skyreels.nano_lab import paint, world
 from workers.engines.skyreels.nano_lab.score import Reading, clean, read, read_objects
 
 
 def drawn(spec: world.Spec, size: tuple[int, int] = (128, 128), seed: int = 0) -> np.ndarray:
     path = world.trajectory(spec, world.WINDOW, size, random.Random(seed))
-    clip, _ = world.draw([spec], [path], size)
+    clip, _ = paint.draw([spec], [path], size)
     return ((clip[0] + 1) / 2).permute(1, 2, 3, 0).numpy()
 
 
@@ -40,7 +40,7 @@ def test_reads_both_objects_of_a_clip(size: tuple[int, int]) -> None:
     rng = random.Random(8)
     for _ in range(8):
         spec = world.sample_pair(rng)
-        clip, _ = world.film(spec, world.WINDOW, size, rng)
+        clip, _ = paint.film(spec, world.WINDOW, size, rng)
         found = read_objects(((clip[0] + 1) / 2).permute(1, 2, 3, 0).numpy())
         asked = {(s.colour, s.shape, s.motion) for s in (spec, spec.second) if s}
         assert {(r.colour, r.shape, r.motion) for r in found} == asked, spec
@@ -52,7 +52,7 @@ def test_reads_how_the_camera_moves(camera: str) -> None:
     rng = random.Random(9)
     for scene in ("sky", "meadow", "night", "city"):
         spec = world.Spec("cyan", "triangle", "still", scene, camera=camera)
-        clip, _ = world.film(spec, world.WINDOW, (128, 128), rng)
+        clip, _ = paint.film(spec, world.WINDOW, (128, 128), rng)
         found = read(((clip[0] + 1) / 2).permute(1, 2, 3, 0).numpy(), world.CAMERAS)
         assert (found.camera, found.scene, found.colour, found.shape) == (camera, scene, "cyan", "triangle")
 
@@ -87,7 +87,7 @@ def test_drawn_clips_are_clean_and_noise_and_smears_are_not() -> None:
 def test_noise_and_empty_scenes_show_nothing() -> None:
     noise = np.random.default_rng(0).random((17, 128, 128, 3), dtype=np.float32)
     assert read(noise) == Reading(None, None, None, None)
-    empty = ((world.background("sea", (128, 128)) + 1) / 2).permute(1, 2, 0).numpy()
+    empty = ((paint.background("sea", (128, 128)) + 1) / 2).permute(1, 2, 0).numpy()
     assert read(np.repeat(empty[None], 17, 0)) == Reading(None, None, None, "sea")
 
 

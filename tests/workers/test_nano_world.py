@@ -5,7 +5,7 @@ import random
 
 import torch
 
-from workers.engines.skyreels.nano_lab import captions, samples, text, world
+from workers.engines.skyreels.nano_lab import captions, paint, samples, text, world
 from workers.engines.skyreels.nano_lab.export import SHIPPED
 
 
@@ -27,7 +27,7 @@ def test_held_out_combinations_are_a_tenth_and_never_sampled_for_training() -> N
 def test_same_seed_same_clip() -> None:
     spec = world.Spec("red", "heart", "orbit", "city")
     one, two = (
-        world.draw([spec], [world.trajectory(spec, 17, (160, 96), random.Random(5))], (160, 96))[0] for _ in range(2)
+        paint.draw([spec], [world.trajectory(spec, 17, (160, 96), random.Random(5))], (160, 96))[0] for _ in range(2)
     )
     assert torch.equal(one, two)
     assert one.shape == (1, 3, 17, 96, 160)
@@ -75,7 +75,7 @@ def test_two_objects_move_beside_or_above_each_other() -> None:
 
 def test_a_camera_that_pans_shifts_the_scene_and_its_object_alike() -> None:
     spec = world.Spec("white", "square", "still", "city", camera="pan right")
-    clip, mask = world.film(spec, world.WINDOW, (128, 128), random.Random(2))
+    clip, mask = paint.film(spec, world.WINDOW, (128, 128), random.Random(2))
     shift = round(0.4 * 128)
     gone = (clip[0, :, -1, :, : 128 - shift] - clip[0, :, 0, :, shift:]).abs().mean()
     stayed = (clip[0, :, -1] - clip[0, :, 0]).abs().mean()
@@ -86,8 +86,8 @@ def test_a_camera_that_pans_shifts_the_scene_and_its_object_alike() -> None:
 
 def test_a_camera_that_zooms_out_ends_with_the_whole_scene() -> None:
     seen = world.view("zoom out", world.WINDOW, 128)
-    shown = world.panorama("meadow", seen, (128, 128))
-    assert torch.allclose(shown[:, -1], world.background("meadow", (128, 128)), atol=1e-4)
+    shown = paint.panorama("meadow", seen, (128, 128))
+    assert torch.allclose(shown[:, -1], paint.background("meadow", (128, 128)), atol=1e-4)
     assert not torch.allclose(shown[:, 0], shown[:, -1], atol=0.1)
 
 

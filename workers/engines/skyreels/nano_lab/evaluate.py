@@ -21,7 +21,7 @@ from diffusers import (
     SkyReelsV2DiffusionForcingVideoToVideoPipeline,
 )
 
-from . import captions, store, world
+from . import captions, paint, store, world
 from .export import BASE_FRAMES, GUIDANCE, PICTURE_GUIDANCE, SHIFT, SHIPPED, STEPS
 from .report import Result, Scores, picture, row, sheet, write_card
 from .score import Array, Reading, clean, read, read_objects
@@ -142,7 +142,7 @@ class Bench:
     def drawn(self, spec: world.Spec, frames: int, size: tuple[int, int], i: int) -> Array:
         """A drawn clip ``[T, H, W, 3]`` in 0..1."""
         rng = random.Random(self.seed * 7 + i)
-        clip, _ = world.draw([spec], [world.trajectory(spec, frames, size, rng)], size)
+        clip, _ = paint.draw([spec], [world.trajectory(spec, frames, size, rng)], size)
         out: Array = ((clip[0] + 1) / 2).permute(1, 2, 3, 0).numpy()
         return out
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import captions, vae, world
+from . import captions, paint, vae, world
 
 LATENTS = 6
 CLIP_FRAMES = 25
@@ -83,13 +83,13 @@ class Pool:
         size, (spec, said) = self._size(), sample(self.rng)
         if self.rng.random() < RICH:
             spec = captions.sample_rich(self.rng)
-            clip, mask = world.film(spec, CLIP_FRAMES, size, self.rng)
+            clip, mask = paint.film(spec, CLIP_FRAMES, size, self.rng)
             self._encode(self.clips[size], clip, mask, spec, captions.ALL, False)
             return
         late = self.rng.randrange(LATEST) if self.rng.random() < 0.25 else 0
         free = self.rng.random() < 0.3
         path = world.trajectory(spec, late + CLIP_FRAMES, size, self.rng, free)[late:]
-        self._encode(self.clips[size], *world.draw([spec], [path], size), spec, said, free or late > 0)
+        self._encode(self.clips[size], *paint.draw([spec], [path], size), spec, said, free or late > 0)
 
     @torch.no_grad()
     def add_journey(self) -> None:
@@ -97,11 +97,11 @@ class Pool:
         way between two places, or one clip that fades into another.
         """
         size, (spec, said) = self._size(), sample(self.rng)
-        clip, mask = world.draw([spec], [world.journey(spec, CLIP_FRAMES, size, self.rng)], size)
+        clip, mask = paint.draw([spec], [world.journey(spec, CLIP_FRAMES, size, self.rng)], size)
         if self.rng.random() < 0.3:
             other, _ = sample(self.rng)
             path = world.journey(other, CLIP_FRAMES, size, self.rng)
-            second, also = world.draw([other], [path], size)
+            second, also = paint.draw([other], [path], size)
             part = (torch.arange(CLIP_FRAMES) / (world.JOURNEY - 1)).clamp(max=1).view(1, 1, -1, 1, 1)
             clip, mask = torch.lerp(clip, second, part), torch.maximum(mask, also)
         # What is said of the motion is not what is seen: the pictures are to be obeyed.
@@ -124,10 +124,10 @@ class Pool:
         if self.rng.random() < 0.7 * RICH:  # as many as have two objects among clips, and a few more
             spec, said = world.sample_pair(self.rng), captions.ALL
             paths = [p[-1:] for p in world.pair(spec, self.rng.randint(1, CLIP_FRAMES), size, self.rng)]
-            clip, mask = world.compose(spec, paths, world.view("fixed", 1, size[0]), size)
+            clip, mask = paint.compose(spec, paths, world.view("fixed", 1, size[0]), size)
         else:
             path = world.trajectory(spec, self.rng.randint(1, CLIP_FRAMES), size, self.rng)[-1:]
-            clip, mask = world.draw([spec], [path], size)
+            clip, mask = paint.draw([spec], [path], size)
         mean = vae.encode(self.vae, clip)[:, : vae.CHANNELS]
         self.stills[size].put(mean[0].transpose(0, 1), F.max_pool2d(mask[0, 0], 8) > 0, None, spec, said, False)
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from . import world
+from . import paint, world
 
 Array = npt.NDArray[np.float32]
 PATCH = 112
@@ -105,9 +105,9 @@ def _scene(clip: Array, size: tuple[int, int], cameras: Sequence[str] = ("fixed"
     for scene in world.SCENES:
         for camera in cameras:
             if camera == "fixed":
-                empty = ((world.background(scene, size) + 1) / 2).permute(1, 2, 0).numpy()
+                empty = ((paint.background(scene, size) + 1) / 2).permute(1, 2, 0).numpy()
             else:
-                shown = world.panorama(scene, world.view(camera, len(clip), size[0]), size)
+                shown = paint.panorama(scene, world.view(camera, len(clip), size[0]), size)
                 empty = ((shown + 1) / 2).permute(1, 2, 3, 0).numpy()
             distance = float(np.minimum(np.abs(clip - empty).sum(-1), 0.4).mean())
             if distance < best:
@@ -124,7 +124,7 @@ def _objects(clip: Array, cameras: Sequence[str], most: int) -> tuple[str, str |
     scene, empty, camera = _scene(clip, (clip.shape[2], clip.shape[1]), cameras)
     if scene is None:
         return "fixed", None, empty, []
-    colours = ((world.palette() + 1) / 2).numpy()
+    colours = ((paint.palette() + 1) / 2).numpy()
     from_scene = np.linalg.norm(clip - empty, axis=-1)
     from_colour = np.linalg.norm(clip[..., None, :] - colours, axis=-1)
     nearest = from_colour.argmin(-1)
@@ -246,13 +246,13 @@ def _motion(
 def _template(shape: str, area: int, degrees: int) -> Array:
     unit = _unit_area(shape)
     point = torch.tensor([PATCH / 2, PATCH / 2, math.sqrt(area / unit), math.radians(degrees)])
-    mask: Array = world.coverage(shape, point, (PATCH, PATCH)).numpy()
+    mask: Array = paint.coverage(shape, point, (PATCH, PATCH)).numpy()
     return _centred(mask, *_centre(mask))
 
 
 @functools.cache
 def _unit_area(shape: str) -> float:
-    mask = world.coverage(shape, torch.tensor([128.0, 128.0, 60.0, 0.0]), (256, 256))
+    mask = paint.coverage(shape, torch.tensor([128.0, 128.0, 60.0, 0.0]), (256, 256))
     return float(mask.sum()) / 3600
 
 

@@ -21,7 +21,7 @@ from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders.autoencoder_kl_wan import WanCausalConv3d, WanResample
 from torch import Tensor, nn
 
-from . import world
+from . import paint, world
 from .optim import Muon
 from .store import atomic_save
 
@@ -174,15 +174,15 @@ def crops(n: int, rng: random.Random) -> tuple[Tensor, Tensor]:
             ends = torch.empty(3, 2, 2).uniform_(-1, 1)
             scene = F.interpolate(ends[None], (CROP, CROP), mode="bilinear", align_corners=True)[0]
         else:
-            scene = world.background(spec.scene, size)[:, y : y + CROP, x : x + CROP]
+            scene = paint.background(spec.scene, size)[:, y : y + CROP, x : x + CROP]
         clip = scene[:, None].expand(3, 5, CROP, CROP)
         total = torch.zeros(1, 5, CROP, CROP)
         for second in range(1 + (rng.random() < 0.4)):
             if second:
                 spec = world.sample_spec(rng)
                 path = torch.from_numpy(world.trajectory(spec, 5, size, rng, free=True))
-            mask = world.coverage(spec.shape, path, size, (x, y, CROP, CROP))[None]
-            colour = world.palette()[list(world.COLOURS).index(spec.colour)][:, None, None, None]
+            mask = paint.coverage(spec.shape, path, size, (x, y, CROP, CROP))[None]
+            colour = paint.palette()[list(world.COLOURS).index(spec.colour)][:, None, None, None]
             if rng.random() < 0.1:
                 colour = torch.empty(3, 1, 1, 1).uniform_(-1, 1)
             clip = torch.lerp(clip, colour, mask)
