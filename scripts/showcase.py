@@ -19,7 +19,7 @@ WINDOWS = 1
 # (prompt, ratio, seed)
 CLIPS = [
     # The first stands behind the words of the landing page, so it is a dark one.
-    ("a red heart grows in the night sky", "16:9", 1),
+    ("a red heart grows in the night sky", "16:9", 9),
     ("a yellow circle moves up at sunset", "16:9", 1),
     ("a red circle moves right over the sea", "16:9", 3),
     ("a white circle bounces over a meadow", "1:1", 2),
