@@ -1,10 +1,11 @@
 """What was measured of the nano model is told as it was measured, and of these weights only."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
-from workers.engines.skyreels.nano_lab import world
+from workers.engines.skyreels.nano_lab import evaluate, paint, world
 from workers.engines.skyreels.nano_lab.__main__ import main
 from workers.engines.skyreels.nano_lab.report import BEGIN, END, Result, Scores, header, misses, row, write_card
 from workers.engines.skyreels.nano_lab.score import Reading
@@ -78,3 +79,39 @@ def test_what_cannot_be_done_is_told_before_anything_is_done(tmp_path, monkeypat
     with pytest.raises(SystemExit) as caught:
         main(command)
     assert caught.value.code == 2 and told in capsys.readouterr().err
+
+
+def bench_that_draws(monkeypatch, told) -> evaluate.Bench:
+    """A bench that answers every prompt with a drawn clip of what ``told`` makes of it."""
+
+    def draw(self, specs, size, free=False, **options):
+        rng = random.Random(2)
+        for spec in specs:
+            clip, _ = paint.film(told(spec), evaluate.BASE_FRAMES, size, rng)
+            yield spec, ((clip[0] + 1) / 2).permute(1, 2, 3, 0).numpy(), 1.0
+
+    monkeypatch.setattr(evaluate.Bench, "text_to_video", draw)
+    return evaluate.Bench()
+
+
+def test_two_objects_count_when_both_are_as_asked(monkeypatch) -> None:
+    right = bench_that_draws(monkeypatch, lambda spec: spec).run_pair(12)
+    assert right.rate("shape") == 1 and right.all_four() == 1
+    assert {name: sum(shares) for name, shares in right.extra.items()} == {
+        "both colours": 12,
+        "both shapes": 12,
+        "both motions": 12,
+    }
+    alone = bench_that_draws(monkeypatch, lambda spec: replace(spec, second=None)).run_pair(12)
+    assert alone.rate("colour") == 1 and not any(map(sum, alone.extra.values()))
+    twice = bench_that_draws(
+        monkeypatch, lambda spec: replace(spec, second=replace(spec.second, shape=spec.shape))
+    ).run_pair(12)
+    assert sum(twice.extra["both colours"]) == 12 > sum(twice.extra["both shapes"])
+
+
+def test_a_camera_counts_when_the_scene_moves_as_asked(monkeypatch) -> None:
+    right = bench_that_draws(monkeypatch, lambda spec: spec).run_camera(12)
+    assert right.extra["camera"] == [True] * 12 and right.all_four() == 1
+    still = bench_that_draws(monkeypatch, lambda spec: replace(spec, camera="fixed")).run_camera(12)
+    assert not any(still.extra["camera"])

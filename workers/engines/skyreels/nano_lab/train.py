@@ -5,8 +5,8 @@ The noise of a clip's latent frames is one of: the same for all (synchronous); c
 Every step works on one picture size. A share of the steps sees single frames, several times as many for the same
 computation: what an object looks like is learned from them, what it does from the clips. Of most single frames only the
 tokens of a square around the object are computed; the scene is learned sooner than the object. Another share sees such
-squares of a clip's first latent frame and of one later frame, some with the last picture as well: that an object stays
-what it is in a picture is learned from them.
+squares of all latent frames, or of the first and some later ones with the first or the last picture given: that an
+object stays what it is while it moves is learned from them.
 
 Several processes train together when ``torch.distributed`` is initialised: each on its own draws, with one gradient.
 """
@@ -191,7 +191,7 @@ class Trainer:
 
     def batch(self, n: int, keep: int | None, stills: float, moments: float) -> Batch:
         """Draw ``n`` clips, or with the probability ``stills`` as many single frames as cost the same, or with the
-        probability ``moments`` first and later frames.
+        probability ``moments`` the surroundings of an object in all or some of its frames.
 
         ``keep`` tokens, drawn by lot, of each latent frame are computed, or all of them. The kind of samples and their
         number of frames are the same in all processes, which wait for each other.
@@ -205,7 +205,9 @@ class Trainer:
         sizes = [s for s in SHARES if len(shelves[s].specs) > 4] or [s for s in SHARES if shelves[s].specs]
         size = shared.choices(sizes, [SHARES[s] for s in sizes])[0]
         shelf = shelves[size]
-        times = {"still": [0], "moments": [0, shared.randint(1, LATENTS - 1)]}.get(kind, list(range(LATENTS)))
+        times = [0] if kind == "still" else list(range(LATENTS))
+        if kind == "moments" and (ends or shared.random() < 0.4):
+            times = [0, *sorted(shared.sample(times[1:], 1 if shared.random() < 0.5 else 3))]
         block = rng.choice((2, 3)) if mode == "causal" else 1
         h, w = size[1] // 8, size[0] // 8
         tokens = (h // 2) * (w // 2)
@@ -219,13 +221,16 @@ class Trainer:
         sigma, weight = torch.empty(n, frames), torch.ones(n, frames, h, w)
         sentences, counts = [], []
         for i in range(n):
-            if kind == "clip" and not ends:
-                (way,) = rng.choices(("sync", "history", "stairs", "independent"), (0.43, 0.34, 0.14, 0.09))
+            if ends or kind == "still":
+                way = "both_ends" if ends else "sync"
+            elif len(times) < LATENTS:
+                way = "history"
             else:
-                way = "both_ends" if ends else "history" if kind == "moments" else "sync"
+                (way,) = rng.choices(("sync", "history", "stairs", "independent"), (0.43, 0.34, 0.14, 0.09))
             for _ in range(30):
                 j = rng.randrange(len(shelf.specs))
-                if shelf.specs[j].plain if kind == "moments" else way not in ("sync", "stairs") or not shelf.free[j]:
+                whole = way not in ("sync", "stairs") or not shelf.free[j]
+                if whole and (kind != "moments" or shelf.specs[j].plain):
                     break
             noise = draw_noise(way, frames, block, rng)
             # Later windows begin with latents of four frames, a film with one of a single frame.
@@ -322,9 +327,9 @@ class Trainer:
                 self.pool.add()
             if self.step % 12 == 0:
                 self.pool.add_journey()
-            for _ in range(8):
+            for _ in range(4):
                 self.pool.add_still()
-            stills, moments = (0.4, 0.3) if part < 0.5 else (0.3, 0.25)
+            stills, moments = (0.2, 0.45) if part < 0.5 else (0.15, 0.35)
             batch = self.batch(n, keep, stills, moments)
             # Every new shape costs a compilation; the rare ones are not worth it.
             common = batch.causal is None and (batch.kept is not None or batch.z.shape[2] in (1, LATENTS))

@@ -148,21 +148,21 @@ def trajectory(spec: Spec, frames: int, size: tuple[int, int], rng: random.Rando
     elif spec.motion == "bounce":
         hop = min(0.38 * h, h - 2.3 * radius)
         phase = rng.random() if free else 0.0
-        cy = (h * 0.9 - radius - hop * np.abs(np.sin(np.pi * (t / 14.0 + phase)))).astype(np.float32)
+        cy = (h * 0.9 - radius - hop * np.abs(np.sin(np.pi * (t / 16.0 + phase)))).astype(np.float32)
     elif spec.motion == "orbit":
         phase = rng.uniform(0, 2 * math.pi) if free else -math.pi / 2 + rng.uniform(-0.2, 0.2)
-        turn = 2 * math.pi * t / 28.0 + phase
+        turn = 2 * math.pi * t / 36.0 + phase
         cx = (w / 2 + 0.25 * w * np.cos(turn)).astype(np.float32)
         cy = (h / 2 + 0.23 * h * np.sin(turn)).astype(np.float32)
-        r *= 0.8
+        r *= 0.85
     elif spec.motion == "grow":
         t = t + (rng.uniform(0, 10) if free else 0.0)
-        r = np.minimum(radius * (0.45 + 1.1 * t / n), 42.0).astype(np.float32)
+        r = np.minimum(radius * (0.6 + 0.95 * t / n), 42.0).astype(np.float32)
     elif spec.motion == "shrink":
         t = t + (rng.uniform(0, 10) if free else 0.0)
-        r = np.maximum(radius * (1.55 - 1.1 * t / n), 12.0).astype(np.float32)
+        r = np.maximum(radius * (1.55 - 0.95 * t / n), 15.0).astype(np.float32)
     elif spec.motion == "rotate":
-        angle = (2 * math.pi * t / 30.0 + (rng.uniform(0, 2 * math.pi) if free else 0.0)).astype(np.float32)
+        angle = (2 * math.pi * t / 50.0 + (rng.uniform(0, 2 * math.pi) if free else 0.0)).astype(np.float32)
     return np.stack([cx, cy, r, angle], axis=1).astype(np.float32)
 
 
