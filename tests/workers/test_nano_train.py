@@ -16,6 +16,7 @@ def begin(place, **options) -> train.Trainer:
 
 def test_moments_are_the_surroundings_of_an_object_in_all_or_some_of_its_frames(tmp_path) -> None:
     trainer, seen_times = begin(tmp_path), set()
+    share: list[float] = []
     trainer.mean, trainer.std = torch.zeros(12), torch.ones(12)
     for shelf in (*trainer.pool.clips.values(), *trainer.pool.journeys.values()):
         shelf.z[:] = torch.arange(LATENTS + 1)[None, :, None, None, None]
@@ -33,10 +34,13 @@ def test_moments_are_the_surroundings_of_an_object_in_all_or_some_of_its_frames(
             assert float(batch.sigma[:, 0].max()) <= 0.05 and not batch.weight[:, 0].any()
         assert not ends or (not batch.sigma[:, -1].any() and not batch.weight[:, -1].any())
         assert batch.kept is not None and batch.kept.shape == (len(batch.z), len(batch.times), SQUARE**2)
-        # Where there is an object the weight is threefold: nearly all of that is among the tokens that are computed.
-        heavy = (batch.weight[:, 1] > 2.5).view(-1, h // 2, 2, w // 2, 2).any(4).any(2).flatten(1)
-        computed = torch.zeros_like(heavy).scatter(1, batch.kept[:, 1], True)
-        assert float((heavy & computed).sum() / heavy.sum().clamp(min=1)) > 0.75
+        # Where there is an object the weight is threefold. Most of that is among the tokens that are computed,
+        # which are 25 of 60 or 64; two objects do not fit into their square.
+        cells = (batch.weight > 2.5).view(*batch.weight.shape[:2], h // 2, 2, w // 2, 2)
+        heavy = cells.any(5).any(3).flatten(2)
+        computed = torch.zeros_like(heavy).scatter(2, batch.kept, True)
+        share.append(float((heavy & computed).sum() / heavy.sum()))
+    assert min(share) > 0.3 and sum(share) / len(share) > 0.6
     assert seen_times == {(2, False), (4, False), (LATENTS, False), (2, True), (4, True)}
 
 

@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
         return evaluate.main(arguments[1:])
     parser = argparse.ArgumentParser(prog="nano", description=__doc__)
     parser.add_argument("command", nargs="?", default="train", choices=("train", "polish", "export", "unpack"))
-    parser.add_argument("--vae-minutes", type=float, default=20, help="length of the autoencoder's schedule")
+    parser.add_argument("--vae-minutes", type=float, default=40, help="length of the autoencoder's schedule")
     parser.add_argument(
         "--minutes", type=float, default=240, help="length of the transformer's schedule, over all runs"
     )

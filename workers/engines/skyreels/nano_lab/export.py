@@ -33,8 +33,7 @@ def pipeline(root: Path) -> Any:
     autoencoder = vae.load(root / "vae.pt")
     autoencoder.register_to_config(latents_mean=state["mean"].tolist(), latents_std=state["std"].tolist())
     encoder = text.train(root / "text.pt")
-    if "reader" in state:
-        encoder.load_state_dict(state["reader"], strict=False)
+    encoder.load_state_dict(state["reader"], strict=False)
     model = transformer.build(layers=transformer.layers_of(state["raw"]))
     model.load_state_dict({**state["raw"], **state["average"]})
     scheduler = UniPCMultistepScheduler(

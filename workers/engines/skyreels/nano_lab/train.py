@@ -163,10 +163,9 @@ class Trainer:
             transformer.grow(self.model, state["raw"])
             for name, value in self.model.named_parameters():
                 self.average[name].copy_(state["average"].get(name, value))
-            if "reader" in state:
-                self.encoder.load_state_dict(state["raw_reader"], strict=False)
-                for name, value in state["reader"].items():
-                    self.reader[name].copy_(value)
+            self.encoder.load_state_dict(state["raw_reader"], strict=False)
+            for name, value in self.encoder.named_parameters():
+                self.reader[name].copy_(state["reader"].get(name, value))
             if state["muon"] and transformer.layers_of(state["raw"]) == layers:
                 self.muon.load_state_dict(state["muon"])
                 self.adam.load_state_dict(state["adam"])
@@ -230,7 +229,7 @@ class Trainer:
             for _ in range(30):
                 j = rng.randrange(len(shelf.specs))
                 whole = way not in ("sync", "stairs") or not shelf.free[j]
-                if whole and (kind != "moments" or shelf.specs[j].plain):
+                if whole and (kind != "moments" or shelf.specs[j].camera == "fixed"):
                     break
             noise = draw_noise(way, frames, block, rng)
             # Later windows begin with latents of four frames, a film with one of a single frame.
