@@ -21,8 +21,8 @@ SHIPPED = Path(__file__).resolve().parent.parent / "nano"
 STEPS, GUIDANCE, SHIFT = 16, 4.0, 3.0
 PICTURE_GUIDANCE = 1.5  # more makes words count for more than the last picture, less blurs shapes
 LIMITS = (
-    "Colour, motion and scene follow the prompt; shapes do in four clips of five. "
-    "Two objects and camera moves seldom work."
+    "Colour, shape, motion and scene follow the prompt in nine clips of ten. "
+    "Two objects keep their colours but often not their shapes, and camera moves seldom work."
 )
 BASE_FRAMES = 21
 
