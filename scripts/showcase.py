@@ -19,14 +19,14 @@ WINDOWS = 1
 # (prompt, ratio, seed)
 CLIPS = [
     # The first stands behind the words of the landing page, so it is a dark one.
-    ("a red heart grows in the night sky", "16:9", 9),
-    ("a yellow circle moves up at sunset", "16:9", 1),
-    ("a red circle moves right over the sea", "16:9", 3),
-    ("a white circle bounces over a meadow", "1:1", 2),
+    ("a red heart grows in the night sky", "16:9", 1),
+    ("a yellow star moves up at sunset", "16:9", 1),
+    ("a red circle moves right over the sea", "16:9", 2),
+    ("a white square bounces over a meadow", "1:1", 1),
     ("a purple square moves left over the city", "16:9", 1),
-    ("a green circle grows on a black background", "1:1", 5),
-    ("a cyan circle orbits in the blue sky", "16:9", 2),
-    ("an orange circle moves down in the night sky", "9:16", 4),
+    ("a green star grows on a black background", "1:1", 1),
+    ("a cyan ring orbits in the blue sky", "16:9", 1),
+    ("an orange triangle moves down in the night sky", "9:16", 4),
 ]
 
 
