@@ -19,9 +19,9 @@ WINDOWS = 1
 # (prompt, ratio, seed)
 CLIPS = [
     # The first stands behind the words of the landing page, so it is a dark one.
-    ("a red heart grows in the night sky", "16:9", 1),
+    ("a red heart moves right in the night sky", "16:9", 1),
     ("a yellow star moves up at sunset", "16:9", 1),
-    ("a red circle moves right over the sea", "16:9", 2),
+    ("a red square moves right over the sea", "16:9", 1),
     ("a white square bounces over a meadow", "1:1", 1),
     ("a purple square moves left over the city", "16:9", 1),
     ("a green star grows on a black background", "1:1", 1),

@@ -19,10 +19,10 @@ log = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).resolve().parent.parent / "nano"
 STEPS, GUIDANCE, SHIFT = 16, 4.0, 3.0
-PICTURE_GUIDANCE = 1.5  # more makes words count for more than the last picture, less blurs shapes
+PICTURE_GUIDANCE = 2.5  # more makes words count for more than the last picture, less blurs shapes
 LIMITS = (
     "Colour, shape, motion and scene follow the prompt in nine clips of ten. "
-    "Two objects keep their colours but often not their shapes, and camera moves seldom work."
+    "Two objects keep their colours but seldom their shapes, and one camera move in three is missed."
 )
 BASE_FRAMES = 21
 
