@@ -1,7 +1,10 @@
 """A tool is declared once: a module that registers one gives it a page, a card, an API path and a schema."""
 
+import re
+
 import pytest
 import yaml
+from django.contrib.staticfiles import finders
 from django.core.management import call_command
 
 from apps.billing import services as billing
@@ -59,6 +62,12 @@ def test_the_schema_names_every_model_and_ratio_of_the_catalogue(api):
 def test_a_model_of_the_catalogue_that_is_not_on_this_machine_is_refused_in_words(api):
     answer = api.post("/api/v1/tools/to-video/", {"prompt": "a", "model_id": "SkyReels-V2-DF-14B-540P"}, format="json")
     assert answer.json()["errors"] == {"model_id": ["SkyReels-V2-DF-14B-540P is not on this machine."]}
+
+
+def test_every_clip_that_a_page_shows_is_there(client):
+    for page in ("/", "/home/tools/all"):
+        shown = set(re.findall(r"/static/(clips/[\w.-]+)", client.get(page).content.decode()))
+        assert shown and not [name for name in shown if not finders.find(name)]
 
 
 def test_the_schema_validates_without_warnings(boat, tmp_path):

@@ -352,7 +352,7 @@ class ToVideo(Tool):
     tagline = "Words, a picture or a video become a film."
     icon = "film"
     popular = True
-    clip = "clips/a-red-circle-moves-right-over-the-sea.mp4"
+    clip = "clips/a-red-square-moves-right-over-the-sea.mp4"
     task = "skyreels.t2v"
     form_class = VideoForm
 
