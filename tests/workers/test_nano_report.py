@@ -48,6 +48,20 @@ def test_a_table_is_put_together_from_parts_of_the_same_weights(tmp_path) -> Non
     assert len(columns) == 1
 
 
+def test_asynchronous_is_judged_against_synchronous_on_the_prompts_that_both_had(tmp_path) -> None:
+    scores = Scores(tmp_path / "scores", weights(tmp_path / "new", b"new"))
+    scores.put("text", measured("text to video", right=18, of=40))
+    scores.put("async", measured("asynchronous", right=17, of=20))
+    page = scores.page(["text", "async"])
+    assert "Asynchronous / text to video, on the same 20 prompts: colour 1.000 / 1.000, shape 0.850 / 0.900" in page
+    assert page.endswith("Bars missed: text to video: shape 0.45 (bar 0.85).")
+    scores.put("async", measured("asynchronous", right=16, of=20))
+    assert scores.page(["text", "async"]).endswith("; asynchronous: shape 0.8 against 0.9 (bar: within 0.05).")
+    scores.put("async", measured("asynchronous", right=0, of=20), seed=2)
+    assert "against" not in scores.page(["text", "async"])
+    assert "on the same" not in scores.page(["async"])
+
+
 def test_a_row_shows_no_score_of_what_is_not_judged_and_its_own_shares() -> None:
     result = measured("a camera that moves", right=5)
     result.judged, result.extra = ("colour", "shape", "scene"), {"camera": [True, False, False, False]}

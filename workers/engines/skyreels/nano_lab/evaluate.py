@@ -374,7 +374,7 @@ def main(arguments: list[str]) -> int:
             continue
         bench.frames.clear()
         result = run()
-        scores.put(name, result)
+        scores.put(name, result, options.seed)
         log.info("%s\n  %s", row(result), "  ".join(result.confusions()[:12]))
         if options.sheet and bench.frames:
             sheet(bench.frames[:40], options.sheet.with_stem(f"{options.sheet.stem}-{name}"))

@@ -7,11 +7,12 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from . import world
+from . import captions, world
 from .score import Array, Reading
 
 BEGIN, END = "<!-- scores -->", "<!-- /scores -->"
@@ -29,6 +30,9 @@ BARS: dict[str, dict[str, float]] = {
     "a clip of four seconds": {"seconds": 20.0, "loading": 3.0, "gigabytes": 1.2},
 }
 AT_MOST = ("seconds", "loading", "gigabytes")
+# Modes of which the shares may lie this far below those of another mode, on the prompts and the noise that both had.
+WITHIN = 0.05
+AGAINST = {"async": "text", "engine-async": "engine"}
 
 
 def chance() -> dict[str, float]:
@@ -154,18 +158,48 @@ class Scores:
             digest.update(file.read_bytes())
         self.weights = digest.hexdigest()
 
-    def put(self, name: str, result: Result) -> None:
-        """Keep the row of a mode."""
-        kept = {"weights": self.weights, "row": row(result), "missed": misses(result)}
+    def put(self, name: str, result: Result, seed: int = 1) -> None:
+        """Keep the row of a mode, and what every clip made with ``seed`` showed as asked."""
+        kept: dict[str, Any] = {"weights": self.weights, "row": row(result), "missed": misses(result), "seed": seed}
+        pairs = zip(result.specs, result.readings, strict=True)
+        kept["clips"] = [{"asked": captions.canonical(s)} | r.matches(s) for s, r in pairs]
         (self.place / f"{name}.json").write_text(json.dumps(kept, indent=1))
 
     def page(self, names: Iterable[str]) -> str:
-        """The table of the modes that were measured with these weights, and the bars that they missed."""
-        files = [self.place / f"{name}.json" for name in names]
-        found = [json.loads(file.read_text()) for file in files if file.exists()]
-        ours = [kept for kept in found if kept["weights"] == self.weights]
-        missed = "; ".join(text for kept in ours for text in kept["missed"])
-        return "\n".join([header(), *(kept["row"] for kept in ours)]) + f"\n\nBars missed: {missed or 'none'}."
+        """The table of the modes that were measured with these weights, those of :data:`AGAINST` beside each other, and
+        the bars that they missed.
+        """
+        files = {name: self.place / f"{name}.json" for name in names}
+        found = {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
+        ours = {name: kept for name, kept in found.items() if kept["weights"] == self.weights}
+        missed = [text for kept in ours.values() for text in kept["missed"]]
+        told = [header(), *(kept["row"] for kept in ours.values()), ""]
+        for name, other in AGAINST.items():
+            if name in ours and other in ours:
+                line, below = _compare(ours[name], ours[other])
+                told += [line, ""] if line else []
+                missed += below
+        return "\n".join([*told, f"Bars missed: {'; '.join(missed) or 'none'}."])
+
+
+def _compare(kept: dict[str, Any], other: dict[str, Any]) -> tuple[str, list[str]]:
+    """Shares of two modes on the same prompts as a line, and those of the first that lie too far below."""
+    same = [
+        pair
+        for pair in zip(kept["clips"], other["clips"], strict=False)
+        if pair[0]["asked"] == pair[1]["asked"] and kept["seed"] == other["seed"]
+    ]
+    if not same:
+        return "", []
+    mode, against = (k["row"].split(" | ")[0].removeprefix("| ") for k in (kept, other))
+    shares = {a: [sum(pair[side][a] for pair in same) / len(same) for side in (0, 1)] for a in ATTRIBUTES}
+    listed = ", ".join(f"{a} {mine:.3f} / {theirs:.3f}" for a, (mine, theirs) in shares.items())
+    below = [
+        f"{mode}: {a} {mine:.3g} against {theirs:.3g} (bar: within {WITHIN:g})"
+        for a, (mine, theirs) in shares.items()
+        if theirs - mine > WITHIN + 1e-9
+    ]
+    return f"{mode[0].upper()}{mode[1:]} / {against}, on the same {len(same)} prompts: {listed}.", below
 
 
 def picture(frame: Array) -> Image.Image:
