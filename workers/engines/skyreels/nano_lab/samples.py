@@ -20,7 +20,7 @@ LATEST = 150
 SQUARE = 5
 # What is learned last is drawn more often, by these factors; a rotating star by both.
 HARD = {"star": 2.0, "heart": 1.4, "ring": 1.2, "rotate": 3.0, "orbit": 1.4}
-RICH = 0.45  # part of the draws with two objects or a moving camera
+RICH = 0.55  # part of the draws with two objects or a moving camera
 OPEN = 0.2  # part of the other draws with a sentence that does not tell all, before the hard ones are preferred
 
 

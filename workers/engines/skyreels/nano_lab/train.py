@@ -225,7 +225,7 @@ class Trainer:
             elif len(times) < LATENTS:
                 way = "history"
             else:
-                (way,) = rng.choices(("sync", "history", "stairs", "independent"), (0.43, 0.34, 0.14, 0.09))
+                (way,) = rng.choices(("sync", "history", "stairs", "independent"), (0.37, 0.31, 0.24, 0.08))
             for _ in range(30):
                 j = rng.randrange(len(shelf.specs))
                 whole = way not in ("sync", "stairs") or not shelf.free[j]
@@ -246,6 +246,8 @@ class Trainer:
             weight[i, sigma[i] < 1e-4] = 0
             if kind != "still":
                 weight[i, 0] *= 1.5
+            if way == "history":
+                weight[i, -2:] *= 1.5  # the farther from what is given, the more of it is forgotten
             if around and kind != "clip":
                 seen = [*shelf.near[j, at], *([shelf.near[j, LATENTS - 1]] if ends else [])]
                 squares.append(torch.stack([square(near, rng) for near in seen]))

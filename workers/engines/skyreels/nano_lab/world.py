@@ -195,7 +195,7 @@ def pair(spec: Spec, frames: int, size: tuple[int, int], rng: random.Random) -> 
     paths = trajectory(spec, frames, size, rng), trajectory(spec.second, frames, size, rng)
     for path, at in zip(paths, (0.28, 0.72), strict=True):
         path[:, axis] = size[axis] * (at + rng.uniform(-0.02, 0.02))
-        path[:, 2] *= 0.72
+        path[:, 2] *= min(0.9, 0.0075 * size[axis])
     return paths
 
 
