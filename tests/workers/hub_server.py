@@ -12,8 +12,23 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
+import pytest
+
+from workers.engines.base import EngineError
+from workers.engines.skyreels import catalog
+
+ID, OTHER = "SkyReels-V2-DF-1.3B-540P", "SkyReels-V2-T2V-14B-540P"
+WEIGHTS = "vae/diffusion_pytorch_model.safetensors"
+SIZE = (catalog.NANO / WEIGHTS).stat().st_size
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 BLOCK = 64 * 1024
+
+
+def refused(action, *arguments, **options):
+    """Return the error that an action ends with."""
+    with pytest.raises(EngineError) as caught:
+        action(*arguments, **options)
+    return caught.value
 
 
 class Hub:

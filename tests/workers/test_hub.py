@@ -1,11 +1,9 @@
 """Models come whole or not at all, whatever the network, the disk and the hub do."""
 
-import errno
 import json
 import os
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -14,31 +12,16 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-import torch
-from diffusers import AutoencoderKLWan, SkyReelsV2Transformer3DModel
 from huggingface_hub import hf_hub_download
-from safetensors.torch import load_file, save_file
-from transformers import UMT5Config, UMT5EncoderModel
 
 from tests.workers.conftest import repository
-from tests.workers.hub_server import COMMIT
+from tests.workers.hub_server import COMMIT, ID, OTHER, SIZE, WEIGHTS, refused
 from workers.engines.base import Cancelled, EngineError
-from workers.engines.skyreels import catalog, fetch, figures, hub, models
-from workers.engines.skyreels.check import check
+from workers.engines.skyreels import catalog, fetch, hub, models
 
-ID = "SkyReels-V2-DF-1.3B-540P"
-OTHER = "SkyReels-V2-T2V-14B-540P"
-WEIGHTS = "vae/diffusion_pytorch_model.safetensors"
-SIZE = (catalog.NANO / WEIGHTS).stat().st_size
 HALF = SIZE // 2
 WHOLE = sum(f.stat().st_size for f in catalog.NANO.rglob("*.safetensors"))
 LAYERS = json.loads((catalog.NANO / "transformer" / "config.json").read_text())["num_layers"]
-
-
-def refused(action, *arguments, **options):
-    with pytest.raises(EngineError) as caught:
-        action(*arguments, **options)
-    return caught.value
 
 
 def test_every_model_of_the_seed_has_a_row_with_what_an_operator_asks_for():
@@ -358,184 +341,6 @@ def test_repair_brings_the_commit_in_which_the_makers_mended_what_did_not_load(r
     assert set(remote.served - served) == {"vae/config.json"}
 
 
-def test_files_with_wrong_bytes_are_mended_from_the_commit_that_they_came_from(remote, nano_repo):
-    hub.download(ID)
-    remote.past, remote.commit = {COMMIT: nano_repo}, "b" * 40
-    weights = catalog.get(ID).folder() / WEIGHTS
-    weights.write_bytes(bytes(SIZE))
-    assert refused(hub.verify, ID).code == "hash_mismatch"
-    assert hub.download(ID).revision == COMMIT
-
-
-def test_verify_finds_one_wrong_byte_takes_the_model_out_and_download_mends_it(remote):
-    hub.download(ID)
-    assert hub.verify(ID).state == "ready"
-    weights = catalog.get(ID).folder() / WEIGHTS
-    content = bytearray(weights.read_bytes())
-    content[-1] ^= 1
-    weights.write_bytes(bytes(content))
-    assert refused(hub.verify, ID).code == "hash_mismatch"
-    assert hub.status(ID).state == "broken" and catalog.get(ID).folder() is None
-    served = sum(remote.served.values())
-    assert hub.download(ID).state == "ready"
-    assert sum(remote.served.values()) - served == SIZE
-
-
-def test_a_model_with_a_file_missing_is_broken_and_mended(remote):
-    hub.download(ID)
-    (catalog.get(ID).folder() / "transformer" / "config.json").unlink()
-    assert hub.status(ID).state == "broken"
-    assert hub.download(ID).state == "ready"
-    assert remote.served[WEIGHTS] == SIZE
-
-
-def test_a_folder_that_the_operator_put_there_is_ready_and_can_be_verified(remote):
-    shutil.copytree(catalog.NANO, catalog.root() / ID)
-    assert hub.status(ID).state == "ready"
-    assert hub.verify(ID).state == "ready" and not remote.requests
-    assert hub.verify("nano").state == "ready"
-    assert refused(hub.verify, OTHER).code == "model_absent"
-
-
-def test_a_model_is_removed_unless_it_makes_the_films(remote, monkeypatch):
-    now = hub.download(ID)
-    monkeypatch.setenv("CINEVIVID_VIDEO_ENGINE", ID)
-    assert refused(hub.evict, ID).code == "model_in_use"
-    assert catalog.get(ID).folder()
-    assert hub.evict(ID, force=True) == now.disk
-    assert hub.status(ID).state == "absent" and not list((catalog.root() / ".hub").glob("*.gone-*"))
-    assert refused(hub.evict, ID).code == "model_absent"
-
-
-def test_what_a_killed_process_had_begun_to_remove_goes_the_next_time(remote):
-    for number, action in enumerate((hub.download, hub.evict)):
-        left = catalog.root() / ".hub" / f"{OTHER}.gone-{number}"
-        (left / "vae").mkdir(parents=True)
-        (left / "vae" / "weights").write_bytes(b"many")
-        action(ID)
-        assert not left.exists()
-    left.mkdir()
-    assert refused(hub.evict, ID).code == "model_absent" and not left.exists()
-
-
-def test_bytes_that_cannot_be_deleted_are_told_and_tried_again(remote, monkeypatch):
-    hub.download(ID)
-    unlink = os.unlink
-
-    def stubborn(path, **options):
-        if Path(path).name == Path(WEIGHTS).name:
-            raise PermissionError(errno.EPERM, "Operation not permitted")
-        unlink(path, **options)
-
-    with monkeypatch.context() as context:
-        context.setattr(os, "unlink", stubborn)
-        error = refused(hub.evict, ID)
-    assert error.code == "folder_unwritable" and "MB could not be deleted" in error.public_text
-    assert hub.status(ID).state == "absent"
-    hub.make_room(0.0)
-    assert not list((catalog.root() / ".hub").glob("*.gone-*"))
-
-
-def test_a_disk_that_refuses_is_told_in_words(remote, tmp_path):
-    notes = catalog.root() / ".hub"
-    hub.queue(ID, "download")
-    (notes / f"{ID}.cancel").symlink_to(tmp_path / "nowhere" / "cancel")
-    assert refused(hub.cancel, ID).code == "folder_unwritable"
-    shutil.copytree(catalog.NANO, catalog.root() / OTHER)
-    # What is removed goes to another disk, as when only a part of the folder is mounted.
-    elsewhere = Path("/dev/shm") / tmp_path.name
-    shutil.rmtree(notes)
-    elsewhere.mkdir()
-    notes.symlink_to(elsewhere)
-    try:
-        if elsewhere.stat().st_dev == tmp_path.stat().st_dev:
-            pytest.skip("There is only one disk.")
-        assert refused(hub.evict, OTHER).code == "folder_unwritable"
-        assert hub.status(OTHER).state == "ready"
-    finally:
-        shutil.rmtree(elsewhere)
-
-
-def test_a_model_is_verified_even_when_its_progress_cannot_be_noted(remote):
-    hub.download(ID)
-    note = catalog.root() / ".hub" / f"{ID}.json"
-    (note / "in the way").mkdir(parents=True)
-    assert hub.verify(ID).state == "ready"
-
-
-def test_a_folder_that_vanishes_while_it_is_weighed_weighs_nothing(remote, monkeypatch):
-    part = catalog.root() / f"{ID}.part"
-    (part / "vae").mkdir(parents=True)
-    (part / "model_index.json").write_bytes(b"12345")
-    scandir = os.scandir
-
-    def vanish(place):
-        if place == str(part / "vae") or place == part / "vae":
-            (part / "vae").rmdir()
-        return scandir(place)
-
-    monkeypatch.setattr(os, "scandir", vanish)
-    assert hub.status(ID).disk == 5 and not (part / "vae").exists()
-
-
-def test_room_is_made_by_removing_what_was_not_used_for_the_longest(remote, monkeypatch):
-    for name in (ID, OTHER):
-        shutil.copytree(catalog.NANO, catalog.root() / name)
-        hub.used(name)
-    old = catalog.root() / ".hub" / f"{OTHER}.used"
-    os.utime(old, (1_000_000, 1_000_000))
-    assert refused(hub.make_room, 10**6).code == "disk_full"
-    assert hub.status(ID).state == hub.status(OTHER).state == "ready"
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage(10**12, 0, 5 * 10**9 - 1))
-    assert [now.card.id for now in hub.make_room(5.0)] == [OTHER]
-    assert hub.status(ID).state == "ready" and hub.status(OTHER).state == "absent"
-    monkeypatch.setenv("CINEVIVID_VIDEO_ENGINE", ID)
-    assert refused(hub.make_room, 5.0).code == "disk_full"
-
-
-def test_a_model_that_is_not_here_is_named_with_the_command_that_brings_it(remote):
-    assert f"python manage.py models download {OTHER}." in refused(models.Pool().get, OTHER).public_text
-
-
-def test_using_a_model_is_noted(remote):
-    shutil.copytree(catalog.NANO, catalog.root() / ID)
-    assert hub.status(ID).used is None
-    models.Pool().get(ID)
-    assert time.time() - hub.status(ID).used < 60
-
-
-@pytest.mark.parametrize("part", ["transformer", "vae", "text_encoder"])
-@pytest.mark.parametrize(
-    ("damage", "sentence"),
-    [
-        ("drop", "1 missing tensors"),
-        ("add", "1 unexpected tensors"),
-        ("stretch", "1 misshapen tensors"),
-        ("cut", "cannot be loaded"),
-        ("remove", "cannot be loaded"),
-    ],
-)
-def test_every_kind_of_damage_is_found_without_reading_the_weights(tmp_path, part, damage, sentence):
-    shutil.copytree(catalog.NANO, tmp_path / "nano")
-    (file,) = (tmp_path / "nano" / part).glob("*.safetensors")
-    tensors = load_file(file)
-    name = sorted(tensors)[3]
-    if damage == "drop":
-        del tensors[name]
-    elif damage == "add":
-        tensors["more"] = torch.zeros(2)
-    elif damage == "stretch":
-        tensors[name] = torch.cat([tensors[name], tensors[name]])
-    save_file(tensors, file, metadata={"format": "pt"})
-    if damage == "cut":
-        os.truncate(file, file.stat().st_size // 2)
-    elif damage == "remove":
-        file.unlink()
-    error = refused(check, tmp_path / "nano")
-    assert error.code == "model_broken" and part in error.public_text and sentence in error.public_text
-
-
 def test_an_image_model_comes_with_its_picture_encoder_and_loads(remote, tmp_path):
     repo = repository(tmp_path / "i2v", "i2v")
     picture_model = "SkyReels-V2-I2V-1.3B-540P"
@@ -546,59 +351,3 @@ def test_an_image_model_comes_with_its_picture_encoder_and_loads(remote, tmp_pat
     shutil.rmtree(repo / "image_encoder")
     error = refused(hub.download, picture_model)
     assert error.code == "model_broken" and "image_encoder" in error.public_text
-
-
-@pytest.mark.slow
-def test_the_largest_model_is_checked_in_the_memory_of_its_headers(tmp_path):
-    """40 GB of weights that are all holes: files of the true size with the true names and shapes, and no content."""
-    peak = subprocess.run(
-        [sys.executable, "-c", "from tests.workers.test_hub import check_14b; check_14b()", str(tmp_path)],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert peak.returncode == 0, peak.stderr
-    gigabytes, megabytes = map(float, peak.stdout.split()[-2:])
-    assert gigabytes > 38 and megabytes < 200
-
-
-def check_14b():
-    """Print the GB that were checked and the MB of memory that it took."""
-    import resource
-
-    folder = Path(sys.argv[1])
-    with torch.device("meta"):
-        size = figures.COMMON | figures.TRANSFORMERS["14B"]
-        transformer = SkyReelsV2Transformer3DModel(**size)
-        vae = AutoencoderKLWan()
-        text = UMT5EncoderModel(UMT5Config(**figures.TEXT, feed_forward_proj="gated-gelu"))
-    for module, part, dtype in (
-        (transformer, "transformer", "BF16"),
-        (vae, "vae", "F32"),
-        (text, "text_encoder", "BF16"),
-    ):
-        name = "model.safetensors" if part == "text_encoder" else "diffusion_pytorch_model.safetensors"
-        (folder / part).mkdir()
-        (module.config.save_pretrained if part == "text_encoder" else module.save_config)(folder / part)
-        tied = getattr(module, "all_tied_weights_keys", {})
-        holes(folder / part / name, {k: t.shape for k, t in module.state_dict().items() if k not in tied}, dtype)
-    for part in ("tokenizer", "scheduler"):
-        shutil.copytree(catalog.NANO / part, folder / part)
-    weight = sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    check(folder)
-    print(weight / 1e9, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3)  # noqa: T201
-
-
-def holes(path, shapes, dtype):
-    """Write a safetensors file that takes no room on the disk."""
-    at, header = 0, {"__metadata__": {"format": "pt"}}
-    for name, shape in shapes.items():
-        end = at + shape.numel() * (2 if dtype == "BF16" else 4)
-        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, end]}
-        at = end
-    text = json.dumps(header).encode()
-    with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        file.truncate(8 + len(text) + at)
