@@ -25,7 +25,6 @@ CATALOGUE: dict[str, Entry] = {
         Entry("authentication_required", 401, "You are not signed in.", "Sign in, or send an API token."),
         Entry("invalid_token", 401, "This API token is unknown or revoked.", "Make a new token on your account page."),
         Entry("permission_denied", 403, "Your account may not do this.", "Ask the operator for access."),
-        Entry("account_suspended", 403, "This account is suspended.", "Write to the operator of this studio."),
         Entry("csrf_failed", 403, "This form has expired.", "Reload the page and send it again."),
         # what you asked for
         Entry("not_found", 404, "There is nothing here.", "Check the address, or look in your library."),
@@ -35,16 +34,7 @@ CATALOGUE: dict[str, Entry] = {
         Entry("invalid_request", 400, "The request could not be read.", "Check that the body is valid JSON."),
         Entry("unsupported_media_type", 415, "This content type is not understood.", "Send JSON or a multipart form."),
         Entry("validation_failed", 422, "Some fields need another value.", "Each field says what it needs."),
-        Entry(
-            "invalid_prompt", 422, "This prompt cannot be used.", "Describe what is in the picture and how it moves."
-        ),
         Entry("invalid_frames", 422, "This length cannot be made.", "Choose one of the nearest lengths named."),
-        Entry(
-            "unsupported_format",
-            415,
-            "This file type is not supported.",
-            "Use PNG, JPEG or WebP, or an MP4 or WebM clip.",
-        ),
         Entry("invalid_file", 422, "This file could not be read.", "Open it in another program and save it again."),
         Entry("file_too_large", 413, "This file is too large.", "Make it smaller and upload it again."),
         Entry(
@@ -53,7 +43,6 @@ CATALOGUE: dict[str, Entry] = {
             "The picture or video that this film begins with is not in your library any more.",
             "Bring it back, or choose another one.",
         ),
-        Entry("already_exists", 409, "This exists already.", "Use the one that is there, or choose another name."),
         Entry("duplicate_request", 409, "This key was used for a different request.", "Send a new Idempotency-Key."),
         Entry("wrong_state", 409, "The job has moved on, so this no longer applies.", "Reload to see where it is now."),
         # what you may spend
@@ -128,7 +117,6 @@ CATALOGUE: dict[str, Entry] = {
         Entry("hub_unreachable", 503, "The model hub did not answer.", "Check the network, or try again later."),
         Entry("external_service", 503, "A service that this tool needs did not answer.", "Try again in a few minutes."),
         Entry("storage_failed", 507, "The film could not be saved.", "Try again; the operator has to free some space."),
-        Entry("database_failed", 503, "The studio's database did not answer.", "Try again in a minute."),
         Entry(
             "maintenance", 503, "The studio is closed for maintenance.", "Films in the making go on. Come back soon."
         ),

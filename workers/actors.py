@@ -18,6 +18,7 @@ from apps.library import progress
 from apps.library.models import Asset, Generation
 from apps.library.rushes import Rushes, is_uuid
 from apps.tools import services
+from apps.tools.registry import LARGE_QUEUE
 from workers.engines.base import Cancelled, EngineError, Progress, Stopped
 from workers.engines.skyreels import hub
 
@@ -26,6 +27,8 @@ WRITE_EVERY_SECONDS = 0.5
 RETRIED = ("rank_lost", "ranks_not_started")  # what may go well another time: a part of the worker died
 RETRIED_LATER = ("storage_failed",)
 HEARTBEAT_SECONDS = settings.LEASE_SECONDS / 8
+# A worker hears only what its own process declares, and no actor has this queue's name.
+dramatiq.get_broker().declare_queue(LARGE_QUEUE)
 
 
 @dramatiq.actor(queue_name="gpu", max_retries=0, time_limit=settings.JOB_TIME_LIMIT_SECONDS * 1000)

@@ -1,5 +1,7 @@
 """A job ends once and is charged once, whatever happens around it. A real worker runs them."""
 
+import subprocess
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -378,3 +380,12 @@ def test_a_film_for_several_gpus_waits_for_a_worker_that_has_them(api, monkeypat
     answer = api.post("/api/v1/tools/to-video/", {"prompt": "a swan", "use_usp": True}, format="json")
     assert answer.status_code == 202, answer.json()
     assert Generation.objects.get().queue == queue
+
+
+def test_a_worker_that_has_several_gpus_hears_their_queue():
+    # In a process of its own: here, whatever was sent before has declared its queue.
+    code = "import dramatiq, workers.actors; print(*dramatiq.get_broker().get_declared_queues())"
+    told = subprocess.run(
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", code], capture_output=True, text=True
+    )
+    assert {"gpu", "gpu-large", "cpu"} <= set(told.stdout.split()), told.stderr

@@ -147,3 +147,10 @@ def test_every_error_is_in_the_api_guide():
     guide = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text()
     for entry in CATALOGUE.values():
         assert f"| `{entry.code}` | {entry.status} | {entry.title} | {entry.advice} |" in guide
+
+
+def test_every_error_of_the_catalogue_can_happen():
+    root = Path(__file__).resolve().parents[2]
+    files = [file for part in ("apps", "cinevivid", "workers") for file in (root / part).rglob("*.py")]
+    source = "\n".join(file.read_text() for file in files if file.name != "errors.py")
+    assert [code for code in CATALOGUE if f'"{code}"' not in source] == []

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.accounts.links import sign_in_url
 from apps.accounts.models import User
 from apps.billing import services as billing
-from apps.tools.registry import LARGE_QUEUE, tools
+from apps.tools.registry import tools
 from apps.tools.services import keep_sweeping, sweep
 from cinevivid.studio import send_again
 
@@ -47,7 +47,7 @@ class Command(BaseCommand):
         # Films one at a time; a download that takes hours has threads of its own and keeps none of them waiting.
         broker = dramatiq.get_broker()
         broker.emit_after("process_boot")  # dramatiq's own command does it; the time limit of actors starts with it
-        queues = broker.get_declared_queues() | {tool.queue for tool in tools()} | {LARGE_QUEUE}
+        queues = broker.get_declared_queues() | {tool.queue for tool in tools()}
         films = dramatiq.Worker(broker, queues=queues - {"cpu"}, worker_threads=1)
         rest = dramatiq.Worker(broker, queues={"cpu"}, worker_threads=2)
         for worker in (films, rest):
