@@ -28,8 +28,9 @@ OPEN = 0.2  # part of the other draws with a sentence that does not tell all, be
 class Shelf:
     """Encoded clips of one picture size.
 
-    ``z`` is ``[N, F, C, h, w]``, ``near`` the cells with an object ``[N, F, h, w]``, ``end`` the last frame of a window
-    encoded as a picture ``[N, C, h, w]``, which single frames do not have.
+    ``z`` is ``[N, F, C, h, w]``, ``near`` the cells with an object ``[N, F, h, w]``, ``end`` the last frames of windows
+    that begin with the first and the second latent, encoded as pictures ``[N, 2, C, h, w]``, which single frames do not
+    have.
     """
 
     z: Tensor
@@ -66,7 +67,7 @@ class Pool:
         h, w = size[1] // 8, size[0] // 8
         z = torch.zeros(n, frames, vae.CHANNELS, h, w, dtype=torch.float16)
         near = torch.zeros(n, frames, h, w, dtype=torch.bool)
-        return Shelf(z, near, torch.zeros_like(z[:, 0]) if frames > 1 else None)
+        return Shelf(z, near, torch.zeros_like(z[:, :2]) if frames > 1 else None)
 
     @property
     def count(self) -> int:
@@ -114,11 +115,11 @@ class Pool:
         self, shelf: Shelf, clip: Tensor, mask: Tensor, spec: world.Spec, said: captions.Said, free: bool
     ) -> None:
         mean = vae.encode(self.vae, clip)[:, : vae.CHANNELS]
-        at = 4 * (LATENTS - 1)
-        end = vae.encode(self.vae, clip[:, :, at : at + 1])[:, : vae.CHANNELS]
+        ends = clip[0, :, 4 * (LATENTS - 1) :: 4].transpose(0, 1)[:, :, None]
+        end = vae.encode(self.vae, ends)[:, : vae.CHANNELS, 0]
         cells = F.max_pool2d(mask[0, 0], 8)
         near = torch.cat([cells[:1], cells[1:].view(-1, 4, *cells.shape[1:]).amax(1)]) > 0
-        shelf.put(mean[0].transpose(0, 1), near, end[0, :, 0], spec, said, free)
+        shelf.put(mean[0].transpose(0, 1), near, end, spec, said, free)
 
     @torch.no_grad()
     def add_still(self) -> None:
@@ -165,7 +166,7 @@ def shifted(u: float, shift: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Noise levels of a sample's latent frames; ``clean`` of them at the beginning are history and carry no loss."""
+    """Noise levels of a sample's latent frames; ``clean`` of them at the beginning are given and carry no loss."""
 
     sigma: list[float]
     clean: int
@@ -183,20 +184,21 @@ def draw_noise(mode: str, frames: int, block: int, rng: random.Random) -> Noise:
     shift = rng.choice((2.0, 3.0, 3.0, 5.0))
     sigma = [shifted(rng.random(), shift)] * frames
     clean = 0
-    if mode == "history":
-        clean = min(rng.choice((1, 1, 1, 2, 3, 3, 3)), frames - 1)
+    if mode in ("history", "both_ends") or (mode == "stairs" and rng.random() < 0.35):
+        # One window after another begins with three latents; the last one of a film may begin with more.
+        clean = rng.choices((1, 2, 3, 4, 5), (6, 2, 6, 1, 1))[0] if block == 1 else block
+        clean = max(1, min(clean, frames - 1 - (mode == "both_ends")))
         sigma[:clean] = [rng.uniform(0, 0.05) if rng.random() < 0.4 else 0.0] * clean
-    elif mode == "both_ends":
-        clean = 1
-        sigma[0] = sigma[-1] = 0.0
+    if mode == "both_ends":
+        sigma[-1] = 0.0
     elif mode == "stairs":
-        blocks = math.ceil(frames / block)
-        rise = rng.uniform(0.05, 0.6)
-        low = rng.uniform(-rise * (blocks - 1), 1)
-        sigma = [shifted(min(max(low + (i // block) * rise, 0.0), 1.0), shift) for i in range(frames)]
-        if rng.random() < 0.3:
-            clean = block
-            sigma[:clean] = [0.0] * clean
+        blocks = math.ceil((frames - clean) / block)
+        # What the first latents come to decides about the others, so that half of the time they are at work.
+        first = rng.random() < 0.5
+        rise = rng.uniform(0.15, 0.4) if first else rng.uniform(0.05, 0.6)
+        low = rng.random() if first else rng.uniform(-rise * (blocks - 1), 1)
+        steps = [low + (i // block) * rise for i in range(frames - clean)]
+        sigma[clean:] = [shifted(min(max(step, 0.0), 1.0), shift) for step in steps]
     elif mode == "independent":
         sigma = [shifted(rng.random(), shift) for _ in range(frames)]
     return Noise(sigma, clean)

@@ -234,26 +234,26 @@ class Trainer:
             noise = draw_noise(way, frames, block, rng)
             # Later windows begin with latents of four frames, a film with one of a single frame.
             later = 0.6 if noise.clean > 1 else 0.1
-            first = 1 if way == "history" and rng.random() < later else 0
+            first = 1 if noise.clean and rng.random() < later else 0
             at = [first + t for t in times]
             z[i, : len(at)] = shelf.z[j, at].float()
             weight[i, : len(at)] += 2.0 * shelf.near[j, at]
             if ends and shelf.end is not None:
-                z[i, -1] = shelf.end[j].float()
+                z[i, -1] = shelf.end[j, first].float()
                 weight[i, -2] *= 2.0
             sigma[i] = torch.tensor(noise.sigma)
             weight[i, : noise.clean] = 0
             weight[i, sigma[i] < 1e-4] = 0
+            if way == "stairs":  # of the frames that wait, the sampler moves the next one only
+                weight[i, 1:][(sigma[i, 1:] == 1) & (sigma[i, :-1] == 1)] = 0
             if kind != "still":
                 weight[i, 0] *= 1.5
             if way == "history":
                 weight[i, -2:] *= 1.5  # the farther from what is given, the more of it is forgotten
             if around and kind != "clip":
-                seen = [*shelf.near[j, at], *([shelf.near[j, LATENTS - 1]] if ends else [])]
+                seen = [*shelf.near[j, at], *([shelf.near[j, first + LATENTS - 1]] if ends else [])]
                 squares.append(torch.stack([square(near, rng) for near in seen]))
-            sentences.append(
-                _sentence(shelf.specs[j], shelf.said[j], rng, 0.4 if far else 0.1, way in ("history", "both_ends"))
-            )
+            sentences.append(_sentence(shelf.specs[j], shelf.said[j], rng, 0.4 if far else 0.1, noise.clean > 0))
             counts.append(rng.choice((32, 48, 64, 64, 128, 226, 512, 512)))
         found, mask = text.encode(self.encoder, self.tok, sentences)
         length = min(WORDS, found.shape[1])
