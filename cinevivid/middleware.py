@@ -7,10 +7,21 @@ from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
 from apps.errors import StudioError
-from cinevivid.views import error_page
+from cinevivid.views import error_page, healthz, readyz
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
-OPEN_DURING_MAINTENANCE = ("/admin/", "/static/", "/healthz", "/readyz", "/accounts/login")
+OPEN_DURING_MAINTENANCE = ("/admin/", "/static/", "/accounts/login")
+PROBES = {"/healthz": healthz, "/readyz": readyz}
+
+
+class ProbeMiddleware:
+    """Answers probes before anything asks for TLS or a known host: they come straight to this process."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return PROBES.get(request.path, self.get_response)(request)
 
 
 class RequestLogMiddleware(RequestMiddleware):

@@ -8,6 +8,7 @@ from typing import Any
 import environ
 import structlog
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
 from cinevivid.secret import local_secret_key
@@ -67,6 +68,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "cinevivid.middleware.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -152,9 +154,10 @@ MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default="") or DATA_DIR / "media")
 WORK_ROOT = Path(env.str("WORK_ROOT", default="") or DATA_DIR / "work")
 MEDIA_ACCEL_PREFIX = env.str("MEDIA_ACCEL_PREFIX", default="")
 S3_BUCKET = env.str("S3_BUCKET", default="")
-S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="")
+S3_REGION = env.str("S3_REGION", default="us-east-1")
+S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="").rstrip("/") or f"https://s3.{S3_REGION}.amazonaws.com"
 # Where signed addresses of films lead; the browser must be allowed to follow them.
-S3_ORIGIN = [S3_ENDPOINT_URL or f"https://{S3_BUCKET}.s3.amazonaws.com"] if S3_BUCKET else []
+S3_ORIGIN = [S3_ENDPOINT_URL] if S3_BUCKET else []
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
@@ -175,7 +178,10 @@ if S3_BUCKET:
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
-            "endpoint_url": S3_ENDPOINT_URL or None,
+            "endpoint_url": S3_ENDPOINT_URL,
+            "region_name": S3_REGION,
+            "signature_version": "s3v4",
+            "addressing_style": "path",  # the bucket is no part of the host, so the origin is known above
             "querystring_expire": 300,
             "default_acl": None,
         },
@@ -222,7 +228,10 @@ ACCOUNT_RATE_LIMITS = {
 }
 EMAIL_URL = env.str("EMAIL_URL", default="")
 if EMAIL_URL:
-    vars().update(env.email_url_config(EMAIL_URL))
+    mail = env.email_url_config(EMAIL_URL)
+    if "OPTIONS" in mail:
+        raise ImproperlyConfigured(f"EMAIL_URL does not know {', '.join(mail['OPTIONS'])}. TLS is smtp+tls://….")
+    vars().update(mail)
 else:
     EMAIL_BACKEND = "cinevivid.mail.ConsoleAndFileBackend"
     EMAIL_FILE_PATH = DATA_DIR / "mail"

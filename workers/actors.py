@@ -105,7 +105,10 @@ def make(job: Generation, folder: Path) -> None:
 
 
 def bring(job: Generation, names: Iterable[str], folder: Path) -> None:
-    """Fetch the pictures and clips that the job begins with from storage. Raises StudioError when one is gone."""
+    """Fetch the pictures and clips that the job begins with from storage.
+
+    Raises StudioError: "input_missing" when one is gone, "storage_failed".
+    """
     for name in names:
         if not job.params.get(name):
             continue
@@ -121,6 +124,8 @@ def bring(job: Generation, names: Iterable[str], folder: Path) -> None:
                 shutil.copyfileobj(stored, out)
         except FileNotFoundError:
             raise StudioError(code="input_missing") from None
+        except Exception as error:
+            raise StudioError(code="storage_failed") from error
 
 
 def reporter(job: Generation) -> Callable[[Progress], None]:

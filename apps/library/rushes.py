@@ -87,10 +87,14 @@ class Rushes:
         log.info("window_kept", window=kept.windows)
         progress.changed(self.job)
         # States have megabytes at full size, and one is enough. A playlist may still be on its way to a player.
-        if (old := _numbered(STATE, kept.windows - 1)) in self.kept:
-            default_storage.delete(f"{self.folder}/{old}")
-        if before not in (0, self.job.attempt):
-            remove_folder(f"{ROOT}/{self.job.pk}/{before}")
+        try:
+            if (old := _numbered(STATE, kept.windows - 1)) in self.kept:
+                default_storage.delete(f"{self.folder}/{old}")
+            if before not in (0, self.job.attempt):
+                remove_folder(f"{ROOT}/{self.job.pk}/{before}")
+        except Exception:
+            # It goes at the end, with all of the job's. The window is stored.
+            log.warning("rushes_not_removed", generation=str(self.job.pk), exc_info=True)
 
 
 def path_of(job: Generation, name: str) -> str | None:

@@ -131,7 +131,7 @@ def finish(
     Of a job that was stopped early, only the finished part is charged. Raises StudioError("storage_failed").
     """
     asset.pk, asset.user_id, asset.generation_id = _asset_pk(job), job.user_id, job.pk
-    mine = False
+    mine: bool = False
     try:
         try:
             for name, file in files.items():
@@ -152,18 +152,31 @@ def finish(
                 billing.release(job.user, job.reference)
                 transaction.on_commit(partial(_ended, job))
     except BaseException:
-        mine = False
+        mine = _may_be_made(job)
         raise
     finally:
         if not mine:
-            _remove_files(asset)
+            _remove_unfinished(job)
     return mine
 
 
-def fail(job: Generation, error: StudioError) -> bool:
-    """End a running job that could not be made and give back everything still held; False when it is not ours."""
+def _may_be_made(job: Generation) -> bool:
+    """False only when it is certain that this attempt has not ended the job: its last word may have been heard."""
+    try:
+        return Generation.objects.filter(pk=job.pk, attempt=job.attempt, status=Status.SUCCEEDED).exists()
+    except Exception:
+        log.warning("end_unknown", generation=str(job.pk), exc_info=True)
+        return True
+
+
+def fail(job: Generation, error: StudioError, *, still: dict[str, Any] | None = None) -> bool:
+    """End a running job that could not be made and give back everything still held; False when it is not ours.
+
+    `still` as in `Generation.move`.
+    """
     with transaction.atomic():
-        mine = job.move(frm=(Status.RUNNING,), status=Status.FAILED, error_code=error.code, error=error.message[:500])
+        failed = {"status": Status.FAILED, "error_code": error.code, "error": error.message[:500]}
+        mine = job.move(frm=(Status.RUNNING,), still=still, **failed)
         if mine:
             billing.release(job.user, job.reference)
             transaction.on_commit(partial(_ended, job))
@@ -177,7 +190,7 @@ def retry(job: Generation, error: StudioError, *, still: dict[str, Any] | None =
     `at_once` leaves the next attempt to `sweep`, which waits as long as for a message that may be lost.
     """
     if job.attempt - job.kept_attempt >= settings.MAX_ATTEMPTS:
-        return fail(job, error)
+        return fail(job, error, still=still)
     sent = None if at_once else timezone.now()
     back = {"status": Status.QUEUED, "stage": Generation.Stage.WAITING, "dispatched_at": sent}
     if not job.move(frm=(Status.RUNNING,), still=still, **back):
@@ -320,8 +333,12 @@ def _remove_unfinished(job: Generation) -> None:
 
 
 def _ended(job: Generation) -> None:
-    progress.changed(job)
-    progress.queue_moved(job.queue)
+    # The end is in the database by now: whoever wrote it is not to take it for one that failed.
+    try:
+        progress.changed(job)
+        progress.queue_moved(job.queue)
+    except Exception:
+        log.warning("end_not_told", generation=str(job.pk), exc_info=True)
     rushes.remove(job)
 
 

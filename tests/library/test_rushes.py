@@ -53,6 +53,15 @@ def test_a_window_counts_once_all_of_it_is_stored(job, tmp_path):
     assert "state-0001.safetensors" not in names
 
 
+def test_what_cannot_be_removed_costs_no_window(job, tmp_path, monkeypatch):
+    def away(*args):
+        raise RuntimeError("a client library's own")
+
+    monkeypatch.setattr(default_storage.__class__, "delete", away)
+    film(job, tmp_path / "a", 2)
+    assert Generation.objects.get(pk=job.pk).kept_windows == 2
+
+
 def test_a_worker_elsewhere_goes_on_with_nothing_but_the_storage(job, tmp_path):
     film(job, tmp_path / "a", 2)
     next_job = take_over(job)

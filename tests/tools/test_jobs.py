@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from apps.tools import services
 from tests.factories import AssetFactory
 from tests.rushes import film
 from tests.tools import toy
-from workers.actors import give_up, run_generation
+from workers.actors import bring, give_up, run_generation
 from workers.engines.base import EngineError, Progress
 
 Status = Generation.Status
@@ -204,6 +205,56 @@ def test_a_late_result_leaves_no_file_behind(ada, settings):
     assert not asset.file.storage.exists(asset.file.name)
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("trouble", [ConnectionError, dramatiq.middleware.TimeLimitExceeded])
+def test_what_breaks_after_the_end_does_not_cost_the_film(ada, monkeypatch, trouble):
+    def broken(*args):
+        raise trouble
+
+    job = Generation.objects.claim(submit(ada).pk)
+    asset = Asset(kind="video")
+    monkeypatch.setattr(services.progress, "queue_moved", broken)
+    with suppress(dramatiq.middleware.TimeLimitExceeded):
+        services.finish(job, asset, {"file": ContentFile(b"film", "film.mp4")}, "paper")
+    assert (fresh(job).status, billing.balance(ada)) == (Status.SUCCEEDED, 90)
+    assert asset.file.storage.exists(asset.file.name)
+
+
+def test_a_storage_that_neither_stores_nor_deletes_is_told_as_such(ada, monkeypatch):
+    class Away(Exception):
+        """What a client library raises; it is no OSError."""
+
+    def away(*args, **options):
+        raise Away
+
+    job = Generation.objects.claim(submit(ada).pk)
+    monkeypatch.setattr(default_storage.__class__, "save", away)
+    monkeypatch.setattr(default_storage.__class__, "listdir", away)
+    with pytest.raises(StudioError) as caught:
+        services.finish(job, Asset(kind="video"), {"file": ContentFile(b"film", "film.mp4")}, "paper")
+    assert caught.value.code == "storage_failed"
+
+
+def test_what_a_film_begins_with_is_asked_for_again_when_the_storage_is_away(ada, monkeypatch, tmp_path):
+    def away(*args):
+        raise RuntimeError
+
+    picture = AssetFactory(user=ada, kind="image", generation=None, recipe={})
+    job = Generation(user=ada, params={"image": str(picture.pk)})
+    monkeypatch.setattr(default_storage.__class__, "open", away)
+    with pytest.raises(StudioError) as caught:
+        bring(job, ["image"], tmp_path / "inputs")
+    assert caught.value.code == "storage_failed"
+
+
+def test_sweep_does_not_give_up_a_last_attempt_that_was_heard_of_meanwhile(ada, settings):
+    job = submit(ada)
+    Generation.objects.filter(pk=job.pk).update(attempt=settings.MAX_ATTEMPTS - 1)
+    stale = Generation.objects.claim(job.pk)
+    assert fresh(job).advance()
+    assert not services._heal(stale) and fresh(job).status == Status.RUNNING
+
+
 def test_sweep_leaves_a_living_job_alone(ada):
     job = Generation.objects.claim(submit(ada).pk)
     assert services.sweep() == (0, 0)
@@ -272,7 +323,7 @@ def test_files_of_an_attempt_that_was_killed_while_it_stored_them_are_removed(ad
     job = Generation.objects.claim(submit(ada).pk)
     asset = Asset(kind="video")
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(services, "_remove_files", killed)
+        patch.setattr(services, "_remove_unfinished", killed)
         patch.setattr(Generation, "move", lambda *args, **options: killed(asset))
         services.finish(job, asset, {"file": ContentFile(b"film", "film.mp4")}, "paper")
     assert asset.file.storage.exists(asset.file.name)

@@ -75,6 +75,49 @@ def test_readiness_names_what_is_broken(client, db, monkeypatch):
     assert (answer.status_code, answer.json()["storage"], answer.json()["database"]) == (503, "failed", "ok")
 
 
+def test_probes_need_neither_tls_nor_a_known_host(client, db, settings, monkeypatch):
+    settings.SECURE_SSL_REDIRECT = True
+    assert client.get("/", headers={"host": "localhost"}).status_code == 301
+    for path in ("/healthz", "/readyz"):
+        assert client.get(path, headers={"host": "10.0.0.7:8000"}).status_code == 200
+    monkeypatch.setattr("cinevivid.views._storage", lambda: 1 / 0)
+    assert client.get("/readyz", headers={"host": "10.0.0.7:8000"}).status_code == 503
+
+
+def settings_with(script, **environment):
+    """Run a script in a process with these settings; its output or its error."""
+    env = {"PATH": "/usr/bin", "DJANGO_SETTINGS_MODULE": "cinevivid.settings"} | environment
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=env, cwd=root, check=False
+    )
+    return done.stdout.split() or [done.stderr]
+
+
+@pytest.mark.parametrize(
+    "store", [{}, {"S3_REGION": "eu-central-1"}, {"S3_ENDPOINT_URL": "https://minio.example.com/"}]
+)
+@pytest.mark.parametrize("bucket", ["films", "my.films"])
+def test_pages_may_show_what_the_signed_addresses_of_s3_lead_to(store, bucket):
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    script = (
+        "from django.conf import settings as s; from django.core.files.storage import default_storage;"
+        "print(default_storage.url('film.mp4'), *s.CONTENT_SECURITY_POLICY['DIRECTIVES']['media-src'])"
+    )
+    address, *allowed = settings_with(script, S3_BUCKET=bucket, **keys, **store)
+    assert any(address.startswith(f"{origin}/{bucket}/film.mp4?") for origin in allowed)
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in address
+
+
+def test_mail_goes_out_encrypted_as_the_example_says():
+    example = (Path(__file__).resolve().parents[2] / ".env.example").read_text()
+    (url,) = re.findall(r"^# (smtp\S+)", example, re.MULTILINE)
+    script = "from django.conf import settings as s; print(s.EMAIL_HOST, s.EMAIL_PORT, s.EMAIL_USE_TLS)"
+    assert settings_with(script, EMAIL_URL=url) == ["host", "587", "True"]
+    (error,) = settings_with(script, EMAIL_URL="smtp://user:password@host:587?tls=True")
+    assert "EMAIL_URL does not know TLS" in error
+
+
 def test_the_library_asks_as_many_questions_for_many_films_as_for_few(page, ada, django_assert_max_num_queries):
     for _ in range(3):
         AssetFactory(generation__user=ada, generation__held=False)

@@ -1,11 +1,14 @@
 """The one-process studio guards its data."""
 
 import socket
+import threading
 
+import dramatiq
 import pytest
 from django.core.management import CommandError
 
-from cinevivid.management.commands.studio import check_free, demo_user, take_lock
+from cinevivid.management.commands.studio import check_free, crew, demo_user, take_lock
+from workers import actors
 
 
 def test_a_second_studio_on_the_same_data_is_refused(tmp_path):
@@ -28,3 +31,23 @@ def test_a_taken_port_is_told_before_anything_starts():
 def test_the_demo_account_needs_no_password_and_no_credits(db, settings):
     settings.FREE_CREDITS = 0
     assert not demo_user().has_usable_password()
+
+
+def test_one_download_does_not_keep_another_one_waiting(transactional_db, monkeypatch):
+    both = threading.Barrier(2, timeout=10)
+    done = []
+
+    def download(model_id, queued):
+        both.wait()
+        done.append(model_id)
+        raise actors.Cancelled
+
+    monkeypatch.setattr(actors.hub, "download", download)
+    films, rest = crew(dramatiq.get_broker())
+    assert not films.consumer_whitelist & rest.consumer_whitelist and "gpu-large" in films.consumer_whitelist
+    for model_id in ("one", "two"):
+        actors.work_on_model.send(model_id, "download")
+    rest.start()
+    dramatiq.get_broker().join("cpu", timeout=20_000)
+    rest.stop()
+    assert sorted(done) == ["one", "two"]

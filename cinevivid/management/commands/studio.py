@@ -44,13 +44,10 @@ class Command(BaseCommand):
         )
         import workers.actors  # noqa: F401
 
-        # Films one at a time; a download that takes hours has threads of its own and keeps none of them waiting.
         broker = dramatiq.get_broker()
         broker.emit_after("process_boot")  # dramatiq's own command does it; the time limit of actors starts with it
-        queues = broker.get_declared_queues() | {tool.queue for tool in tools()}
-        films = dramatiq.Worker(broker, queues=queues - {"cpu"}, worker_threads=1)
-        rest = dramatiq.Worker(broker, queues={"cpu"}, worker_threads=2)
-        for worker in (films, rest):
+        at_work = crew(broker)
+        for worker in at_work:
             worker.start()
         # Nothing else runs this database, so what says RUNNING was lost with the last process.
         sweep(lease=timedelta(0), resend_after=timedelta(0))
@@ -62,9 +59,18 @@ class Command(BaseCommand):
         finally:
             stopped.set()
             # A film in the making is not waited for: the next start puts its job back into the queue.
-            for worker in (films, rest):
+            for worker in at_work:
                 worker.stop(timeout=1000)
             lock.close()
+
+
+def crew(broker: dramatiq.Broker) -> tuple[dramatiq.Worker, dramatiq.Worker]:
+    """Workers that have not started: films one at a time, and downloads that take hours with threads of their own."""
+    queues = broker.get_declared_queues() | {tool.queue for tool in tools()}
+    films = dramatiq.Worker(broker, queues=queues - {"cpu"}, worker_threads=1)
+    rest = dramatiq.Worker(broker, queues={"cpu"}, worker_threads=2)
+    rest.queue_prefetch = 2  # counts messages at work too, so that one (settings) would leave a thread idle
+    return films, rest
 
 
 def serve(host: str, port: int) -> None:
