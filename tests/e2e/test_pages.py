@@ -55,3 +55,12 @@ def test_a_token_is_shown_once_and_works_until_it_is_revoked(open_page, site):
     page.get_by_role("button", name="Revoke").click()
     page.get_by_text("is revoked").wait_for()
     assert fresh.request.get(f"{site.url}/api/v1/account/", headers=headers).status == 401
+
+
+def test_the_log_has_no_one_time_keys(open_page, site):
+    page = open_page(problems_expected=True)
+    page.goto(f"{site.url}/accounts/link/x/one-time-key-of-nobody")
+    page.goto(f"{site.url}/home/tools/to-video?prompt=a-secret-story")
+    page.goto(f"{site.url}/home/tools/all")
+    log = (site.folder / "web.log").read_text()
+    assert "home/tools/all" in log and "one-time-key" not in log and "secret-story" not in log

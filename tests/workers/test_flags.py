@@ -98,6 +98,7 @@ def test_the_makers_own_commands_are_understood():
 def test_asynchronous_blocks_have_five_latents_unless_told_otherwise():
     large = "--model_id SkyReels-V2-DF-14B-540P --ar_step 5"
     assert df(large).spec.causal_block_size == 5 and df("--ar_step 0").spec.causal_block_size == 1
+    assert df("--model_id nano --ar_step 4").spec.causal_block_size == 1, "it has learned no longer blocks"
 
 
 def test_a_seed_is_drawn_once_and_kept_in_the_job():

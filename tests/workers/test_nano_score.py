@@ -67,6 +67,14 @@ def test_a_wrong_clip_never_passes() -> None:
             assert not read(drawn(wrong, seed=i)).matches(spec)[name], (spec, name, wrong)
 
 
+def test_what_becomes_another_shape_on_its_way_has_none() -> None:
+    for shape, other in (("triangle", "star"), ("circle", "heart"), ("square", "ring")):
+        one, two = (drawn(world.Spec("red", s, "right", "sea")) for s in (shape, other))
+        for begin, end in ((one, two), (two, one)):
+            found = read(np.concatenate([begin[:10], end[10:]]))
+            assert (found.shape, found.colour, found.motion) == (None, "red", "right")
+
+
 @pytest.mark.parametrize("motion", ["left", "right", "up", "down"])
 def test_backwards_is_the_other_direction(motion: str) -> None:
     spec = world.Spec("yellow", "star", motion, "night")

@@ -203,7 +203,9 @@ class VideoForm(ToolForm):
         label="Overlap noise",
     )
     ar_step = number("Steps between neighbouring blocks; 0 makes all at once.", 0, 100, label="Block delay")
-    causal_block_size = number("Latents in a block; 5 with a delay.", 1, 65, label="Block size")
+    causal_block_size = number(
+        f"Latents in a block; {MODEL.asynchronous_block} with a delay.", 1, 65, label="Block size"
+    )
     causal_attention = switch(
         "Hides later blocks from earlier ones. No released weights have learned this.", label="Causal attention"
     )

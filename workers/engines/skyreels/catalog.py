@@ -58,6 +58,7 @@ class ModelCard:
     examples: tuple[str, ...] = ()
     limits: str = ""
     world: dict[str, Any] = field(default_factory=dict)
+    asynchronous_block: int = 5  # latents of a block where ar_step is not 0 and nothing else is asked for
     # TeaCache's polynomials, the highest power first, without and with retained steps; empty: none was fitted.
     teacache: tuple[float, ...] = ()
     teacache_retained: tuple[float, ...] = ()
@@ -202,6 +203,7 @@ def _nano() -> ModelCard:
         guidance_scale=float(world["guidance_scale"]),
         shift=float(world["shift"]),
         picture={"guidance_scale": float(world["picture_guidance_scale"])},
+        asynchronous_block=1,
         addnoise_condition=int(world.get("addnoise_condition", 20)),
         licence="Apache-2.0",
         licence_url="https://www.apache.org/licenses/LICENSE-2.0",

@@ -23,7 +23,6 @@ Command = Literal["generate_video", "generate_video_df"]
 MAX_DRAWN_SEED = 2**31
 OUTDIR = Path("video_out")
 TEACACHE_THRESHOLD = 0.2
-ASYNCHRONOUS_BLOCK = 5  # latents
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,13 @@ FLAGS: tuple[Flag, ...] = (
     ),
     Flag("seed", "the same seed makes the same video (default: random)", int, "seed"),
     Flag("ar_step", "sampler steps between neighbouring blocks; 0: all together", int, "ar_step", forcing=True),
-    Flag("causal_block_size", "latents in a block (5 where ar_step is not 0)", int, "causal_block_size", forcing=True),
+    Flag(
+        "causal_block_size",
+        "latents in a block (where ar_step is not 0: 5, of nano 1)",
+        int,
+        "causal_block_size",
+        forcing=True,
+    ),
     Flag(
         "causal_attention", "hide later blocks; no released weights know this", None, "causal_attention", forcing=True
     ),
@@ -150,7 +155,7 @@ def job(values: Mapping[str, Any], command: Command | None = None, picture_size:
     if given.get("teacache"):
         chosen |= {"teacache": threshold, "use_ret_steps": bool(given.get("use_ret_steps"))}
     if chosen.get("ar_step") and "causal_block_size" not in chosen:
-        chosen["causal_block_size"] = ASYNCHRONOUS_BLOCK
+        chosen["causal_block_size"] = card.asynchronous_block
     ratio = given.get("ratio") or (nearest_ratio(card, *picture_size) if picture_size else None)
     try:
         spec = VideoSpec.for_model(card.id, chosen.pop("prompt", ""), ratio=ratio, **chosen)

@@ -64,7 +64,7 @@ class Result:
         """Part of the clips asked for ``attribute`` (or ``direction``, ``rotate/still``) that show it."""
         pairs = list(zip(self.specs, self.readings, strict=True))
         if attribute == "direction":
-            return _mean([_heads(r) == s.motion for s, r in pairs if s.motion in DIRECTIONS])
+            return _mean([r.motion == s.motion for s, r in pairs if s.motion in DIRECTIONS])
         if attribute == "rotate/still":
             return _mean([r.motion == s.motion for s, r in pairs if s.motion in ("rotate", "still")])
         return _mean([r.matches(s)[attribute] for s, r in pairs])
@@ -87,12 +87,6 @@ class Result:
 
 def _mean(values: Sequence[bool | float]) -> float | None:
     return float(np.mean(values)) if values else None
-
-
-def _heads(r: Reading) -> str:
-    if abs(r.dx) >= abs(r.dy):
-        return ("right" if r.dx > 0 else "left") if abs(r.dx) > 0.1 else "none"
-    return ("down" if r.dy > 0 else "up") if abs(r.dy) > 0.1 else "none"
 
 
 def misses(result: Result) -> list[str]:
@@ -148,30 +142,33 @@ class Scores:
     Args:
         place: of the files.
         folder: a diffusers folder; rows of other weights do not count.
+        seed: of prompts and noise; rows of other seeds do not count.
     """
 
-    def __init__(self, place: Path, folder: Path) -> None:
-        self.place = place
+    def __init__(self, place: Path, folder: Path, seed: int = 1) -> None:
+        self.place, self.seed = place, seed
         self.place.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
-        for file in sorted(folder.rglob("*.safetensors")):
+        for file in sorted((*folder.rglob("*.safetensors"), *folder.rglob("config.json"))):
             digest.update(file.read_bytes())
         self.weights = digest.hexdigest()
 
-    def put(self, name: str, result: Result, seed: int = 1) -> None:
-        """Keep the row of a mode, and what every clip made with ``seed`` showed as asked."""
-        kept: dict[str, Any] = {"weights": self.weights, "row": row(result), "missed": misses(result), "seed": seed}
+    def put(self, name: str, result: Result) -> None:
+        """Keep the row of a mode, and what every clip showed as asked."""
+        kept: dict[str, Any] = {"weights": self.weights, "seed": self.seed, "mode": result.mode}
+        kept |= {"row": row(result), "missed": misses(result)}
         pairs = zip(result.specs, result.readings, strict=True)
         kept["clips"] = [{"asked": captions.canonical(s)} | r.matches(s) for s, r in pairs]
         (self.place / f"{name}.json").write_text(json.dumps(kept, indent=1))
 
     def page(self, names: Iterable[str]) -> str:
         """The table of the modes that were measured with these weights, those of :data:`AGAINST` beside each other, and
-        the bars that they missed.
+        the bars that they missed or that nothing was measured for.
         """
         files = {name: self.place / f"{name}.json" for name in names}
         found = {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
-        ours = {name: kept for name, kept in found.items() if kept["weights"] == self.weights}
+        mine = (self.weights, self.seed)
+        ours = {name: kept for name, kept in found.items() if (kept["weights"], kept["seed"]) == mine}
         missed = [text for kept in ours.values() for text in kept["missed"]]
         told = [header(), *(kept["row"] for kept in ours.values()), ""]
         for name, other in AGAINST.items():
@@ -179,27 +176,28 @@ class Scores:
                 line, below = _compare(ours[name], ours[other])
                 told += [line, ""] if line else []
                 missed += below
-        return "\n".join([*told, f"Bars missed: {'; '.join(missed) or 'none'}."])
+        told.append(f"Bars missed: {'; '.join(missed) or 'none'}.")
+        if open_bars := [mode for mode in BARS if mode not in {kept["mode"] for kept in ours.values()}]:
+            told.append(f"Bars not measured: {', '.join(open_bars)}.")
+        return "\n".join(told)
 
 
 def _compare(kept: dict[str, Any], other: dict[str, Any]) -> tuple[str, list[str]]:
     """Shares of two modes on the same prompts as a line, and those of the first that lie too far below."""
-    same = [
-        pair
-        for pair in zip(kept["clips"], other["clips"], strict=False)
-        if pair[0]["asked"] == pair[1]["asked"] and kept["seed"] == other["seed"]
-    ]
+    same = [pair for pair in zip(kept["clips"], other["clips"], strict=False) if pair[0]["asked"] == pair[1]["asked"]]
     if not same:
         return "", []
-    mode, against = (k["row"].split(" | ")[0].removeprefix("| ") for k in (kept, other))
+    mode, against = kept["mode"], other["mode"]
     shares = {a: [sum(pair[side][a] for pair in same) / len(same) for side in (0, 1)] for a in ATTRIBUTES}
     listed = ", ".join(f"{a} {mine:.3f} / {theirs:.3f}" for a, (mine, theirs) in shares.items())
+    alone = [sum(pair[side]["shape"] > pair[1 - side]["shape"] for pair in same) for side in (0, 1)]
     below = [
         f"{mode}: {a} {mine:.3g} against {theirs:.3g} (bar: within {WITHIN:g})"
         for a, (mine, theirs) in shares.items()
         if theirs - mine > WITHIN + 1e-9
     ]
-    return f"{mode[0].upper()}{mode[1:]} / {against}, on the same {len(same)} prompts: {listed}.", below
+    line = f"{mode[0].upper()}{mode[1:]} / {against}, on the same {len(same)} prompts: {listed}"
+    return f"{line} (shape right in one alone: {alone[0]} / {alone[1]}).", below
 
 
 def picture(frame: Array) -> Image.Image:

@@ -1,7 +1,8 @@
 """Reads a clip back: which colour, shape, motion and scene do the frames show?
 
 Only pixels are looked at, never the caption. The object is what differs from the nearest known scene towards a known
-colour; its shape is the template that overlaps it best at equal area; its motion follows from the track of centre,
+colour; its shape is the template that overlaps it best at equal area, in the first half
+of its frames as in the second; its motion follows from the track of centre,
 area and angle.
 """
 
@@ -283,17 +284,21 @@ def _shape(
     at = np.flatnonzero(usable)
     if not len(at):
         return None, 0.0
-    at = at[np.argsort(-area[at])][: max(3, len(at) // 2)][::2]
+    # Of what grows or shrinks only the larger pictures: all shapes look alike when they are small.
+    at = at[area[at] >= 0.4 * area[at].max()]
+    at = at[np.linspace(0, len(at) - 1, min(8, len(at))).round().astype(int)]
     angles = range(0, 360, 12) if turned else (-8, 0, 8)
-    sums = dict.fromkeys(world.SHAPES, 0.0)
-    for i in at:
+    overlaps = np.zeros((len(at), len(world.SHAPES)))
+    for row, i in enumerate(at):
         mine = _centred(alpha[i], float(track[i, 0]), float(track[i, 1]))
         rounded = max(60, round(float(area[i]) / 40) * 40)
-        for shape in world.SHAPES:
+        for column, shape in enumerate(world.SHAPES):
             best = 0.0
             for degrees in (0,) if shape in world.ROUND else angles:
                 other = _template(shape, rounded, degrees)
                 best = max(best, float(np.minimum(mine, other).sum() / max(np.maximum(mine, other).sum(), 1e-6)))
-            sums[shape] += best / len(at)
-    shape = max(sums, key=lambda s: sums[s])
-    return (shape if sums[shape] > 0.5 else None), sums[shape]
+            overlaps[row, column] = best
+    # What changes on its way has no shape.
+    parts = [part.mean(0).argmax() for part in np.array_split(overlaps, 2) if len(part)]
+    overlap = float(overlaps.mean(0).max())
+    return (world.SHAPES[parts[0]] if len(set(parts)) == 1 and overlap > 0.5 else None), overlap
