@@ -8,7 +8,9 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRedirect
 
 from apps.accounts.http import PENDING_PROMPT, SignedIn
 from apps.accounts.models import User
@@ -108,9 +110,12 @@ def delete(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """Move a job to the trash; it can be brought back for a few days."""
     job = get_object_or_404(Generation.objects.of(request.user), pk=pk)
     services.delete(job)
-    if request.htmx:
+    on_its_page = request.htmx.current_url_abs_path == job.get_absolute_url()
+    if request.htmx and not on_its_page:
         return render(request, "tools/deleted.html", {"job": job})
     messages.success(request, "Deleted.", extra_tags=f"restore:{job.pk}")
+    if on_its_page:
+        return HttpResponseClientRedirect(reverse("library:library"))
     return redirect(_tool_url(job))
 
 

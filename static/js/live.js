@@ -75,9 +75,24 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
   if (same || takeOver(shown, incoming)) event.detail.shouldSwap = false;
 });
 
+function focusCard(id) {
+  document.querySelector(`#${CSS.escape(id)} a, #${CSS.escape(id)} button`)?.focus();
+}
+
 document.addEventListener("htmx:wsAfterMessage", () => {
-  if (refocus) document.querySelector(`#${CSS.escape(refocus)} a, #${CSS.escape(refocus)} button`)?.focus();
+  // A film that has the focus keeps it.
+  if (refocus && document.activeElement === document.body) focusCard(refocus);
   refocus = "";
+});
+
+// A button that was pressed is gone with its card's old state: what took its place is where the keyboard goes on.
+let asked = "";
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const about = /[0-9a-f-]{36}/.exec(event.detail.pathInfo?.requestPath ?? "");
+  if (event.detail.elt.contains(document.activeElement)) asked = about ? `generation-${about[0]}` : "";
+});
+document.addEventListener("htmx:afterSettle", () => {
+  if (asked && document.activeElement === document.body) focusCard(asked);
 });
 
 function catchUp(elt) {

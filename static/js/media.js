@@ -110,6 +110,7 @@ still.addEventListener("change", () => {
 // Keys of the card that has the focus: d downloads, r remixes, Delete deletes.
 document.addEventListener("keydown", (event) => {
   if (event.metaKey || event.ctrlKey || event.altKey || event.target.closest("input, textarea, select, video")) return;
+  if (event.defaultPrevented || document.querySelector("details[data-menu][open]")) return;
   const asset = document.querySelector("main.asset");
   const card = event.target.closest(".card") ?? asset;
   const action = [...((asset ?? card)?.querySelectorAll("[data-key]") ?? [])].find((item) => item.dataset.key === event.key);

@@ -15,6 +15,7 @@ document.addEventListener("keydown", (event) => {
     for (const menu of open()) {
       menu.open = false;
       menu.querySelector("summary").focus();
+      event.preventDefault(); // the key is used up
     }
   }
   if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === "k") {

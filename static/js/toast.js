@@ -20,6 +20,14 @@ function say(text) {
   region.append(toast);
 }
 
+/** Signed out meanwhile: to the sign-in page, and back to this one with the prompt that was typed. */
+function signIn(path) {
+  const back = new URL(location.href);
+  const prompt = document.querySelector("[data-panel] [name=prompt]")?.value;
+  if (prompt) back.searchParams.set("prompt", prompt);
+  location.assign(`${path}?next=${encodeURIComponent(back.pathname + back.search)}`);
+}
+
 if (region) {
   new MutationObserver((changes) => {
     for (const change of changes) {
@@ -40,7 +48,7 @@ if (region) {
     if (event.target.closest("[data-toast-close]")) event.target.closest(".toast").remove();
   });
   document.addEventListener("htmx:afterRequest", (event) => {
-    if (event.detail.successful) event.detail.elt.closest?.("[data-toast-done]")?.closest(".toast").remove();
+    if (event.detail.xhr.status < 400) event.detail.elt.closest?.("[data-toast-done]")?.closest(".toast").remove();
   });
 
   document.addEventListener("htmx:sendError", () => say("The studio does not answer. Check your connection; nothing was lost."));
@@ -48,7 +56,7 @@ if (region) {
     const { xhr } = event.detail;
     if (new URL(xhr.responseURL || location.href).pathname.startsWith("/accounts/login")) {
       event.detail.shouldSwap = false;
-      location.assign(xhr.responseURL); // signed out meanwhile
+      signIn(new URL(xhr.responseURL).pathname);
       return;
     }
     const ours = xhr.status < 400 || xhr.status === 422 || xhr.getResponseHeader("HX-Retarget");

@@ -151,7 +151,8 @@ function bind(panel) {
   panel.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) {
       event.preventDefault();
-      panel.requestSubmit(panel.querySelector("[data-submit]"));
+      const button = panel.querySelector("[data-submit]");
+      if (!event.repeat && !button.disabled) panel.requestSubmit(button);
     }
   });
   panel.addEventListener("input", (event) => {
@@ -185,7 +186,7 @@ document.addEventListener("click", (event) => {
 // A started film: the sheet goes, the stage comes, and an unlocked seed is drawn anew.
 document.addEventListener("htmx:afterRequest", (event) => {
   const panel = event.detail.elt;
-  if (!panel.matches?.("[data-panel]") || !event.detail.successful) return;
+  if (!panel.matches?.("[data-panel]") || !(event.detail.xhr.status < 400)) return;
   for (const box of panel.querySelectorAll("[data-seed]")) {
     if (box.querySelector("[data-seed-lock]").getAttribute("aria-pressed") === "false") fill(box.querySelector("input"), "");
   }

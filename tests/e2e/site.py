@@ -45,7 +45,17 @@ class Site:
             self.manage("migrate", "--verbosity", "0")
             self.manage("collectstatic", "--noinput", "--verbosity", "0")
             self.run(
-                "web", "-m", "daphne", "-v", "0", "-p", str(self.port), "-b", "127.0.0.1", "cinevivid.asgi:application"
+                "web",
+                "-m",
+                "daphne",
+                "-v",
+                "0",
+                "--websocket_timeout=-1",
+                "-p",
+                str(self.port),
+                "-b",
+                "127.0.0.1",
+                "cinevivid.asgi:application",
             )
             self.start_worker()
             self.run("sweep", "manage.py", "sweep", "--every", "2")

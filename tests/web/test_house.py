@@ -147,6 +147,21 @@ def test_the_library_is_searched_filtered_and_sorted(page, ada):
     assert html.index(titles[0]) < html.index(titles[1])
 
 
+def test_the_library_finds_words_at_the_end_of_a_long_prompt(page, ada):
+    prompt = "a red circle " * 30 + "under a lighthouse"
+    GenerationFactory(user=ada, title=prompt[:200], params={"prompt": prompt})
+    assert 'id="generation-' in page.get("/home/my-library?q=Lighthouse").content.decode()
+    assert 'id="generation-' not in page.get("/home/my-library?q=windmill").content.decode()
+
+
+@pytest.mark.parametrize(("sort", "word"), [("old", "Newer"), ("new", "Older")])
+def test_the_pager_says_where_it_leads(page, ada, sort, word):
+    for _ in range(25):
+        GenerationFactory(user=ada, held=False)
+    html = page.get(f"/home/my-library?sort={sort}").content.decode()
+    assert re.search(r'rel="next"[^>]*>(\w+)<', html)[1] == word
+
+
 def test_the_asset_page_tells_the_whole_recipe(page, ada):
     asset = AssetFactory(generation__user=ada)
     html = page.get(asset.generation.get_absolute_url()).content.decode()

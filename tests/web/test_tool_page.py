@@ -1,10 +1,12 @@
 """The text-to-video page: the quote before, the answer after, and a sentence for everything that does not fit."""
 
+import re
+
 import pytest
 
 from apps.billing import services as billing
 from apps.library.models import Generation
-from tests.factories import GenerationFactory
+from tests.factories import AssetFactory, GenerationFactory
 from tests.params import PARAMS
 
 URL = "/home/tools/to-video"
@@ -127,3 +129,19 @@ def test_the_landing_prompt_survives_sign_in(client, ada):
     assert Generation.objects.get(user=ada).params["prompt"] == "a red star rises"
     client.get("/start")
     assert Generation.objects.count() == 1
+
+
+def test_the_price_is_asked_for_again_when_the_page_comes_back_with_what_was_typed(page):
+    trigger = re.search(r'id="quote"[^>]*hx-trigger="([^"]*)"', page.get(URL).content.decode())[1]
+    assert "load" in trigger.split(", ")
+
+
+def test_a_film_deleted_on_its_own_page_leads_to_the_library_where_it_can_be_brought_back(page, ada):
+    job = AssetFactory(generation__user=ada, generation__held=False).generation
+    there = {"HTTP_HX_CURRENT_URL": f"http://testserver{job.get_absolute_url()}"}
+    answer = page.post(f"/home/jobs/{job.pk}/delete", **HTMX, **there)
+    assert answer["HX-Redirect"] == "/home/my-library"
+    assert f"/home/jobs/{job.pk}/restore" in page.get("/home/my-library").content.decode()
+    page.post(f"/home/jobs/{job.pk}/restore")
+    elsewhere = page.post(f"/home/jobs/{job.pk}/delete", **HTMX, HTTP_HX_CURRENT_URL=f"http://testserver{URL}")
+    assert "HX-Redirect" not in elsewhere and "Undo" in elsewhere.content.decode()

@@ -80,7 +80,9 @@ def serve(host: str, port: int) -> None:
 
     from cinevivid.asgi import application
 
-    Server(application, endpoints=build_endpoint_description_strings(host=host, port=port), verbosity=0).run()
+    # A page may stay open for days: its socket is closed by whoever leaves, not by daphne after one day.
+    endpoints = build_endpoint_description_strings(host=host, port=port)
+    Server(application, endpoints=endpoints, verbosity=0, websocket_timeout=-1).run()
 
 
 def demo_user() -> User:

@@ -1,0 +1,78 @@
+"""What a hasty hand, a keyboard and a lost session do: nothing twice, and nothing lost."""
+
+import pytest
+
+from tests.e2e.test_main_job import NANO, PROMPT, STEP, TOOL, card, credits, finished, order, slide, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def test_a_key_that_is_held_makes_one_film(open_page):
+    page = open_page("kim@example.org", TOOL)
+    before = credits(page)
+    page.get_by_label("Prompt", exact=True).fill(PROMPT)
+    slide(page, NANO.base_num_frames)
+    page.get_by_label("Prompt", exact=True).focus()
+    page.keyboard.down("Control")
+    for _ in range(4):
+        page.keyboard.down("Enter")  # the second one and those after it are repeats
+    page.keyboard.up("Control")
+    card(page).wait_for()
+    finished(page)
+    assert page.locator("article[id^=generation-]").count() == 1
+    assert before - credits(page) <= 30
+
+
+def test_a_double_click_on_the_first_page_makes_one_film(open_page):
+    page = open_page("leo@example.org", "/")
+    page.locator("form[action='/start'] [name=prompt]").first.fill(PROMPT)
+    page.locator("form[action='/start'] button[type=submit]").first.dblclick()
+    page.wait_for_url(f"**{TOOL}")
+    page.reload()
+    assert page.locator("article[id^=generation-]").count() == 1
+
+
+def test_a_session_that_ended_meanwhile_costs_no_prompt(open_page):
+    page = open_page("mia@example.org", TOOL)
+    page.get_by_label("Prompt", exact=True).fill("a heart at sea & more")
+    page.context.clear_cookies()
+    slide(page, NANO.base_num_frames + STEP)
+    page.wait_for_url("**/accounts/login/**")
+    back = page.evaluate("new URLSearchParams(location.search).get('next')")
+    assert (
+        back.startswith(f"{TOOL}?prompt=")
+        and page.evaluate(f"new URL({back!r}, location.origin).searchParams.get('prompt')") == "a heart at sea & more"
+    )
+
+
+def test_undo_stays_until_it_worked_and_keys_go_on_where_they_were(open_page):
+    page = open_page("noa@example.org", TOOL, problems_expected=True)
+    order(page, frames=NANO.base_num_frames + 2 * STEP, steps=40)
+    card(page, "running").wait_for()
+    card(page).get_by_role("button", name="Cancel").focus()
+    page.keyboard.press("Enter")
+    card(page, "cancelled").wait_for()
+    inside = "document.activeElement.closest('.card') !== null"
+    until(page, lambda: page.evaluate(inside))
+    name = card(page).get_attribute("id")
+    card(page).get_by_role("button", name="Delete").click()
+    page.locator(f"#{name}").wait_for(state="hidden")
+    page.route("**/restore", lambda route: route.fulfill(status=502, body=""), times=1)
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("The studio could not answer that").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.locator(f"#{name}").wait_for()
+
+
+def test_escape_closes_a_menu_and_not_the_films_page(open_page):
+    page = open_page("ola@example.org", TOOL)
+    order(page, steps=4)
+    finished(page)
+    page.goto(page.locator(".card__title a").first.evaluate("link => link.href"))
+    address = page.url
+    menu = page.locator("details[data-menu]").first
+    menu.locator("summary").click()
+    page.keyboard.press("Escape")
+    until(page, lambda: menu.get_attribute("open") is None)
+    page.wait_for_timeout(300)
+    assert page.url == address
