@@ -115,7 +115,8 @@ def delete(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
         return render(request, "tools/deleted.html", {"job": job})
     messages.success(request, "Deleted.", extra_tags=f"restore:{job.pk}")
     if on_its_page:
-        return HttpResponseClientRedirect(reverse("library:library"))
+        response: HttpResponse = HttpResponseClientRedirect(reverse("library:library"))
+        return response
     return redirect(_tool_url(job))
 
 

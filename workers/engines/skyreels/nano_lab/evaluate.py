@@ -254,8 +254,8 @@ class Bench:
 
         Left out are clips whose object has left the last picture.
         """
+        from workers.engines.base import Inputs
         from workers.engines.skyreels.spec import VideoSpec
-        from workers.render import inputs_of
 
         result = Result(f"our sampler, {frames} frames between two pictures", judged=("colour", "shape", "scene"))
         engine = self.engine()
@@ -269,6 +269,7 @@ class Bench:
                 first, last = (Path(folder) / f"{name}.png" for name in ("first", "last"))
                 picture(true[0]).save(first)
                 picture(true[-1]).save(last)
+                given = Inputs(np.asarray(picture(true[0])), np.asarray(picture(true[-1])))
                 began = time.monotonic()
                 request = VideoSpec.for_model(
                     "nano",
@@ -280,7 +281,7 @@ class Bench:
                     image=first,
                     end_image=last,
                 )
-                made = [w.frames for w in engine.stream(request, inputs=inputs_of(request))]
+                made = [w.frames for w in engine.stream(request, inputs=given)]
             clip = np.concatenate(made).astype(np.float32) / np.float32(255)
             seconds = time.monotonic() - began
             result.add(spec, read(clip), seconds, first=psnr(clip[0], true[0]), last=psnr(clip[-1], true[-1]))
