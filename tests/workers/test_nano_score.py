@@ -67,6 +67,18 @@ def test_a_wrong_clip_never_passes() -> None:
             assert not read(drawn(wrong, seed=i)).matches(spec)[name], (spec, name, wrong)
 
 
+@pytest.mark.parametrize("shape", ["square", "triangle", "star", "heart"])
+def test_the_end_of_what_turns_is_read_at_whatever_angle_it_is(shape: str) -> None:
+    spec = world.Spec("cyan", shape, "rotate", "grey")
+    path = world.trajectory(spec, 21, (128, 128), random.Random(4))
+    for frames in (9, 13, 17, 21):
+        clip, _ = paint.draw([spec], [path[:frames]], (128, 128))
+        assert read(((clip[0] + 1) / 2).permute(1, 2, 3, 0).numpy(), last=5).shape == shape
+    other = drawn(dataclasses.replace(spec, shape="circle", motion="still"))
+    mixed = np.concatenate([drawn(spec), other[:5]])
+    assert read(mixed, last=5).shape == "circle" and read(mixed[:17], last=5).shape == shape
+
+
 def test_what_becomes_another_shape_on_its_way_has_none() -> None:
     for shape, other in (("triangle", "star"), ("circle", "heart"), ("square", "ring")):
         one, two = (drawn(world.Spec("red", s, "right", "sea")) for s in (shape, other))

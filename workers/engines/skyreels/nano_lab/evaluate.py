@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 SHEETS = {"text": ("sheet.jpg", 40), "image": ("sheet-image.jpg", 8)}  # what the model card shows
 OVERLAP = 9
+LAST = 5  # frames in which an object is to be seen still
 PADDED_WORDS = 64
 # Things the world does not have; some name a colour, a scene or a motion of it.
 ELSEWHERE = (
@@ -95,6 +96,11 @@ def balanced(n: int, seed: int = 1) -> list[world.Spec]:
 def psnr(a: Array, b: Array) -> float:
     """Peak signal-to-noise ratio in decibels of two pictures in 0..1."""
     return float(-10 * np.log10(np.mean((a - b) ** 2) + 1e-9))
+
+
+def kept(clip: Array, spec: world.Spec) -> bool:
+    """Whether the last frames of a clip show the colour and the shape that were asked for."""
+    return read(clip[-LAST:]).colour == spec.colour and read(clip, last=LAST).shape == spec.shape
 
 
 class Bench:
@@ -244,8 +250,7 @@ class Bench:
             ).frames[0]
             seconds = time.monotonic() - began
             result.add(spec, read(clip), seconds, first=psnr(clip[0], true[0]), last=psnr(clip[-1], true[-1]))
-            end = read(clip[-5:])
-            result.extra.setdefault("kept", []).append(end.colour == spec.colour and end.shape == spec.shape)
+            result.extra.setdefault("kept", []).append(kept(clip, spec))
             self.frames.append(clip)
         return result
 
@@ -263,7 +268,7 @@ class Bench:
             true = self.drawn(spec, frames, (128, 128), i)
             if len(result.specs) == n:
                 break
-            if read(true[-5:]).shape != spec.shape:
+            if not kept(true, spec):
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 first, last = (Path(folder) / f"{name}.png" for name in ("first", "last"))
@@ -285,8 +290,7 @@ class Bench:
             clip = np.concatenate(made).astype(np.float32) / np.float32(255)
             seconds = time.monotonic() - began
             result.add(spec, read(clip), seconds, first=psnr(clip[0], true[0]), last=psnr(clip[-1], true[-1]))
-            end = read(clip[-5:])
-            result.extra.setdefault("kept", []).append(end.colour == spec.colour and end.shape == spec.shape)
+            result.extra.setdefault("kept", []).append(kept(clip, spec))
             self.frames.append(clip)
         return result
 

@@ -49,10 +49,11 @@ class Reading:
         return {k: getattr(self, k) == getattr(spec, k) for k in ("colour", "shape", "motion", "scene")}
 
 
-def read(clip: Array, cameras: Sequence[str] = ("fixed",)) -> Reading:
+def read(clip: Array, cameras: Sequence[str] = ("fixed",), last: int | None = None) -> Reading:
     """Read a clip ``[T, height, width, 3]`` in 0..1 at one of the sizes of the world (others work if scenes scale).
 
-    With more ``cameras`` the one is told as well whose way of seeing the scene fits best.
+    With more ``cameras`` the one is told as well whose way of seeing the scene fits best. The shape is that of the
+    ``last`` frames, if a number of them is given; whether it turns is seen from the whole clip all the same.
 
     Raises:
         ValueError: the clip has not this form.
@@ -60,7 +61,7 @@ def read(clip: Array, cameras: Sequence[str] = ("fixed",)) -> Reading:
     camera, scene, _, found = _objects(clip, cameras, 1)
     if not found:
         return Reading(None, None, None, scene, camera=camera)
-    return _reading(*found[0], scene, camera)
+    return _reading(*found[0], scene, camera, last)
 
 
 def read_objects(clip: Array, most: int = 2) -> list[Reading]:
@@ -73,7 +74,7 @@ def read_objects(clip: Array, most: int = 2) -> list[Reading]:
     return [_reading(colour, alpha, scene, camera) for colour, alpha in found]
 
 
-def _reading(colour: str, alpha: Array, scene: str | None, camera: str) -> Reading:
+def _reading(colour: str, alpha: Array, scene: str | None, camera: str, last: int | None = None) -> Reading:
     area = alpha.sum((1, 2))
     seen = area > 60
     if seen.mean() < 0.5:
@@ -83,7 +84,9 @@ def _reading(colour: str, alpha: Array, scene: str | None, camera: str) -> Readi
     whole = seen & ~_touches_edge(alpha)
     turn = _turn(alpha, track, radius, whole)
     motion, dx, dy, swell = _motion(track, radius, seen, whole, turn, (alpha.shape[2], alpha.shape[1]))
-    shape, overlap = _shape(alpha, track, area, whole if whole.any() else seen, abs(turn) > 45)
+    late = np.arange(len(area)) >= len(area) - (last or len(area))
+    usable = whole & late if (whole & late).any() else seen & late
+    shape, overlap = _shape(alpha, track, area, usable, abs(turn) > 45, 1 if last else 2)
     return Reading(colour, shape, motion, scene, dx, dy, swell, turn, overlap, camera)
 
 
@@ -279,7 +282,7 @@ def _centred(mask: Array, cx: float, cy: float) -> Array:
 
 
 def _shape(
-    alpha: Array, track: Array, area: Array, usable: npt.NDArray[np.bool_], turned: bool
+    alpha: Array, track: Array, area: Array, usable: npt.NDArray[np.bool_], turned: bool, halves: int
 ) -> tuple[str | None, float]:
     at = np.flatnonzero(usable)
     if not len(at):
@@ -299,6 +302,6 @@ def _shape(
                 best = max(best, float(np.minimum(mine, other).sum() / max(np.maximum(mine, other).sum(), 1e-6)))
             overlaps[row, column] = best
     # What changes on its way has no shape.
-    parts = [part.mean(0).argmax() for part in np.array_split(overlaps, 2) if len(part)]
+    parts = [part.mean(0).argmax() for part in np.array_split(overlaps, halves) if len(part)]
     overlap = float(overlaps.mean(0).max())
     return (world.SHAPES[parts[0]] if len(set(parts)) == 1 and overlap > 0.5 else None), overlap
