@@ -22,7 +22,7 @@ STEPS, GUIDANCE, SHIFT = 16, 4.0, 3.0
 PICTURE_GUIDANCE = 2.5  # more makes words count for more than the last picture, less blurs shapes
 LIMITS = (
     "Colour, shape, motion and scene follow the prompt in nine clips of ten. "
-    "Two objects keep their colours but seldom their shapes, and one camera move in three is missed."
+    "Of two objects one has a wrong shape in one clip of four, and three camera moves in ten are missed."
 )
 BASE_FRAMES = 21
 
