@@ -87,12 +87,15 @@ document.addEventListener("htmx:wsAfterMessage", () => {
 
 // A button that was pressed is gone with its card's old state: what took its place is where the keyboard goes on.
 let asked = "";
-document.addEventListener("htmx:beforeRequest", (event) => {
-  const about = /[0-9a-f-]{36}/.exec(event.detail.pathInfo?.requestPath ?? "");
-  if (event.detail.elt.contains(document.activeElement)) asked = about ? `generation-${about[0]}` : "";
+document.addEventListener("htmx:beforeRequest", ({ detail: { elt, pathInfo } }) => {
+  const about = /[0-9a-f-]{36}/.exec(pathInfo?.requestPath ?? "");
+  if (about && elt.contains(document.activeElement)) asked = `generation-${about[0]}`;
 });
-document.addEventListener("htmx:afterSettle", () => {
-  if (asked && document.activeElement === document.body) focusCard(asked);
+document.addEventListener("htmx:load", ({ detail: { elt } }) => {
+  if (!asked || elt?.id !== asked) return;
+  const id = asked;
+  asked = "";
+  setTimeout(() => document.activeElement === document.body && focusCard(id)); // after the toasts, which may take it
 });
 
 function catchUp(elt) {

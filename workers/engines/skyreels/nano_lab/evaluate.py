@@ -391,7 +391,10 @@ def main(arguments: list[str]) -> int:
     """``evaluate [--n 200] [--only MODE ...] [--card] [--sheet PATH]``."""
     parser = argparse.ArgumentParser(prog="evaluate")
     parser.add_argument(
-        "--n", type=int, default=200, help="prompts of text to video; modes without a bar take a fifth or less"
+        "--n",
+        type=int,
+        default=200,
+        help="prompts of text to video, at once or asynchronous; the other modes take a fifth or less",
     )
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--folder", type=Path, default=SHIPPED)

@@ -1,9 +1,8 @@
 """Reads a clip back: which colour, shape, motion and scene do the frames show?
 
 Only pixels are looked at, never the caption. The object is what differs from the nearest known scene towards a known
-colour; its shape is the template that overlaps it best at equal area, in the first half
-of its frames as in the second; its motion follows from the track of centre,
-area and angle.
+colour; its shape is the template that overlaps it best at equal area, in the first half of its frames as in the second;
+its motion follows from the track of centre, area and angle.
 """
 
 from __future__ import annotations
