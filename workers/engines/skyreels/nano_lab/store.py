@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,3 +22,11 @@ def atomic_save(state: dict[str, Any], path: Path) -> None:
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
     partial.replace(path)
+
+
+def pause(file: Path | None) -> float:
+    """Wait while ``file`` exists, for somebody else who needs the machine; returns the seconds that took."""
+    began = time.monotonic()
+    while file is not None and file.exists():
+        time.sleep(2)
+    return time.monotonic() - began

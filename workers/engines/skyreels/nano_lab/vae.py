@@ -31,20 +31,20 @@ CHANNELS = 12
 CROP = 64
 
 
-def build(seed: int | None = None) -> Any:
+def build(seed: int | None = None, channels: int = CHANNELS, widths: tuple[int, ...] = (8, 16, 32, 64)) -> Any:
     """A fresh ``AutoencoderKLWan``; with ``seed`` also initialised for training."""
     if seed is not None:
         torch.manual_seed(seed)
     vae = AutoencoderKLWan(
-        base_dim=8,
-        decoder_base_dim=8,
-        z_dim=CHANNELS,
-        dim_mult=[1, 2, 4, 8],
+        base_dim=widths[0],
+        decoder_base_dim=widths[0],
+        z_dim=channels,
+        dim_mult=[w // widths[0] for w in widths],
         num_res_blocks=1,
         attn_scales=[],
         temperal_downsample=[False, True, True],
-        latents_mean=[0.0] * CHANNELS,
-        latents_std=[1.0] * CHANNELS,
+        latents_mean=[0.0] * channels,
+        latents_std=[1.0] * channels,
     )
     if seed is not None:
         with torch.no_grad():
@@ -57,7 +57,7 @@ def build(seed: int | None = None) -> Any:
             for part in (vae.encoder, vae.decoder):
                 nn.init.zeros_(part.mid_block.attentions[0].proj.weight)
                 nn.init.zeros_(part.mid_block.attentions[0].proj.bias)
-            vae.quant_conv.bias[CHANNELS:] -= 4.0
+            vae.quant_conv.bias[channels:] -= 4.0
     return vae
 
 

@@ -1,0 +1,1 @@
+"""Workshop of the storybook model: its painter, sentences, training and scorer."""
