@@ -35,13 +35,12 @@ def film(spec: Spec, frames: int, size: tuple[int, int], rng: random.Random, sta
     if spec.camera == "portrait":
         return _portrait(spec, frames, size, start)
     width, height = size
-    at = (None,) if spec.second is None else (0.28 + rng.uniform(-0.04, 0.04), 0.72 + rng.uniform(-0.04, 0.04))
+    at = (None,) if spec.second is None else (0.26 + rng.uniform(-0.02, 0.02), 0.74 + rng.uniform(-0.02, 0.02))
     paths = [path(each, start + frames, size, rng, place) for each, place in zip(spec.cast, at, strict=True)]
-    way = {"pan left": -PAN, "pan right": PAN}.get(spec.camera, 0)
     clip = np.empty((frames, height, width, 3), np.uint8)
     masks = np.empty((frames, height, width), np.uint8)
     for i, t in enumerate(range(start, start + frames)):
-        shift = max(1 - scenes.MARGIN, min(scenes.MARGIN - 1, way * (t - (WINDOW - 1) // 2)))
+        shift = _pan(spec.camera, t)
         back, front, front_mask = view(spec.scene, spec.light, width, height, shift)
         frame, mask = back.copy(), Image.new("L", size)
         for each, track in zip(spec.cast, paths, strict=True):
@@ -83,12 +82,44 @@ def view(
     return back, front, front.getchannel("A") if front else None
 
 
-def _near(picture: Image.Image, t: int) -> Image.Image:
-    """A frame as a camera sees it that draws near."""
+def near_box(size: tuple[int, int], t: int) -> tuple[float, float, float, float]:
+    """What a camera that draws near sees of a frame: left, top, right, bottom."""
     zoom = 1 + (ZOOM - 1) * min(t / (WINDOW - 1), 1.5)
-    w, h = picture.size
+    w, h = size
     left, top = (w - w / zoom) / 2, (h - h / zoom) * 0.72
-    return picture.resize((w, h), Image.Resampling.BICUBIC, box=(left, top, left + w / zoom, top + h / zoom))
+    return left, top, left + w / zoom, top + h / zoom
+
+
+def _near(picture: Image.Image, t: int) -> Image.Image:
+    return picture.resize(picture.size, Image.Resampling.BICUBIC, box=near_box(picture.size, t))
+
+
+def _pan(camera: str, t: int) -> int:
+    way = {"pan left": -PAN, "pan right": PAN}.get(camera, 0) * (t - (WINDOW - 1) // 2)
+    return max(1 - scenes.MARGIN, min(scenes.MARGIN - 1, way))
+
+
+@functools.lru_cache(maxsize=64)
+def empty(scene: str, light: str, camera: str, width: int, height: int, t: int) -> Image.Image:
+    """Frame ``t`` of a clip that shows nobody."""
+    if camera == "portrait":
+        return _soft(scene, light, width, height)
+    back, front, front_mask = view(scene, light, width, height, _pan(camera, t))
+    frame = back.copy()
+    if front is not None:
+        frame.paste(front, (0, 0), front_mask)
+    return _near(frame, t) if camera == "zoom in" else frame
+
+
+def closeness(figure: str, size: tuple[int, int]) -> float:
+    """Magnification of a portrait."""
+    return (CLOSER if figure in CHILDREN else CLOSE) * min(size) / 256
+
+
+def portrait_place(figure: str, size: tuple[int, int], ox: int, oy: int) -> tuple[int, int]:
+    """Where the corner of a portrait lies whose origin is (``ox``, ``oy``) from it: the face in the middle."""
+    crown = (86 if figure in CHILDREN else 107) * SCALE[figure] * closeness(figure, size)
+    return size[0] // 2 - ox, round(0.12 * size[1] + crown) - oy
 
 
 def _portrait(spec: Spec, frames: int, size: tuple[int, int], start: int) -> tuple[Bytes, Bytes]:
@@ -97,14 +128,12 @@ def _portrait(spec: Spec, frames: int, size: tuple[int, int], start: int) -> tup
     base = _soft(spec.scene, spec.light, width, height)
     clip = np.empty((frames, height, width, 3), np.uint8)
     masks = np.empty((frames, height, width), np.uint8)
-    child = spec.figure in CHILDREN
-    close = (CLOSER if child else CLOSE) * min(size) / 256
-    crown = (86 if child else 107) * SCALE[spec.figure] * close
+    close = closeness(spec.figure, size)
     for i, t in enumerate(range(start, start + frames)):
         picture, ox, oy = sprite(
             spec.figure, spec.colour, spec.look, spec.action, held(t), spec.light, spec.action == "left", close
         )
-        at = width // 2 - ox, round(0.12 * height + crown) - oy
+        at = portrait_place(spec.figure, size, ox, oy)
         frame, mask = base.copy(), Image.new("L", size)
         frame.paste(picture, at, picture)
         mask.paste(255, at, picture)

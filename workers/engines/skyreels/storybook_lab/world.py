@@ -145,6 +145,12 @@ def sample_camera(rng: random.Random, held_out: bool = False) -> Spec:
             return replace(spec, camera=camera)
 
 
+def floors(height: int) -> tuple[int, int]:
+    """Where feet may stand in a picture of this height."""
+    near = 8 * round((height - 28) / 8)
+    return near, near + 8
+
+
 def path(spec: Spec, frames: int, size: tuple[int, int], rng: random.Random, centre: float | None = None) -> Ints:
     """Where the figure's feet are, x and y of every frame, ``[T, 2]``.
 
@@ -160,7 +166,7 @@ def path(spec: Spec, frames: int, size: tuple[int, int], rng: random.Random, cen
     w, h = size
     t = np.arange(frames)
     x = np.full(frames, 8 * round(w * (centre or rng.uniform(0.38, 0.62)) / 8))
-    y = np.full(frames, 8 * round((h - 28) / 8) + rng.choice((0, 0, 8)))
+    y = np.full(frames, rng.choice(floors(h)))
     if spec.figure in ("bird", "balloon", "boat"):
         high = {"bird": rng.uniform(0.30, 0.44), "balloon": rng.uniform(0.55, 0.68), "boat": 1 - 34 / h}[spec.figure]
         y[:] = 8 * round(h * high / 8)
