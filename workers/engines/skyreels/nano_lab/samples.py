@@ -74,6 +74,11 @@ class Pool:
         """Clips ever added."""
         return sum(shelf.added for shelf in self.clips.values())
 
+    @property
+    def still_count(self) -> int:
+        """Single frames ever added."""
+        return sum(shelf.added for shelf in self.stills.values())
+
     def _size(self) -> tuple[int, int]:
         return self.rng.choices(list(SHARES), list(SHARES.values()))[0]
 
@@ -204,18 +209,19 @@ def draw_noise(mode: str, frames: int, block: int, rng: random.Random) -> Noise:
     return Noise(sigma, clean)
 
 
-def square(near: Tensor, rng: random.Random, side: int = SQUARE) -> Tensor:
+def square(near: Tensor, rng: random.Random, side: int = SQUARE, patch: int = 2) -> Tensor:
     """Tokens of a square that holds the object, or as much of it as fits, at a place drawn by lot.
 
     Args:
         near: cells with an object, ``[h, w]`` booleans.
         rng: source of chance.
         side: tokens.
+        patch: cells of a token, in each direction.
 
     Returns:
         ``[side * side]`` indices of tokens.
     """
-    tokens = F.max_pool2d(near[None].float(), 2)[0]
+    tokens = F.max_pool2d(near[None].float(), patch)[0]
     corner = []
     for length, seen in zip(tokens.shape, (tokens.amax(1), tokens.amax(0)), strict=True):
         at = seen.nonzero()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,14 @@ PAD, EOS, UNK = "<pad>", "</s>", "<unk>"
 # What the first four labels of a word choose from; one more than a table has stands for "not said".
 TABLES: tuple[Sequence[str], ...] = (list(world.COLOURS), world.SHAPES, world.MOTIONS, world.SCENES)
 UNTOLD = -100  # a label that the loss leaves out
+Teach = Callable[[Any, random.Random], tuple[str, list[list[int]], list[int]]]
 
 
-def tokenizer() -> Any:
-    """Lower-casing tokenizer of whole words, dressed as a fast tokenizer; other words become one unknown token."""
-    words = [PAD, EOS, UNK, *captions.vocabulary()]
+def tokenizer(vocabulary: Sequence[str] | None = None) -> Any:
+    """Lower-casing tokenizer of whole words, nano's or others, dressed as a fast tokenizer; what is not among them
+    becomes one unknown token.
+    """
+    words = [PAD, EOS, UNK, *(vocabulary or captions.vocabulary())]
     tok = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token=UNK))
     tok.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tok.pre_tokenizer = pre_tokenizers.Sequence(
@@ -125,9 +128,9 @@ def loss_of(heads: Any, vectors: Tensor, mask: Tensor, labels: Tensor, whole: Te
     return loss
 
 
-def lessons(tok: Any, n: int, rng: random.Random) -> tuple[list[str], Tensor, Tensor]:
-    """``n`` of :func:`lesson`: sentences, labels ``[n, L, 6]`` and labels of the whole ``[n, 6]``."""
-    sentences, labels, whole = zip(*(lesson(tok, rng) for _ in range(n)), strict=True)
+def lessons(tok: Any, n: int, rng: random.Random, teach: Teach = lesson) -> tuple[list[str], Tensor, Tensor]:
+    """``n`` of :func:`lesson` or another: sentences, labels ``[n, L, 6]`` and labels of the whole ``[n, 6]``."""
+    sentences, labels, whole = zip(*(teach(tok, rng) for _ in range(n)), strict=True)
     length = max(len(each) for each in labels)
     padded = [[*each, *[[UNTOLD] * len(each[0])] * (length - len(each))] for each in labels]
     return list(sentences), torch.tensor(padded), torch.tensor(whole)
@@ -138,18 +141,28 @@ def build_heads() -> Any:
     return nn.ModuleList(nn.Linear(WIDTH, n) for n in (*(len(t) + 1 for t in TABLES), len(world.CAMERAS), 3))
 
 
-def train(path: Path, steps: int = 1500, seed: int = 0) -> Any:
+def train(
+    path: Path, steps: int = 1500, seed: int = 0, tok: Any = None, teach: Teach = lesson, heads: Any = None
+) -> Any:
     """Train to ``path`` unless it exists, and return the frozen encoder.
 
     In a sentence about two objects every vector is to tell of the object that its word is about.
+
+    Args:
+        path: training file.
+        steps: length of the training.
+        seed: of initial weights and of all draws.
+        tok: tokenizer, nano's without it.
+        teach: gives sentences and labels, in the form of :func:`lesson`.
+        heads: linear layers that read the labels, those of :func:`build_heads` without it.
     """
-    tok = tokenizer()
+    tok = tok or tokenizer()
     torch.manual_seed(seed)
     encoder = build(len(tok))
     if path.exists():
         encoder.load_state_dict(torch.load(path, weights_only=True)["encoder"], strict=False)
         return encoder.eval().requires_grad_(False)
-    heads = build_heads()
+    heads = heads or build_heads()
     optimiser = torch.optim.AdamW(
         [*encoder.parameters(), *heads.parameters()], lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01
     )
@@ -157,7 +170,7 @@ def train(path: Path, steps: int = 1500, seed: int = 0) -> Any:
     for step in range(steps):
         for group in optimiser.param_groups:
             group["lr"] = 2e-3 * min(1.0, (step + 1) / 50) * (1 - step / steps)
-        sentences, labels, whole = lessons(tok, 96, rng)
+        sentences, labels, whole = lessons(tok, 96, rng, teach)
         vectors, mask = encode(encoder, tok, sentences)
         loss = loss_of(heads, vectors, mask, labels, whole)
         optimiser.zero_grad()

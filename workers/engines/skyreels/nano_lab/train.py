@@ -16,8 +16,10 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -27,7 +29,7 @@ from torch import Tensor, nn
 from . import captions, text, transformer, vae, world
 from .optim import Muon
 from .samples import LATENTS, SHARES, SQUARE, Pool, draw_noise, square
-from .store import atomic_save
+from .store import atomic_save, pause
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,33 @@ def _sentence(
     elif seen and rng.random() < 0.35:
         spec = replace(spec, colour=rng.choice(list(world.COLOURS)), shape=rng.choice(world.SHAPES))
     return captions.caption(spec, rng) if said == captions.ALL else captions.partial(spec, said, rng)
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """What a training is about.
+
+    ``pool`` makes the samples, ``sentence`` the words for one of them, as :func:`_sentence` does; ``shares`` tells how
+    often every picture size comes. Sentences have at most ``words`` tokens; before the part ``early`` of the schedule
+    most steps see single frames.
+    """
+
+    vae: Any
+    encoder: Any
+    tok: Any
+    model: Any
+    pool: Any
+    sentence: Callable[..., str]
+    shares: dict[tuple[int, int], float]
+    words: int = WORDS
+    early: float = 0.0
+
+
+def nano(root: Path, seed: int, layers: int, rng: random.Random) -> Lab:
+    """The training of nano in a directory."""
+    autoencoder, encoder = vae.load(root / "vae.pt"), text.train(root / "text.pt")
+    model, pool = transformer.build(seed, layers=layers), Pool(autoencoder, rng, 6000, 16000)
+    return Lab(autoencoder, encoder, text.tokenizer(), model, pool, _sentence, SHARES)
 
 
 class Threads:
@@ -113,6 +142,7 @@ class Trainer:
         layers: blocks; more than the state has are added as identities.
         half: multiply matrices in bfloat16; with AVX-512 BF16 or AMX a step takes half as long.
         full: part of the schedule after which every token is computed, instead of :data:`KEPT` of each latent frame.
+        lab: opens what the training is about, :func:`nano` or another world.
     """
 
     def __init__(
@@ -125,11 +155,20 @@ class Trainer:
         full: float = 0.6,
         layers: int = transformer.LAYERS,
         half: bool = False,
+        lab: Callable[[Path, int, int, random.Random], Lab] = nano,
     ) -> None:
         self.path, self.minutes, self.rate, self.full = root / "transformer.pt", minutes, rate, full
         self.half = half
-        self.vae, self.encoder, self.tok = vae.load(root / "vae.pt"), text.train(root / "text.pt"), text.tokenizer()
-        self.model = transformer.build(seed, layers=layers)
+        self.step, self.seconds, self.seed = 0, 0.0, seed
+        self.ranks = dist.get_world_size() if dist.is_initialized() else 1
+        self.rank = dist.get_rank() if self.ranks > 1 else 0
+        state = torch.load(self.path, weights_only=True) if self.path.exists() else None
+        if state:
+            self.step, self.seconds = state["step"], state["seconds"]
+        self.rng = random.Random((seed * 1000003 + self.step) * self.ranks + self.rank)
+        self.lab = lab(root, seed, layers, self.rng)
+        self.encoder, self.tok, self.model, self.pool = self.lab.encoder, self.lab.tok, self.lab.model, self.lab.pool
+        self.patch = int(self.model.config.patch_size[1])
         self.matrices = [p for p in self.model.blocks.parameters() if p.ndim == 2]
         chosen = {id(p) for p in self.matrices}
         self.others = [p for p in self.model.parameters() if id(p) not in chosen]
@@ -141,16 +180,8 @@ class Trainer:
         self.adam = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
         self.average = {n: p.detach().clone() for n, p in self.model.named_parameters()}
         self.reader = {n: p.detach().clone() for n, p in self.encoder.named_parameters()}
-        self.step, self.seconds, self.seed = 0, 0.0, seed
-        self.ranks = dist.get_world_size() if dist.is_initialized() else 1
-        self.rank = dist.get_rank() if self.ranks > 1 else 0
-        state = torch.load(self.path, weights_only=True) if self.path.exists() else None
-        if state:
-            self.step, self.seconds = state["step"], state["seconds"]
-        self.rng = random.Random((seed * 1000003 + self.step) * self.ranks + self.rank)
         torch.manual_seed((seed * 1000003 + self.step) * self.ranks + self.rank)
-        self.pool = Pool(self.vae, self.rng, 6000, 16000)
-        for _ in range(2 * fresh):
+        for _ in range(2 * fresh - self.pool.still_count):
             self.pool.add_still()
         while self.pool.count < fresh:
             self.pool.add()
@@ -170,7 +201,7 @@ class Trainer:
                 self.muon.load_state_dict(state["muon"])
                 self.adam.load_state_dict(state["adam"])
         else:
-            some = self.pool.clips[128, 128]
+            some = max(self.pool.clips.values(), key=lambda shelf: len(shelf.specs))
             z = some.z[: len(some.specs)].float()
             self.mean, self.std = z.mean((0, 1, 3, 4)), z.std((0, 1, 3, 4))
 
@@ -201,22 +232,23 @@ class Trainer:
         around, ends = shared.random() < 0.8 or kind == "moments", mode == "both_ends" and kind != "still"
         far = shared.random() < 0.6 and ends and any(len(s.specs) > 4 for s in self.pool.journeys.values())
         shelves = self.pool.stills if kind == "still" else self.pool.journeys if far else self.pool.clips
-        sizes = [s for s in SHARES if len(shelves[s].specs) > 4] or [s for s in SHARES if shelves[s].specs]
-        size = shared.choices(sizes, [SHARES[s] for s in sizes])[0]
+        shares = self.lab.shares
+        sizes = [s for s in shares if len(shelves[s].specs) > 4] or [s for s in shares if shelves[s].specs]
+        size = shared.choices(sizes, [shares[s] for s in sizes])[0]
         shelf = shelves[size]
         times = [0] if kind == "still" else list(range(LATENTS))
         if kind == "moments" and (ends or shared.random() < 0.4):
             times = [0, *sorted(shared.sample(times[1:], 1 if shared.random() < 0.5 else 3))]
         block = rng.choice((2, 3)) if mode == "causal" else 1
         h, w = size[1] // 8, size[0] // 8
-        tokens = (h // 2) * (w // 2)
+        tokens = (h // self.patch) * (w // self.patch)
         if kind != "clip":
             some = SQUARE * SQUARE if around else keep or tokens
             n = n * LATENTS * (keep or 64) // (some * (len(times) + ends))
             keep = some
         squares = []
         frames = len(times) + ends
-        z = torch.empty(n, frames, vae.CHANNELS, h, w)
+        z = torch.empty(n, frames, *shelf.z.shape[2:])
         sigma, weight = torch.empty(n, frames), torch.ones(n, frames, h, w)
         sentences, counts = [], []
         for i in range(n):
@@ -229,7 +261,7 @@ class Trainer:
             for _ in range(30):
                 j = rng.randrange(len(shelf.specs))
                 whole = way not in ("sync", "stairs") or not shelf.free[j]
-                if whole and (kind != "moments" or shelf.specs[j].camera == "fixed"):
+                if whole and (kind != "moments" or shelf.specs[j].steady):
                     break
             noise = draw_noise(way, frames, block, rng)
             # Later windows begin with latents of four frames, a film with one of a single frame.
@@ -252,13 +284,14 @@ class Trainer:
                 weight[i, -2:] *= 1.5  # the farther from what is given, the more of it is forgotten
             if around and kind != "clip":
                 seen = [*shelf.near[j, at], *([shelf.near[j, first + LATENTS - 1]] if ends else [])]
-                squares.append(torch.stack([square(near, rng) for near in seen]))
-            sentences.append(_sentence(shelf.specs[j], shelf.said[j], rng, 0.4 if far else 0.1, noise.clean > 0))
+                squares.append(torch.stack([square(near, rng, patch=self.patch) for near in seen]))
+            without = 0.4 if far else 0.1
+            sentences.append(self.lab.sentence(shelf.specs[j], shelf.said[j], rng, without, noise.clean > 0))
             counts.append(rng.choice((32, 48, 64, 64, 128, 226, 512, 512)))
         found, mask = text.encode(self.encoder, self.tok, sentences)
-        length = min(WORDS, found.shape[1])
-        words = F.pad(found[:, :length], (0, 0, 0, WORDS + 1 - length))
-        there = F.pad(mask[:, :length], (0, WORDS - length))
+        length, most = min(self.lab.words, found.shape[1]), self.lab.words
+        words = F.pad(found[:, :length], (0, 0, 0, most + 1 - length))
+        there = F.pad(mask[:, :length], (0, most - length))
         # The pipelines pad with zero vectors and do not mask them: one vector with the logarithm of their number stands
         # for all.
         pads = (torch.tensor(counts) - there.sum(1)).clamp(min=1).float().log()
@@ -277,6 +310,7 @@ class Trainer:
     def loss(self, b: Batch, compiled: bool) -> Tensor:
         """Weighted squared error of the predicted flow, noise minus clip."""
         n, _, frames, h, w = b.z.shape
+        p = self.patch
         noise = torch.randn_like(b.z)
         level = b.sigma[:, None, :, None, None]
         noisy = torch.lerp(b.z, noise, level)
@@ -289,11 +323,11 @@ class Trainer:
         weight = b.weight
         if b.kept is not None:
             seen = (
-                torch.zeros(n, frames, (h // 2) * (w // 2))
+                torch.zeros(n, frames, (h // p) * (w // p))
                 .scatter(2, b.kept, 1.0)
-                .view(n, frames, h // 2, 1, w // 2, 1)
+                .view(n, frames, h // p, 1, w // p, 1)
             )
-            weight = weight * seen.expand(-1, -1, -1, 2, -1, 2).reshape(weight.shape)
+            weight = weight * seen.expand(-1, -1, -1, p, -1, p).reshape(weight.shape)
         return (error * weight).sum() / weight.sum().clamp(min=1.0)
 
     def _agree(self, elapsed: float) -> float:
@@ -309,8 +343,11 @@ class Trainer:
             grad.copy_(mean.view_as(grad))
         return float(flat[-1])
 
-    def run(self, until: float | None = None, compiled: bool = True) -> None:
-        """Train to the end of the schedule or for ``until`` minutes; saves every five minutes and at the end."""
+    def run(self, until: float | None = None, compiled: bool = True, pause_file: Path | None = None) -> None:
+        """Train to the end of the schedule or for ``until`` minutes; saves every two minutes and at the end.
+
+        Between steps it waits while ``pause_file`` exists; that does not count.
+        """
         began, total = time.monotonic() - self.seconds, self.minutes * 60
         elapsed = self.seconds
         stop = total if until is None else min(total, self.seconds + until * 60)
@@ -318,6 +355,7 @@ class Trainer:
         losses: list[float] = []
         threads = Threads(torch.get_num_threads())
         while elapsed < stop:
+            began += pause(pause_file)
             part = elapsed / total
             keep, n = (KEPT, 32) if part < self.full else (None, 16)
             rate = self.rate * min(1.0, (self.step + 1) / 100) * (1.0 if part < 0.35 else max(0.02, (1 - part) / 0.65))
@@ -331,6 +369,8 @@ class Trainer:
             for _ in range(4):
                 self.pool.add_still()
             stills, moments = (0.2, 0.45) if part < 0.5 else (0.15, 0.35)
+            if part < self.lab.early:
+                stills, moments = 0.6, 0.2
             batch = self.batch(n, keep, stills, moments)
             # Every new shape costs a compilation; the rare ones are not worth it.
             common = batch.causal is None and (batch.kept is not None or batch.z.shape[2] in (1, LATENTS))
@@ -361,7 +401,7 @@ class Trainer:
                     threads.best,
                 )
                 losses, tick = [], now
-            if now - saved > 300:
+            if now - saved > 120:
                 self.seconds, saved = elapsed, now
                 self.save()
         self.seconds = elapsed

@@ -21,17 +21,23 @@ from . import text, vae
 HEADS, HEAD_WIDTH, LAYERS, EXPANSION = 6, 32, 6, 3
 
 
-def build(seed: int | None = None, heads: int = HEADS, layers: int = LAYERS) -> Any:
+def build(
+    seed: int | None = None,
+    heads: int = HEADS,
+    layers: int = LAYERS,
+    channels: int = vae.CHANNELS,
+    patch: int = 2,
+) -> Any:
     """A fresh transformer; with ``seed`` also initialised for training (gates open a little, output zero)."""
     if seed is not None:
         torch.manual_seed(seed)
     width = heads * HEAD_WIDTH
     model = SkyReelsV2Transformer3DModel(
-        patch_size=(1, 2, 2),
+        patch_size=(1, patch, patch),
         num_attention_heads=heads,
         attention_head_dim=HEAD_WIDTH,
-        in_channels=vae.CHANNELS,
-        out_channels=vae.CHANNELS,
+        in_channels=channels,
+        out_channels=channels,
         text_dim=text.WIDTH,
         freq_dim=128,
         ffn_dim=width * EXPANSION,
@@ -160,14 +166,15 @@ def forward(
         ``[B, C, F, H, W]`` in float32.
     """
     b, c, f, height, width = z.shape
-    h, w = height // 2, width // 2
+    p = model.config.patch_size[1]
+    h, w = height // p, width // p
     d = model.config.num_attention_heads * model.config.attention_head_dim
     if kept is not None:
         flat = (torch.arange(f)[None, :, None] * h * w + kept).flatten(1)
         turn = turn[:, flat]
-    patches = z.reshape(b, c, f, h, 2, w, 2).permute(0, 2, 3, 5, 1, 4, 6).reshape(b, f * h * w, 4 * c)
+    patches = z.reshape(b, c, f, h, p, w, p).permute(0, 2, 3, 5, 1, 4, 6).reshape(b, f * h * w, p * p * c)
     if kept is not None:
-        patches = patches.gather(1, flat[..., None].expand(-1, -1, 4 * c))
+        patches = patches.gather(1, flat[..., None].expand(-1, -1, p * p * c))
     x = F.linear(patches, model.patch_embedding.weight.view(d, -1), model.patch_embedding.bias).float()
     embedder = model.condition_embedder
     time = embedder.time_embedder(embedder.timesteps_proj(t.flatten()).float()).view(b, f, d)
@@ -179,10 +186,10 @@ def forward(
     shift, scale = (model.scale_shift_table[:, None] + time[:, :, None]).unbind(2)
     y = F.layer_norm(x, (d,), eps=1e-6).view(b, f, -1, d)
     out: Tensor = model.proj_out(torch.addcmul(shift[:, :, None], y, 1 + scale[:, :, None]))
-    out = out.float().reshape(b, -1, 4 * c)
+    out = out.float().reshape(b, -1, p * p * c)
     if kept is not None:
-        out = out.new_zeros(b, f * h * w, 4 * c).scatter(1, flat[..., None].expand_as(out), out)
-    return out.view(b, f, h, w, 2, 2, c).permute(0, 6, 1, 2, 4, 3, 5).reshape(b, c, f, height, width)
+        out = out.new_zeros(b, f * h * w, p * p * c).scatter(1, flat[..., None].expand_as(out), out)
+    return out.view(b, f, h, w, p, p, c).permute(0, 6, 1, 2, 4, 3, 5).reshape(b, c, f, height, width)
 
 
 def causal_mask(frames: int, tokens: int, block: int) -> Tensor | None:

@@ -73,6 +73,11 @@ class Spec:
         return self.second is None and self.camera == "fixed"
 
     @property
+    def steady(self) -> bool:
+        """Whether the camera does not move."""
+        return self.camera == "fixed"
+
+    @property
     def held_out(self) -> bool:
         """Whether this triple of colour, shape and motion is kept away from training (about one in eight)."""
         key = f"{self.colour}|{self.shape}|{self.motion}".encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,21 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from . import scenes
 from .figures import SCALE, SHADOWS, held, sprite
-from .world import CHILDREN, GOES, WINDOW, Spec, path
+from .world import CHILDREN, GOES, WINDOW, Ints, Spec, path
 
 Bytes = npt.NDArray[np.uint8]
 PAN, ZOOM = 4, 1.4  # pixels a frame; magnification at the end of a window
 CLOSE, CLOSER = 2.8, 3.1  # magnification of portraits of grown-ups and of children
 
 
-def film(spec: Spec, frames: int, size: tuple[int, int], rng: random.Random, start: int = 0) -> tuple[Bytes, Bytes]:
+def film(
+    spec: Spec,
+    frames: int,
+    size: tuple[int, int],
+    rng: random.Random,
+    start: int = 0,
+    paths: Sequence[Ints] | None = None,
+) -> tuple[Bytes, Bytes]:
     """Draw a clip.
 
     Args:
@@ -28,6 +36,7 @@ def film(spec: Spec, frames: int, size: tuple[int, int], rng: random.Random, sta
         size: (width, height) in pixels.
         rng: chooses where the figures are.
         start: frames of the clip that are left out.
+        paths: where the figures' feet are, ``[start + T, 2]`` each, instead of where their action takes them.
 
     Returns:
         The clip ``[T, height, width, 3]`` and where its figures are, ``[T, height, width]``, 0..255.
@@ -36,7 +45,7 @@ def film(spec: Spec, frames: int, size: tuple[int, int], rng: random.Random, sta
         return _portrait(spec, frames, size, start)
     width, height = size
     at = (None,) if spec.second is None else (0.26 + rng.uniform(-0.02, 0.02), 0.74 + rng.uniform(-0.02, 0.02))
-    paths = [path(each, start + frames, size, rng, place) for each, place in zip(spec.cast, at, strict=True)]
+    paths = paths or [path(each, start + frames, size, rng, place) for each, place in zip(spec.cast, at, strict=True)]
     clip = np.empty((frames, height, width, 3), np.uint8)
     masks = np.empty((frames, height, width), np.uint8)
     for i, t in enumerate(range(start, start + frames)):

@@ -220,7 +220,7 @@ def _drawing(spec: Spec, pose: int, mirrored: bool, size: tuple[int, int]) -> tu
 def _fit(
     mask: Mask, figure: str, action: str, mirrored: bool, portrait: bool, fine: bool = False
 ) -> tuple[float, int, tuple[int, int]]:
-    """How much a mask and a figure's outline have in common (0..1), in the best pose; that pose and where its feet are."""
+    """What a mask and a figure's outline have in common (0..1) in the best pose, that pose, and where its feet are."""
     ys, xs = np.nonzero(mask)
     height, width = mask.shape
     spec = Spec(figure, colours(figure)[0], action, "meadow", camera="portrait" if portrait else "still")

@@ -108,7 +108,6 @@ def train(
         adam.load_state_dict(state["adam"])
         step, spent = state["step"], state["seconds"]
     shelves, threads = Shelves(root / "crops", seed), Threads(torch.get_num_threads())
-    clips = held_out_clips(6, 9)
     reached = False
 
     def save() -> None:
@@ -156,7 +155,7 @@ def train(
             saved = spent
             save()
         if step % 250 == 0:
-            whole, near, worst = quality(averaged(average), clips)
+            whole, near, worst = quality(averaged(average), held_out_clips(6, 9))
             reached = part > 0.4 and whole >= goals[0] and near >= goals[1]
             log.info("vae %d held out: %.2f dB whole, %.2f around figures, %.2f worst", step, whole, near, worst)
     save()
@@ -173,3 +172,8 @@ def averaged(weights: dict[str, Tensor]) -> Any:
 def load(path: Path) -> Any:
     """The averaged network of a training file, frozen."""
     return averaged(torch.load(path, weights_only=True)["average"])
+
+
+def steps_of(path: Path) -> int:
+    """Steps that a training file has behind it."""
+    return int(torch.load(path, weights_only=True)["step"])

@@ -93,6 +93,11 @@ class Spec:
     second: Spec | None = None
 
     @property
+    def steady(self) -> bool:
+        """Whether the camera does not move."""
+        return self.camera in ("still", "portrait")
+
+    @property
     def held_out(self) -> bool:
         """Whether this triple of figure, colour and action is kept away from training (about one in eight)."""
         key = f"{self.figure}|{self.colour}|{self.action}".encode()

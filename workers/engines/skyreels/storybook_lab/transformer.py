@@ -1,0 +1,15 @@
+"""The transformer: nano's, wider and deeper, with tokens of 32 x 32 pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..nano_lab import transformer as plain
+from . import vae
+
+HEADS, LAYERS, PATCH = 8, 8, 4
+
+
+def build(seed: int | None = None, layers: int = LAYERS) -> Any:
+    """A fresh transformer; with ``seed`` also initialised for training."""
+    return plain.build(seed, HEADS, layers, vae.CHANNELS, PATCH)
