@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 export PYTHONUNBUFFERED = 1
 
-.PHONY: install install-dev run test test-services test-quantised check bench video showcase nano evaluate format clean
+.PHONY: install install-dev run test test-services test-quantised check bench video showcase nano storybook evaluate format clean
 
 install: .venv/.installed
 
@@ -67,6 +67,9 @@ bench: install-dev
 
 nano: install
 	$(BIN)/python -m workers.engines.skyreels.nano_lab $(ARGS)
+
+storybook: install
+	$(BIN)/python -m workers.engines.skyreels.storybook_lab $(ARGS)
 
 evaluate: install
 	$(BIN)/python -m workers.engines.skyreels.nano_lab evaluate $(ARGS)

@@ -45,8 +45,10 @@ def gradient(width: int, height: int, stops: Sequence[RGB]) -> Image.Image:
     return Image.fromarray(pixels.copy()).convert("RGBA")
 
 
-def _glow(width: int, height: int, x: float, y: float, r: float, colour: RGB, strength: float) -> Image.Image:
+def _glow(width: int, height: int, glow: Glow) -> Image.Image:
+    x, y, r, colour, strength = glow
     yy, xx = np.mgrid[0:height, 0:width]
+    xx = xx - MARGIN
     out = np.empty((height, width, 4), np.uint8)
     out[..., :3], out[..., 3] = colour, np.clip(1 - np.hypot(xx - x, yy - y) / r, 0, 1) ** 2 * 255 * strength
     return Image.fromarray(out)
@@ -67,7 +69,9 @@ class Canvas(Pen):
     def ridge(self, y: float, ink: Ink, *waves: tuple[float, float, float]) -> Callable[[float], float]:
         """Everything below a sum of waves (height, length, phase); returns where its edge is."""
         xs = np.arange(-MARGIN, self.width + MARGIN + 3, 3.0)
-        ys = y + sum(a * np.sin(2 * np.pi * xs / n + p) for a, n, p in waves)
+        ys = np.full_like(xs, y)
+        for a, n, p in waves:
+            ys += a * np.sin(2 * np.pi * xs / n + p)
         line: list[Point] = list(zip(xs.tolist(), ys.tolist(), strict=True))
         self.poly([(-MARGIN, self.height), *line, (self.width + MARGIN, self.height)], ink)
         return lambda x: float(np.interp(x, xs, ys))
@@ -144,8 +148,8 @@ class Stage:
     def add(self, speed: float, canvas: Canvas, *glows: Glow) -> None:
         """Put a layer before those that are there."""
         image = canvas.finished()
-        for x, y, *rest in glows:
-            image.alpha_composite(_glow(*image.size, x + MARGIN, y, *rest))
+        for glow in glows:
+            image.alpha_composite(_glow(*image.size, glow))
         self.layers.append((speed, image))
 
     def window(self, base: RGB, share: float) -> RGB:
@@ -183,7 +187,7 @@ class Stage:
         }
         for cx, cy, s in ((-0.3, 0.17, 0.9), (0.2, 0.14, 1.1), (0.52, 0.28, 0.7), (0.95, 0.12, 1.0), (1.3, 0.24, 0.9)):
             c.cloud(cx * w, cy * h, s, clouds[self.light])
-        base.alpha_composite(_glow(*base.size, glow[0] + MARGIN, *glow[1:]))
+        base.alpha_composite(_glow(*base.size, glow))
         base.alpha_composite(c.finished())
         self.layers.append((0.05, base))
 
@@ -305,8 +309,8 @@ def _mountains(s: Stage) -> None:
     far: tuple[Point, ...] = ((-0.35, 84), (0.12, 98), (0.62, 116), (1.15, 92))
     near: tuple[Point, ...] = ((-0.12, 84), (0.36, 88), (0.92, 104), (1.42, 70))
     for speed, y, rock, haze, peaks in (
-        (0.1, horizon - 4, (146, 166, 200), 0.45, far),
-        (0.25, horizon + 12, (108, 132, 172), 0.2, near),
+        (0.1, horizon - 4.0, (146, 166, 200), 0.45, far),
+        (0.25, horizon + 12.0, (108, 132, 172), 0.2, near),
     ):
         c = s.canvas()
         for fx, tall in peaks:
@@ -368,8 +372,8 @@ def _forest(s: Stage) -> None:
         x, y = fx * w, h - 10
         c.limb([(x, y), (x, y - 9 * size)], 4.4 * size, g((252, 240, 222)))
         c.dot(x, y - 9 * size, 8.5 * size, g((222, 82, 70)), 5.6 * size)
-        for dx, dy in ((-4, 10), (0.5, 11.8), (4, 10)):
-            c.dot(x + dx * size, y - dy * size, 1.4 * size, g(CREAM))
+        for right, high in ((-4, 10), (0.5, 11.8), (4, 10)):
+            c.dot(x + right * size, y - high * size, 1.4 * size, g(CREAM))
     for _ in range(22):
         x, y = s.spread(), s.dice.uniform(floor, h)
         c.limb([(x - 4, y - 6), (x, y), (x + 4, y - 7)], 1.6, g((70, 128, 72)))
