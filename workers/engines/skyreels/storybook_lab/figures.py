@@ -64,7 +64,7 @@ def pose_of(action: str, turn: float) -> Pose:
     if action == "sit":
         return Pose(((1.42, 1.46), (1.30, 1.36)), ((0.55, 0.9), (0.75, 0.9)), turn)
     if action == "wave":
-        return Pose(arms=((-0.16, 0.18), (2.1, 0.35 + 0.5 * math.sin(turn))), turn=turn)
+        return Pose(arms=((-0.16, 0.18), (1.85, 0.35 + 0.4 * math.sin(turn))), turn=turn)
     return Pose(turn=turn)
 
 
