@@ -122,3 +122,18 @@ def test_the_transformer_learns_goes_on_and_is_shipped_as_a_folder_that_the_libr
         output_type="np",
     ).frames
     assert np.asarray(made).shape == (1, 9, 64, 96, 3) and np.isfinite(made).all()
+
+
+def test_several_processes_draw_what_one_draws(place, tmp_path) -> None:
+    network = vae.load(place / "vae.pt")
+    one, two = (samples.Pool(network, random.Random(3), tmp_path / name) for name in "ab")
+    one.fill(4, processes=2)
+    assert one.count == 4 and one.still_count == 8
+    two.fill(4, processes=1)
+    for size, shelf in one.clips.items():
+        assert shelf.specs == two.clips[size].specs and torch.equal(shelf.z, two.clips[size].z)
+    ahead, later = crops.Shelves(tmp_path / "c", 1), crops.Shelves(tmp_path / "d", 1)
+    ahead.draw(0, 1, processes=2)
+    drawn = sorted(path.name for path in (tmp_path / "c").iterdir())
+    assert drawn == ["1-00000.npy"]
+    assert torch.equal(ahead.batch(0, 2)[0], later.batch(0, 2)[0])

@@ -29,7 +29,7 @@ class Muon:
         for p in params:
             groups.setdefault(tuple(p.shape), []).append(p)
         self.groups = list(groups.values())
-        self.buffers = [torch.zeros(len(g), g[0].shape[0], g[0][0].numel()) for g in self.groups]
+        self.buffers = [torch.zeros(len(g), g[0].shape[0], g[0][0].numel(), device=g[0].device) for g in self.groups]
 
     def state_dict(self) -> dict[str, Any]:
         """Momentum buffers, in the order of the parameter groups."""
@@ -64,4 +64,4 @@ class Muon:
 
 
 def _gradient(p: nn.Parameter) -> Tensor:
-    return torch.zeros(p.shape[0], p[0].numel()) if p.grad is None else p.grad.reshape(p.shape[0], -1)
+    return p.new_zeros(p.shape[0], p[0].numel()) if p.grad is None else p.grad.reshape(p.shape[0], -1)

@@ -72,7 +72,7 @@ def build(vocabulary: int) -> Any:
 
 def encode(encoder: Any, tok: Any, sentences: list[str]) -> tuple[Tensor, Tensor]:
     """Vectors ``[B, L, WIDTH]``, zero where there is padding, and the mask ``[B, L]`` of the tokens that are there."""
-    batch = tok(sentences, padding=True, return_tensors="pt")
+    batch = tok(sentences, padding=True, return_tensors="pt").to(encoder.device)
     mask = batch.attention_mask.bool()
     return encoder(batch.input_ids, batch.attention_mask).last_hidden_state * mask[..., None], mask
 

@@ -59,7 +59,7 @@ class Lab:
 
     ``pool`` makes the samples, ``sentence`` the words for one of them, as :func:`_sentence` does; ``shares`` tells how
     often every picture size comes. Sentences have at most ``words`` tokens; before the part ``early`` of the schedule
-    most steps see single frames.
+    most steps see single frames. Unless it is to ``renew``, no sample is drawn while training.
     """
 
     vae: Any
@@ -71,6 +71,7 @@ class Lab:
     shares: dict[tuple[int, int], float]
     words: int = WORDS
     early: float = 0.0
+    renew: bool = True
 
 
 def nano(root: Path, seed: int, layers: int, rng: random.Random) -> Lab:
@@ -143,6 +144,7 @@ class Trainer:
         half: multiply matrices in bfloat16; with AVX-512 BF16 or AMX a step takes half as long.
         full: part of the schedule after which every token is computed, instead of :data:`KEPT` of each latent frame.
         lab: opens what the training is about, :func:`nano` or another world.
+        device: of the weights and of the steps; samples lie in memory.
     """
 
     def __init__(
@@ -156,18 +158,21 @@ class Trainer:
         layers: int = transformer.LAYERS,
         half: bool = False,
         lab: Callable[[Path, int, int, random.Random], Lab] = nano,
+        device: str = "cpu",
     ) -> None:
         self.path, self.minutes, self.rate, self.full = root / "transformer.pt", minutes, rate, full
-        self.half = half
+        self.half, self.device = half, torch.device(device)
         self.step, self.seconds, self.seed = 0, 0.0, seed
         self.ranks = dist.get_world_size() if dist.is_initialized() else 1
         self.rank = dist.get_rank() if self.ranks > 1 else 0
-        state = torch.load(self.path, weights_only=True) if self.path.exists() else None
+        state = torch.load(self.path, map_location=device, weights_only=True) if self.path.exists() else None
         if state:
             self.step, self.seconds = state["step"], state["seconds"]
         self.rng = random.Random((seed * 1000003 + self.step) * self.ranks + self.rank)
         self.lab = lab(root, seed, layers, self.rng)
         self.encoder, self.tok, self.model, self.pool = self.lab.encoder, self.lab.tok, self.lab.model, self.lab.pool
+        self.model.to(self.device)
+        self.encoder.to(self.device)
         self.patch = int(self.model.config.patch_size[1])
         self.matrices = [p for p in self.model.blocks.parameters() if p.ndim == 2]
         chosen = {id(p) for p in self.matrices}
@@ -203,7 +208,7 @@ class Trainer:
         else:
             some = max(self.pool.clips.values(), key=lambda shelf: len(shelf.specs))
             z = some.z[: len(some.specs)].float()
-            self.mean, self.std = z.mean((0, 1, 3, 4)), z.std((0, 1, 3, 4))
+            self.mean, self.std = z.mean((0, 1, 3, 4)).to(self.device), z.std((0, 1, 3, 4)).to(self.device)
 
     def save(self) -> None:
         """Write the state to the directory; of several processes the first does."""
@@ -292,20 +297,31 @@ class Trainer:
         length, most = min(self.lab.words, found.shape[1]), self.lab.words
         words = F.pad(found[:, :length], (0, 0, 0, most + 1 - length))
         there = F.pad(mask[:, :length], (0, most - length))
+        device = self.device
         # The pipelines pad with zero vectors and do not mask them: one vector with the logarithm of their number stands
         # for all.
-        pads = (torch.tensor(counts) - there.sum(1)).clamp(min=1).float().log()
+        pads = (torch.tensor(counts, device=device) - there.sum(1)).clamp(min=1).float().log()
         bias = torch.cat([torch.where(there, 0.0, -1e9), pads[:, None]], 1)[:, None, None]
         kept = torch.rand(n, frames, tokens).argsort(-1)[..., :keep] if keep and keep < tokens else None
         if squares:
             kept = torch.stack(squares)
         causal = transformer.causal_mask(frames, tokens if kept is None else kept.shape[-1], block)
+        sigma, weight, z = sigma.to(device), weight.to(device), z.to(device)
+        kept, causal = (None if each is None else each.to(device) for each in (kept, causal))
         z = (z.transpose(1, 2) - self.mean.view(1, -1, 1, 1, 1)) / self.std.view(1, -1, 1, 1, 1)
         return Batch(z, times + [LATENTS] * ends, sigma, weight, words, bias, causal, kept)
 
+    def _draw(self) -> None:
+        if self.pool.count < 3000 or self.step % 4 == 0:
+            self.pool.add()
+        if self.step % 12 == 0:
+            self.pool.add_journey()
+        for _ in range(4):
+            self.pool.add_still()
+
     def precision(self) -> torch.autocast:
         """Context in which matrices are multiplied."""
-        return torch.autocast("cpu", torch.bfloat16, enabled=self.half)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
 
     def loss(self, b: Batch, compiled: bool) -> Tensor:
         """Weighted squared error of the predicted flow, noise minus clip."""
@@ -323,7 +339,7 @@ class Trainer:
         weight = b.weight
         if b.kept is not None:
             seen = (
-                torch.zeros(n, frames, (h // p) * (w // p))
+                torch.zeros(n, frames, (h // p) * (w // p), device=self.device)
                 .scatter(2, b.kept, 1.0)
                 .view(n, frames, h // p, 1, w // p, 1)
             )
@@ -362,12 +378,8 @@ class Trainer:
             self.muon.lr = rate
             for group, part_of_rate in zip(self.adam.param_groups, (1.0, 0.1), strict=True):
                 group["lr"] = rate * part_of_rate
-            if self.pool.count < 3000 or self.step % 4 == 0:
-                self.pool.add()
-            if self.step % 12 == 0:
-                self.pool.add_journey()
-            for _ in range(4):
-                self.pool.add_still()
+            if self.lab.renew:
+                self._draw()
             stills, moments = (0.2, 0.45) if part < 0.5 else (0.15, 0.35)
             if part < self.lab.early:
                 stills, moments = 0.6, 0.2

@@ -84,7 +84,7 @@ def grow(model: Any, weights: dict[str, Tensor]) -> None:
 def rotation(model: Any, times: Sequence[int], height: int, width: int) -> Tensor:
     """Rotary factors of latents ``height`` x ``width`` at ``times``: cos and sin, ``[2, N, 1, HEAD_WIDTH / 2]``."""
     frames = max(times) + 1
-    cos, sin = model.rope(torch.empty(1, 1, frames, height, width))
+    cos, sin = model.rope(torch.empty(1, 1, frames, height, width, device=model.device))
     turn = torch.stack([cos[0, :, :, 0::2].float(), sin[0, :, :, 1::2].float()])
     return turn.view(2, frames, -1, 1, turn.shape[-1])[:, list(times)].flatten(1, 2)
 
@@ -97,7 +97,7 @@ def _rotate(x: Tensor, turn: Tensor) -> Tensor:
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     # On a CPU the way back through attention is six times slower in bfloat16 than in float32.
-    with torch.autocast("cpu", enabled=False):
+    with torch.autocast(q.device.type, enabled=False):
         return F.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=bias)
 
 
@@ -170,7 +170,7 @@ def forward(
     h, w = height // p, width // p
     d = model.config.num_attention_heads * model.config.attention_head_dim
     if kept is not None:
-        flat = (torch.arange(f)[None, :, None] * h * w + kept).flatten(1)
+        flat = (torch.arange(f, device=kept.device)[None, :, None] * h * w + kept).flatten(1)
         turn = turn[:, flat]
     patches = z.reshape(b, c, f, h, p, w, p).permute(0, 2, 3, 5, 1, 4, 6).reshape(b, f * h * w, p * p * c)
     if kept is not None:

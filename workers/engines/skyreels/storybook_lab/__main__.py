@@ -8,6 +8,7 @@ tells its quality on held-out clips, ``sheet`` draws the world, and ``export`` o
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import os
 import random
@@ -39,6 +40,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--bfloat16", action="store_true", help="faster with AVX-512 BF16 or AMX, slower without")
+    parser.add_argument("--device", default="cpu", help="cuda trains on a graphics card")
+    parser.add_argument("--batch", type=int, default=vae.BATCH, help="squares of a step of the autoencoder")
+    parser.add_argument("--draw", type=int, default=0, help="processes that draw all samples before the first step")
     parser.add_argument("--eager", action="store_true", help="do without torch.compile")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -52,7 +56,17 @@ def main(arguments: list[str]) -> int:
         found = vae.quality(vae.load(root / "vae.pt"), vae.held_out_clips(24, 21))
         log.info("24 held-out clips: %.2f dB whole, %.2f around figures, %.2f the worst", *found)
     elif options.command in ("train", "vae"):
-        done = vae.train(root, options.vae_steps, options.seed, options.pause_file, options.until)
+        done = vae.train(
+            root,
+            options.vae_steps,
+            options.seed,
+            options.pause_file,
+            options.until,
+            batch=options.batch,
+            device=options.device,
+            half=options.bfloat16 and options.device != "cpu",
+            processes=options.draw,
+        )
         if not done or options.command == "vae":
             return 0
         trainer = Trainer(
@@ -62,7 +76,10 @@ def main(arguments: list[str]) -> int:
             options.fresh,
             layers=options.layers,
             half=options.bfloat16,
-            lab=samples.storybook,
+            lab=functools.partial(
+                samples.storybook, clips=options.fresh, processes=options.draw, device=options.device
+            ),
+            device=options.device,
         )
         compiled = not options.eager and shutil.which(os.environ.get("CXX") or "g++") is not None
         trainer.run(options.until, compiled, options.pause_file)

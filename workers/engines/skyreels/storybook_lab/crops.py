@@ -7,6 +7,7 @@ A shelf is a file of :data:`SHELF` squares, drawn from a seed that is its number
 from __future__ import annotations
 
 import random
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,13 @@ def cut(n: int, rng: random.Random) -> paint.Bytes:
     return out
 
 
+def _draw(path: Path, seed: str) -> None:
+    if not path.exists():
+        partial = path.with_suffix(".partial.npy")
+        np.save(partial, cut(SHELF, random.Random(seed)))
+        partial.replace(path)
+
+
 class Shelves:
     """The squares on disk.
 
@@ -57,15 +65,21 @@ class Shelves:
         self.open: dict[int, Any] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{self.seed}-{number:05}.npy"
+
     def _shelf(self, number: int) -> Any:
         if number not in self.open:
-            path = self.folder / f"{self.seed}-{number:05}.npy"
-            if not path.exists():
-                partial = path.with_suffix(".partial.npy")
-                np.save(partial, cut(SHELF, random.Random(f"{self.seed} {number}")))
-                partial.replace(path)
-            self.open[number] = np.load(path, mmap_mode="r")
+            _draw(self._path(number), f"{self.seed} {number}")
+            self.open[number] = np.load(self._path(number), mmap_mode="r")
         return self.open[number]
+
+    def draw(self, first: int, steps: int, processes: int) -> None:
+        """Draw what the steps from ``first`` to ``steps`` need, on several cores."""
+        numbers = range(max(0, first // RENEW + FIRST - SHELVES), FIRST + (steps - 1) // RENEW)
+        paths, seeds = [self._path(number) for number in numbers], [f"{self.seed} {number}" for number in numbers]
+        with ProcessPoolExecutor(processes) as pool:
+            list(pool.map(_draw, paths, seeds))
 
     def batch(self, step: int, n: int) -> tuple[Tensor, Tensor]:
         """``n`` clips ``[n, 3, FRAMES, CROP, CROP]`` in -1..1 for a training step, and their figures' masks in 0..1.
@@ -76,7 +90,7 @@ class Shelves:
         numbers = range(max(0, newest - SHELVES + 1), newest + 1)
         for old in [number for number in self.open if number not in numbers]:
             del self.open[old]
-            (self.folder / f"{self.seed}-{old:05}.npy").unlink(missing_ok=True)
+            self._path(old).unlink(missing_ok=True)
         rng, picked = random.Random(f"{self.seed} step {step}"), []
         for _ in range(n):
             square = self._shelf(rng.choice(numbers))[rng.randrange(SHELF)]

@@ -16,7 +16,7 @@ from . import text, transformer, vae
 
 def pipeline(root: Path) -> Any:
     """The pipeline of a training directory, in float32."""
-    state = torch.load(root / "transformer.pt", weights_only=True)
+    state = torch.load(root / "transformer.pt", map_location="cpu", weights_only=True)
     autoencoder = vae.load(root / "vae.pt")
     autoencoder.register_to_config(latents_mean=state["mean"].tolist(), latents_std=state["std"].tolist())
     encoder = text.train(root / "text.pt")

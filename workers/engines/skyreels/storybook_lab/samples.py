@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import asdict, replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,56 +105,87 @@ class Pool:
         """Single frames ever added."""
         return sum(shelf.added for shelf in self.stills.values())
 
-    def _size(self) -> tuple[int, int]:
-        return self.rng.choices(list(SHARES), list(SHARES.values()))[0]
-
     def add(self) -> None:
-        """Draw and encode one clip, three in four from the beginning of what it shows."""
-        size, (spec, said) = self._size(), captions.sample_told(self.rng)
-        late = self.rng.randrange(LATEST) if self.rng.random() < 0.25 and spec.steady else 0
-        clip, mask = paint.film(spec, CLIP_FRAMES, size, self.rng, late)
-        # When the camera moves every cell counts as much as a figure: else the scene would stay where it is.
-        self._encode(self.clips[size], clip, mask if spec.steady else np.full_like(mask, 255), spec, said, late > 0)
+        """Draw and encode one clip."""
+        self._put(draw("clip", self.rng.getrandbits(48)))
 
     def add_journey(self) -> None:
-        """Draw and encode one clip of which the first and the last frame tell more than any sentence: somebody on the
-        way between two places, or one clip that fades into another.
-        """
-        size, (spec, said) = self._size(), captions.sample_told(self.rng, rich=0)
-        first, last = (self.rng.uniform(0.15, 0.85) * size[0] for _ in range(2))
-        part = np.clip(np.arange(CLIP_FRAMES) / (world.WINDOW - 1), 0, 1)
-        way = world.path(spec, CLIP_FRAMES, size, self.rng)
-        way[:, 0] = np.round(first + (last - first) * part)
-        if spec.action in ("left", "right"):
-            spec = replace(spec, action="right" if last > first else "left")
-        clip, mask = paint.film(spec, CLIP_FRAMES, size, self.rng, paths=[way])
-        if self.rng.random() < 0.3:
-            other, _ = captions.sample_told(self.rng, rich=0.3)
-            second, also = paint.film(other, CLIP_FRAMES, size, self.rng)
-            fade = part[:, None, None, None]
-            clip, mask = (clip * (1 - fade) + second * fade).astype(np.uint8), np.maximum(mask, also)
-        # What is said of the motion is not what is seen: the pictures are to be obeyed.
-        self._encode(self.journeys[size], clip, mask, spec, said, True)
+        """Draw and encode one clip of which the first and the last frame tell more than any sentence."""
+        self._put(draw("journey", self.rng.getrandbits(48)))
 
     def add_still(self) -> None:
         """Draw and encode one frame of the first seconds of a clip."""
-        size, (spec, said) = self._size(), captions.sample_told(self.rng)
-        clip, mask = paint.film(spec, 1, size, self.rng, self.rng.randrange(CLIP_FRAMES))
-        self._encode(self.stills[size], clip, mask, spec, said, False)
+        self._put(draw("still", self.rng.getrandbits(48)))
+
+    def fill(self, clips: int, processes: int) -> None:
+        """Draw on several cores until there have been ``clips`` clips, twice as many single frames, and journeys."""
+        here = sum(shelf.added for shelf in self.journeys.values())
+        kinds = ["clip"] * (clips - self.count) + ["still"] * (2 * clips - self.still_count)
+        kinds += ["journey"] * (clips // 5 - here)
+        with ProcessPoolExecutor(processes) as pool:
+            for drawn in pool.map(draw, kinds, [self.rng.getrandbits(48) for _ in kinds], chunksize=4):
+                self._put(drawn)
 
     @torch.no_grad()
-    def _encode(
-        self, shelf: Kept, clip: paint.Bytes, mask: paint.Bytes, spec: world.Spec, said: captions.Said, free: bool
-    ) -> None:
-        x = vae.pixels(clip)
-        mean = vae.encode(self.vae, x)[0, : vae.CHANNELS].transpose(0, 1)
-        cells = F.max_pool2d(torch.from_numpy(mask).float()[:, None], 8)[:, 0] > 100
+    def _put(self, drawn: Drawn) -> None:
+        shelf = {"clip": self.clips, "still": self.stills, "journey": self.journeys}[drawn.kind][drawn.size]
+        x = vae.pixels(drawn.clip).to(self.vae.device)
+        mean = vae.encode(self.vae, x)[0, : vae.CHANNELS].transpose(0, 1).cpu()
+        cells = F.max_pool2d(torch.from_numpy(drawn.mask).float()[:, None], 8)[:, 0] > 100
         near = torch.cat([cells[:1], cells[1:].view(-1, 4, *cells.shape[1:]).any(1)])
         end = None
         if shelf.end is not None:
             ends = x[0, :, 4 * (LATENTS - 1) :: 4].transpose(0, 1)[:, :, None]
-            end = vae.encode(self.vae, ends)[:, : vae.CHANNELS, 0]
-        shelf.put(mean, near, end, spec, said, free)
+            end = vae.encode(self.vae, ends)[:, : vae.CHANNELS, 0].cpu()
+        shelf.put(mean, near, end, drawn.spec, drawn.said, drawn.free)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A clip, a single frame or a journey before it is encoded; ``free`` if it does not begin as its sentence says."""
+
+    kind: str
+    size: tuple[int, int]
+    clip: paint.Bytes
+    mask: paint.Bytes
+    spec: world.Spec
+    said: captions.Said
+    free: bool
+
+
+def draw(kind: str, seed: int) -> Drawn:
+    """Draw one sample.
+
+    A ``clip`` begins in three cases of four with what it shows; a ``still`` is one frame of its first seconds; a
+    ``journey`` is somebody on the way between two places, or one clip that fades into another.
+    """
+    rng = random.Random(seed)
+    (size,) = rng.choices(list(SHARES), list(SHARES.values()))
+    spec, said = captions.sample_told(rng, rich=0.0 if kind == "journey" else 0.4)
+    if kind == "still":
+        clip, mask = paint.film(spec, 1, size, rng, rng.randrange(CLIP_FRAMES))
+        return Drawn(kind, size, clip, mask, spec, said, False)
+    if kind == "clip":
+        late = rng.randrange(LATEST) if rng.random() < 0.25 and spec.steady else 0
+        clip, mask = paint.film(spec, CLIP_FRAMES, size, rng, late)
+        if not spec.steady:
+            # When the camera moves every cell counts as much as a figure: else the scene would stay where it is.
+            mask = np.full_like(mask, 255)
+        return Drawn(kind, size, clip, mask, spec, said, late > 0)
+    first, last = (rng.uniform(0.15, 0.85) * size[0] for _ in range(2))
+    part = np.clip(np.arange(CLIP_FRAMES) / (world.WINDOW - 1), 0, 1)
+    way = world.path(spec, CLIP_FRAMES, size, rng)
+    way[:, 0] = np.round(first + (last - first) * part)
+    if spec.action in ("left", "right"):
+        spec = replace(spec, action="right" if last > first else "left")
+    clip, mask = paint.film(spec, CLIP_FRAMES, size, rng, paths=[way])
+    if rng.random() < 0.3:
+        other, _ = captions.sample_told(rng, rich=0.3)
+        second, also = paint.film(other, CLIP_FRAMES, size, rng)
+        fade = part[:, None, None, None]
+        clip, mask = (clip * (1 - fade) + second * fade).astype(np.uint8), np.maximum(mask, also)
+    # What is said of the motion is not what is seen: the pictures are to be obeyed.
+    return Drawn(kind, size, clip, mask, spec, said, True)
 
 
 def sentence(
@@ -174,9 +206,17 @@ def sentence(
     return captions.caption(spec, rng, said)
 
 
-def storybook(root: Path, seed: int, layers: int, rng: random.Random) -> train.Lab:
-    """The training of the storybook model in a directory, for :class:`..nano_lab.train.Trainer`."""
+def storybook(
+    root: Path, seed: int, layers: int, rng: random.Random, clips: int = 0, processes: int = 0, device: str = "cpu"
+) -> train.Lab:
+    """The training of the storybook model in a directory, for :class:`..nano_lab.train.Trainer`.
+
+    With ``processes``, all ``clips`` are drawn at once and none later. The autoencoder runs on the ``device``.
+    """
     autoencoder, encoder = vae.load(root / "vae.pt"), text.train(root / "text.pt", seed=seed)
     model = transformer.build(seed, layers)
-    pool = Pool(autoencoder, rng, root / f"latents-{vae.steps_of(root / 'vae.pt')}")
-    return train.Lab(autoencoder, encoder, text.tokenizer(), model, pool, sentence, SHARES, WORDS, early=0.25)
+    pool = Pool(autoencoder.to(device), rng, root / f"latents-{vae.steps_of(root / 'vae.pt')}")
+    if processes:
+        pool.fill(clips, processes)
+    tok, renew = text.tokenizer(), not processes
+    return train.Lab(autoencoder, encoder, tok, model, pool, sentence, SHARES, WORDS, early=0.25, renew=renew)

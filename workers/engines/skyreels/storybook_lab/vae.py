@@ -65,8 +65,9 @@ def quality(vae: Any, clips: list[tuple[Bytes, Bytes]]) -> tuple[float, float, f
     whole, near = [], []
     for clip, mask in clips:
         x = pixels(clip)
+        x = x.to(vae.device)
         error = (decode(vae, encode(vae, x)[:, :CHANNELS]).clamp(-1, 1) - x).square()
-        around = F.max_pool2d(torch.from_numpy(mask).float() / 255, 9, 1, 4)[None, None]
+        around = F.max_pool2d(torch.from_numpy(mask).float().to(vae.device) / 255, 9, 1, 4)[None, None]
         whole.append(10 * math.log10(4 / float(error.mean())))
         if float(around.sum()):
             near.append(10 * math.log10(4 / float((error * around).sum() / (3 * around.sum()))))
@@ -80,6 +81,10 @@ def train(
     pause_file: Path | None = None,
     until: float | None = None,
     goals: tuple[float, float] = (32.0, 27.0),
+    batch: int = BATCH,
+    device: str = "cpu",
+    half: bool = False,
+    processes: int = 0,
 ) -> bool:
     """Train ``vae.pt`` in a directory, resumed when it is there and saved every two minutes.
 
@@ -90,18 +95,22 @@ def train(
         pause_file: training waits between steps while this file exists.
         until: minutes of this run.
         goals: decibels of whole pictures and around figures, at which training ends sooner, its rate having fallen.
+        batch: squares of a step.
+        device: of weights and steps.
+        half: compute in bfloat16, which pays on a graphics card.
+        processes: that draw all squares before the first step; without, they are drawn when they are needed.
 
     Returns:
         Whether the schedule is at its end or the goals are reached.
     """
-    vae, path = build(seed), root / "vae.pt"
+    vae, path = build(seed).to(device), root / "vae.pt"
     params = [(n, p) for n, p in vae.named_parameters() if "attentions" not in n]
     muon = Muon([p for n, p in params if p.ndim >= 4 and "gamma" not in n], 0.0, decay=0.003)
     adam = torch.optim.AdamW([p for n, p in params if p.ndim < 4 or "gamma" in n], betas=(0.9, 0.99), weight_decay=0.0)
     average = {n: p.detach().clone() for n, p in vae.named_parameters()}
     step, spent = 0, 0.0
     if path.exists():
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location=device, weights_only=True)
         vae.load_state_dict(state["raw"])
         average = {n: state["average"][n] for n in average}
         muon.load_state_dict(state["muon"])
@@ -109,6 +118,8 @@ def train(
         step, spent = state["step"], state["seconds"]
     shelves, threads = Shelves(root / "crops", seed), Threads(torch.get_num_threads())
     reached = False
+    if processes:
+        shelves.draw(step, steps, processes)
 
     def save() -> None:
         state = {"raw": vae.state_dict(), "average": average, "muon": muon.state_dict(), "adam": adam.state_dict()}
@@ -122,11 +133,12 @@ def train(
         rate = min(1.0, (step + 1) / 60) * (1.0 if part < 0.4 else max(0.02, (1 - part) / 0.6))
         muon.lr, adam.param_groups[0]["lr"] = 3e-3 * rate, 2e-3 * rate
         torch.manual_seed(seed * 1000003 + step)
-        clip, mask = shelves.batch(step, BATCH)
+        clip, mask = (each.to(device) for each in shelves.batch(step, batch))
         threads.begin()
-        mean, logvar = encode(vae, clip).chunk(2, 1)
-        logvar = logvar.clamp(-30, 20)
-        out = decode(vae, mean + torch.randn_like(mean) * (0.5 * logvar).exp())
+        with torch.autocast(clip.device.type, torch.bfloat16, enabled=half):
+            mean, logvar = encode(vae, clip).float().chunk(2, 1)
+            logvar = logvar.clamp(-30, 20)
+            out = decode(vae, mean + torch.randn_like(mean) * (0.5 * logvar).exp()).float()
         loss = loss_of(out, clip, mask) + 2e-4 * 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_([p for _, p in params], 1.0)
@@ -171,9 +183,9 @@ def averaged(weights: dict[str, Tensor]) -> Any:
 
 def load(path: Path) -> Any:
     """The averaged network of a training file, frozen."""
-    return averaged(torch.load(path, weights_only=True)["average"])
+    return averaged(torch.load(path, map_location="cpu", weights_only=True)["average"])
 
 
 def steps_of(path: Path) -> int:
     """Steps that a training file has behind it."""
-    return int(torch.load(path, weights_only=True)["step"])
+    return int(torch.load(path, map_location="cpu", weights_only=True)["step"])
