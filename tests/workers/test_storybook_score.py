@@ -20,6 +20,7 @@ SEEN = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", SEEN, ids=lambda spec: f"{spec.figure} {spec.camera}")
 def test_a_drawn_clip_is_read_as_what_it_shows(spec: Spec) -> None:
     clip, _ = paint.film(spec, world.WINDOW, (256, 256), random.Random(1))

@@ -1,6 +1,7 @@
 """The storybook's networks and their training: what the library computes, and that runs go on where they stopped."""
 
 import random
+import threading
 
 import numpy as np
 import pytest
@@ -50,6 +51,7 @@ def test_the_transformer_computes_what_the_library_computes() -> None:
     assert torch.allclose(theirs, mine, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_autoencoder_goes_on_where_it_stopped(place, tmp_path) -> None:
     assert not vae.train(tmp_path, 6, until=0)
     whole = torch.load(tmp_path / "vae.pt", weights_only=True)["step"]
@@ -70,8 +72,6 @@ def test_training_waits_while_a_file_exists(tmp_path) -> None:
     file = tmp_path / "PAUSE"
     assert pause(None) < 1 and pause(file) < 1
     file.touch()
-    import threading
-
     timer = threading.Timer(0.2, file.unlink)
     timer.start()
     assert pause(file) > 0.15 and not file.exists()
@@ -91,6 +91,7 @@ def test_every_lesson_has_labels_for_every_token() -> None:
     assert seen == {text.ALONE, text.UNTOLD}
 
 
+@pytest.mark.slow
 def test_the_transformer_learns_goes_on_and_is_shipped_as_a_folder_that_the_library_runs(place, tmp_path) -> None:
     first = plain.Trainer(place, 1, fresh=6, layers=1, lab=samples.storybook)
     first.run(until=0.001, compiled=False)
@@ -124,6 +125,7 @@ def test_the_transformer_learns_goes_on_and_is_shipped_as_a_folder_that_the_libr
     assert np.asarray(made).shape == (1, 9, 64, 96, 3) and np.isfinite(made).all()
 
 
+@pytest.mark.slow
 def test_several_processes_draw_what_one_draws(place, tmp_path) -> None:
     network = vae.load(place / "vae.pt")
     one, two = (samples.Pool(network, random.Random(3), tmp_path / name) for name in "ab")
