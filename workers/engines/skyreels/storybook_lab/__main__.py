@@ -2,7 +2,8 @@
 
 ``train`` goes through all stages and on from where it stopped: the autoencoder until it is good enough or its schedule
 ends, the text encoder, the transformer, and the diffusers folder. ``vae`` trains the autoencoder alone, ``measure``
-tells its quality on held-out clips, ``sheet`` draws the world, and ``export`` only writes the folder.
+tells its quality on held-out clips, ``sheet`` draws the world, ``export`` only writes the folder, and ``evaluate``
+reads what the folder makes of sentences that training never saw.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 import torch
 
 from ..nano_lab.train import Trainer
-from . import captions, export, paint, samples, vae
+from . import captions, evaluate, export, paint, samples, vae
 from .transformer import LAYERS
 
 log = logging.getLogger("storybook")
@@ -28,7 +29,8 @@ log = logging.getLogger("storybook")
 def main(arguments: list[str]) -> int:
     """Run one command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="storybook", description=__doc__)
-    parser.add_argument("command", nargs="?", default="train", choices=("train", "vae", "measure", "sheet", "export"))
+    commands = ("train", "vae", "measure", "sheet", "export", "evaluate")
+    parser.add_argument("command", nargs="?", default="train", choices=commands)
     parser.add_argument("--folder", type=Path, default=Path("var/storybook"), help="where training keeps its state")
     parser.add_argument("--model", type=Path, help="diffusers folder to write; by default in the training's folder")
     parser.add_argument("--vae-steps", type=int, default=6000, help="length of the autoencoder's schedule")
@@ -43,6 +45,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--device", default="cpu", help="cuda trains on a graphics card")
     parser.add_argument("--batch", type=int, default=vae.BATCH, help="squares of a step of the autoencoder")
     parser.add_argument("--draw", type=int, default=0, help="processes that draw all samples before the first step")
+    parser.add_argument("--count", type=int, default=200, help="clips of every mode that is evaluated")
+    parser.add_argument("--modes", nargs="+", default=list(evaluate.MODES), choices=list(evaluate.MODES))
     parser.add_argument("--eager", action="store_true", help="do without torch.compile")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -55,6 +59,10 @@ def main(arguments: list[str]) -> int:
     elif options.command == "measure":
         found = vae.quality(vae.load(root / "vae.pt"), vae.held_out_clips(24, 21))
         log.info("24 held-out clips: %.2f dB whole, %.2f around figures, %.2f the worst", *found)
+    elif options.command == "evaluate":
+        for mode in options.modes:
+            scores = evaluate.measure(model, mode, options.count, options.seed + 1)
+            log.info("%s, n = %d: %s", mode, options.count, "  ".join(f"{k} {v:.3f}" for k, v in scores.items()))
     elif options.command in ("train", "vae"):
         done = vae.train(
             root,
