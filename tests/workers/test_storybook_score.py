@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from workers.engines.skyreels.storybook_lab import paint, score, world
+from workers.engines.skyreels.storybook_lab import evaluate, paint, score, world
 
 Spec = world.Spec
 SEEN = [
@@ -37,3 +37,9 @@ def test_nobody_is_seen_in_an_empty_scene_or_in_noise() -> None:
     assert score.read(empty) is None
     assert score.agreement(None, SEEN[0]) == dict.fromkeys(score.agreement(None, SEEN[0]), False)
     assert score.setting(empty) == ("city", "night", "still")
+
+
+@pytest.mark.slow
+def test_what_is_measured_of_drawn_clips_is_all_right(tmp_path) -> None:
+    scores = evaluate.measure(tmp_path, "drawn", 3, seed=2)
+    assert scores == dict.fromkeys(("figure", "colour", "action", "scene", "light", "camera", "alone", "all"), 1.0)
