@@ -16,7 +16,7 @@ from apps.accounts.http import SignedIn
 from apps.errors import StudioError
 from apps.library.models import Generation
 from cinevivid.templatetags.studio import as_id
-from workers.engines.base import EngineError
+from workers.base import EngineError
 from workers.engines.skyreels import catalog, hub, shelf
 
 log = structlog.get_logger(__name__)

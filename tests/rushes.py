@@ -1,7 +1,7 @@
 """Finished windows, laid down the way a worker lays them down, without an engine."""
 
 from apps.library.rushes import Rushes
-from workers.kept import CHANGING, CLIP_PARTS, PLAYLIST, STATE, Kept
+from workers.keeper import CHANGING, CLIP_PARTS, PLAYLIST, STATE, Kept
 
 NEW_FRAMES, FIRST_FRAMES, FPS = 12, 21, 8
 

@@ -19,7 +19,7 @@ from apps.library.models import Asset, Generation
 from apps.library.rushes import Rushes, is_uuid
 from apps.tools import services
 from apps.tools.registry import LARGE_QUEUE
-from workers.engines.base import Cancelled, EngineError, Progress, Stopped
+from workers.base import Cancelled, EngineError, Progress, Stopped
 from workers.engines.skyreels import hub
 
 log = structlog.get_logger(__name__)

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workers.engines.base import EngineError, Inputs, OnProgress, Progress, Window, ignore_progress
+from workers.base import EngineError, Inputs, OnProgress, Progress, Window, ignore_progress
 from workers.engines.skyreels.plan import plan
 from workers.engines.skyreels.run import Run
 from workers.engines.skyreels.spec import VideoSpec
-from workers.kept import CLIP_PARTS, PLAYLIST, STATE, Keeper, KeepNothing, Kept, write_whole
+from workers.keeper import CLIP_PARTS, PLAYLIST, STATE, Keeper, KeepNothing, Kept, write_whole
 from workers.media import uploads
 from workers.media.film import Film
 from workers.media.hls import Playlist

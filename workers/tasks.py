@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workers.engines.base import OnProgress, Progress, Stopped
-from workers.kept import PROMPT, Keeper, write_whole
+from workers.base import OnProgress, Progress, Stopped
+from workers.keeper import PROMPT, Keeper, write_whole
 
 if TYPE_CHECKING:
     from workers.engines.skyreels.flags import Job

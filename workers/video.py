@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workers.engines.base import EngineError, Progress
+from workers.base import EngineError, Progress
 from workers.engines.skyreels import catalog, flags
 from workers.engines.skyreels.flags import Command, Job
 from workers.engines.skyreels.spec import SpecError, frames_for_seconds

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 from apps.accounts.models import ApiToken, User
 from apps.library import rushes
 from apps.library.models import Asset, Generation
-from workers.kept import INDEX
+from workers.keeper import INDEX
 
 END = b"#EXT-X-ENDLIST\n"
 CHUNK = 256 * 1024

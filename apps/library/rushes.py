@@ -20,8 +20,8 @@ from django.utils import timezone
 from apps.errors import StudioError
 from apps.library import progress
 from apps.library.models import Generation
-from workers.engines.base import Cancelled
-from workers.kept import CHANGING, CLIP_PARTS, INDEX, PLAYLIST, PROMPT, STATE, Kept
+from workers.base import Cancelled
+from workers.keeper import CHANGING, CLIP_PARTS, INDEX, PLAYLIST, PROMPT, STATE, Kept
 
 log = structlog.get_logger(__name__)
 ROOT = "live"
@@ -30,7 +30,7 @@ PLAYABLE = re.compile(r"index\.m3u8|init\.mp4|\d{4,}\.m4s")
 
 
 class Rushes:
-    """Keeps the folder of one attempt at a job (see workers.kept.Keeper)."""
+    """Keeps the folder of one attempt at a job (see workers.keeper.Keeper)."""
 
     def __init__(self, job: Generation) -> None:
         self.job = job

@@ -12,7 +12,7 @@ from apps.library.models import Asset, Generation
 from apps.tools import services
 from tests.factories import GenerationFactory
 from tests.rushes import film
-from workers.engines.base import Cancelled
+from workers.base import Cancelled
 
 
 @pytest.fixture(params=["disk", "elsewhere"])

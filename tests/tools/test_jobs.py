@@ -22,7 +22,7 @@ from tests.factories import AssetFactory
 from tests.rushes import film
 from tests.tools import toy
 from workers.actors import bring, give_up, run_generation
-from workers.engines.base import EngineError, Progress
+from workers.base import EngineError, Progress
 
 Status = Generation.Status
 

@@ -15,10 +15,10 @@ from tests.factories import GenerationFactory
 from tests.params import PARAMS
 from tests.rushes import film
 from tests.workers.conftest import tiny_components, tiny_spec
-from workers.engines.base import Stopped
+from workers.base import Stopped
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.models import Pool
-from workers.kept import PROMPT
+from workers.keeper import PROMPT
 from workers.media.film import write
 from workers.media.probe import read_frames
 from workers.render import keep, render

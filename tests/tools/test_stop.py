@@ -14,7 +14,7 @@ from tests.factories import GenerationFactory
 from tests.params import PARAMS
 from tests.rushes import FPS, film
 from workers.actors import reporter
-from workers.engines.base import Cancelled, Progress, Stopped
+from workers.base import Cancelled, Progress, Stopped
 from workers.media.probe import probe
 
 Status = Generation.Status

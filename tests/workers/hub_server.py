@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
 from workers.engines.skyreels import catalog
 
 ID, OTHER = "SkyReels-V2-DF-1.3B-540P", "SkyReels-V2-T2V-14B-540P"

@@ -18,7 +18,7 @@ from diffusers import SkyReelsV2DiffusionForcingPipeline
 
 from tests.workers.conftest import last_latents, picture, tiny_spec, whole
 from tests.workers.test_denoise import latents_of
-from workers.engines.base import Inputs
+from workers.base import Inputs
 from workers.engines.skyreels import catalog, vae_stream
 from workers.engines.skyreels.plan import plan
 

@@ -8,8 +8,8 @@ from safetensors.torch import load_file, save_file
 
 from tests.workers.conftest import tiny_spec, whole
 from tests.workers.test_denoise import latents_of
+from workers.base import Cancelled, EngineError, Inputs
 from workers.engines import registry
-from workers.engines.base import Cancelled, EngineError, Inputs
 from workers.engines.skyreels.checkpoint import Checkpoint
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.models import Key, Pool

@@ -16,7 +16,7 @@ from huggingface_hub import hf_hub_download
 
 from tests.workers.conftest import repository
 from tests.workers.hub_server import COMMIT, ID, OTHER, SIZE, WEIGHTS, refused
-from workers.engines.base import Cancelled, EngineError
+from workers.base import Cancelled, EngineError
 from workers.engines.skyreels import catalog, fetch, hub, models
 
 HALF = SIZE // 2

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.workers.conftest import I2V, T2V, last_latents, picture, tiny_spec, whole
-from workers.engines.base import EngineError, Inputs
+from workers.base import EngineError, Inputs
 from workers.engines.skyreels import vae_stream
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.plan import plan

@@ -15,7 +15,7 @@ import torch
 
 from tests.workers.conftest import I2V, T2V, picture, tiny_spec
 from tests.workers.rank_pool import ODD_HEADS, ON_ONE_RANK, pool
-from workers.engines.base import Cancelled, EngineError, Inputs
+from workers.base import Cancelled, EngineError, Inputs
 from workers.engines.skyreels.checkpoint import Checkpoint
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.parallel import Xfuser

@@ -12,7 +12,7 @@ from diffusers import (
 from PIL import Image
 
 from tests.workers.conftest import I2V, T2V, last_latents, picture, tiny_components, tiny_spec
-from workers.engines.base import Inputs
+from workers.base import Inputs
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.models import Pool
 from workers.engines.skyreels.spec import VideoSpec

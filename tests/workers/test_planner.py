@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
 from workers.engines.skyreels import catalog, figures, planner
 from workers.engines.skyreels.planner import options, plan_memory
 from workers.engines.skyreels.run import Run

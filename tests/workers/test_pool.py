@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from tests.workers.conftest import repository, tiny_spec
-from workers.engines.base import EngineError
+from workers.base import EngineError
 from workers.engines.skyreels import planner
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.models import Key, Limit, Pool

@@ -8,7 +8,7 @@ import torch
 
 from tests.workers.conftest import tiny_components, tiny_spec
 from tests.workers.test_pool import MODELS, on_disk, stored  # noqa: F401
-from workers.engines.base import EngineError
+from workers.base import EngineError
 from workers.engines.skyreels import quantise
 from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.models import Key, Pool

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.engines.base import Cancelled, EngineError, Inputs, Progress, Stopped, ignore_progress
+from workers.base import Cancelled, EngineError, Inputs, Progress, Stopped, ignore_progress
 from workers.engines.skyreels import ranks
 from workers.engines.skyreels.ranks import Failed, RankGroup, Ready
 from workers.engines.skyreels.run import Run

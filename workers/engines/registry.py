@@ -6,7 +6,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
 
 if TYPE_CHECKING:
     from workers.engines.skyreels.engine import SkyReelsEngine

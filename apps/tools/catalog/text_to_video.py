@@ -12,7 +12,7 @@ from django.conf import settings
 from apps.library.models import Asset
 from apps.tools.fields import AssetField, CatalogueField, ModeSelect, RatioSelect, SeedField, Slider, StyleSelect
 from apps.tools.registry import LARGE_QUEUE, Tool, ToolForm, register
-from workers.engines.base import EngineError
+from workers.base import EngineError
 from workers.engines.skyreels import catalog, planner
 from workers.engines.skyreels.catalog import ModelCard
 from workers.engines.skyreels.flags import TEACACHE_THRESHOLD, Job, devices, job_of

@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.errors import StudioError
 from cinevivid.studio import needed
-from workers.engines.base import Cancelled, EngineError
+from workers.base import Cancelled, EngineError
 from workers.engines.skyreels import catalog, hub, shelf
 
 # What a script may do about it: nothing, try again, or look at the disk.

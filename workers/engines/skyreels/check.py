@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPVisionModel, UMT5EncoderModel
 from transformers.utils import logging as transformers_logging
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
 from workers.engines.skyreels import models
 
 # Loading for good as well costs seconds for a small model; a large one would not fit beside the films being made.

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
 
 FORM = 2  # of the file; a state in another form is made anew
 

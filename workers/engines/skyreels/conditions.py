@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from workers.engines.base import EngineError, Inputs
+from workers.base import EngineError, Inputs
 from workers.engines.skyreels import catalog, vae_stream
 from workers.engines.skyreels.denoise import Condition
 from workers.engines.skyreels.models import Components

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from workers.engines.base import Cancelled, OnProgress, Progress
+from workers.base import Cancelled, OnProgress, Progress
 from workers.engines.skyreels.parallel import SequenceParallel
 from workers.engines.skyreels.plan import Plan
 

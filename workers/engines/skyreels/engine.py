@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from workers.engines.base import EngineError, Inputs, OnProgress, Window, ignore_progress
+from workers.base import EngineError, Inputs, OnProgress, Window, ignore_progress
 from workers.engines.skyreels import catalog, conditions, planner, quantise, vae_stream
 from workers.engines.skyreels.checkpoint import Checkpoint
 from workers.engines.skyreels.control import Clock, turn

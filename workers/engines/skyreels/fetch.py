@@ -22,7 +22,7 @@ from huggingface_hub import HfApi, get_session, hf_hub_url
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils import build_hf_headers, filter_repo_objects, hf_raise_for_status
 
-from workers.engines.base import Cancelled, EngineError
+from workers.base import Cancelled, EngineError
 
 # diffusers' folder layout: what from_pretrained reads, and not the other copies that a repository may hold.
 PARTS = ("transformer", "vae", "text_encoder", "tokenizer", "scheduler", "image_encoder", "image_processor")

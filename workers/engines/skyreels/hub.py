@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from workers.base import Cancelled, EngineError
 from workers.engines import registry
-from workers.engines.base import Cancelled, EngineError
 from workers.engines.skyreels import catalog, shelf
 from workers.engines.skyreels.work import Work
 

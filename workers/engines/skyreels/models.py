@@ -18,7 +18,7 @@ from diffusers import AutoencoderKLWan, UniPCMultistepScheduler
 from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPVisionModel, UMT5EncoderModel
 from transformers.utils import logging as transformers_logging
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
 from workers.engines.skyreels import catalog, hub
 from workers.engines.skyreels.offload import Turns
 from workers.engines.skyreels.planner import GB, Mode

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
 from workers.engines.skyreels.run import backend, refuse_unfit
 
 # [B, L, heads, head] each, the answer like the query.

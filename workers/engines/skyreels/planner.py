@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
 from workers.engines.skyreels import catalog
 from workers.engines.skyreels.plan import plan
 from workers.engines.skyreels.run import Run, backend, refuse_unfit, stored_form

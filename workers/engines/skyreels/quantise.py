@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from diffusers import GGUFQuantizationConfig, SkyReelsV2Transformer3DModel, TorchAoConfig
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
 from workers.engines.skyreels.run import GGUF, stored_form
 
 # What diffusers keeps out of 8 bits in this class: small, and seen by every token.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from workers.engines.base import Cancelled, EngineError, OnProgress, Progress, Window
+from workers.base import Cancelled, EngineError, OnProgress, Progress, Window
 from workers.engines.skyreels.checkpoint import Checkpoint
 from workers.engines.skyreels.control import together
 from workers.engines.skyreels.engine import SkyReelsEngine

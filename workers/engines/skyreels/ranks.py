@@ -28,7 +28,7 @@ from typing import Any
 
 import torch
 
-from workers.engines.base import EngineError, Inputs, OnProgress, Progress, Window
+from workers.base import EngineError, Inputs, OnProgress, Progress, Window
 from workers.engines.skyreels.checkpoint import Checkpoint
 from workers.engines.skyreels.run import Run
 from workers.engines.skyreels.spec import VideoSpec

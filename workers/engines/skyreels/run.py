@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
 
 GGUF = "gguf:"
 Memory = Literal["auto", "resident", "model", "fp8", "group", "sequential"]

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
 from workers.engines.skyreels import catalog
 
 GB = 1e9

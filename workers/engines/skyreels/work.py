@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from workers.engines.base import Cancelled, EngineError
+from workers.base import Cancelled, EngineError
 from workers.engines.skyreels import catalog, shelf
 
 BEAT_SECONDS = 0.5

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
 from workers.engines.skyreels import catalog, planner
 from workers.engines.skyreels.run import stored_form
 from workers.engines.skyreels.spec import SpecError, VideoSpec

@@ -259,7 +259,7 @@ class Bench:
 
         Left out are clips whose object has left the last picture.
         """
-        from workers.engines.base import Inputs
+        from workers.base import Inputs
         from workers.engines.skyreels.spec import VideoSpec
 
         result = Result(f"our sampler, {frames} frames between two pictures", judged=("colour", "shape", "scene"))
