@@ -17,7 +17,8 @@ from apps.errors import StudioError
 from apps.library.models import Generation
 from cinevivid.templatetags.studio import as_id
 from workers.base import EngineError
-from workers.engines.skyreels import catalog, hub, shelf
+from workers.engines.skyreels import catalog
+from workers.weights import folder, store
 
 log = structlog.get_logger(__name__)
 P = ParamSpec("P")
@@ -42,7 +43,7 @@ def staff_only(view: Callable[Concatenate[SignedIn, P], HttpResponse]) -> Callab
 @require_GET
 def models(request: HttpRequest) -> HttpResponse:
     """Every model of the catalogue with its state on this machine."""
-    return render(request, "studio/models.html", page_of(hub.statuses()))
+    return render(request, "studio/models.html", page_of(store.statuses()))
 
 
 @staff_only
@@ -66,12 +67,12 @@ def act(request: SignedIn, model_id: str, verb: str) -> HttpResponse:
     now = status_of(model_id)
     try:
         if verb in ("download", "verify"):
-            hub.queue(model_id, verb)
+            store.queue(model_id, verb)
             send(model_id, verb)
         elif verb == "cancel":
-            hub.cancel(model_id)
+            store.cancel(model_id)
         elif verb == "remove":
-            hub.evict(model_id, force=request.POST.get("force") == "yes", needed=needed())
+            store.evict(model_id, force=request.POST.get("force") == "yes", needed=needed())
         else:
             raise Http404
     except EngineError as error:
@@ -96,27 +97,27 @@ def send(model_id: str, verb: str) -> None:
     try:
         work_on_model.send(model_id, verb)
     except Exception as error:
-        hub.cancel(model_id)
+        store.cancel(model_id)
         log.warning("message_not_sent", model=model_id, exc_info=True)
         raise StudioError("The queue of the workers did not answer.", code="external_service") from error
 
 
 def send_again() -> None:
     """Send once more what was asked for before this studio was stopped: its queue went with it, its notes did not."""
-    for model_id, verb in hub.requeue():
+    for model_id, verb in store.requeue():
         send(model_id, verb)
 
 
-def status_of(model_id: str) -> hub.Status:
+def status_of(model_id: str) -> store.Status:
     try:
-        return hub.status(model_id)
+        return store.status(model_id)
     except EngineError:
         raise Http404(f"No model is called {model_id!r}.") from None
 
 
-def row(request: HttpRequest, now: hub.Status) -> HttpResponse:
+def row(request: HttpRequest, now: store.Status) -> HttpResponse:
     return render(request, "studio/models.html#row", page_of([now]) | {"now": now})
 
 
-def page_of(found: list[hub.Status]) -> dict[str, Any]:
-    return {"statuses": found, "free": shelf.free_bytes(), "folder": catalog.root()}
+def page_of(found: list[store.Status]) -> dict[str, Any]:
+    return {"statuses": found, "free": folder.free_bytes(), "folder": catalog.root()}

@@ -116,10 +116,10 @@ def hub_server(nano_repo):
 @pytest.fixture
 def remote(hub_server, tmp_path, monkeypatch):
     """The hub that this process asks, and an empty folder for its models."""
-    from workers.engines.skyreels import fetch
+    from workers.weights import download
 
     monkeypatch.setenv("HF_ENDPOINT", hub_server.url)
     monkeypatch.setenv("CINEVIVID_MODELS", str(tmp_path / "models"))
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    monkeypatch.setattr(fetch, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(download, "RETRY_SECONDS", 0.01)
     return hub_server

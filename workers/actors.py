@@ -20,7 +20,7 @@ from apps.library.rushes import Rushes, is_uuid
 from apps.tools import services
 from apps.tools.registry import LARGE_QUEUE
 from workers.base import Cancelled, EngineError, Progress, Stopped
-from workers.engines.skyreels import hub
+from workers.weights import store
 
 log = structlog.get_logger(__name__)
 WRITE_EVERY_SECONDS = 0.5
@@ -79,7 +79,7 @@ def work_on_model(model_id: str, verb: str) -> None:
     """
     with structlog.contextvars.bound_contextvars(model=model_id, verb=verb):
         try:
-            now = {"download": hub.download, "verify": hub.verify}[verb](model_id, queued=True)
+            now = {"download": store.download, "verify": store.verify}[verb](model_id, queued=True)
         except Cancelled:
             log.info("model_work_cancelled")
         except EngineError as error:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from django import template
 
 from apps.errors import CATALOGUE
-from workers.engines.skyreels import hub, shelf
+from workers.weights import folder, store
 
 register = template.Library()
 STATES = {
@@ -21,7 +21,7 @@ STATES = {
 
 
 @register.filter
-def state_words(now: hub.Status) -> str:
+def state_words(now: store.Status) -> str:
     part = f" at {now.percent:.0f} %" if now.state == "interrupted" and now.total else ""
     return STATES[now.state] + part
 
@@ -33,14 +33,14 @@ def advice(code: str) -> str:
 
 
 @register.filter
-def recommended(now: hub.Status) -> str:
+def recommended(now: store.Status) -> str:
     width, height = next(iter(now.card.sizes.values()))
     return f"{width} × {height}, {now.card.base_num_frames} frames"
 
 
 @register.filter
 def gigabytes(number: float) -> str:
-    return shelf.size_words(number)
+    return folder.size_words(number)
 
 
 @register.filter
@@ -50,7 +50,7 @@ def megabytes(number: float) -> str:
 
 @register.filter
 def time_left(seconds: float) -> str:
-    return shelf.time_words(seconds)
+    return folder.time_words(seconds)
 
 
 @register.filter

@@ -6,7 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.errors import StudioError
 from cinevivid.studio import needed
 from workers.base import Cancelled, EngineError
-from workers.engines.skyreels import catalog, hub, shelf
+from workers.engines.skyreels import catalog
+from workers.weights import folder, store
 
 # What a script may do about it: nothing, try again, or look at the disk.
 EXIT_CODES = {"download_interrupted": 3, "hub_unreachable": 3, "model_busy": 3, "disk_full": 4, "folder_unwritable": 4}
@@ -49,11 +50,11 @@ class Command(BaseCommand):
 
     def do_list(self, **options: Any) -> None:
         rows = [("MODEL", "STATE", "SIZE", "RECOMMENDED", "LICENCE", "REPOSITORY")]
-        for now in hub.statuses():
+        for now in store.statuses():
             card = now.card
             width, height = next(iter(card.sizes.values()))
             about = f"about {card.disk_gb:.1f} GB" if card.disk_gb else ""
-            size = shelf.size_words(now.disk) if now.disk else about
+            size = folder.size_words(now.disk) if now.disk else about
             state = f"{now.state} {now.percent:.0f} %" if now.total else now.state
             marked = f"{card.id} *" if now.chosen else card.id
             frames = f"{width} × {height}, {card.base_num_frames} frames"
@@ -61,32 +62,34 @@ class Command(BaseCommand):
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         for row in rows:
             self.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-        self.stdout.write(f"\n* makes the films. {shelf.free_bytes() / shelf.GB:.1f} GB are free in {catalog.root()}.")
+        self.stdout.write(
+            f"\n* makes the films. {folder.free_bytes() / folder.GB:.1f} GB are free in {catalog.root()}."
+        )
 
     def do_download(self, model: str, **options: Any) -> None:
-        now = hub.download(model, self.progress())
-        self.end(f"{model} is ready: {shelf.size_words(now.disk)}, commit {now.revision[:12]}.")
+        now = store.download(model, self.progress())
+        self.end(f"{model} is ready: {folder.size_words(now.disk)}, commit {now.revision[:12]}.")
 
     def do_verify(self, model: str, **options: Any) -> None:
-        now = hub.verify(model, self.progress())
+        now = store.verify(model, self.progress())
         what = "every byte is right, and it loads" if now.revision else "it loads"
         self.end(f"{model}: {what}.")
 
     def do_evict(self, model: str | None, free: float | None, force: bool, **options: Any) -> None:
         if free is None:
             assert model is not None
-            freed = hub.evict(model, force=force, needed=needed())
-            self.stdout.write(f"{model} is removed: {shelf.size_words(freed)} are free again.")
+            freed = store.evict(model, force=force, needed=needed())
+            self.stdout.write(f"{model} is removed: {folder.size_words(freed)} are free again.")
             return
-        for now in hub.make_room(free, needed()):
-            self.stdout.write(f"{now.card.id} is removed: {shelf.size_words(now.disk)} are free again.")
-        self.stdout.write(f"{shelf.free_bytes() / shelf.GB:.1f} GB are free.")
+        for now in store.make_room(free, needed()):
+            self.stdout.write(f"{now.card.id} is removed: {folder.size_words(now.disk)} are free again.")
+        self.stdout.write(f"{folder.free_bytes() / folder.GB:.1f} GB are free.")
 
-    def progress(self) -> hub.OnStatus:
+    def progress(self) -> store.OnStatus:
         """A callback that keeps one line of a terminal up to date, or writes a line now and then into a log."""
         self.watched, last = self.stdout.isatty(), 0.0
 
-        def tell(now: hub.Status) -> None:
+        def tell(now: store.Status) -> None:
             nonlocal last
             if self.watched:
                 self.stdout.write(f"\r\033[K{line(now)}", ending="")
@@ -101,14 +104,14 @@ class Command(BaseCommand):
         self.stdout.write(f"\r\033[K{text}" if self.watched else text)
 
 
-def line(now: hub.Status) -> str:
+def line(now: store.Status) -> str:
     """How far it is: "SkyReels-V2-DF-1.3B-540P downloading 37.2 %, 5.5 of 14.7 GB, 112 MB/s, 1 min 22 s left"."""
     parts = [f"{now.card.id} {now.state}"]
     if now.total:
         parts[0] += f" {now.percent:.1f} %"
-        parts.append(f"{shelf.size_words(now.done)} of {shelf.size_words(now.total)}")
+        parts.append(f"{folder.size_words(now.done)} of {folder.size_words(now.total)}")
     if now.rate:
         parts.append(f"{now.rate / 1e6:.1f} MB/s")
     if now.seconds_left is not None:
-        parts.append(f"{shelf.time_words(now.seconds_left)} left")
+        parts.append(f"{folder.time_words(now.seconds_left)} left")
     return ", ".join(parts)

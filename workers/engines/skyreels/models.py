@@ -19,10 +19,11 @@ from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPVisionModel, 
 from transformers.utils import logging as transformers_logging
 
 from workers.base import EngineError
-from workers.engines.skyreels import catalog, hub
+from workers.engines.skyreels import catalog
 from workers.engines.skyreels.offload import Turns
 from workers.engines.skyreels.planner import GB, Mode
 from workers.engines.skyreels.quantise import transformer_of
+from workers.weights import store
 
 RESIDENT_MODELS = "2"
 
@@ -237,7 +238,7 @@ class Pool:
             self._make_room(coming=1)
             self._resident[key] = self._load(key)
             self.loads += 1
-        hub.used(key.model)
+        store.used(key.model)
         self._resident.move_to_end(key)
         self._make_room(keep=key)
         return self._resident[key]

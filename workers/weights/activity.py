@@ -11,7 +11,8 @@ from contextlib import suppress
 from typing import Any
 
 from workers.base import Cancelled, EngineError
-from workers.engines.skyreels import catalog, shelf
+from workers.engines.skyreels import catalog
+from workers.weights import folder
 
 BEAT_SECONDS = 0.5
 RATE_SECONDS = 10.0  # over which the rate is measured
@@ -45,9 +46,9 @@ class Work:
         return self.asked_to_stop.wait(seconds) if seconds else self.asked_to_stop.is_set()
 
     def __enter__(self) -> Work:
-        with shelf.disk_told():
-            shelf.note(self.card, "cancel").unlink(missing_ok=True)  # it was meant for what is over
-        if self.asked_for and shelf.read(shelf.note(self.card, "json")).get("verb") != self.asked_for["verb"]:
+        with folder.disk_told():
+            folder.note(self.card, "cancel").unlink(missing_ok=True)  # it was meant for what is over
+        if self.asked_for and folder.read(folder.note(self.card, "json")).get("verb") != self.asked_for["verb"]:
             raise Cancelled
         with suppress(OSError):  # a full disk is no reason not to verify
             self.tell()
@@ -57,9 +58,9 @@ class Work:
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         self.over.set()
         self.thread.join()
-        note = shelf.note(self.card, "json")
+        note = folder.note(self.card, "json")
         with suppress(OSError):
-            shelf.note(self.card, "cancel").unlink(missing_ok=True)
+            folder.note(self.card, "cancel").unlink(missing_ok=True)
             if error is None:
                 note.unlink(missing_ok=True)
         if error is None:
@@ -71,16 +72,16 @@ class Work:
             content |= self.asked_for
         with suppress(OSError):
             try:
-                shelf.write(note, content)
+                folder.write(note, content)
             except OSError:
                 note.unlink(missing_ok=True)  # on a full disk, the old note makes the room for the new one
-                shelf.write(note, content)
+                folder.write(note, content)
         if told and told is not error and told.code != "internal_error":
             raise told from error
 
     def _beat(self) -> None:
         while not self.over.wait(BEAT_SECONDS):
-            if shelf.note(self.card, "cancel").exists():
+            if folder.note(self.card, "cancel").exists():
                 self.asked_to_stop.set()
             with suppress(OSError):  # a full disk must not end what is about to say so
                 self.tell()
@@ -99,8 +100,8 @@ class Work:
             rate = (received - before) / (now - began) if now > began else 0.0
             left = (self.total - done) / rate if rate > 0 and self.stage == "downloading" else None
             note = {"stage": self.stage, "done": done, "total": self.total, "rate": rate, "seconds_left": left}
-            mark = {"beat": time.time(), "pid": os.getpid(), "host": shelf.host()}
-            shelf.write(shelf.note(self.card, "json"), note | mark | self.asked_for)
+            mark = {"beat": time.time(), "pid": os.getpid(), "host": folder.host()}
+            folder.write(folder.note(self.card, "json"), note | mark | self.asked_for)
 
 
 def _told(error: BaseException) -> EngineError:
@@ -108,7 +109,7 @@ def _told(error: BaseException) -> EngineError:
     if isinstance(error, EngineError):
         return error
     if isinstance(error, OSError):
-        return shelf.unusable(error)
+        return folder.unusable(error)
     if isinstance(error, Exception):
         return EngineError("internal_error", f"This software failed ({type(error).__name__}). Its log says where.")
     return EngineError("download_interrupted", "The work was stopped from outside.")

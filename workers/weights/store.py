@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from workers.base import Cancelled, EngineError
 from workers.engines import registry
-from workers.engines.skyreels import catalog, shelf
-from workers.engines.skyreels.work import Work
+from workers.engines.skyreels import catalog
+from workers.weights import folder
+from workers.weights.activity import Work
 
 RESERVE_BYTES = 1_000_000_000  # what a download leaves free for everything else on the disk
 UNLOADABLE = "model_broken"  # the error of files that are as promised and yet no model
@@ -71,24 +72,24 @@ def status(model_id: str) -> Status:
     card = _card(model_id)
     if not card.released:
         return Status(card, "unreleased")
-    here, part = card.folder(), shelf.part(card)
-    known = shelf.read((here or part) / shelf.RECORD)
-    now = shelf.read(shelf.note(card, "json"))
+    here, part = card.folder(), folder.part(card)
+    known = folder.read((here or part) / folder.RECORD)
+    now = folder.read(folder.note(card, "json"))
     stage = now.get("stage")
     found = Status(
         card,
         "absent",
-        disk=shelf.weight(here or part),
+        disk=folder.weight(here or part),
         revision=str(known.get("revision", "")),
-        used=shelf.last_used(card),
+        used=folder.last_used(card),
         code=str(now.get("code", "")),
         reason=str(now.get("reason", "")),
     )
-    if stage == "queued" or (stage in ACTIVE and shelf.alive(now)):
+    if stage == "queued" or (stage in ACTIVE and folder.alive(now)):
         numbers = {name: now.get(name, 0) for name in ("done", "total", "rate")}
         return replace(found, state=stage, seconds_left=now.get("seconds_left"), **numbers)
     if here:
-        if not shelf.complete(here, known):
+        if not folder.complete(here, known):
             return replace(found, state="broken", code="model_broken", reason="Files of the model are missing.")
         return replace(found, state="ready")
     if known.get("broken"):
@@ -112,8 +113,8 @@ def queue(model_id: str, verb: str) -> Status:
     _refuse_builtin(card)
     if status(model_id).active:
         raise EngineError("model_busy", f"{card.title} is being worked on already.")
-    with shelf.disk_told():
-        shelf.write(shelf.note(card, "json"), {"stage": "queued", "verb": verb, "beat": time.time()})
+    with folder.disk_told():
+        folder.write(folder.note(card, "json"), {"stage": "queued", "verb": verb, "beat": time.time()})
     return status(model_id)
 
 
@@ -124,9 +125,9 @@ def requeue() -> list[tuple[str, str]]:
     """
     found = []
     for card in catalog.all():
-        if verb := shelf.read(shelf.note(card, "json")).get("verb"):
-            with suppress(EngineError, OSError), shelf.locked(card.id):
-                shelf.write(shelf.note(card, "json"), {"stage": "queued", "verb": verb, "beat": time.time()})
+        if verb := folder.read(folder.note(card, "json")).get("verb"):
+            with suppress(EngineError, OSError), folder.locked(card.id):
+                folder.write(folder.note(card, "json"), {"stage": "queued", "verb": verb, "beat": time.time()})
                 found.append((card.id, str(verb)))
     return found
 
@@ -140,11 +141,11 @@ def cancel(model_id: str) -> None:
     now = status(model_id)
     if not now.active:
         return
-    with shelf.disk_told():
+    with folder.disk_told():
         if now.state == "queued":
-            shelf.note(card, "json").unlink(missing_ok=True)
+            folder.note(card, "json").unlink(missing_ok=True)
         # Also then: a worker may just have begun.
-        shelf.note(card, "cancel").touch()
+        folder.note(card, "cancel").touch()
 
 
 def download(model_id: str, on_status: OnStatus | None = None, *, queued: bool = False) -> Status:
@@ -157,45 +158,45 @@ def download(model_id: str, on_status: OnStatus | None = None, *, queued: bool =
     """
     card = _card(model_id)
     _refuse_builtin(card)
-    with shelf.locked(card.id), Work(card, "download", _beat(card, on_status), queued) as work:
+    with folder.locked(card.id), Work(card, "download", _beat(card, on_status), queued) as work:
         here = card.folder()
-        if here is None or not shelf.complete(here, shelf.read(here / shelf.RECORD)):
+        if here is None or not folder.complete(here, folder.read(here / folder.RECORD)):
             _bring(card, work)
     return status(model_id)
 
 
 def _bring(card: catalog.ModelCard, work: Work) -> None:
-    from workers.engines.skyreels import fetch
+    from workers.weights import download
 
-    place, part = catalog.root() / card.id, shelf.part(card)
-    shelf.clear()
+    place, part = catalog.root() / card.id, folder.part(card)
+    folder.clear()
     if place.exists() and not part.exists():
         place.replace(part)  # incomplete: what is in it and right need not come again
-    known = shelf.read(part / shelf.RECORD)
+    known = folder.read(part / folder.RECORD)
     # What came whole and is no model will not become one: its makers may have mended it since.
-    wanted = fetch.snapshot(
+    wanted = download.snapshot(
         card.diffusers_repo, "" if known.get("broken") == UNLOADABLE else str(known.get("revision", ""))
     )
-    with shelf.locked(
+    with folder.locked(
         "room", wait=True
     ):  # so that of two that start together, the second sees what the first will take
-        _refuse_full(card, wanted.bytes - shelf.weight(part))
+        _refuse_full(card, wanted.bytes - folder.weight(part))
         work.total = wanted.bytes
         work.tell()
     part.mkdir(parents=True, exist_ok=True)
     files = [asdict(file) for file in wanted.files]
     record = {"repo": wanted.repo, "revision": wanted.revision, "files": files}
-    shelf.remove_others(part, known.get("files", ()), files)
-    shelf.write(part / shelf.RECORD, record)
-    fetch.fetch(wanted, part, work.count, work.stopped)
+    folder.remove_others(part, known.get("files", ()), files)
+    folder.write(part / folder.RECORD, record)
+    download.fetch(wanted, part, work.count, work.stopped)
     work.stage = "checking"
     try:
         _check(part)
     except EngineError as error:
         _mark_broken(part, record, error)
         raise
-    shelf.write(part / shelf.RECORD, record | {"downloaded": time.time(), "checked": time.time()})
-    shelf.remove(place)
+    folder.write(part / folder.RECORD, record | {"downloaded": time.time(), "checked": time.time()})
+    folder.remove(place)
     part.replace(place)
 
 
@@ -206,20 +207,20 @@ def verify(model_id: str, on_status: OnStatus | None = None, *, queued: bool = F
     A folder that was not downloaded by us is only loaded. Raises Cancelled, and EngineError: model_unknown,
     model_unreleased, model_absent, model_busy, folder_unwritable, hash_mismatch, model_broken.
     """
-    from workers.engines.skyreels import fetch
+    from workers.weights import download
 
     card = _card(model_id)
     _refuse_unreleased(card)
-    with shelf.locked(card.id), Work(card, "verify", _beat(card, on_status), queued) as work:
+    with folder.locked(card.id), Work(card, "verify", _beat(card, on_status), queued) as work:
         here = card.folder()
         if here is None:
             raise EngineError("model_absent", f"{card.title} is not on this machine.")
-        record = shelf.read(here / shelf.RECORD)
-        files = [fetch.RemoteFile(**file) for file in record.get("files", ())]
+        record = folder.read(here / folder.RECORD)
+        files = [download.RemoteFile(**file) for file in record.get("files", ())]
         work.total = sum(file.size for file in files)
         wrong = []
         for file in files:
-            if not fetch.hash_file(file, here / file.path, work.count):
+            if not download.hash_file(file, here / file.path, work.count):
                 wrong.append(file.path)
             if work.stopped(0):
                 raise Cancelled
@@ -230,8 +231,8 @@ def verify(model_id: str, on_status: OnStatus | None = None, *, queued: bool = F
             _check(here)
         except EngineError as error:
             if card.id != "nano":
-                part = shelf.part(card)
-                shelf.remove(part)
+                part = folder.part(card)
+                folder.remove(part)
                 here.replace(part)
                 for path in wrong:
                     (part / path).unlink(missing_ok=True)
@@ -239,14 +240,14 @@ def verify(model_id: str, on_status: OnStatus | None = None, *, queued: bool = F
             raise
         if record:
             with suppress(OSError):  # a full disk makes no model wrong
-                shelf.write(here / shelf.RECORD, record | {"checked": time.time()})
+                folder.write(here / folder.RECORD, record | {"checked": time.time()})
     return status(model_id)
 
 
 def _mark_broken(part: Path, record: dict[str, Any], error: EngineError) -> None:
     """Keep why a model is not used, if there is room for it; nothing is used under this name anyway."""
     with suppress(OSError):
-        shelf.write(part / shelf.RECORD, record | {"broken": error.code, "reason": error.public_text})
+        folder.write(part / folder.RECORD, record | {"broken": error.code, "reason": error.public_text})
 
 
 def evict(model_id: str, *, force: bool = False, needed: Collection[str] = ()) -> int:
@@ -264,19 +265,19 @@ def evict(model_id: str, *, force: bool = False, needed: Collection[str] = ()) -
         raise EngineError("model_in_use", f"{card.title} makes the films of this studio, so it is kept.")
     if status(model_id).active:
         raise EngineError("model_busy", f"{card.title} is being worked on.")
-    with shelf.locked(card.id):
-        shelf.clear()
-        places = [place for place in (catalog.root() / card.id, shelf.part(card)) if place.exists()]
+    with folder.locked(card.id):
+        folder.clear()
+        places = [place for place in (catalog.root() / card.id, folder.part(card)) if place.exists()]
         if not places:
             raise EngineError("model_absent", f"{card.title} is not on this machine.")
-        freed = sum(shelf.weight(place) for place in places)
-        with shelf.disk_told():
+        freed = sum(folder.weight(place) for place in places)
+        with folder.disk_told():
             for place in places:
-                shelf.put_away(place)
+                folder.put_away(place)
             for kind in ("json", "cancel", "used"):
-                shelf.note(card, kind).unlink(missing_ok=True)
-        if trouble := shelf.clear():
-            left = shelf.size_words(sum(shelf.weight(place) for place in shelf.gone()))
+                folder.note(card, kind).unlink(missing_ok=True)
+        if trouble := folder.clear():
+            left = folder.size_words(sum(folder.weight(place) for place in folder.gone()))
             text = f"{card.title} is removed, but {left} could not be deleted from the disk: {trouble}."
             raise EngineError("folder_unwritable", text)
     return freed
@@ -288,8 +289,8 @@ def make_room(gigabytes: float, needed: Collection[str] = ()) -> list[Status]:
     The model of this studio, what is under way and what is `needed` stay. Raises EngineError("disk_full"), and removes
     nothing, when that would not be enough, and what `evict` raises.
     """
-    shelf.clear()
-    short = gigabytes * shelf.GB - shelf.free_bytes()
+    folder.clear()
+    short = gigabytes * folder.GB - folder.free_bytes()
     stays = {"nano", *needed}
     spare = [now for now in statuses() if now.disk and now.card.id not in stays and not now.chosen and not now.active]
     going = []
@@ -299,7 +300,7 @@ def make_room(gigabytes: float, needed: Collection[str] = ()) -> list[Status]:
         going.append(now)
         short -= now.disk
     if short > 0:
-        text = f"Even without the models that can go, {shelf.size_words(short)} would be missing for {gigabytes:g} GB."
+        text = f"Even without the models that can go, {folder.size_words(short)} would be missing for {gigabytes:g} GB."
         raise EngineError("disk_full", text)
     for now in going:
         evict(now.card.id, needed=needed)
@@ -311,8 +312,8 @@ def used(model_id: str) -> None:
     with suppress(OSError, EngineError):
         card = _card(model_id)
         if card.id != "nano":
-            shelf.note(card, "used").parent.mkdir(parents=True, exist_ok=True)
-            shelf.note(card, "used").touch()
+            folder.note(card, "used").parent.mkdir(parents=True, exist_ok=True)
+            folder.note(card, "used").touch()
 
 
 def _beat(card: catalog.ModelCard, on_status: OnStatus | None) -> Callable[[], None]:
@@ -350,10 +351,10 @@ def _refuse_builtin(card: catalog.ModelCard) -> None:
 def _refuse_full(card: catalog.ModelCard, needed: int) -> None:
     others = [now for now in statuses() if now.state == "downloading" and now.card.id != card.id]
     coming = sum(max(0, now.total - now.disk) for now in others)
-    free = shelf.free_bytes()
+    free = folder.free_bytes()
     if needed + RESERVE_BYTES > free - coming:
-        text = f"{card.title} needs {shelf.size_words(needed)} and {shelf.size_words(RESERVE_BYTES)} to spare; "
-        text += f"{shelf.size_words(free)} are free"
+        text = f"{card.title} needs {folder.size_words(needed)} and {folder.size_words(RESERVE_BYTES)} to spare; "
+        text += f"{folder.size_words(free)} are free"
         if coming:
-            text += f", and other downloads will take {shelf.size_words(coming)} of that"
+            text += f", and other downloads will take {folder.size_words(coming)} of that"
         raise EngineError("disk_full", f"{text}.")
