@@ -17,7 +17,6 @@ from apps.errors import StudioError
 from apps.library.models import Generation
 from cinevivid.templatetags.studio import as_id
 from workers.base import EngineError
-from workers.engines.skyreels import catalog
 from workers.weights import folder, store
 
 log = structlog.get_logger(__name__)
@@ -120,4 +119,4 @@ def row(request: HttpRequest, now: store.Status) -> HttpResponse:
 
 
 def page_of(found: list[store.Status]) -> dict[str, Any]:
-    return {"statuses": found, "free": folder.free_bytes(), "folder": catalog.root()}
+    return {"statuses": found, "free": folder.free_bytes(), "folder": folder.root()}

@@ -8,12 +8,12 @@ import tempfile
 from pathlib import Path
 
 from workers.base import Progress
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 from workers.keeper import KeepNothing
 from workers.tasks import TASKS
 
 OUT = Path(__file__).resolve().parents[1] / "static" / "clips"
-NANO = catalog.get("nano")
+NANO = cards.get("nano")
 WINDOWS = 1
 
 # (prompt, ratio, seed)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from workers.base import EngineError, Progress
-from workers.engines.skyreels import catalog, flags
+from workers.engines.skyreels import cards, flags
 from workers.engines.skyreels.flags import Command, Job
 from workers.engines.skyreels.spec import SpecError, frames_for_seconds
 from workers.media import uploads
@@ -79,7 +79,7 @@ def make(job: Job, out: Path, quiet: bool = False) -> str:
         engine = registry.get("video")
         if not quiet:
             _tell(engine.settle(spec, job.run).why if job.run.ranks == 1 else "")
-            _tell(catalog.get(spec.model).teacache_warning if spec.teacache else "")
+            _tell(cards.get(spec.model).teacache_warning if spec.teacache else "")
         info = render(engine, spec, Path(folder), out, on_progress=show, comment=json.dumps(made_from), run=job.run)
     if not quiet:
         print(file=sys.stderr)

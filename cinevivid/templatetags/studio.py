@@ -33,12 +33,6 @@ def advice(code: str) -> str:
 
 
 @register.filter
-def recommended(now: store.Status) -> str:
-    width, height = next(iter(now.card.sizes.values()))
-    return f"{width} × {height}, {now.card.base_num_frames} frames"
-
-
-@register.filter
 def gigabytes(number: float) -> str:
     return folder.size_words(number)
 

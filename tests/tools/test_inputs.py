@@ -19,12 +19,12 @@ from tests.factories import AssetFactory, GenerationFactory
 from tests.media import encoded, film, quarters, sound
 from tests.params import PARAMS
 from workers.actors import run_generation
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 from workers.media.probe import probe, read_frames
 from workers.media.uploads import picture
 
 PAGE, API = "/home/tools/to-video", "/api/v1/tools/to-video/"
-NANO = catalog.get("nano")
+NANO = cards.get("nano")
 SMALL = PARAMS | {"num_frames": 9}
 WINDOWS = PARAMS | {"base_num_frames": 9, "overlap_history": 5}
 
@@ -411,7 +411,7 @@ def test_models_of_this_machine_are_offered_and_have_their_own_values(page, api,
 
 
 def test_the_studios_own_model_is_refused_until_it_is_here(api, ada, large_models, monkeypatch):
-    absent = catalog.get("SkyReels-V2-DF-14B-720P")
+    absent = cards.get("SkyReels-V2-DF-14B-720P")
     monkeypatch.setattr(text_to_video, "MODEL", absent)
     errors = api.post(API, {"prompt": "a swan"}, format="json").json()["errors"]
     assert f"{absent.title}, which makes the films here, is not on this machine yet" in errors["model_id"][0]

@@ -13,8 +13,9 @@ from cinevivid.studio import send_again
 from tests.e2e.site import Site
 from tests.factories import GenerationFactory
 from tests.params import PARAMS
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 from workers.weights import folder, store
+from workers.weights import folder as models_folder
 
 ID = "SkyReels-V2-DF-1.3B-540P"
 PAGE = "/studio/models"
@@ -32,10 +33,10 @@ def staff(client, ada):
 
 def test_staff_see_every_model_with_what_they_need_to_choose(staff, remote):
     html = staff.get(PAGE).content.decode()
-    for card in catalog.all():
+    for card in cards.all():
         assert f"model-{card.id.replace('.', '-')}" in html and card.title in html
     assert "960 × 544, 97 frames" in html and "1280 × 720, 121 frames" in html
-    assert "about 14.7 GB" in html and catalog.SKYWORK_LICENCE_URL in html
+    assert "about 14.7 GB" in html and cards.SKYWORK_LICENCE_URL in html
     assert html.count("Not released") == 10 and html.count("Makes the films") == 1
     assert html.count(">Download<") == 8 and "free in" in html
 
@@ -130,7 +131,7 @@ def test_messages_of_downloads_that_were_cancelled_or_removed_start_nothing(work
     for verb in ("download", "cancel", "download", "cancel"):
         staff.post(f"{PAGE}/{ID}/{verb}")
     work_off()
-    part = catalog.root() / f"{ID}.part"
+    part = models_folder.root() / f"{ID}.part"
     part.mkdir(parents=True)
     (part / "model_index.json").write_text("{}")
     for verb in ("download", "cancel", "remove"):
@@ -181,14 +182,14 @@ def test_a_failure_is_told_on_the_page(worker, staff, remote, wait_until):
 
 
 def test_a_model_is_removed_from_the_page(staff, remote):
-    shutil.copytree(catalog.NANO, catalog.root() / ID)
+    shutil.copytree(cards.NANO, models_folder.root() / ID)
     assert ">Remove it<" in staff.get(PAGE).content.decode()
     html = staff.post(f"{PAGE}/{ID}/remove", **HTMX).content.decode()
     assert "Not here" in html and store.status(ID).state == "absent"
 
 
 def test_a_model_that_a_film_in_the_queue_needs_is_not_removed(staff, remote, capsys):
-    shutil.copytree(catalog.NANO, catalog.root() / ID)
+    shutil.copytree(cards.NANO, models_folder.root() / ID)
     job = GenerationFactory(params=PARAMS | {"model_id": ID})
     answer = staff.post(f"{PAGE}/{ID}/remove", {"force": "yes"}, **HTMX)
     assert answer.status_code == 409 and "needed by films that wait" in answer.content.decode()

@@ -19,7 +19,7 @@ from diffusers import SkyReelsV2DiffusionForcingPipeline
 from tests.workers.conftest import last_latents, picture, tiny_spec, whole
 from tests.workers.test_denoise import latents_of
 from workers.base import Inputs
-from workers.engines.skyreels import catalog, vae_stream
+from workers.engines.skyreels import cards, vae_stream
 from workers.engines.skyreels.plan import plan
 
 ASYNC = {"num_frames": 33, "base_num_frames": 33, "causal_block_size": 3, "ar_step": 2}
@@ -121,7 +121,7 @@ def test_o1_the_end_pictures_own_latent_is_never_shown(tiny_engine, tiny, file, 
 
 def test_o3_every_model_has_an_upright_size_of_its_own_resolution():
     """The official script's portrait branch sets the same side twice."""
-    for card in catalog.all():
+    for card in cards.all():
         wide, tall = card.sizes["16:9"], card.sizes["9:16"]
         assert wide == tall[::-1] and wide[0] > wide[1]
 

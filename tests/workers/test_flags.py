@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 from workers.engines.skyreels.flags import FLAGS, add_flags, flags_of, job, nearest_ratio
 from workers.engines.skyreels.spec import SpecError
 
@@ -108,7 +108,7 @@ def test_a_seed_is_drawn_once_and_kept_in_the_job():
 
 @pytest.mark.parametrize(("size", "ratio"), [((3000, 4000), "9:16"), ((4000, 2250), "16:9"), ((500, 500), "1:1")])
 def test_a_picture_held_upright_makes_a_video_held_upright(size, ratio):
-    card = catalog.get("SkyReels-V2-DF-14B-540P")
+    card = cards.get("SkyReels-V2-DF-14B-540P")
     assert nearest_ratio(card, *size) == ratio
     spec = df(f"--model_id {card.id} --image a.png", picture_size=size).spec
     assert (spec.width, spec.height) == card.sizes[ratio]

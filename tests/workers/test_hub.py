@@ -17,12 +17,13 @@ from huggingface_hub import hf_hub_download
 from tests.workers.conftest import repository
 from tests.workers.hub_server import COMMIT, ID, OTHER, SIZE, WEIGHTS, refused
 from workers.base import Cancelled, EngineError
-from workers.engines.skyreels import catalog, models
+from workers.engines.skyreels import cards, models
 from workers.weights import download, store
+from workers.weights import folder as models_folder
 
 HALF = SIZE // 2
-WHOLE = sum(f.stat().st_size for f in catalog.NANO.rglob("*.safetensors"))
-LAYERS = json.loads((catalog.NANO / "transformer" / "config.json").read_text())["num_layers"]
+WHOLE = sum(f.stat().st_size for f in cards.NANO.rglob("*.safetensors"))
+LAYERS = json.loads((cards.NANO / "transformer" / "config.json").read_text())["num_layers"]
 
 
 def test_every_model_of_the_seed_has_a_row_with_what_an_operator_asks_for():
@@ -41,19 +42,19 @@ def test_every_model_of_the_seed_has_a_row_with_what_an_operator_asks_for():
             (1280, 720, 121),
         ),
     }
-    cards = {card.id.removeprefix("SkyReels-V2-"): card for card in catalog.all() if card.id != "nano"}
-    assert set(cards) == set(rows) | set(announced)
-    for name, card in cards.items():
+    models = {card.id.removeprefix("SkyReels-V2-"): card for card in cards.all() if card.id != "nano"}
+    assert set(models) == set(rows) | set(announced)
+    for name, card in models.items():
         assert (*card.sizes["16:9"], card.base_num_frames) == (rows | announced)[name]
         assert card.licence and card.licence_url
         assert card.released == (name in rows)
-        assert not card.released or (card.repo == f"Skywork/{card.id}" and card.disk_gb > 14)
+        assert not card.released or (card.repo == f"Skywork/{card.id}-Diffusers" and card.disk_gb > 14)
 
 
 def test_a_model_is_downloaded_checked_and_then_loads(remote):
-    assert store.status(ID).state == "absent" and catalog.get(ID).folder() is None
+    assert store.status(ID).state == "absent" and cards.get(ID).folder() is None
     now = store.download(ID)
-    folder = catalog.get(ID).folder()
+    folder = cards.get(ID).folder()
     assert now.state == "ready" and now.revision == COMMIT and now.disk > SIZE
     assert models.load(folder).transformer.config.num_layers == LAYERS
     record = json.loads((folder / ".cinevivid.json").read_text())
@@ -66,9 +67,7 @@ def test_a_model_is_downloaded_checked_and_then_loads(remote):
 
 
 def test_the_stand_in_speaks_as_the_hub_does(remote, tmp_path):
-    path = hf_hub_download(
-        catalog.get(ID).diffusers_repo, WEIGHTS, endpoint=remote.url, local_dir=tmp_path, token=False
-    )
+    path = hf_hub_download(cards.get(ID).repo, WEIGHTS, endpoint=remote.url, local_dir=tmp_path, token=False)
     assert Path(path).stat().st_size == SIZE
 
 
@@ -78,7 +77,7 @@ def test_an_interrupted_download_goes_on_where_it_was(remote, monkeypatch):
     assert refused(store.download, ID).code == "download_interrupted"
     now = store.status(ID)
     assert now.state == "interrupted" and 0 < now.percent < 100 and now.code == "download_interrupted"
-    assert catalog.get(ID).folder() is None
+    assert cards.get(ID).folder() is None
     del remote.break_after[WEIGHTS]
     assert store.download(ID).state == "ready"
     # Every byte was sent once.
@@ -93,9 +92,9 @@ def test_a_line_that_breaks_again_and_again_is_taken_up_again_within_one_downloa
 
 
 def test_a_server_without_ranges_is_read_from_the_beginning(remote):
-    part = catalog.root() / f"{ID}.part" / f"{WEIGHTS}.incomplete"
+    part = models_folder.root() / f"{ID}.part" / f"{WEIGHTS}.incomplete"
     part.parent.mkdir(parents=True)
-    part.write_bytes((catalog.NANO / WEIGHTS).read_bytes()[:HALF])
+    part.write_bytes((cards.NANO / WEIGHTS).read_bytes()[:HALF])
     remote.no_ranges = True
     assert store.download(ID).state == "ready"
     assert remote.served[WEIGHTS] == SIZE
@@ -105,8 +104,8 @@ def test_what_is_not_what_the_hub_promised_is_thrown_away(remote):
     remote.corrupt = {WEIGHTS}
     error = refused(store.download, ID)
     assert error.code == "hash_mismatch" and WEIGHTS in error.public_text
-    assert catalog.get(ID).folder() is None and store.status(ID).code == "hash_mismatch"
-    assert not list(catalog.root().rglob(f"*{Path(WEIGHTS).name}*"))[1:]  # the transformer's may be there
+    assert cards.get(ID).folder() is None and store.status(ID).code == "hash_mismatch"
+    assert not list(models_folder.root().rglob(f"*{Path(WEIGHTS).name}*"))[1:]  # the transformer's may be there
     remote.corrupt = set()
     assert store.download(ID).state == "ready"
 
@@ -138,7 +137,7 @@ def test_a_disk_that_becomes_full_on_the_way_is_told_and_can_be_gone_on_with(rem
         monkeypatch.setattr(shutil, "disk_usage", lambda place: usage(10**12, 0, 10**12))
         assert refused(store.download, ID).code == "disk_full"
         now = store.status(ID)
-        assert now.state == "interrupted" and now.done > 0 and catalog.get(ID).folder() is None
+        assert now.state == "interrupted" and now.done > 0 and cards.get(ID).folder() is None
         subprocess.run(["mount", "-o", "remount,size=40m", str(small)], check=True)
         assert store.download(ID).state == "ready"
     finally:
@@ -148,13 +147,13 @@ def test_a_disk_that_becomes_full_on_the_way_is_told_and_can_be_gone_on_with(rem
 def test_a_model_behind_terms_names_the_page_and_the_token(remote, monkeypatch):
     remote.token = "hf_right"
     error = refused(store.download, ID)
-    assert error.code == "token_missing" and f"{catalog.get(ID).diffusers_repo}." in error.public_text
+    assert error.code == "token_missing" and f"{cards.get(ID).repo}." in error.public_text
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
     assert refused(store.download, ID).code == "token_missing"
     monkeypatch.setenv("HF_TOKEN", "hf_right")
     assert store.download(ID).state == "ready"
     assert remote.leaked == []  # the store of the large files never saw the token
-    text = "".join(place.read_text() for place in catalog.root().rglob("*.json"))
+    text = "".join(place.read_text() for place in models_folder.root().rglob("*.json"))
     assert "hf_right" not in text
 
 
@@ -162,7 +161,7 @@ def test_terms_that_were_not_accepted_are_told_as_such(remote, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_right")
     remote.gated = True
     error = refused(store.download, ID)
-    assert error.code == "token_missing" and catalog.get(ID).diffusers_repo in error.public_text
+    assert error.code == "token_missing" and cards.get(ID).repo in error.public_text
 
 
 def test_a_repository_that_is_gone_or_holds_something_else_is_told(remote, monkeypatch, tmp_path):
@@ -170,8 +169,8 @@ def test_a_repository_that_is_gone_or_holds_something_else_is_told(remote, monke
     assert refused(store.download, OTHER).code == "repo_missing"
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "README.md").write_text("soon")
-    remote.repos[catalog.get(OTHER).diffusers_repo] = tmp_path / "empty"
-    assert "layout" in refused(store.download, OTHER).public_text
+    remote.repos[cards.get(OTHER).repo] = tmp_path / "empty"
+    assert "no model_index.json" in refused(store.download, OTHER).public_text
 
 
 def test_a_repository_cannot_write_outside_its_own_folder(remote, monkeypatch, tmp_path, nano_repo):
@@ -201,10 +200,10 @@ def test_weights_of_another_model_are_never_used(remote, nano_repo, tmp_path):
     shutil.copytree(nano_repo, wrong)
     config = json.loads((wrong / "transformer" / "config.json").read_text())
     (wrong / "transformer" / "config.json").write_text(json.dumps(config | {"num_layers": config["num_layers"] + 1}))
-    remote.repos[catalog.get(ID).diffusers_repo] = wrong
+    remote.repos[cards.get(ID).repo] = wrong
     error = refused(store.download, ID)
     assert error.code == "model_broken" and "missing tensors" in error.public_text
-    assert store.status(ID).state == "broken" and catalog.get(ID).folder() is None
+    assert store.status(ID).state == "broken" and cards.get(ID).folder() is None
 
 
 def test_a_download_can_be_cancelled_and_keeps_what_came(remote):
@@ -255,7 +254,7 @@ def test_a_message_that_comes_again_does_nothing_when_the_work_is_done_or_its_mo
 
 
 def test_of_two_downloads_that_begin_together_only_as_many_are_let_in_as_the_disk_holds(remote, nano_repo, monkeypatch):
-    remote.repos[catalog.get(OTHER).diffusers_repo] = nano_repo
+    remote.repos[cards.get(OTHER).repo] = nano_repo
     remote.seconds_a_block = 0.1
     usage = namedtuple("usage", "total used free")
     free = store.RESERVE_BYTES + WHOLE * 3 // 2
@@ -314,14 +313,14 @@ def test_a_killed_downloader_blocks_nobody_and_its_bytes_count(remote):
 
 
 def test_a_new_commit_does_not_mix_with_the_half_of_an_old_one(remote):
-    part = catalog.root() / f"{ID}.part"
+    part = models_folder.root() / f"{ID}.part"
     part.mkdir(parents=True)
     (part / ".cinevivid.json").write_text(json.dumps({"revision": "f" * 40, "files": []}))
     (part / "vae").mkdir()
     (part / "vae" / "old.safetensors").write_bytes(b"old")
     now = store.download(ID)  # the old commit is no longer on the hub
     assert now.state == "ready" and now.revision == COMMIT
-    assert not list(catalog.root().rglob("old.safetensors"))
+    assert not list(models_folder.root().rglob("old.safetensors"))
 
 
 def test_repair_brings_the_commit_in_which_the_makers_mended_what_did_not_load(remote, nano_repo, tmp_path):
@@ -329,7 +328,7 @@ def test_repair_brings_the_commit_in_which_the_makers_mended_what_did_not_load(r
     shutil.copytree(nano_repo, wrong)
     config = json.loads((wrong / "vae" / "config.json").read_text())
     (wrong / "vae" / "config.json").write_text(json.dumps(config | {"z_dim": config["z_dim"] + 1}))
-    repo = catalog.get(ID).diffusers_repo
+    repo = cards.get(ID).repo
     remote.repos[repo] = wrong
     assert refused(store.download, ID).code == "model_broken"
     assert store.status(ID).code == "model_broken" == refused(store.download, ID).code
@@ -345,9 +344,9 @@ def test_repair_brings_the_commit_in_which_the_makers_mended_what_did_not_load(r
 def test_an_image_model_comes_with_its_picture_encoder_and_loads(remote, tmp_path):
     repo = repository(tmp_path / "i2v", "i2v")
     picture_model = "SkyReels-V2-I2V-1.3B-540P"
-    remote.repos[catalog.get(picture_model).diffusers_repo] = repo
+    remote.repos[cards.get(picture_model).repo] = repo
     store.download(picture_model)
-    assert models.load(catalog.get(picture_model).folder()).image_encoder is not None
+    assert models.load(cards.get(picture_model).folder()).image_encoder is not None
     store.evict(picture_model)
     shutil.rmtree(repo / "image_encoder")
     error = refused(store.download, picture_model)

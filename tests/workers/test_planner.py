@@ -5,12 +5,12 @@ import sys
 import pytest
 
 from workers.base import EngineError
-from workers.engines.skyreels import catalog, figures, planner
+from workers.engines.skyreels import cards, figures, planner
 from workers.engines.skyreels.planner import options, plan_memory
 from workers.engines.skyreels.run import Run
 from workers.engines.skyreels.spec import VideoSpec
 
-LARGE, SMALL = (catalog.get(f"SkyReels-V2-DF-{size}-540P") for size in ("14B", "1.3B"))
+LARGE, SMALL = (cards.get(f"SkyReels-V2-DF-{size}-540P") for size in ("14B", "1.3B"))
 
 
 def spec(card, **values):
@@ -20,7 +20,7 @@ def spec(card, **values):
 def test_a_page_can_plan_without_torch():
     code = (
         "import sys; from workers.engines.skyreels import catalog, planner, spec;"
-        "planner.plan_memory(catalog.get('nano'), spec.VideoSpec.for_model('nano', 'x'), 8);"
+        "planner.plan_memory(cards.get('nano'), spec.VideoSpec.for_model('nano', 'x'), 8);"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -28,17 +28,17 @@ def test_a_page_can_plan_without_torch():
 
 @pytest.mark.parametrize("model", ["nano", "SkyReels-V2-DF-1.3B-540P", "SkyReels-V2-I2V-1.3B-540P"])
 def test_the_figures_are_those_of_the_real_configurations(model):
-    assert dataclasses.asdict(figures.measure(catalog.get(model))) == dataclasses.asdict(planner.figures()[model])
+    assert dataclasses.asdict(figures.measure(cards.get(model))) == dataclasses.asdict(planner.figures()[model])
 
 
 def test_the_model_that_comes_along_is_planned():
-    assert planner.weighed(catalog.get("nano"))
+    assert planner.weighed(cards.get("nano"))
 
 
 def test_every_model_that_can_be_had_is_weighed_as_its_name_says():
     known = planner.figures()
-    assert set(known) == {card.id for card in catalog.all() if card.released}
-    for card in catalog.all():
+    assert set(known) == {card.id for card in cards.all() if card.released}
+    for card in cards.all():
         if card.released and card.parameters != "nano":
             parameters = known[card.id].transformer_bytes / 2 / 1e9
             assert parameters == pytest.approx({"1.3B": 1.5, "14B": 15.2}[card.parameters], rel=0.1)
@@ -46,7 +46,7 @@ def test_every_model_that_can_be_had_is_weighed_as_its_name_says():
 
 @pytest.mark.parametrize(("model", "told"), [("DF-14B-540P", 51.2), ("T2V-14B-540P", 43.4), ("DF-1.3B-540P", 14.7)])
 def test_the_makers_own_peaks_with_offload_are_near(model, told):
-    card = catalog.get(f"SkyReels-V2-{model}")
+    card = cards.get(f"SkyReels-V2-{model}")
     found = next(option for option in options(card, spec(card)) if option.mode == "model")
     assert found.card_gb == pytest.approx(told, rel=0.2)
 
@@ -83,7 +83,7 @@ def test_length_costs_nothing_beyond_a_window_and_size_does():
 
 def test_the_table_has_a_row_for_every_model_that_can_be_had():
     rows = planner.table()
-    assert len(rows) == sum(card.released for card in catalog.all()) and all(len(cells) == 5 for _, cells in rows)
+    assert len(rows) == sum(card.released for card in cards.all()) and all(len(cells) == 5 for _, cells in rows)
 
 
 def test_tiles_let_a_small_card_decode_a_large_picture():

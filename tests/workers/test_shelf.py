@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.workers.hub_server import COMMIT, ID, OTHER, SIZE, WEIGHTS, refused
-from workers.engines.skyreels import catalog, models
+from workers.engines.skyreels import cards, models
+from workers.weights import folder as models_folder
 from workers.weights import store
 
 
 def test_files_with_wrong_bytes_are_mended_from_the_commit_that_they_came_from(remote, nano_repo):
     store.download(ID)
     remote.past, remote.commit = {COMMIT: nano_repo}, "b" * 40
-    weights = catalog.get(ID).folder() / WEIGHTS
+    weights = cards.get(ID).folder() / WEIGHTS
     weights.write_bytes(bytes(SIZE))
     assert refused(store.verify, ID).code == "hash_mismatch"
     assert store.download(ID).revision == COMMIT
@@ -26,12 +27,12 @@ def test_files_with_wrong_bytes_are_mended_from_the_commit_that_they_came_from(r
 def test_verify_finds_one_wrong_byte_takes_the_model_out_and_download_mends_it(remote):
     store.download(ID)
     assert store.verify(ID).state == "ready"
-    weights = catalog.get(ID).folder() / WEIGHTS
+    weights = cards.get(ID).folder() / WEIGHTS
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(bytes(content))
     assert refused(store.verify, ID).code == "hash_mismatch"
-    assert store.status(ID).state == "broken" and catalog.get(ID).folder() is None
+    assert store.status(ID).state == "broken" and cards.get(ID).folder() is None
     served = sum(remote.served.values())
     assert store.download(ID).state == "ready"
     assert sum(remote.served.values()) - served == SIZE
@@ -39,14 +40,14 @@ def test_verify_finds_one_wrong_byte_takes_the_model_out_and_download_mends_it(r
 
 def test_a_model_with_a_file_missing_is_broken_and_mended(remote):
     store.download(ID)
-    (catalog.get(ID).folder() / "transformer" / "config.json").unlink()
+    (cards.get(ID).folder() / "transformer" / "config.json").unlink()
     assert store.status(ID).state == "broken"
     assert store.download(ID).state == "ready"
     assert remote.served[WEIGHTS] == SIZE
 
 
 def test_a_folder_that_the_operator_put_there_is_ready_and_can_be_verified(remote):
-    shutil.copytree(catalog.NANO, catalog.root() / ID)
+    shutil.copytree(cards.NANO, models_folder.root() / ID)
     assert store.status(ID).state == "ready"
     assert store.verify(ID).state == "ready" and not remote.requests
     assert store.verify("nano").state == "ready"
@@ -57,15 +58,15 @@ def test_a_model_is_removed_unless_it_makes_the_films(remote, monkeypatch):
     now = store.download(ID)
     monkeypatch.setenv("CINEVIVID_VIDEO_ENGINE", ID)
     assert refused(store.evict, ID).code == "model_in_use"
-    assert catalog.get(ID).folder()
+    assert cards.get(ID).folder()
     assert store.evict(ID, force=True) == now.disk
-    assert store.status(ID).state == "absent" and not list((catalog.root() / ".hub").glob("*.gone-*"))
+    assert store.status(ID).state == "absent" and not list((models_folder.root() / ".hub").glob("*.gone-*"))
     assert refused(store.evict, ID).code == "model_absent"
 
 
 def test_what_a_killed_process_had_begun_to_remove_goes_the_next_time(remote):
     for number, action in enumerate((store.download, store.evict)):
-        left = catalog.root() / ".hub" / f"{OTHER}.gone-{number}"
+        left = models_folder.root() / ".hub" / f"{OTHER}.gone-{number}"
         (left / "vae").mkdir(parents=True)
         (left / "vae" / "weights").write_bytes(b"many")
         action(ID)
@@ -89,15 +90,15 @@ def test_bytes_that_cannot_be_deleted_are_told_and_tried_again(remote, monkeypat
     assert error.code == "folder_unwritable" and "MB could not be deleted" in error.public_text
     assert store.status(ID).state == "absent"
     store.make_room(0.0)
-    assert not list((catalog.root() / ".hub").glob("*.gone-*"))
+    assert not list((models_folder.root() / ".hub").glob("*.gone-*"))
 
 
 def test_a_disk_that_refuses_is_told_in_words(remote, tmp_path):
-    notes = catalog.root() / ".hub"
+    notes = models_folder.root() / ".hub"
     store.queue(ID, "download")
     (notes / f"{ID}.cancel").symlink_to(tmp_path / "nowhere" / "cancel")
     assert refused(store.cancel, ID).code == "folder_unwritable"
-    shutil.copytree(catalog.NANO, catalog.root() / OTHER)
+    shutil.copytree(cards.NANO, models_folder.root() / OTHER)
     # What is removed goes to another disk, as when only a part of the folder is mounted.
     elsewhere = Path("/dev/shm") / tmp_path.name
     shutil.rmtree(notes)
@@ -114,13 +115,13 @@ def test_a_disk_that_refuses_is_told_in_words(remote, tmp_path):
 
 def test_a_model_is_verified_even_when_its_progress_cannot_be_noted(remote):
     store.download(ID)
-    note = catalog.root() / ".hub" / f"{ID}.json"
+    note = models_folder.root() / ".hub" / f"{ID}.json"
     (note / "in the way").mkdir(parents=True)
     assert store.verify(ID).state == "ready"
 
 
 def test_a_folder_that_vanishes_while_it_is_weighed_weighs_nothing(remote, monkeypatch):
-    part = catalog.root() / f"{ID}.part"
+    part = models_folder.root() / f"{ID}.part"
     (part / "vae").mkdir(parents=True)
     (part / "model_index.json").write_bytes(b"12345")
     scandir = os.scandir
@@ -136,9 +137,9 @@ def test_a_folder_that_vanishes_while_it_is_weighed_weighs_nothing(remote, monke
 
 def test_room_is_made_by_removing_what_was_not_used_for_the_longest(remote, monkeypatch):
     for name in (ID, OTHER):
-        shutil.copytree(catalog.NANO, catalog.root() / name)
+        shutil.copytree(cards.NANO, models_folder.root() / name)
         store.used(name)
-    old = catalog.root() / ".hub" / f"{OTHER}.used"
+    old = models_folder.root() / ".hub" / f"{OTHER}.used"
     os.utime(old, (1_000_000, 1_000_000))
     assert refused(store.make_room, 10**6).code == "disk_full"
     assert store.status(ID).state == store.status(OTHER).state == "ready"
@@ -155,7 +156,7 @@ def test_a_model_that_is_not_here_is_named_with_the_command_that_brings_it(remot
 
 
 def test_using_a_model_is_noted(remote):
-    shutil.copytree(catalog.NANO, catalog.root() / ID)
+    shutil.copytree(cards.NANO, models_folder.root() / ID)
     assert store.status(ID).used is None
     models.Pool().get(ID)
     assert time.time() - store.status(ID).used < 60

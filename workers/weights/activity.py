@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import Any
 
 from workers.base import Cancelled, EngineError
-from workers.engines.skyreels import catalog
 from workers.weights import folder
+from workers.weights.card import WeightCard
 
 BEAT_SECONDS = 0.5
 RATE_SECONDS = 10.0  # over which the rate is measured
@@ -26,7 +26,7 @@ class Work:
     again. The note keeps asking until this has ended by itself, so that what a shutdown stops can be taken up.
     """
 
-    def __init__(self, card: catalog.ModelCard, verb: str, on_beat: Callable[[], None], queued: bool) -> None:
+    def __init__(self, card: WeightCard, verb: str, on_beat: Callable[[], None], queued: bool) -> None:
         self.card, self.stage, self.on_beat = card, STAGES[verb], on_beat
         self.asked_for = {"verb": verb} if queued else {}
         self.total = self.done = self.received = 0
@@ -46,7 +46,7 @@ class Work:
         return self.asked_to_stop.wait(seconds) if seconds else self.asked_to_stop.is_set()
 
     def __enter__(self) -> Work:
-        with folder.disk_told():
+        with folder.as_engine_error():
             folder.note(self.card, "cancel").unlink(missing_ok=True)  # it was meant for what is over
         if self.asked_for and folder.read(folder.note(self.card, "json")).get("verb") != self.asked_for["verb"]:
             raise Cancelled
@@ -65,7 +65,7 @@ class Work:
                 note.unlink(missing_ok=True)
         if error is None:
             return
-        told = None if isinstance(error, Cancelled) else _told(error)
+        told = None if isinstance(error, Cancelled) else _as_engine_error(error)
         end = {"code": told.code, "reason": told.public_text} if told else {}
         content = {"stage": "ended", "done": self.done, "total": self.total, **end}
         if not isinstance(error, Exception):
@@ -104,7 +104,7 @@ class Work:
             folder.write(folder.note(self.card, "json"), note | mark | self.asked_for)
 
 
-def _told(error: BaseException) -> EngineError:
+def _as_engine_error(error: BaseException) -> EngineError:
     """What the page says about a bad end."""
     if isinstance(error, EngineError):
         return error

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,10 +24,6 @@ from huggingface_hub.utils import build_hf_headers, filter_repo_objects, hf_rais
 
 from workers.base import Cancelled, EngineError
 
-# diffusers' folder layout: what from_pretrained reads, and not the other copies that a repository may hold.
-PARTS = ("transformer", "vae", "text_encoder", "tokenizer", "scheduler", "image_encoder", "image_processor")
-KINDS = ("json", "safetensors", "model", "txt")
-LAYOUT = ["model_index.json", *(f"{part}/*.{kind}" for part in PARTS for kind in KINDS)]
 FILES_AT_ONCE = 4
 ATTEMPTS = 6  # in a row without a new byte
 RETRY_SECONDS = 1.0  # before the second attempt; twice as long before each one after it
@@ -68,8 +64,10 @@ class Snapshot:
         return sum(file.size for file in self.files)
 
 
-def snapshot(repo: str, pinned: str = "") -> Snapshot:
-    """Ask the hub what a repository holds in diffusers' layout, at the commit `pinned` or else at its newest.
+def snapshot(repo: str, pinned: str = "", *, layout: Collection[str], marker: str) -> Snapshot:
+    """Ask the hub for the files of a repository that fit `layout`, at the commit `pinned` or else at its newest.
+
+    A repository without the file `marker` is no model of this layout.
 
     Raises EngineError: repo_missing, token_missing or hub_unreachable.
     """
@@ -84,10 +82,10 @@ def snapshot(repo: str, pinned: str = "") -> Snapshot:
     except (httpx2.HTTPError, OSError) as error:
         raise refusal(error, repo) from error
     siblings = {sibling.rfilename: sibling for sibling in info.siblings or ()}
-    if "model_index.json" not in siblings:
-        raise EngineError("repo_missing", f"{repo} holds no model in diffusers' layout.")
+    if marker not in siblings:
+        raise EngineError("repo_missing", f"{repo} holds no model that can be used here: it has no {marker}.")
     files = []
-    for path in filter_repo_objects(sorted(siblings), allow_patterns=LAYOUT):
+    for path in filter_repo_objects(sorted(siblings), allow_patterns=[*layout]):
         if ".." in PurePosixPath(path).parts or "\\" in path:
             # A star in a pattern stands for anything, and files go to where their names say.
             raise EngineError("repo_missing", f"{repo} names a file outside its own folder, so nothing of it is taken.")

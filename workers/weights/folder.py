@@ -1,7 +1,7 @@
 """What lies in the folder of the models, and the notes about it. Imports neither torch nor Django.
 
-In `catalog.root()`, a model that is ready is the folder `<id>`, and one on its way is `<id>.part`: only a download that
-was checked gets the name under which `ModelCard.folder()` finds it. What is known about either (repository, commit,
+In `root()`, a model that is ready is the folder `<id>`, and one on its way is `<id>.part`: only a download that
+was checked gets the name under which `WeightCard.folder()` finds it. What is known about either (repository, commit,
 hashes) is in its `.cinevivid.json`. `.hub/` holds a lock, the progress and the last use of each model, so that any
 process that sees the folder can tell how far another one is, and stop it.
 """
@@ -19,19 +19,27 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workers.base import EngineError
-from workers.engines.skyreels import catalog
+
+if TYPE_CHECKING:
+    from workers.weights.card import WeightCard
 
 GB = 1e9
 STALE_SECONDS = 15.0  # without a heartbeat, whoever worked on a model is gone
 RECORD = ".cinevivid.json"
 
 
+def root() -> Path:
+    """Return the folder of the downloaded models: CINEVIVID_MODELS, or `models` among this installation's data."""
+    data = os.environ.get("CINEVIVID_DATA_DIR") or Path(__file__).parents[2] / "var"
+    return Path(os.environ.get("CINEVIVID_MODELS") or Path(data) / "models")
+
+
 def free_bytes() -> int:
     """Return what is free on the disk of the models."""
-    place = catalog.root()
+    place = root()
     while not place.exists():
         place = place.parent
     return shutil.disk_usage(place).free
@@ -51,23 +59,31 @@ def time_words(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def part(card: catalog.ModelCard) -> Path:
+def part(card: WeightCard) -> Path:
     """Return the folder of a model on its way."""
-    return catalog.root() / f"{card.id}.part"
+    return root() / f"{card.id}.part"
 
 
-def note(card: catalog.ModelCard, kind: str) -> Path:
+def note(card: WeightCard, kind: str) -> Path:
     """Return the file of a note: "json" says what is asked for and how far it is, "cancel" asks for its end, and the
     age of "used" is the time since the last use."""
-    return catalog.root() / ".hub" / f"{card.id}.{kind}"
+    return root() / ".hub" / f"{card.id}.{kind}"
 
 
-def last_used(card: catalog.ModelCard) -> float | None:
+def last_used(card: WeightCard) -> float | None:
     """Return when a model was used, or else came here, in seconds since 1970."""
-    for place in (note(card, "used"), catalog.root() / card.id / RECORD):
+    for place in (note(card, "used"), root() / card.id / RECORD):
         with suppress(OSError):
             return place.stat().st_mtime
     return None
+
+
+def used(card: WeightCard) -> None:
+    """Note that a model was used just now. A folder that may only be read is no reason to make nothing."""
+    if card.builtin is None:
+        with suppress(OSError):
+            note(card, "used").parent.mkdir(parents=True, exist_ok=True)
+            note(card, "used").touch()
 
 
 def complete(folder: Path, record: dict[str, Any]) -> bool:
@@ -116,12 +132,12 @@ def put_away(place: Path) -> None:
     if place.is_symlink():
         place.unlink()
     elif place.exists():
-        place.replace(catalog.root() / ".hub" / f"{place.name}.gone-{time.time_ns()}")
+        place.replace(root() / ".hub" / f"{place.name}.gone-{time.time_ns()}")
 
 
 def gone() -> list[Path]:
     """Return what was put away and is not deleted yet."""
-    return list((catalog.root() / ".hub").glob("*.gone-*"))
+    return list((root() / ".hub").glob("*.gone-*"))
 
 
 def clear() -> str:
@@ -183,27 +199,27 @@ def alive(now: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def locked(name: str, *, wait: bool = False) -> Iterator[None]:
-    """Be the only one at work on a model, or at something that is waited for.
+def locked(name: str, title: str = "", *, wait: bool = False) -> Iterator[None]:
+    """Be the only one at work on a model, called `title` in an error, or at something that is waited for.
 
     The kernel frees the lock of a process that was killed. Raises EngineError: model_busy when another has it, and
     disk_full or folder_unwritable.
     """
-    path = catalog.root() / ".hub" / f"{name}.lock"
-    with disk_told():
+    path = root() / ".hub" / f"{name}.lock"
+    with as_engine_error():
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("w")
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise EngineError("model_busy", f"{catalog.get(name).title} is being worked on already.") from None
+            raise EngineError("model_busy", f"{title or name} is being worked on already.") from None
         yield
 
 
 @contextmanager
-def disk_told() -> Iterator[None]:
-    """Turn what the disk raises into words."""
+def as_engine_error() -> Iterator[None]:
+    """Raise what the disk raises as an EngineError."""
     try:
         yield
     except OSError as error:
@@ -213,5 +229,5 @@ def disk_told() -> Iterator[None]:
 def unusable(error: OSError) -> EngineError:
     """Return what an error of the disk means for whoever runs this studio."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return EngineError("disk_full", f"The disk of the models' folder {catalog.root()} is full. What came is kept.")
-    return EngineError("folder_unwritable", f"The models' folder {catalog.root()} cannot be used: {error.strerror}.")
+        return EngineError("disk_full", f"The disk of the models' folder {root()} is full. What came is kept.")
+    return EngineError("folder_unwritable", f"The models' folder {root()} cannot be used: {error.strerror}.")

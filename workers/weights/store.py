@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from workers.base import Cancelled, EngineError
-from workers.engines import registry
-from workers.engines.skyreels import catalog
-from workers.weights import folder
+from workers.weights import catalog, folder
 from workers.weights.activity import Work
+from workers.weights.card import WeightCard
 
 RESERVE_BYTES = 1_000_000_000  # what a download leaves free for everything else on the disk
 UNLOADABLE = "model_broken"  # the error of files that are as promised and yet no model
@@ -31,7 +30,7 @@ class Status:
     `code` and `reason` say why the last attempt ended, if it did not end well.
     """
 
-    card: catalog.ModelCard
+    card: WeightCard
     state: State
     disk: int = 0
     done: int = 0
@@ -55,8 +54,8 @@ class Status:
 
     @property
     def chosen(self) -> bool:
-        """True for the model that makes the films of this studio."""
-        return self.card.id == registry.chosen()
+        """True for the model that does its kind of work in this studio."""
+        return self.card.id == catalog.chosen(self.card.kind)
 
 
 OnStatus = Callable[[Status], None]
@@ -113,7 +112,7 @@ def queue(model_id: str, verb: str) -> Status:
     _refuse_builtin(card)
     if status(model_id).active:
         raise EngineError("model_busy", f"{card.title} is being worked on already.")
-    with folder.disk_told():
+    with folder.as_engine_error():
         folder.write(folder.note(card, "json"), {"stage": "queued", "verb": verb, "beat": time.time()})
     return status(model_id)
 
@@ -126,7 +125,7 @@ def requeue() -> list[tuple[str, str]]:
     found = []
     for card in catalog.all():
         if verb := folder.read(folder.note(card, "json")).get("verb"):
-            with suppress(EngineError, OSError), folder.locked(card.id):
+            with suppress(EngineError, OSError), folder.locked(card.id, card.title):
                 folder.write(folder.note(card, "json"), {"stage": "queued", "verb": verb, "beat": time.time()})
                 found.append((card.id, str(verb)))
     return found
@@ -141,7 +140,7 @@ def cancel(model_id: str) -> None:
     now = status(model_id)
     if not now.active:
         return
-    with folder.disk_told():
+    with folder.as_engine_error():
         if now.state == "queued":
             folder.note(card, "json").unlink(missing_ok=True)
         # Also then: a worker may just have begun.
@@ -158,25 +157,24 @@ def download(model_id: str, on_status: OnStatus | None = None, *, queued: bool =
     """
     card = _card(model_id)
     _refuse_builtin(card)
-    with folder.locked(card.id), Work(card, "download", _beat(card, on_status), queued) as work:
+    with folder.locked(card.id, card.title), Work(card, "download", _beat(card, on_status), queued) as work:
         here = card.folder()
         if here is None or not folder.complete(here, folder.read(here / folder.RECORD)):
             _bring(card, work)
     return status(model_id)
 
 
-def _bring(card: catalog.ModelCard, work: Work) -> None:
+def _bring(card: WeightCard, work: Work) -> None:
     from workers.weights import download
 
-    place, part = catalog.root() / card.id, folder.part(card)
+    place, part = folder.root() / card.id, folder.part(card)
     folder.clear()
     if place.exists() and not part.exists():
         place.replace(part)  # incomplete: what is in it and right need not come again
     known = folder.read(part / folder.RECORD)
     # What came whole and is no model will not become one: its makers may have mended it since.
-    wanted = download.snapshot(
-        card.diffusers_repo, "" if known.get("broken") == UNLOADABLE else str(known.get("revision", ""))
-    )
+    pinned = "" if known.get("broken") == UNLOADABLE else str(known.get("revision", ""))
+    wanted = download.snapshot(card.repo, pinned, layout=card.layout, marker=card.marker)
     with folder.locked(
         "room", wait=True
     ):  # so that of two that start together, the second sees what the first will take
@@ -191,7 +189,7 @@ def _bring(card: catalog.ModelCard, work: Work) -> None:
     download.fetch(wanted, part, work.count, work.stopped)
     work.stage = "checking"
     try:
-        _check(part)
+        card.check(part)
     except EngineError as error:
         _mark_broken(part, record, error)
         raise
@@ -211,7 +209,7 @@ def verify(model_id: str, on_status: OnStatus | None = None, *, queued: bool = F
 
     card = _card(model_id)
     _refuse_unreleased(card)
-    with folder.locked(card.id), Work(card, "verify", _beat(card, on_status), queued) as work:
+    with folder.locked(card.id, card.title), Work(card, "verify", _beat(card, on_status), queued) as work:
         here = card.folder()
         if here is None:
             raise EngineError("model_absent", f"{card.title} is not on this machine.")
@@ -228,9 +226,9 @@ def verify(model_id: str, on_status: OnStatus | None = None, *, queued: bool = F
             if wrong:
                 text = f"{len(wrong)} of {len(files)} files are not what was downloaded, {wrong[0]} among them."
                 raise EngineError("hash_mismatch", text)
-            _check(here)
+            card.check(here)
         except EngineError as error:
-            if card.id != "nano":
+            if card.builtin is None:
                 part = folder.part(card)
                 folder.remove(part)
                 here.replace(part)
@@ -254,24 +252,24 @@ def evict(model_id: str, *, force: bool = False, needed: Collection[str] = ()) -
     """Remove a model, or what there is of it, from the disk, and return the bytes that were freed.
 
     Raises EngineError: model_unknown, model_unreleased, model_builtin, model_absent, model_busy, model_needed for one
-    of those that films in the queue are waiting for, model_in_use for the model that makes the films of this studio,
+    of those that jobs in the queue need, model_in_use for the one that does its kind of work in this studio,
     unless `force`, and folder_unwritable, also when the model is away but some of its bytes could not be deleted.
     """
     card = _card(model_id)
     _refuse_builtin(card)
     if model_id in needed:
-        raise EngineError("model_needed", f"{card.title} is needed by films that wait or are being made.")
-    if registry.chosen() == card.id and card.folder() and not force:
-        raise EngineError("model_in_use", f"{card.title} makes the films of this studio, so it is kept.")
+        raise EngineError("model_needed", f"{card.title} is needed by {card.makes} that wait or are being made.")
+    if catalog.chosen(card.kind) == card.id and card.folder() and not force:
+        raise EngineError("model_in_use", f"{card.title} makes the {card.makes} of this studio, so it is kept.")
     if status(model_id).active:
         raise EngineError("model_busy", f"{card.title} is being worked on.")
-    with folder.locked(card.id):
+    with folder.locked(card.id, card.title):
         folder.clear()
-        places = [place for place in (catalog.root() / card.id, folder.part(card)) if place.exists()]
+        places = [place for place in (folder.root() / card.id, folder.part(card)) if place.exists()]
         if not places:
             raise EngineError("model_absent", f"{card.title} is not on this machine.")
         freed = sum(folder.weight(place) for place in places)
-        with folder.disk_told():
+        with folder.as_engine_error():
             for place in places:
                 folder.put_away(place)
             for kind in ("json", "cancel", "used"):
@@ -291,8 +289,8 @@ def make_room(gigabytes: float, needed: Collection[str] = ()) -> list[Status]:
     """
     folder.clear()
     short = gigabytes * folder.GB - folder.free_bytes()
-    stays = {"nano", *needed}
-    spare = [now for now in statuses() if now.disk and now.card.id not in stays and not now.chosen and not now.active]
+    here = [now for now in statuses() if now.disk and not now.card.builtin and not now.chosen and not now.active]
+    spare = [now for now in here if now.card.id not in needed]
     going = []
     for now in sorted(spare, key=lambda each: each.used or 0.0):
         if short <= 0:
@@ -307,16 +305,7 @@ def make_room(gigabytes: float, needed: Collection[str] = ()) -> list[Status]:
     return going
 
 
-def used(model_id: str) -> None:
-    """Note that a model was used just now. A folder that may only be read is no reason to make no film."""
-    with suppress(OSError, EngineError):
-        card = _card(model_id)
-        if card.id != "nano":
-            folder.note(card, "used").parent.mkdir(parents=True, exist_ok=True)
-            folder.note(card, "used").touch()
-
-
-def _beat(card: catalog.ModelCard, on_status: OnStatus | None) -> Callable[[], None]:
+def _beat(card: WeightCard, on_status: OnStatus | None) -> Callable[[], None]:
     def tell() -> None:
         if on_status:
             on_status(status(card.id))
@@ -324,31 +313,25 @@ def _beat(card: catalog.ModelCard, on_status: OnStatus | None) -> Callable[[], N
     return tell
 
 
-def _check(folder: Path) -> None:
-    from workers.engines.skyreels.check import check
-
-    check(folder)
-
-
-def _card(model_id: str) -> catalog.ModelCard:
+def _card(model_id: str) -> WeightCard:
     try:
         return catalog.get(model_id)
     except KeyError:
         raise EngineError("model_unknown", f"There is no model called {model_id}.") from None
 
 
-def _refuse_unreleased(card: catalog.ModelCard) -> None:
+def _refuse_unreleased(card: WeightCard) -> None:
     if not card.released:
         raise EngineError("model_unreleased", f"Its makers have not released {card.title}.")
 
 
-def _refuse_builtin(card: catalog.ModelCard) -> None:
+def _refuse_builtin(card: WeightCard) -> None:
     _refuse_unreleased(card)
-    if card.id == "nano":
+    if card.builtin:
         raise EngineError("model_builtin", f"{card.title} is part of this software: it is neither fetched nor removed.")
 
 
-def _refuse_full(card: catalog.ModelCard, needed: int) -> None:
+def _refuse_full(card: WeightCard, needed: int) -> None:
     others = [now for now in statuses() if now.state == "downloading" and now.card.id != card.id]
     coming = sum(max(0, now.total - now.disk) for now in others)
     free = folder.free_bytes()

@@ -13,8 +13,8 @@ from apps.library.models import Asset
 from apps.tools.fields import AssetField, CatalogueField, ModeSelect, RatioSelect, SeedField, Slider, StyleSelect
 from apps.tools.registry import LARGE_QUEUE, Tool, ToolForm, register
 from workers.base import EngineError
-from workers.engines.skyreels import catalog, planner
-from workers.engines.skyreels.catalog import ModelCard
+from workers.engines.skyreels import cards, planner
+from workers.engines.skyreels.cards import ModelCard
 from workers.engines.skyreels.flags import TEACACHE_THRESHOLD, Job, devices, job_of
 from workers.engines.skyreels.plan import plan
 from workers.engines.skyreels.spec import (
@@ -28,8 +28,8 @@ from workers.engines.skyreels.spec import (
 from workers.media.uploads import MAX_CLIP_SECONDS
 from workers.prompts.styles import STYLES
 
-MODEL = catalog.get(settings.VIDEO_MODEL)
-RELEASED = [card for card in catalog.all() if card.released]
+MODEL = cards.get(settings.VIDEO_MODEL)
+RELEASED = [card for card in cards.all() if card.released]
 MAX_SECONDS = 61
 MIN_FRAMES, MAX_FRAMES = 5, max(card.max_num_frames for card in RELEASED)
 CREDITS_PER_SECOND = 10
@@ -55,7 +55,7 @@ FIELD_OF_SPEC = {"width": "ratio", "height": "ratio", "teacache": "teacache_thre
 
 def models() -> list[ModelCard]:
     """The models of this machine, the studio's own first."""
-    here = [card for card in catalog.all() if card.id != MODEL.id and card.released and card.folder()]
+    here = [card for card in cards.all() if card.id != MODEL.id and card.released and card.folder()]
     return [MODEL, *here]
 
 
@@ -96,7 +96,7 @@ class ModelSelect(forms.Select):
 
     def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         option = super().create_option(name, value, *args, **kwargs)
-        card = catalog.get(str(value))
+        card = cards.get(str(value))
         about = {"slider": slider_of(card), "ratios": card.ratios}
         about |= {"placeholders": recommended(card), "picture": card.picture}
         option["attrs"]["data-model"] = json.dumps(about)
@@ -261,7 +261,7 @@ class VideoForm(ToolForm):
             if not data.get(name) and name not in self.errors and not self.draft:
                 self.add_error(name, MISSING[name])
         data["model_id"] = data.get("model_id") or MODEL.id
-        card = catalog.get(data["model_id"])
+        card = cards.get(data["model_id"])
         if not card.folder():
             text = f"{card.title}, which makes the films here, is not on this machine yet: choose another for now."
             self.add_error("model_id", text)
@@ -380,7 +380,7 @@ class ToVideo(Tool):
         return {"model": MODEL, "suggestions": MODEL.examples, "memory": planner.sentence(MODEL, settings.DEVICE_GB)}
 
     def _card(self, params: Mapping[str, Any]) -> ModelCard:
-        return catalog.get(params.get("model_id", MODEL.id))
+        return cards.get(params.get("model_id", MODEL.id))
 
     def _new_frames(self, params: Mapping[str, Any]) -> int:
         """What is made: not the frames that a video brings."""

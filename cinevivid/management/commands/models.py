@@ -6,8 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.errors import StudioError
 from cinevivid.studio import needed
 from workers.base import Cancelled, EngineError
-from workers.engines.skyreels import catalog
-from workers.weights import folder, store
+from workers.weights import catalog, folder, store
 
 # What a script may do about it: nothing, try again, or look at the disk.
 EXIT_CODES = {"download_interrupted": 3, "hub_unreachable": 3, "model_busy": 3, "disk_full": 4, "folder_unwritable": 4}
@@ -52,18 +51,16 @@ class Command(BaseCommand):
         rows = [("MODEL", "STATE", "SIZE", "RECOMMENDED", "LICENCE", "REPOSITORY")]
         for now in store.statuses():
             card = now.card
-            width, height = next(iter(card.sizes.values()))
             about = f"about {card.disk_gb:.1f} GB" if card.disk_gb else ""
             size = folder.size_words(now.disk) if now.disk else about
             state = f"{now.state} {now.percent:.0f} %" if now.total else now.state
             marked = f"{card.id} *" if now.chosen else card.id
-            frames = f"{width} × {height}, {card.base_num_frames} frames"
-            rows.append((marked, state, size, frames, card.licence, card.diffusers_repo or "-"))
+            rows.append((marked, state, size, card.recommended, card.licence, card.repo or "-"))
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         for row in rows:
             self.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
         self.stdout.write(
-            f"\n* makes the films. {folder.free_bytes() / folder.GB:.1f} GB are free in {catalog.root()}."
+            f"\n* does its kind of work here. {folder.free_bytes() / folder.GB:.1f} GB are free in {folder.root()}."
         )
 
     def do_download(self, model: str, **options: Any) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 from workers.engines.skyreels.parallel import SequenceParallel
 from workers.engines.skyreels.spec import VideoSpec
 
@@ -33,7 +33,7 @@ class TeaCache:
     """What one window remembers. `computed` and `reused` count by the name of the prompt, for tests and reports."""
 
     def __init__(self, spec: VideoSpec, parallel: SequenceParallel | None = None) -> None:
-        card = catalog.get(spec.model)
+        card = cards.get(spec.model)
         self.threshold, self.steps = spec.teacache, spec.steps
         self.first = FIRST_STEPS_RETAINED if spec.use_ret_steps else FIRST_STEPS
         self.projected = spec.use_ret_steps

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workers.base import EngineError, Inputs
-from workers.engines.skyreels import catalog, vae_stream
+from workers.engines.skyreels import cards, vae_stream
 from workers.engines.skyreels.denoise import Condition
 from workers.engines.skyreels.models import Components
 from workers.engines.skyreels.plan import WindowPlan
@@ -34,7 +34,7 @@ def build(
     """
     negative = encode(models, spec.negative_prompt) if spec.guidance_scale > 1 else None
     picture = channels = end = None
-    if catalog.get(spec.model).kind == "i2v":
+    if cards.get(spec.model).variant == "i2v":
         assert inputs.image is not None
         picture, channels = _see(models, inputs.image), _beside(models, window, inputs.image, tiling)
     if window.closing:

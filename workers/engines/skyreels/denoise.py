@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 from workers.engines.skyreels.attention import self_attention
 from workers.engines.skyreels.cache import TeaCache, teacache
 from workers.engines.skyreels.models import Components
@@ -97,7 +97,7 @@ class _Loop:
         self.models, self.spec, self.window, self.condition = models, spec, window, condition
         self.addnoise = addnoise
         self.cache: TeaCache | None = None
-        self.forcing = catalog.get(spec.model).kind == "df"
+        self.forcing = cards.get(spec.model).variant == "df"
         self.latents = draw(generator, models, spec, window.latents)
         if given is not None:
             self.latents[:, :, : window.given] = given.to(self.latents)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from workers.base import EngineError, Inputs, OnProgress, Window, ignore_progress
-from workers.engines.skyreels import catalog, conditions, planner, quantise, vae_stream
+from workers.engines.skyreels import cards, conditions, planner, quantise, vae_stream
 from workers.engines.skyreels.checkpoint import Checkpoint
 from workers.engines.skyreels.control import Clock, turn
 from workers.engines.skyreels.denoise import denoise_window
@@ -76,7 +76,7 @@ class SkyReelsEngine:
 
         Raises EngineError when it is not there, damaged, or too large for this machine.
         """
-        self.pool.get(self.settle(planner.recommended(catalog.get(self.name)), Run()).key)
+        self.pool.get(self.settle(planner.recommended(cards.get(self.name)), Run()).key)
 
     def settle(self, spec: VideoSpec, run: Run) -> Way:
         """Choose how to make `spec`: as `run` says, or as the planner does.
@@ -88,7 +88,7 @@ class SkyReelsEngine:
         form = quantise.chosen(spec.model)
         if run.memory != "auto":
             return Way(Key(spec.model, run.memory, form), run.vae_tiling, planner.WORDS[run.memory].capitalize() + ".")
-        card = catalog.get(spec.model)
+        card = cards.get(spec.model)
         if not planner.weighed(card):
             return Way(Key(spec.model, "resident", form), run.vae_tiling)
         kind, gigabytes = device_memory()
@@ -201,7 +201,7 @@ class _Film:
         self.spec, self.inputs, self.tiling, self.way = layout.spec, inputs, way.tiling, way.rounding
         self.generator = torch.Generator().manual_seed(self.spec.seed)
         # The other implementations draw this noise from a stream of its own; ours has one stream for everything.
-        apart = self.spec.compat != "fixed" and catalog.get(self.spec.model).kind == "df"
+        apart = self.spec.compat != "fixed" and cards.get(self.spec.model).variant == "df"
         self.addnoise = torch.Generator().manual_seed(self.spec.seed) if apart else None
         self.decoder = vae_stream.StreamDecoder(models, tiling=self.tiling)
         base = layout.windows[0].latents

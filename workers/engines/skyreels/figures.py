@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
 
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 from workers.engines.skyreels.planner import FIGURES, Figures
 
 HALF, FULL = 2, 4  # bytes of a number in bfloat16 and in float32
@@ -71,16 +71,16 @@ class Peak(TorchDispatchMode):
         return made
 
 
-def measure(card: catalog.ModelCard) -> Figures:
+def measure(card: cards.ModelCard) -> Figures:
     """Weigh the model of one row; raises KeyError where its configuration is not published."""
     if card.id == "nano":
         transformer, vae, text, sight = _nano()
     else:
-        image = card.kind == "i2v"
+        image = card.variant == "i2v"
         size = TRANSFORMERS[card.parameters]
         width = size["num_attention_heads"] * COMMON["attention_head_dim"]
         extra = {"in_channels": 36, "image_dim": 1280, "added_kv_proj_dim": width} if image else {}
-        inject = card.kind == "df" and card.parameters == "1.3B"
+        inject = card.variant == "df" and card.parameters == "1.3B"
         with torch.device("meta"):
             transformer = SkyReelsV2Transformer3DModel(**(COMMON | size | extra), inject_sample_info=inject)
             vae = AutoencoderKLWan()
@@ -91,7 +91,7 @@ def measure(card: catalog.ModelCard) -> Figures:
     weights = sum(
         p.numel() * (FULL if any(part in name for part in fp32) else HALF) for name, p in transformer.named_parameters()
     )
-    per_token = _per_token(transformer, card.kind == "df")
+    per_token = _per_token(transformer, card.variant == "df")
     decode, cache = _decoding(vae)
     return Figures(
         transformer_bytes=weights,
@@ -151,10 +151,10 @@ def _decoding(vae: Any) -> tuple[int, int]:
 def _nano() -> tuple[Any, Any, Any, None]:
     with torch.device("meta"):
         transformer = SkyReelsV2Transformer3DModel.from_config(
-            SkyReelsV2Transformer3DModel.load_config(catalog.NANO, subfolder="transformer")
+            SkyReelsV2Transformer3DModel.load_config(cards.NANO, subfolder="transformer")
         )
-        vae = AutoencoderKLWan.from_config(AutoencoderKLWan.load_config(catalog.NANO, subfolder="vae"))
-        text = UMT5EncoderModel(UMT5Config.from_pretrained(catalog.NANO, subfolder="text_encoder"))
+        vae = AutoencoderKLWan.from_config(AutoencoderKLWan.load_config(cards.NANO, subfolder="vae"))
+        text = UMT5EncoderModel(UMT5Config.from_pretrained(cards.NANO, subfolder="text_encoder"))
     return transformer, vae, text, None
 
 
@@ -177,7 +177,7 @@ def _tensors(module: torch.nn.Module) -> Iterator[torch.Tensor]:
 
 def measure_all() -> dict[str, dict[str, int]]:
     """Weigh every model that can be had, by id."""
-    return {card.id: dataclasses.asdict(measure(card)) for card in catalog.all() if card.released}
+    return {card.id: dataclasses.asdict(measure(card)) for card in cards.all() if card.released}
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 from workers.engines.skyreels.run import Run
 from workers.engines.skyreels.spec import SpecError, VideoSpec
+from workers.weights import catalog
 
 Command = Literal["generate_video", "generate_video_df"]
 MAX_DRAWN_SEED = 2**31
@@ -138,10 +139,10 @@ def job(values: Mapping[str, Any], command: Command | None = None, picture_size:
     """
     given = {flag.name: values[flag.name] for flag in FLAGS if values.get(flag.name) is not None}
     card = model_of(given.get("model_id"))
-    if command == "generate_video_df" and card.kind != "df":
+    if command == "generate_video_df" and card.variant != "df":
         raise SpecError("model_id", "This model has no diffusion forcing: use generate_video.")
     foreign = next((f.name for f in FLAGS if f.forcing and f.kind is not Path and given.get(f.name)), None)
-    if foreign and card.kind != "df":
+    if foreign and card.variant != "df":
         raise SpecError(foreign, "Only diffusion forcing models know this.")
     if given.get("resolution", card.resolution) != card.resolution:
         raise SpecError("resolution", f"{card.title} makes {card.resolution} only.")
@@ -191,19 +192,19 @@ def devices() -> int:
     return int(os.environ.get("CINEVIVID_RANKS") or 1)
 
 
-def model_of(name: str | None) -> catalog.ModelCard:
+def model_of(name: str | None) -> cards.ModelCard:
     """Find a model by the name that a script gives it; None: the one that this installation uses.
 
     Raises SpecError for a name that is not in the catalogue.
     """
-    name = name or os.environ.get("CINEVIVID_VIDEO_ENGINE") or "nano"
+    name = name or catalog.chosen("video")
     try:
-        return catalog.get(name.rstrip("/").rsplit("/", 1)[-1].removesuffix("-Diffusers"))
+        return cards.get(name.rstrip("/").rsplit("/", 1)[-1].removesuffix("-Diffusers"))
     except KeyError:
         raise SpecError("model_id", "There is no model of this name.") from None
 
 
-def nearest_ratio(card: catalog.ModelCard, width: int, height: int) -> str:
+def nearest_ratio(card: cards.ModelCard, width: int, height: int) -> str:
     """Return the model's ratio that cuts the least off a picture of these sides."""
     wanted = math.log(width / height)
     return min(card.sizes, key=lambda ratio: abs(math.log(card.sizes[ratio][0] / card.sizes[ratio][1]) - wanted))

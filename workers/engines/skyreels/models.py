@@ -19,11 +19,11 @@ from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPVisionModel, 
 from transformers.utils import logging as transformers_logging
 
 from workers.base import EngineError
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 from workers.engines.skyreels.offload import Turns
 from workers.engines.skyreels.planner import GB, Mode
 from workers.engines.skyreels.quantise import transformer_of
-from workers.weights import store
+from workers.weights import folder as models_folder
 
 RESIDENT_MODELS = "2"
 
@@ -238,14 +238,14 @@ class Pool:
             self._make_room(coming=1)
             self._resident[key] = self._load(key)
             self.loads += 1
-        store.used(key.model)
+        models_folder.used(cards.get(key.model))
         self._resident.move_to_end(key)
         self._make_room(keep=key)
         return self._resident[key]
 
     def _load(self, key: Key) -> Components:
         try:
-            card = catalog.get(key.model)
+            card = cards.get(key.model)
         except KeyError:
             raise EngineError("model_unknown", "There is no model of this name.") from None
         folder = card.folder()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 from workers.engines.skyreels.spec import VideoSpec, block_sizes, frames_of, latents_of
 
 
@@ -123,7 +123,7 @@ def _window(spec: VideoSpec, index: int, first: int, latents: int, history: int)
 
 def _channels(spec: VideoSpec) -> bool:
     """True for models that take the start picture as channels beside every latent, not as the first latent."""
-    return catalog.get(spec.model).kind == "i2v"
+    return cards.get(spec.model).variant == "i2v"
 
 
 def step_table(blocks: int, steps: int, ar_step: int) -> tuple[tuple[int, ...], ...]:

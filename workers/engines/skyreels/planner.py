@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from workers.base import EngineError
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 from workers.engines.skyreels.plan import plan
 from workers.engines.skyreels.run import Run, backend, refuse_unfit, stored_form
 from workers.engines.skyreels.spec import FRAMES_PER_LATENT, SpecError, VideoSpec, latents_of
@@ -128,7 +128,7 @@ def check(spec: VideoSpec, gigabytes: float | None, run: Run = AS_PLANNED) -> Me
     _refuse_ranks(spec, run)
     if not gigabytes:
         return None
-    return plan_memory(catalog.get(spec.model), spec, gigabytes, quantised=stored_form(spec.model) != "none", run=run)
+    return plan_memory(cards.get(spec.model), spec, gigabytes, quantised=stored_form(spec.model) != "none", run=run)
 
 
 def _refuse_ranks(spec: VideoSpec, run: Run) -> None:
@@ -142,7 +142,7 @@ def _refuse_ranks(spec: VideoSpec, run: Run) -> None:
         refuse_unfit(known.heads, latents * (cells // PATCH_AREA), run.ranks, even)
 
 
-def sentence(card: catalog.ModelCard, gigabytes: float | None) -> str:
+def sentence(card: cards.ModelCard, gigabytes: float | None) -> str:
     """Say how a film as the makers recommend it runs on a card of this size; empty when nobody said how large it is."""
     try:
         found = check(recommended(card), gigabytes)
@@ -151,13 +151,13 @@ def sentence(card: catalog.ModelCard, gigabytes: float | None) -> str:
     return found.explanation if found else ""
 
 
-def recommended(card: catalog.ModelCard) -> VideoSpec:
+def recommended(card: cards.ModelCard) -> VideoSpec:
     """Return one window of the size that the makers recommend."""
-    return VideoSpec.for_model(card.id, "x", image=Path("picture") if card.kind == "i2v" else None)
+    return VideoSpec.for_model(card.id, "x", image=Path("picture") if card.variant == "i2v" else None)
 
 
 def plan_memory(
-    card: catalog.ModelCard,
+    card: cards.ModelCard,
     spec: VideoSpec,
     gigabytes: float,
     *,
@@ -187,7 +187,7 @@ def plan_memory(
 
 
 def options(
-    card: catalog.ModelCard,
+    card: cards.ModelCard,
     spec: VideoSpec,
     *,
     device: Device = "cuda",
@@ -276,7 +276,7 @@ def table(gigabytes: Sequence[float] = (8, 16, 24, 48, 80), frames: int | None =
     `frames` asks for another length; models that do not make it have "-" everywhere.
     """
     rows = []
-    for card in catalog.all():
+    for card in cards.all():
         if card.released:
             spec = recommended(card)
             spec = dataclasses.replace(spec, num_frames=frames) if frames else spec
@@ -284,7 +284,7 @@ def table(gigabytes: Sequence[float] = (8, 16, 24, 48, 80), frames: int | None =
     return rows
 
 
-def weighed(card: catalog.ModelCard) -> bool:
+def weighed(card: cards.ModelCard) -> bool:
     """True when the folder on this machine holds what was weighed, not a model of another build under its name."""
     folder = card.folder()
     if folder is None or card.id not in figures():
@@ -302,7 +302,7 @@ def figures() -> dict[str, Figures]:
     return {name: Figures(**values) for name, values in json.loads(FIGURES.read_text(encoding="utf-8")).items()}
 
 
-def _cell(card: catalog.ModelCard, spec: VideoSpec, gigabytes: float) -> str:
+def _cell(card: cards.ModelCard, spec: VideoSpec, gigabytes: float) -> str:
     try:
         chosen = plan_memory(card, spec, gigabytes, quantised=stored_form(card.id) != "none").chosen
     except (EngineError, SpecError):
@@ -311,7 +311,7 @@ def _cell(card: catalog.ModelCard, spec: VideoSpec, gigabytes: float) -> str:
 
 
 def _shorter_window(
-    card: catalog.ModelCard, spec: VideoSpec, gigabytes: float, device: Device, quantised: bool, run: Run
+    card: cards.ModelCard, spec: VideoSpec, gigabytes: float, device: Device, quantised: bool, run: Run
 ) -> int | None:
     if not card.long:
         return None

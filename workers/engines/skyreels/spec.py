@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 
 FRAMES_PER_LATENT = 4
 SIDE_MULTIPLE = 16
@@ -241,7 +241,7 @@ class VideoSpec:
                 nearest,
             )
 
-    def _check_frames(self, card: catalog.ModelCard) -> None:
+    def _check_frames(self, card: cards.ModelCard) -> None:
         if self.num_frames > card.max_num_frames:
             raise SpecError(
                 "num_frames", f"This model makes at most {card.max_num_frames} frames.", (card.max_num_frames,)
@@ -268,14 +268,14 @@ class VideoSpec:
                 nearest = (self.base_num_frames - FRAMES_PER_LATENT,)
                 raise SpecError("overlap_history", f"The overlap is shorter than a window. {_named(nearest)}", nearest)
 
-    def _check_inputs(self, card: catalog.ModelCard) -> None:
+    def _check_inputs(self, card: cards.ModelCard) -> None:
         if self.image and self.video:
             raise SpecError("image", "A film begins with a picture or goes on with a video, not both.")
-        if card.kind == "i2v" and not self.image:
+        if card.variant == "i2v" and not self.image:
             raise SpecError("image", "This model begins with a picture: choose one.")
-        if card.kind == "t2v" and self.image:
+        if card.variant == "t2v" and self.image:
             raise SpecError("image", "This model knows words only. Choose a diffusion forcing or image model.")
-        if card.kind == "df":
+        if card.variant == "df":
             if self.end_image and self.masked:
                 raise SpecError("end_image", "With causal attention a film cannot know how it ends.")
             return
@@ -330,9 +330,9 @@ def _named(nearest: tuple[int, ...]) -> str:
     return f"Nearest: {' or '.join(str(n) for n in nearest)}."
 
 
-def _card(model: str) -> catalog.ModelCard:
+def _card(model: str) -> cards.ModelCard:
     try:
-        card = catalog.get(model)
+        card = cards.get(model)
     except KeyError:
         raise SpecError("model", "There is no model of this name.") from None
     if not card.released:

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from workers.base import EngineError
-from workers.engines.skyreels import catalog, planner
+from workers.engines.skyreels import cards, planner
 from workers.engines.skyreels.run import stored_form
 from workers.engines.skyreels.spec import SpecError, VideoSpec
 
@@ -34,21 +34,21 @@ class Command(BaseCommand):
         for row in (head, *([title, *cells] for title, cells in rows)):
             self.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip())
 
-    def explain(self, model: str, cards: list[float], frames: int | None) -> None:
+    def explain(self, model: str, sizes: list[float], frames: int | None) -> None:
         quantised = stored_form(model) != "none"
         try:
-            spec = planner.recommended(catalog.get(model))
+            spec = planner.recommended(cards.get(model))
             spec = dataclasses.replace(spec, num_frames=frames) if frames else spec
-            self.stdout.write(f"{catalog.get(model).title}, {_size(spec)}. The ways, the fastest first:")
-            for option in planner.options(catalog.get(model), spec, quantised=quantised):
+            self.stdout.write(f"{cards.get(model).title}, {_size(spec)}. The ways, the fastest first:")
+            for option in planner.options(cards.get(model), spec, quantised=quantised):
                 self.stdout.write(f"  {option.words} The host keeps {option.host_gb:.1f} GB.")
         except KeyError:
             raise CommandError(f"There is no model {model}.") from None
         except (SpecError, EngineError) as error:
             raise CommandError(error.public_text) from error
-        for size in cards:
+        for size in sizes:
             try:
-                told = planner.plan_memory(catalog.get(model), spec, size, quantised=quantised).explanation
+                told = planner.plan_memory(cards.get(model), spec, size, quantised=quantised).explanation
             except EngineError as error:
                 told = error.public_text
             self.stdout.write(f"{size:g} GB: {told}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+
+from workers.weights import catalog
+from workers.weights.card import WeightCard
 
 NANO = Path(__file__).parent / "nano"
 SKYWORK_LICENCE = "Skywork Community License"
@@ -21,23 +22,23 @@ NEGATIVE_PROMPT = (
     "legs, many people in the background, walking backwards"
 )
 
-Kind = Literal["df", "t2v", "i2v", "camera"]
+Variant = Literal["df", "t2v", "i2v", "camera"]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCard:
-    """One row of the catalogue: what a model is, and the values its makers recommend for it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard(WeightCard):
+    """A video model: what it is, and the values its makers recommend for it.
 
     `sizes` maps a ratio such as "16:9" to (width, height) in pixels; frames are counted at `fps`. `picture` has the
     values that are recommended instead where a film begins with a picture or leads up to one.
     """
 
-    id: str
-    title: str
-    kind: Kind
+    kind: ClassVar[str] = "video"
+    engine: ClassVar[str] = "workers.engines.skyreels.engine:SkyReelsEngine"
+    makes: ClassVar[str] = "films"
+
+    variant: Variant
     resolution: str  # "540P" | "720P" | "nano"
-    parameters: str  # "1.3B" | "5B" | "14B" | "nano"
-    repo: str
     sizes: dict[str, tuple[int, int]]
     fps: int
     base_num_frames: int
@@ -46,17 +47,12 @@ class ModelCard:
     guidance_scale: float
     shift: float
     addnoise_condition: int
-    licence: str
     picture: dict[str, float] = field(default_factory=dict)
-    licence_url: str = ""
     negative_prompt: str = ""
-    released: bool = True
     overlap: Literal["latent", "reencode"] = "latent"
     max_sequence_length: int = 512
     max_num_frames: int = 1457
-    disk_gb: float = 0.0
     examples: tuple[str, ...] = ()
-    limits: str = ""
     world: dict[str, Any] = field(default_factory=dict)
     asynchronous_block: int = 5  # latents of a block where ar_step is not 0 and nothing else is asked for
     # TeaCache's polynomials, the highest power first, without and with retained steps; empty: none was fitted.
@@ -66,7 +62,7 @@ class ModelCard:
     @property
     def teacache_warning(self) -> str:
         """What is to be known before this model reuses steps; empty when nothing is."""
-        if self.kind == "df":
+        if self.variant == "df":
             warning = "The makers say that TeaCache and diffusion forcing do not go together: the picture may suffer."
         else:
             warning = ""
@@ -75,26 +71,31 @@ class ModelCard:
         return warning.strip()
 
     @property
-    def diffusers_repo(self) -> str:
-        """The hub repository that holds this model in diffusers' folder layout."""
-        return f"{self.repo}-Diffusers" if self.repo else ""
-
-    @property
     def long(self) -> bool:
         """True when the model goes on past one window: diffusion forcing models do."""
-        return self.kind == "df"
+        return self.variant == "df"
 
     @property
     def ratios(self) -> tuple[str, ...]:
         """The aspect ratios this model is offered in, the widest use first."""
         return tuple(self.sizes)
 
-    def folder(self) -> Path | None:
-        """Return the local folder with the weights, None when they are not on this machine."""
-        if self.id == "nano":
-            return NANO if (NANO / "model_index.json").is_file() else None
-        place = root() / self.id
-        return place if (place / "model_index.json").is_file() else None
+    @property
+    def builtin(self) -> Path | None:
+        """The nano model ships with this software."""
+        return NANO if self.id == "nano" else None
+
+    @property
+    def recommended(self) -> str:
+        """The first size and the length of one window."""
+        width, height = next(iter(self.sizes.values()))
+        return f"{width} × {height}, {self.base_num_frames} frames"
+
+    def check(self, folder: Path) -> None:
+        """Load the folder with its tensors on the disk. Raises EngineError("model_broken") with the part at fault."""
+        from workers.engines.skyreels.check import check
+
+        check(folder)
 
 
 _SIZES_540 = {"16:9": (960, 544), "9:16": (544, 960), "1:1": (544, 544), "4:3": (720, 544)}
@@ -121,7 +122,7 @@ _ROWS: tuple[tuple[str, bool, float], ...] = (
     ("SkyReels-V2-CameraDirector-5B-720P", False, 0.0),
     ("SkyReels-V2-CameraDirector-14B-720P", False, 0.0),
 )
-_KINDS: dict[str, tuple[Kind, str]] = {
+_VARIANTS: dict[str, tuple[Variant, str]] = {
     "DF": ("df", "Diffusion forcing"),
     "T2V": ("t2v", "Text to video"),
     "I2V": ("i2v", "Image to video"),
@@ -152,17 +153,17 @@ _TEACACHE: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 
 def _row(model_id: str, released: bool, disk_gb: float) -> ModelCard:
     _, _, word, parameters, resolution = model_id.split("-")
-    kind, title = _KINDS[word]
+    variant, title = _VARIANTS[word]
     base = 97 if resolution == "540P" else 121
-    image = kind == "i2v"
+    image = variant == "i2v"
     teacache, retained = _TEACACHE.get(resolution if image else parameters, ((), ()))
     return ModelCard(
         id=model_id,
         title=f"{title} {parameters} {resolution}",
-        kind=kind,
+        variant=variant,
         resolution=resolution,
         parameters=parameters,
-        repo=f"Skywork/{model_id}" if released else "",
+        repo=f"Skywork/{model_id}-Diffusers" if released else "",
         sizes=_SIZES_540 if resolution == "540P" else _SIZES_720,
         fps=24,
         base_num_frames=base,
@@ -170,16 +171,16 @@ def _row(model_id: str, released: bool, disk_gb: float) -> ModelCard:
         steps=50,
         guidance_scale=5.0 if image else 6.0,
         shift=5.0 if image else 8.0,
-        addnoise_condition=20 if kind == "df" else 0,
+        addnoise_condition=20 if variant == "df" else 0,
         licence=SKYWORK_LICENCE,
         licence_url=SKYWORK_LICENCE_URL,
         # With a picture the makers ask for less guidance and a smaller shift, on diffusion forcing models too.
-        picture={"guidance_scale": 5.0, "shift": 5.0} if kind == "df" else {},
+        picture={"guidance_scale": 5.0, "shift": 5.0} if variant == "df" else {},
         negative_prompt=NEGATIVE_PROMPT,
         released=released,
         # The official script feeds re-encoded frames to the next window, so that is what these weights have seen.
-        overlap="reencode" if kind == "df" else "latent",
-        max_num_frames=1457 if kind == "df" else base,
+        overlap="reencode" if variant == "df" else "latent",
+        max_num_frames=1457 if variant == "df" else base,
         disk_gb=disk_gb,
         teacache=teacache,
         teacache_retained=retained,
@@ -191,7 +192,7 @@ def _nano() -> ModelCard:
     return ModelCard(
         id="nano",
         title="SkyReels-V2 nano",
-        kind="df",
+        variant="df",
         resolution="nano",
         parameters="nano",
         repo="",
@@ -216,22 +217,17 @@ def _nano() -> ModelCard:
     )
 
 
-@cache
-def _cards() -> dict[str, ModelCard]:
-    return {card.id: card for card in (_nano(), *(_row(*row) for row in _ROWS))}
-
-
-def root() -> Path:
-    """Return the folder of the downloaded models: CINEVIVID_MODELS, or `models` among this installation's data."""
-    data = os.environ.get("CINEVIVID_DATA_DIR") or Path(__file__).parents[3] / "var"
-    return Path(os.environ.get("CINEVIVID_MODELS") or Path(data) / "models")
+catalog.add(_nano(), *(_row(*row) for row in _ROWS))
 
 
 def all() -> tuple[ModelCard, ...]:
-    """Return every model, the nano model first, unreleased ones included."""
-    return tuple(_cards().values())
+    """Return every model of SkyReels-V2, the nano model first, unreleased ones included."""
+    return tuple(card for card in catalog.all("video") if isinstance(card, ModelCard))
 
 
 def get(model_id: str) -> ModelCard:
-    """Return the card of one model; raises KeyError for an id that is not in the catalogue."""
-    return _cards()[model_id]
+    """Return the card of one model; raises KeyError for an id that is no model of SkyReels-V2."""
+    card = catalog.get(model_id)
+    if not isinstance(card, ModelCard):
+        raise KeyError(model_id)
+    return card
