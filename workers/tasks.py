@@ -14,7 +14,7 @@ from workers.base import OnProgress, Progress, Stopped
 from workers.keeper import PROMPT, Keeper, write_whole
 
 if TYPE_CHECKING:
-    from workers.engines.skyreels.flags import Job
+    from workers.engines.skyreels.request.flags import Job
 
 INPUTS = "inputs"  # where in its folder a task finds the files that it begins with
 RECIPE_PACKAGES = ("torch", "diffusers", "transformers")
@@ -56,7 +56,7 @@ def text_to_video(params: Mapping[str, Any], folder: Path, on_progress: OnProgre
     `on_progress`.
     """
     from workers.engines import registry
-    from workers.engines.skyreels.plan import plan
+    from workers.engines.skyreels.request.plan import plan
     from workers.media.stills import poster, strip
     from workers.render import keep, render
 
@@ -87,7 +87,7 @@ def film_of(params: Mapping[str, Any], inputs: Mapping[str, Path], written: Path
 
     Raises SpecError, EngineError when the prompt's writer is not there, and what `on_progress` raises.
     """
-    from workers.engines.skyreels.flags import job_of
+    from workers.engines.skyreels.request.flags import job_of
     from workers.prompts.enhance import enhance
     from workers.prompts.styles import styled
 
@@ -107,7 +107,7 @@ def inputs_in(folder: Path) -> dict[str, Path]:
 
 def _sent(job: Job, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the model got: the prompt as it was sent, every value that was left to it, and the inputs' hashes."""
-    from workers.engines.skyreels.run import GGUF, stored_form
+    from workers.engines.skyreels.request.execution import GGUF, stored_form
     from workers.media.probe import sha256
     from workers.prompts.enhance import engine_name
 

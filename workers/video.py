@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from workers.base import EngineError, Progress
-from workers.engines.skyreels import cards, flags
-from workers.engines.skyreels.flags import Command, Job
-from workers.engines.skyreels.spec import SpecError, frames_for_seconds
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.request import flags
+from workers.engines.skyreels.request.flags import Command, Job
+from workers.engines.skyreels.request.spec import SpecError, frames_for_seconds
 from workers.media import uploads
 from workers.media.probe import MediaError
 

@@ -462,7 +462,7 @@ def test_what_is_shown_as_recommended_is_what_is_used(page, ada, large_models, k
 
 
 def test_every_flag_has_a_field():
-    from workers.engines.skyreels.flags import FLAGS, parameter_of
+    from workers.engines.skyreels.request.flags import FLAGS, parameter_of
 
     fields = registry.get_or_404("to-video").form_class.base_fields
     assert {parameter_of(flag) for flag in FLAGS} - {"outdir"} <= set(fields)

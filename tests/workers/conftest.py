@@ -12,8 +12,8 @@ import torch
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.cards import Variant
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.models import Components, Pool
-from workers.engines.skyreels.spec import VideoSpec
+from workers.engines.skyreels.memory.components import Components, Pool
+from workers.engines.skyreels.request.spec import VideoSpec
 from workers.engines.skyreels.tiny import components as tiny_components
 
 T2V, I2V = "SkyReels-V2-T2V-14B-540P", "SkyReels-V2-I2V-14B-540P"

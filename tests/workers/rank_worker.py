@@ -2,7 +2,7 @@
 
 from tests.workers.conftest import tiny_spec
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.run import Run
+from workers.engines.skyreels.request.execution import Run
 
 told = False
 

@@ -5,9 +5,9 @@ import torch
 
 from tests.workers.conftest import T2V, tiny_components, tiny_spec
 from workers.engines.skyreels import cards
-from workers.engines.skyreels.cache import TeaCache, teacache
-from workers.engines.skyreels.denoise import Condition, denoise_window
-from workers.engines.skyreels.plan import plan
+from workers.engines.skyreels.request.plan import plan
+from workers.engines.skyreels.sampler.denoise import Condition, denoise_window
+from workers.engines.skyreels.sampler.teacache import TeaCache, teacache
 
 EAGER = 1.0  # a threshold that skips all it may
 

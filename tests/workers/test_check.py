@@ -15,8 +15,9 @@ from safetensors.torch import load_file, save_file
 from transformers import UMT5Config, UMT5EncoderModel
 
 from tests.workers.hub_server import refused
-from workers.engines.skyreels import cards, figures
+from workers.engines.skyreels import cards
 from workers.engines.skyreels.check import check
+from workers.engines.skyreels.memory import figures
 
 
 @pytest.mark.parametrize("part", ["transformer", "vae", "text_encoder"])

@@ -19,8 +19,9 @@ from diffusers import SkyReelsV2DiffusionForcingPipeline
 from tests.workers.conftest import last_latents, picture, tiny_spec, whole
 from tests.workers.test_denoise import latents_of
 from workers.base import Inputs
-from workers.engines.skyreels import cards, vae_stream
-from workers.engines.skyreels.plan import plan
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.request.plan import plan
+from workers.engines.skyreels.sampler import vae_stream
 
 ASYNC = {"num_frames": 33, "base_num_frames": 33, "causal_block_size": 3, "ar_step": 2}
 

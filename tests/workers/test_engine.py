@@ -10,11 +10,11 @@ from tests.workers.conftest import tiny_spec, whole
 from tests.workers.test_denoise import latents_of
 from workers.base import Cancelled, EngineError, Inputs
 from workers.engines import registry
-from workers.engines.skyreels.checkpoint import Checkpoint
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.models import Key, Pool
-from workers.engines.skyreels.run import Run
-from workers.engines.skyreels.spec import SpecError, VideoSpec
+from workers.engines.skyreels.memory.components import Key, Pool
+from workers.engines.skyreels.request.execution import Run
+from workers.engines.skyreels.request.spec import SpecError, VideoSpec
+from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 
 LONG = {"num_frames": 25, "base_num_frames": 9, "overlap_history": 5}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from workers.engines.skyreels import cards
-from workers.engines.skyreels.flags import FLAGS, add_flags, flags_of, job, nearest_ratio
-from workers.engines.skyreels.spec import SpecError
+from workers.engines.skyreels.request.flags import FLAGS, add_flags, flags_of, job, nearest_ratio
+from workers.engines.skyreels.request.spec import SpecError
 
 # As the makers' own description of the two scripts has them.
 BOTH = {
@@ -35,7 +35,7 @@ def test_every_flag_of_the_two_scripts_is_there():
 
 
 def test_nothing_of_torch_is_loaded():
-    code = "import sys; import workers.engines.skyreels.flags; sys.exit('torch' in sys.modules)"
+    code = "import sys; import workers.engines.skyreels.request.flags; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -17,7 +17,8 @@ from huggingface_hub import hf_hub_download
 from tests.workers.conftest import repository
 from tests.workers.hub_server import COMMIT, ID, OTHER, SIZE, WEIGHTS, refused
 from workers.base import Cancelled, EngineError
-from workers.engines.skyreels import cards, models
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.memory import components
 from workers.weights import download, store
 from workers.weights import folder as models_folder
 
@@ -346,7 +347,7 @@ def test_an_image_model_comes_with_its_picture_encoder_and_loads(remote, tmp_pat
     picture_model = "SkyReels-V2-I2V-1.3B-540P"
     remote.repos[cards.get(picture_model).repo] = repo
     store.download(picture_model)
-    assert models.load(cards.get(picture_model).folder()).image_encoder is not None
+    assert components.load(cards.get(picture_model).folder()).image_encoder is not None
     store.evict(picture_model)
     shutil.rmtree(repo / "image_encoder")
     error = refused(store.download, picture_model)

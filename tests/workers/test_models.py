@@ -7,7 +7,7 @@ import torch
 from tests.workers.conftest import I2V, picture, repository, tiny_components, tiny_spec, whole
 from workers.base import EngineError, Inputs
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.models import load
+from workers.engines.skyreels.memory.components import load
 
 
 @pytest.fixture

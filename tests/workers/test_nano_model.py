@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.flags import job_of
 from workers.engines.skyreels.nano_lab import captions, export, paint, samples, text, train, transformer, vae, world
 from workers.engines.skyreels.nano_lab.evaluate import psnr
 from workers.engines.skyreels.nano_lab.export import SHIPPED
 from workers.engines.skyreels.nano_lab.report import picture
+from workers.engines.skyreels.request.flags import job_of
 from workers.render import inputs_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,10 +5,11 @@ import sys
 import pytest
 
 from workers.base import EngineError
-from workers.engines.skyreels import cards, figures, planner
-from workers.engines.skyreels.planner import options, plan_memory
-from workers.engines.skyreels.run import Run
-from workers.engines.skyreels.spec import VideoSpec
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.memory import figures, planner
+from workers.engines.skyreels.memory.planner import options, plan_memory
+from workers.engines.skyreels.request.execution import Run
+from workers.engines.skyreels.request.spec import VideoSpec
 
 LARGE, SMALL = (cards.get(f"SkyReels-V2-DF-{size}-540P") for size in ("14B", "1.3B"))
 

@@ -7,10 +7,10 @@ import pytest
 
 from tests.workers.conftest import repository, tiny_spec
 from workers.base import EngineError
-from workers.engines.skyreels import planner
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.models import Key, Limit, Pool
-from workers.engines.skyreels.run import Run
+from workers.engines.skyreels.memory import planner
+from workers.engines.skyreels.memory.components import Key, Limit, Pool
+from workers.engines.skyreels.request.execution import Run
 
 MODELS = ("SkyReels-V2-DF-1.3B-540P", "SkyReels-V2-DF-14B-540P", "SkyReels-V2-T2V-14B-540P")
 

@@ -9,10 +9,10 @@ import torch
 from tests.workers.conftest import tiny_components, tiny_spec
 from tests.workers.test_pool import MODELS, on_disk, stored  # noqa: F401
 from workers.base import EngineError
-from workers.engines.skyreels import quantise
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.models import Key, Pool
-from workers.engines.skyreels.run import Run
+from workers.engines.skyreels.memory import quantise
+from workers.engines.skyreels.memory.components import Key, Pool
+from workers.engines.skyreels.request.execution import Run
 
 # The names of the makers' checkpoint, which such files have; diffusers knows them backwards.
 NAMES = {

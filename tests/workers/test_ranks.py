@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from workers.base import Cancelled, EngineError, Inputs, Progress, Stopped, ignore_progress
-from workers.engines.skyreels import ranks
-from workers.engines.skyreels.ranks import Failed, RankGroup, Ready
-from workers.engines.skyreels.run import Run
-from workers.engines.skyreels.spec import VideoSpec
+from workers.engines.skyreels.gpus import group
+from workers.engines.skyreels.gpus.group import Failed, RankGroup, Ready
+from workers.engines.skyreels.request.execution import Run
+from workers.engines.skyreels.request.spec import VideoSpec
 
 PROGRAM = Path(__file__).with_name("silent_ranks.py")
 SILENT, GONE = "", "gone"
@@ -40,8 +40,8 @@ class Group(RankGroup):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(ranks, "LEAVE_SECONDS", 0.5)
-    monkeypatch.setattr(ranks, "STOP_SECONDS", 0.5)
+    monkeypatch.setattr(group, "LEAVE_SECONDS", 0.5)
+    monkeypatch.setattr(group, "STOP_SECONDS", 0.5)
 
 
 def film(group, on_progress=ignore_progress):
@@ -92,12 +92,12 @@ def test_what_a_starting_rank_fails_with_is_what_the_job_fails_with():
 
 @pytest.mark.parametrize("speeches", [[say(Ready(0)), SILENT], [say(Ready(0))]], ids=["silent", "never-there"])
 def test_ranks_that_do_not_get_ready_are_given_up(speeches, monkeypatch):
-    monkeypatch.setattr(ranks, "START_SECONDS", 1.0)
+    monkeypatch.setattr(group, "START_SECONDS", 1.0)
     assert failure(Group(*speeches)) == "ranks_not_started"
 
 
 def test_a_rank_that_stops_within_a_message_is_lost(monkeypatch):
-    monkeypatch.setattr(ranks, "MESSAGE_SECONDS", 0.5)
+    monkeypatch.setattr(group, "MESSAGE_SECONDS", 0.5)
     assert failure(Group(say(Ready(0)), say(Ready(1))[:20])) == "rank_lost"
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.workers.hub_server import COMMIT, ID, OTHER, SIZE, WEIGHTS, refused
-from workers.engines.skyreels import cards, models
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.memory import components
 from workers.weights import folder as models_folder
 from workers.weights import store
 
@@ -152,11 +153,11 @@ def test_room_is_made_by_removing_what_was_not_used_for_the_longest(remote, monk
 
 
 def test_a_model_that_is_not_here_is_named_with_the_command_that_brings_it(remote):
-    assert f"python manage.py models download {OTHER}." in refused(models.Pool().get, OTHER).public_text
+    assert f"python manage.py models download {OTHER}." in refused(components.Pool().get, OTHER).public_text
 
 
 def test_using_a_model_is_noted(remote):
     shutil.copytree(cards.NANO, models_folder.root() / ID)
     assert store.status(ID).used is None
-    models.Pool().get(ID)
+    components.Pool().get(ID)
     assert time.time() - store.status(ID).used < 60

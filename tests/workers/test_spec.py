@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.workers.conftest import tiny_spec
 from workers.engines.skyreels import cards
-from workers.engines.skyreels.spec import (
+from workers.engines.skyreels.request.spec import (
     SpecError,
     VideoSpec,
     block_sizes,

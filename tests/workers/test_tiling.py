@@ -6,9 +6,9 @@ import torch
 from tests.workers.conftest import picture, tiny_components, tiny_spec, whole
 from tests.workers.test_vae_stream import raw
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.models import Pool
-from workers.engines.skyreels.run import Run
-from workers.engines.skyreels.vae_stream import StreamDecoder, encode, from_uint8
+from workers.engines.skyreels.memory.components import Pool
+from workers.engines.skyreels.request.execution import Run
+from workers.engines.skyreels.sampler.vae_stream import StreamDecoder, encode, from_uint8
 
 
 @pytest.fixture

@@ -13,11 +13,12 @@ from apps.library.models import Asset
 from apps.tools.fields import AssetField, CatalogueField, ModeSelect, RatioSelect, SeedField, Slider, StyleSelect
 from apps.tools.registry import LARGE_QUEUE, Tool, ToolForm, register
 from workers.base import EngineError
-from workers.engines.skyreels import cards, planner
+from workers.engines.skyreels import cards
 from workers.engines.skyreels.cards import ModelCard
-from workers.engines.skyreels.flags import TEACACHE_THRESHOLD, Job, devices, job_of
-from workers.engines.skyreels.plan import plan
-from workers.engines.skyreels.spec import (
+from workers.engines.skyreels.memory import planner
+from workers.engines.skyreels.request.flags import TEACACHE_THRESHOLD, Job, devices, job_of
+from workers.engines.skyreels.request.plan import plan
+from workers.engines.skyreels.request.spec import (
     FRAMES_PER_LATENT,
     MAX_ADDNOISE,
     SpecError,

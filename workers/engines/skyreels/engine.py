@@ -13,17 +13,19 @@ from dataclasses import dataclass
 import torch
 
 from workers.base import EngineError, Inputs, OnProgress, Window, ignore_progress
-from workers.engines.skyreels import cards, conditions, planner, quantise, vae_stream
-from workers.engines.skyreels.checkpoint import Checkpoint
-from workers.engines.skyreels.control import Clock, turn
-from workers.engines.skyreels.denoise import denoise_window
-from workers.engines.skyreels.models import Components, Key, Pool
-from workers.engines.skyreels.parallel import SequenceParallel
-from workers.engines.skyreels.plan import Plan, WindowPlan, plan
-from workers.engines.skyreels.ranks import POOL, RankGroup, refuse_too_many
-from workers.engines.skyreels.run import Run
-from workers.engines.skyreels.spec import VideoSpec, frames_of
-from workers.engines.skyreels.text import TextEncoder
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.gpus.group import POOL, RankGroup, refuse_too_many
+from workers.engines.skyreels.memory import planner, quantise
+from workers.engines.skyreels.memory.components import Components, Key, Pool
+from workers.engines.skyreels.request.execution import Run
+from workers.engines.skyreels.request.plan import Plan, WindowPlan, plan
+from workers.engines.skyreels.request.spec import VideoSpec, frames_of
+from workers.engines.skyreels.sampler import conditions, vae_stream
+from workers.engines.skyreels.sampler.checkpoint import Checkpoint
+from workers.engines.skyreels.sampler.clock import Clock, turn
+from workers.engines.skyreels.sampler.denoise import denoise_window
+from workers.engines.skyreels.sampler.sequence import SequenceParallel
+from workers.engines.skyreels.sampler.text import TextEncoder
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +112,7 @@ class SkyReelsEngine:
         caller has kept: windows after it come out as if nothing had happened. `inputs` are the pictures and the clip
         that the spec names, decoded (workers/render.py does that); of a clip only new frames come out, counted from
         the first of its last `overlap_history` frames. `run` says where the model's parts are kept meanwhile, and how
-        many processes share the video (ranks.py). Memory does not grow with the length.
+        many processes share the video (gpus/group.py). Memory does not grow with the length.
 
         Raises SpecError for an illegal spec and EngineError for a model that is not ready or does not fit into this
         machine and for inputs that are missing or of another size, before the first window.

@@ -10,8 +10,8 @@ from diffusers import AutoencoderKLWan, SkyReelsV2Transformer3DModel, UniPCMulti
 from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
 
 from workers.engines.skyreels.cards import Variant
-from workers.engines.skyreels.conditions import IMAGE_MODEL_SEQUENCE
-from workers.engines.skyreels.models import Components
+from workers.engines.skyreels.memory.components import Components
+from workers.engines.skyreels.sampler.conditions import IMAGE_MODEL_SEQUENCE
 
 HEADS, HEAD, CHANNELS = 2, 12, 3
 WIDE_HEADS, WIDE_HEAD, WIDE_CHANNELS = 6, 64, 32

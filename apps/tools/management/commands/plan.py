@@ -6,9 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from workers.base import EngineError
-from workers.engines.skyreels import cards, planner
-from workers.engines.skyreels.run import stored_form
-from workers.engines.skyreels.spec import SpecError, VideoSpec
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.memory import planner
+from workers.engines.skyreels.request.execution import stored_form
+from workers.engines.skyreels.request.spec import SpecError, VideoSpec
 
 CARDS = (8.0, 16.0, 24.0, 48.0, 80.0)
 

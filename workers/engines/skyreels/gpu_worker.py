@@ -1,4 +1,4 @@
-"""One of the processes that share a video; torchrun starts it for ranks.py: python -m workers.engines.skyreels.rank"""
+"""One of the processes that share a video, as torchrun starts it: python -m workers.engines.skyreels.gpu_worker."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pathlib import Path
 import torch
 
 from workers.base import Cancelled, EngineError, OnProgress, Progress, Window
-from workers.engines.skyreels.checkpoint import Checkpoint
-from workers.engines.skyreels.control import together
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.parallel import SequenceParallel, join
-from workers.engines.skyreels.ranks import LOST, Ended, Failed, Job, Ready, Stop, receive, send
+from workers.engines.skyreels.gpus.group import LOST, Ended, Failed, Job, Ready, Stop, receive, send
+from workers.engines.skyreels.sampler.checkpoint import Checkpoint
+from workers.engines.skyreels.sampler.clock import together
+from workers.engines.skyreels.sampler.sequence import SequenceParallel, join
 
 
 def main(address: str, pool: str) -> None:

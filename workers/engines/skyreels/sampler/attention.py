@@ -14,7 +14,7 @@ import torch
 from diffusers.models.attention_dispatch import dispatch_attention_fn
 from diffusers.models.transformers.transformer_skyreels_v2 import SkyReelsV2AttnProcessor, _get_qkv_projections
 
-from workers.engines.skyreels.parallel import Kernel, SequenceParallel
+from workers.engines.skyreels.sampler.sequence import Kernel, SequenceParallel
 
 
 class SelfAttention(SkyReelsV2AttnProcessor):  # type: ignore[misc]

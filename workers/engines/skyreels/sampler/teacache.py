@@ -22,8 +22,8 @@ import numpy as np
 import torch
 
 from workers.engines.skyreels import cards
-from workers.engines.skyreels.parallel import SequenceParallel
-from workers.engines.skyreels.spec import VideoSpec
+from workers.engines.skyreels.request.spec import VideoSpec
+from workers.engines.skyreels.sampler.sequence import SequenceParallel
 
 FIRST_STEPS, FIRST_STEPS_RETAINED = 1, 5
 IDENTITY = (1.0, 0.0)

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from workers.engines.skyreels import cards
-from workers.engines.skyreels.run import Run
-from workers.engines.skyreels.spec import SpecError, VideoSpec
+from workers.engines.skyreels.request.execution import Run
+from workers.engines.skyreels.request.spec import SpecError, VideoSpec
 from workers.weights import catalog
 
 Command = Literal["generate_video", "generate_video_df"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workers.engines.skyreels import cards
-from workers.engines.skyreels.spec import VideoSpec, block_sizes, frames_of, latents_of
+from workers.engines.skyreels.request.spec import VideoSpec, block_sizes, frames_of, latents_of
 
 
 @dataclass(frozen=True, slots=True)

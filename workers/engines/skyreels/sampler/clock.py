@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from workers.base import Cancelled, OnProgress, Progress
-from workers.engines.skyreels.parallel import SequenceParallel
-from workers.engines.skyreels.plan import Plan
+from workers.engines.skyreels.request.plan import Plan
+from workers.engines.skyreels.sampler.sequence import SequenceParallel
 
 WAIT_SECONDS = 1.0
 

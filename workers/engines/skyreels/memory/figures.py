@@ -1,6 +1,6 @@
 """What the models of the catalogue weigh: real configurations made on the meta device, where nothing is computed.
 
-    python -m workers.engines.skyreels.figures
+    python -m workers.engines.skyreels.memory.figures
 
 writes `figures.json`, from which the planner reads without torch. Weights are counted; working memory is the highest
 sum of tensors that live at once during one forward pass, which is the same on any device.
@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
 
 from workers.engines.skyreels import cards
-from workers.engines.skyreels.planner import FIGURES, Figures
+from workers.engines.skyreels.memory.planner import FIGURES, Figures
 
 HALF, FULL = 2, 4  # bytes of a number in bfloat16 and in float32
 TOKENS_OF_TEXT = 512

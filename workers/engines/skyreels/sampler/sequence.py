@@ -23,7 +23,7 @@ import torch
 import torch.distributed as dist
 
 from workers.base import EngineError
-from workers.engines.skyreels.run import backend, refuse_unfit
+from workers.engines.skyreels.request.execution import backend, refuse_unfit
 
 # [B, L, heads, head] each, the answer like the query.
 Kernel = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]

@@ -16,9 +16,9 @@ from typing import Literal
 
 from workers.base import EngineError
 from workers.engines.skyreels import cards
-from workers.engines.skyreels.plan import plan
-from workers.engines.skyreels.run import Run, backend, refuse_unfit, stored_form
-from workers.engines.skyreels.spec import FRAMES_PER_LATENT, SpecError, VideoSpec, latents_of
+from workers.engines.skyreels.request.execution import Run, backend, refuse_unfit, stored_form
+from workers.engines.skyreels.request.plan import plan
+from workers.engines.skyreels.request.spec import FRAMES_PER_LATENT, SpecError, VideoSpec, latents_of
 
 FIGURES = Path(__file__).with_name("figures.json")
 GB = 1e9
@@ -31,9 +31,9 @@ BLOCKS_AT_WORK = 2  # one computes while the next is on its way
 
 # A tile as Wan's VAE has it: 256 pixels a side, 192 apart.
 TILE, TILE_STRIDE = 256, 192
-# What is asked with and without the prompt is remembered apart (cache.py).
+# What is asked with and without the prompt is remembered apart (sampler/teacache.py).
 PROMPTS, HALF = 2, 2
-# On a CPU everything is in float32 (models.py), and the figures count bfloat16.
+# On a CPU everything is in float32 (pool.py), and the figures count bfloat16.
 CPU_FACTOR = 2
 
 Mode = Literal["resident", "model", "fp8", "group", "sequential"]

@@ -1,6 +1,6 @@
 """Starts the processes that share a video, gives them jobs, and sees to it that none is left behind.
 
-torchrun starts them (rank.py); each is connected to this process by a socket of its own, from before it meets the
+torchrun starts them (gpu_worker.py); each is connected to this process by a socket of its own, from before it meets the
 others. The kernel closes a socket when either end dies, however it dies: so a lost rank is noticed at once, and ranks
 without this process leave by themselves. Nothing waits for a rank longer than a moment without looking up.
 Between jobs the ranks stay, with their models in memory.
@@ -29,14 +29,14 @@ from typing import Any
 import torch
 
 from workers.base import EngineError, Inputs, OnProgress, Progress, Window
-from workers.engines.skyreels.checkpoint import Checkpoint
-from workers.engines.skyreels.run import Run
-from workers.engines.skyreels.spec import VideoSpec
+from workers.engines.skyreels.request.execution import Run
+from workers.engines.skyreels.request.spec import VideoSpec
+from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 
 log = logging.getLogger(__name__)
 
-ROOT = Path(__file__).parents[3]
-POOL = "workers.engines.skyreels.models:Pool"
+ROOT = Path(__file__).parents[4]
+POOL = "workers.engines.skyreels.memory.components:Pool"
 START_SECONDS = 300.0
 STOP_SECONDS = 60.0  # a rank obeys after the step that it is in
 LEAVE_SECONDS = 10.0
@@ -245,7 +245,7 @@ class RankGroup:
         return [
             *(sys.executable, "-m", "torch.distributed.run", *meeting),
             *("--max-restarts=0", f"--nproc-per-node={self.ranks}"),
-            *("-m", "workers.engines.skyreels.rank", address, self.pool),
+            *("-m", "workers.engines.skyreels.gpu_worker", address, self.pool),
         ]
 
     def _welcome(self, listener: socket.socket) -> None:

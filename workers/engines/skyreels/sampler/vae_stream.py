@@ -16,7 +16,7 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
 from numpy.typing import NDArray
 from torch.overrides import TorchFunctionMode
 
-from workers.engines.skyreels.models import Components
+from workers.engines.skyreels.memory.components import Components
 
 CACHE_FRAMES = 2  # what a causal convolution of kernel 3 keeps
 CONVOLUTION_ARGUMENTS = 7  # what torch's own modules pass

@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workers.base import EngineError, Inputs
-from workers.engines.skyreels import cards, vae_stream
-from workers.engines.skyreels.denoise import Condition
-from workers.engines.skyreels.models import Components
-from workers.engines.skyreels.plan import WindowPlan
-from workers.engines.skyreels.spec import FRAMES_PER_LATENT, VideoSpec, frames_of
-from workers.engines.skyreels.text import TextEncoder
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.memory.components import Components
+from workers.engines.skyreels.request.plan import WindowPlan
+from workers.engines.skyreels.request.spec import FRAMES_PER_LATENT, VideoSpec, frames_of
+from workers.engines.skyreels.sampler import vae_stream
+from workers.engines.skyreels.sampler.denoise import Condition
+from workers.engines.skyreels.sampler.text import TextEncoder
 
 # The attention of image to video models splits what it sees into picture and words at this fixed length.
 IMAGE_MODEL_SEQUENCE = 512

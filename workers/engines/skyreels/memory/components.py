@@ -20,9 +20,9 @@ from transformers.utils import logging as transformers_logging
 
 from workers.base import EngineError
 from workers.engines.skyreels import cards
-from workers.engines.skyreels.offload import Turns
-from workers.engines.skyreels.planner import GB, Mode
-from workers.engines.skyreels.quantise import transformer_of
+from workers.engines.skyreels.memory.offload import Turns
+from workers.engines.skyreels.memory.planner import GB, Mode
+from workers.engines.skyreels.memory.quantise import transformer_of
 from workers.weights import folder as models_folder
 
 RESIDENT_MODELS = "2"

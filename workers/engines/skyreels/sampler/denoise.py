@@ -16,12 +16,12 @@ from typing import Any
 import torch
 
 from workers.engines.skyreels import cards
-from workers.engines.skyreels.attention import self_attention
-from workers.engines.skyreels.cache import TeaCache, teacache
-from workers.engines.skyreels.models import Components
-from workers.engines.skyreels.parallel import SequenceParallel
-from workers.engines.skyreels.plan import WindowPlan
-from workers.engines.skyreels.spec import VideoSpec
+from workers.engines.skyreels.memory.components import Components
+from workers.engines.skyreels.request.plan import WindowPlan
+from workers.engines.skyreels.request.spec import VideoSpec
+from workers.engines.skyreels.sampler.attention import self_attention
+from workers.engines.skyreels.sampler.sequence import SequenceParallel
+from workers.engines.skyreels.sampler.teacache import TeaCache, teacache
 
 WAITING_TIMESTEP = 999  # what a block that has not started is told, as in the official script
 

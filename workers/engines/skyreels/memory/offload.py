@@ -8,7 +8,7 @@ import torch
 from accelerate import cpu_offload
 from diffusers.hooks import apply_group_offloading
 
-from workers.engines.skyreels.planner import Mode
+from workers.engines.skyreels.memory.planner import Mode
 
 HOST = torch.device("cpu")
 # What is called from outside, so that a part is there before it begins; the VAE is used piece by piece.

@@ -20,7 +20,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from workers.engines.skyreels.models import Components
+from workers.engines.skyreels.memory.components import Components
 
 
 def clean(text: str) -> str:
