@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workers.base import EngineError, Inputs, OnProgress, Progress, Window, ignore_progress
-from workers.engines.skyreels.request.execution import Run
+from workers.engines.skyreels.request.execution import Execution
 from workers.engines.skyreels.request.plan import plan
 from workers.engines.skyreels.request.spec import VideoSpec
 from workers.keeper import CLIP_PARTS, PLAYLIST, STATE, Keeper, KeepNothing, Kept, write_whole
@@ -57,7 +57,7 @@ def render(
     on_window: OnWindow | None = None,
     keeper: Keeper | None = None,
     comment: str = "",
-    run: Run | None = None,
+    run: Execution | None = None,
 ) -> MediaInfo:
     """Make the film of `spec` in `folder` and join it into the MP4 `out`; goes on where an earlier call was killed.
 

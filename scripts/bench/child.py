@@ -58,7 +58,7 @@ def measure(case: Case) -> Found:
 
 def _load(model: str) -> Any:
     from workers.engines.skyreels import tiny
-    from workers.engines.skyreels.memory.components import Pool
+    from workers.engines.skyreels.memory.pool import Pool
 
     return tiny.components(layers=4, wide=True) if model == "wide" else Pool().get(model)
 
@@ -83,7 +83,7 @@ def _spec(case: Case, job: int = 0) -> Any:
 
 def _engine(models: Any) -> Any:
     from workers.engines.skyreels.engine import SkyReelsEngine
-    from workers.engines.skyreels.memory.components import Pool
+    from workers.engines.skyreels.memory.pool import Pool
 
     pool = Pool()
     pool.put("nano", models)

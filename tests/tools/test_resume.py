@@ -17,7 +17,7 @@ from tests.rushes import film
 from tests.workers.conftest import tiny_components, tiny_spec
 from workers.base import Stopped
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.memory.components import Pool
+from workers.engines.skyreels.memory.pool import Pool
 from workers.keeper import PROMPT
 from workers.media.film import write
 from workers.media.probe import read_frames

@@ -12,7 +12,8 @@ import torch
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.cards import Variant
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.memory.components import Components, Pool
+from workers.engines.skyreels.memory.components import Components
+from workers.engines.skyreels.memory.pool import Pool
 from workers.engines.skyreels.request.spec import VideoSpec
 from workers.engines.skyreels.tiny import components as tiny_components
 

@@ -6,7 +6,7 @@ import torch
 import torch.distributed as dist
 
 from tests.workers.conftest import I2V, T2V
-from workers.engines.skyreels.memory.components import Pool
+from workers.engines.skyreels.memory.pool import Pool
 from workers.engines.skyreels.sampler.sequence import BACKENDS, Xfuser
 from workers.engines.skyreels.tiny import components
 

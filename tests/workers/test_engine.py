@@ -11,8 +11,8 @@ from tests.workers.test_denoise import latents_of
 from workers.base import Cancelled, EngineError, Inputs
 from workers.engines import registry
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.memory.components import Key, Pool
-from workers.engines.skyreels.request.execution import Run
+from workers.engines.skyreels.memory.pool import Key, Pool
+from workers.engines.skyreels.request.execution import Execution
 from workers.engines.skyreels.request.spec import SpecError, VideoSpec
 from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 
@@ -70,7 +70,9 @@ def test_after_the_last_window_nothing_is_loaded_or_made(tiny_engine):
 
 def test_a_film_that_goes_on_with_other_rounding_says_so(tiny_engine, caplog):
     first = next(tiny_engine.stream(tiny_spec(**LONG)))
-    assert len(list(tiny_engine.stream(tiny_spec(**LONG), resume=first.checkpoint, run=Run(vae_tiling=True)))) == 4
+    assert (
+        len(list(tiny_engine.stream(tiny_spec(**LONG), resume=first.checkpoint, run=Execution(vae_tiling=True)))) == 4
+    )
     assert "goes on as 'tiles'" in caplog.text
 
 

@@ -57,7 +57,7 @@ def test_a_model_is_downloaded_checked_and_then_loads(remote):
     now = store.download(ID)
     folder = cards.get(ID).folder()
     assert now.state == "ready" and now.revision == COMMIT and now.disk > SIZE
-    assert models.load(folder).transformer.config.num_layers == LAYERS
+    assert components.load(folder).transformer.config.num_layers == LAYERS
     record = json.loads((folder / ".cinevivid.json").read_text())
     assert record["revision"] == COMMIT and record["repo"] == "Skywork/SkyReels-V2-DF-1.3B-540P-Diffusers"
     # Nothing that from_pretrained does not read came with it.

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.workers.conftest import I2V, T2V, last_latents, picture, tiny_components, tiny_spec
 from workers.base import Inputs
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.memory.components import Pool
+from workers.engines.skyreels.memory.pool import Pool
 from workers.engines.skyreels.request.spec import VideoSpec
 
 LIMIT = 1e-4

@@ -8,7 +8,7 @@ from workers.base import EngineError
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.memory import figures, planner
 from workers.engines.skyreels.memory.planner import options, plan_memory
-from workers.engines.skyreels.request.execution import Run
+from workers.engines.skyreels.request.execution import Execution
 from workers.engines.skyreels.request.spec import VideoSpec
 
 LARGE, SMALL = (cards.get(f"SkyReels-V2-DF-{size}-540P") for size in ("14B", "1.3B"))
@@ -121,14 +121,14 @@ def test_remembered_steps_are_counted():
 def test_what_the_installation_and_the_request_say_counts_before_it_is_paid_for(monkeypatch):
     asked = spec(LARGE)
     assert planner.check(asked, 48).chosen.mode == "fp8"
-    assert planner.check(asked, 48, Run(memory="group")).chosen.mode == "group"
+    assert planner.check(asked, 48, Execution(memory="group")).chosen.mode == "group"
     with pytest.raises(EngineError, match="left to the studio, it may need less"):
-        planner.check(asked, 48, Run(memory="resident"))
+        planner.check(asked, 48, Execution(memory="resident"))
     monkeypatch.setenv("CINEVIVID_QUANTIZE", "int8")
     assert planner.check(asked, 48).chosen.mode == "resident"
-    smaller = planner.check(asked, 48, Run(memory="model")).chosen
-    assert planner.check(asked, 48, Run(memory="fp8")).chosen == smaller
-    assert planner.check(asked, 48, Run(memory="sequential")).chosen.mode == "sequential"
+    smaller = planner.check(asked, 48, Execution(memory="model")).chosen
+    assert planner.check(asked, 48, Execution(memory="fp8")).chosen == smaller
+    assert planner.check(asked, 48, Execution(memory="sequential")).chosen.mode == "sequential"
     assert "GB" in planner.sentence(LARGE, 48)
 
 
@@ -145,10 +145,10 @@ def test_a_film_that_cannot_be_shared_is_refused_before_it_is_paid_for(monkeypat
     monkeypatch.setenv("CINEVIVID_SEQUENCE_PARALLEL", backend)
     asked = VideoSpec.for_model("SkyReels-V2-DF-1.3B-540P", "a swan", **values)
     if not told:
-        assert planner.check(asked, None, Run(ranks=ranks)) is None
+        assert planner.check(asked, None, Execution(ranks=ranks)) is None
         return
     with pytest.raises(EngineError, match=told):
-        planner.check(asked, None, Run(ranks=ranks))
+        planner.check(asked, None, Execution(ranks=ranks))
 
 
 def test_nothing_is_said_where_nobody_said_how_large_the_cards_are():

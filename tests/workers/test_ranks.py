@@ -13,8 +13,9 @@ import pytest
 
 from workers.base import Cancelled, EngineError, Inputs, Progress, Stopped, ignore_progress
 from workers.engines.skyreels.gpus import group
-from workers.engines.skyreels.gpus.group import Failed, RankGroup, Ready
-from workers.engines.skyreels.request.execution import Run
+from workers.engines.skyreels.gpus.group import RankGroup
+from workers.engines.skyreels.gpus.messages import Failed, Ready
+from workers.engines.skyreels.request.execution import Execution
 from workers.engines.skyreels.request.spec import VideoSpec
 
 PROGRAM = Path(__file__).with_name("silent_ranks.py")
@@ -48,7 +49,7 @@ def film(group, on_progress=ignore_progress):
     """Take what the group makes of a film."""
     return list(
         group.stream(
-            VideoSpec.for_model("nano", "a cat"), Inputs(), Run(ranks=group.ranks), None, on_progress, windows=1
+            VideoSpec.for_model("nano", "a cat"), Inputs(), Execution(ranks=group.ranks), None, on_progress, windows=1
         )
     )
 

@@ -16,7 +16,7 @@ from workers.base import EngineError
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.cards import ModelCard
 from workers.engines.skyreels.memory import planner
-from workers.engines.skyreels.request.flags import TEACACHE_THRESHOLD, Job, devices, job_of
+from workers.engines.skyreels.request.flags import TEACACHE_THRESHOLD, VideoRequest, devices, video_request
 from workers.engines.skyreels.request.plan import plan
 from workers.engines.skyreels.request.spec import (
     FRAMES_PER_LATENT,
@@ -280,7 +280,7 @@ class VideoForm(ToolForm):
             params["prompt"] = params.get("prompt") or "…"
             files |= {name: Path(name) for name in MODES[mode][1]}
         try:
-            job = job_of(params, files, (picture.width, picture.height) if picture else None)
+            job = video_request(params, files, (picture.width, picture.height) if picture else None)
         except SpecError as error:
             self._refuse(error, mode)
             return data
@@ -308,7 +308,7 @@ class VideoForm(ToolForm):
             return
         self.add_error("num_frames", forms.ValidationError(text, code="invalid_frames"))
 
-    def _check_clip(self, job: Job, clip: Asset | None) -> None:
+    def _check_clip(self, job: VideoRequest, clip: Asset | None) -> None:
         """Say now what the engine would say later, when credits are held."""
         if clip is None:
             return
@@ -339,10 +339,10 @@ def mode_of(values: Mapping[str, Any]) -> str:
     return "text"
 
 
-def video_job(params: Mapping[str, Any]) -> Job:
+def video_job(params: Mapping[str, Any]) -> VideoRequest:
     """The request of a job's parameters; the files are not looked at, and need not be chosen yet."""
     needed = MODES[params.get("mode") or mode_of(params)][1]
-    return job_of(params, {name: Path(name) for name in MISSING if params.get(name) or name in needed})
+    return video_request(params, {name: Path(name) for name in MISSING if params.get(name) or name in needed})
 
 
 @register

@@ -16,8 +16,9 @@ from workers.base import EngineError, Inputs, OnProgress, Window, ignore_progres
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.gpus.group import POOL, RankGroup, refuse_too_many
 from workers.engines.skyreels.memory import planner, quantise
-from workers.engines.skyreels.memory.components import Components, Key, Pool
-from workers.engines.skyreels.request.execution import Run
+from workers.engines.skyreels.memory.components import Components
+from workers.engines.skyreels.memory.pool import Key, Pool
+from workers.engines.skyreels.request.execution import Execution
 from workers.engines.skyreels.request.plan import Plan, WindowPlan, plan
 from workers.engines.skyreels.request.spec import VideoSpec, frames_of
 from workers.engines.skyreels.sampler import conditions, vae_stream
@@ -78,9 +79,9 @@ class SkyReelsEngine:
 
         Raises EngineError when it is not there, damaged, or too large for this machine.
         """
-        self.pool.get(self.settle(planner.recommended(cards.get(self.name)), Run()).key)
+        self.pool.get(self.settle(planner.recommended(cards.get(self.name)), Execution()).key)
 
-    def settle(self, spec: VideoSpec, run: Run) -> Way:
+    def settle(self, spec: VideoSpec, run: Execution) -> Way:
         """Choose how to make `spec`: as `run` says, or as the planner does.
 
         Raises EngineError("memory_short") when the planner finds no way that fits, EngineError("quantise_unknown").
@@ -103,7 +104,7 @@ class SkyReelsEngine:
         on_progress: OnProgress = ignore_progress,
         resume: Checkpoint | None = None,
         inputs: Inputs | None = None,
-        run: Run | None = None,
+        run: Execution | None = None,
     ) -> Iterator[Window]:
         """Make the film of `spec` and yield each window as soon as its frames are decoded.
 
@@ -130,7 +131,7 @@ class SkyReelsEngine:
                 yield from self._ranks(run.ranks).stream(spec, inputs, run, resume, on_progress, len(layout.windows))
                 return
             self.close()
-            way = self.settle(spec, run or Run())
+            way = self.settle(spec, run or Execution())
             if resume is not None and resume.way != way.rounding:
                 log.warning("The film was begun as %r, and goes on as %r.", resume.way, way.rounding)
             clock = Clock(layout, on_progress, done=resume.index + 1 if resume else 0)

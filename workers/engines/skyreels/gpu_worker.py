@@ -16,16 +16,16 @@ import torch
 
 from workers.base import Cancelled, EngineError, OnProgress, Progress, Window
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.gpus.group import LOST, Ended, Failed, Job, Ready, Stop, receive, send
+from workers.engines.skyreels.gpus.messages import LOST, Ended, Failed, Order, Ready, Stop, receive, send
 from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 from workers.engines.skyreels.sampler.clock import together
 from workers.engines.skyreels.sampler.sequence import SequenceParallel, join
 
 
 def main(address: str, pool: str) -> None:
-    """Connect to the process at `address`, and do its jobs until it is gone. `pool` is the maker of the models."""
+    """Connect to the process at `address` and carry out its orders until it is gone. `pool` makes the models."""
     connection = Client(address, "AF_UNIX")
-    orders = _Orders(connection)
+    inbox = _Inbox(connection)
     try:
         module, maker = pool.split(":")
         make_pool = getattr(importlib.import_module(module), maker)
@@ -33,7 +33,7 @@ def main(address: str, pool: str) -> None:
         engine = SkyReelsEngine(pool=make_pool(), parallel=parallel)
         send(connection, Ready(parallel.rank))
         while True:
-            _work(orders.jobs.get(), engine, parallel, orders, connection)
+            _work(inbox.orders.get(), engine, parallel, inbox, connection)
     except BaseException as error:
         traceback.print_exc()
         sys.stderr.flush()
@@ -42,13 +42,13 @@ def main(address: str, pool: str) -> None:
         os._exit(1)
 
 
-class _Orders(threading.Thread):
+class _Inbox(threading.Thread):
     """Reads what the other side wants, also while a step is computed; when it is gone, so is this process."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(daemon=True)
         self.connection = connection
-        self.jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self.orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self.stopped = -1
         self.start()
 
@@ -60,29 +60,29 @@ class _Orders(threading.Thread):
                 if isinstance(order, Stop):
                     self.stopped = order.number
                 else:
-                    self.jobs.put(order)
+                    self.orders.put(order)
         finally:
             os._exit(0)
 
 
 def _work(
-    job: Job, engine: SkyReelsEngine, parallel: SequenceParallel, orders: _Orders, connection: Connection
+    order: Order, engine: SkyReelsEngine, parallel: SequenceParallel, inbox: _Inbox, connection: Connection
 ) -> None:
     def report(now: Progress) -> None:
-        if orders.stopped == job.number:
+        if inbox.stopped == order.number:
             raise Cancelled
         send(connection, now)
 
     on_progress: OnProgress = together(report, parallel)
-    run = dataclasses.replace(job.run, ranks=1)
+    run = dataclasses.replace(order.run, ranks=1)
     try:
-        for window in engine.stream(job.spec, on_progress, resume=job.resume, inputs=job.inputs, run=run):
+        for window in engine.stream(order.spec, on_progress, resume=order.resume, inputs=order.inputs, run=run):
             if parallel.rank == 0:
                 send(connection, _portable(window))
     except Cancelled:
         pass
     if parallel.rank == 0:
-        send(connection, Ended(job.number))
+        send(connection, Ended(order.number))
 
 
 def _portable(window: Window) -> Window:

@@ -1,16 +1,15 @@
-"""Starts the processes that share a video, gives them jobs, and sees to it that none is left behind.
+"""Starts the processes that share a video, gives them orders, and sees to it that none is left behind.
 
 torchrun starts them (gpu_worker.py); each is connected to this process by a socket of its own, from before it meets the
 others. The kernel closes a socket when either end dies, however it dies: so a lost rank is noticed at once, and ranks
 without this process leave by themselves. Nothing waits for a rank longer than a moment without looking up.
-Between jobs the ranks stay, with their models in memory.
+Between orders the ranks stay, with their models in memory.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import pickle
 import shutil
 import signal
 import socket
@@ -21,7 +20,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -29,14 +27,15 @@ from typing import Any
 import torch
 
 from workers.base import EngineError, Inputs, OnProgress, Progress, Window
-from workers.engines.skyreels.request.execution import Run
+from workers.engines.skyreels.gpus.messages import LOST, Ended, Failed, Order, Ready, Stop, receive, send
+from workers.engines.skyreels.request.execution import Execution
 from workers.engines.skyreels.request.spec import VideoSpec
 from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parents[4]
-POOL = "workers.engines.skyreels.memory.components:Pool"
+POOL = "workers.engines.skyreels.memory.pool:Pool"
 START_SECONDS = 300.0
 STOP_SECONDS = 60.0  # a rank obeys after the step that it is in
 LEAVE_SECONDS = 10.0
@@ -44,58 +43,6 @@ LOOK_SECONDS = 0.5
 LAST_WORDS_SECONDS = 1.0
 MESSAGE_SECONDS = 30.0  # a rank may be silent, but not for so long within a message
 LOG_TAIL = 2000
-
-LOST = "One of the processes that share this video has stopped. Try again."
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """What every rank is given. `number` counts the jobs of a group."""
-
-    number: int
-    spec: VideoSpec
-    inputs: Inputs
-    run: Run
-    resume: Checkpoint | None
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """The job of this number is to end."""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A rank has met the others and waits for a job."""
-
-    rank: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """Rank 0 has ended the job of this number, whole or as it was told to."""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A rank cannot go on, and leaves."""
-
-    code: str
-    public_text: str
-
-
-def send(connection: Connection, message: Any) -> None:
-    """Send a message by value: multiprocessing's own way would hand tensors over as shared memory."""
-    connection.send_bytes(pickle.dumps(message))
-
-
-def receive(connection: Connection) -> Any:
-    """Return the next message; raises EOFError or OSError when the other end is gone."""
-    return pickle.loads(connection.recv_bytes())
 
 
 def refuse_too_many(ranks: int) -> None:
@@ -114,14 +61,14 @@ def remove_left_behind() -> None:
 
 
 class RankGroup:
-    """`ranks` processes under torchrun; one job at a time, from one thread."""
+    """`ranks` processes under torchrun; one order at a time, from one thread."""
 
     def __init__(self, ranks: int, pool: str = POOL) -> None:
         """Start nothing yet. `pool` names what makes a rank's models, as module:callable."""
         self.ranks, self.pool = ranks, pool
         self.pids: dict[int, int] = {}  # of the ranks that are ready
         self._connections: dict[Connection, int] = {}  # with the process id at the other end
-        self._jobs = 0
+        self._orders = 0
         self._torchrun: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -134,24 +81,24 @@ class RankGroup:
         self,
         spec: VideoSpec,
         inputs: Inputs,
-        run: Run,
+        run: Execution,
         resume: Checkpoint | None,
         on_progress: OnProgress,
         windows: int,
     ) -> Iterator[Window]:
-        """Yield the windows of a job as the engine's own stream does; starts the ranks where they are not running.
+        """Yield the windows of a film as the engine's own stream does; starts the ranks where they are not running.
 
         While nothing is heard from the ranks, `on_progress` gets what it got last once more every `LOOK_SECONDS`. What
         it raises stops the ranks after the step that they are in, and goes through; leaving the iteration early stops
         them too. Raises EngineError: what a rank failed with, "rank_lost" for a rank that died,
         "ranks_not_started". After these, and where a rank does not stop, no process of the group is left.
         """
-        job = Job(self._jobs, spec, inputs, run, resume)
-        self._jobs += 1
+        order = Order(self._orders, spec, inputs, run, resume)
+        self._orders += 1
         ended = False
         try:
             self._start(on_progress, windows)
-            self._send(job)
+            self._send(order)
             now = Progress("loading", 1, windows, 0, 1)
             while not ended:
                 heard = False
@@ -171,7 +118,7 @@ class RankGroup:
             raise
         finally:
             if not ended and self.alive:
-                self._stop(job)
+                self._stop(order)
 
     def close(self) -> None:
         """End all processes of the group."""
@@ -304,14 +251,14 @@ class RankGroup:
         self._log_tail()
         return EngineError(known.code, known.public_text)
 
-    def _stop(self, job: Job) -> None:
-        """Let the ranks end a job early; a group that does not is ended."""
+    def _stop(self, order: Order) -> None:
+        """Let the ranks end an order early; a group that does not is ended."""
         deadline = time.monotonic() + STOP_SECONDS
         try:
-            self._send(Stop(job.number))
+            self._send(Stop(order.number))
             while time.monotonic() < deadline:
                 for message in self._messages():
-                    if isinstance(message, Ended) and message.number == job.number:
+                    if isinstance(message, Ended) and message.number == order.number:
                         return
         except EngineError as error:
             log.warning("The ranks did not stop in good order: %s", error)

@@ -16,7 +16,7 @@ from typing import Literal
 
 from workers.base import EngineError
 from workers.engines.skyreels import cards
-from workers.engines.skyreels.request.execution import Run, backend, refuse_unfit, stored_form
+from workers.engines.skyreels.request.execution import Execution, backend, refuse_unfit, stored_form
 from workers.engines.skyreels.request.plan import plan
 from workers.engines.skyreels.request.spec import FRAMES_PER_LATENT, SpecError, VideoSpec, latents_of
 
@@ -45,7 +45,7 @@ WORDS: dict[Mode, str] = {
     "group": "the blocks of transformer and text encoder come to the card one by one",
     "sequential": "the layers of transformer and text encoder come to the card one by one, which is slow",
 }
-AS_PLANNED = Run()
+AS_PLANNED = Execution()
 IN_TILES = "frames are encoded and decoded in tiles"
 
 
@@ -118,7 +118,7 @@ class MemoryPlan:
         return f"{first} Faster ways need {' and '.join(f'{option.card_gb:.1f} GB' for option in faster)}."
 
 
-def check(spec: VideoSpec, gigabytes: float | None, run: Run = AS_PLANNED) -> MemoryPlan | None:
+def check(spec: VideoSpec, gigabytes: float | None, run: Execution = AS_PLANNED) -> MemoryPlan | None:
     """Plan `spec` for the workers' cards, as these make it, before it is paid for; None when nobody said how large
     they are.
 
@@ -131,7 +131,7 @@ def check(spec: VideoSpec, gigabytes: float | None, run: Run = AS_PLANNED) -> Me
     return plan_memory(cards.get(spec.model), spec, gigabytes, quantised=stored_form(spec.model) != "none", run=run)
 
 
-def _refuse_ranks(spec: VideoSpec, run: Run) -> None:
+def _refuse_ranks(spec: VideoSpec, run: Execution) -> None:
     known, even = figures().get(spec.model), backend() == "xfuser"
     if run.ranks == 1 or known is None:
         return
@@ -163,7 +163,7 @@ def plan_memory(
     *,
     device: Device = "cuda",
     quantised: bool = False,
-    run: Run = AS_PLANNED,
+    run: Execution = AS_PLANNED,
 ) -> MemoryPlan:
     """Choose the fastest way of making `spec` with the model of `card` on a device of `gigabytes` (of 10^9 bytes).
 
@@ -192,7 +192,7 @@ def options(
     *,
     device: Device = "cuda",
     quantised: bool = False,
-    run: Run = AS_PLANNED,
+    run: Execution = AS_PLANNED,
 ) -> tuple[Option, ...]:
     """Return the ways of making `spec`, the fastest first; each needs less than all that are faster.
 
@@ -311,7 +311,7 @@ def _cell(card: cards.ModelCard, spec: VideoSpec, gigabytes: float) -> str:
 
 
 def _shorter_window(
-    card: cards.ModelCard, spec: VideoSpec, gigabytes: float, device: Device, quantised: bool, run: Run
+    card: cards.ModelCard, spec: VideoSpec, gigabytes: float, device: Device, quantised: bool, run: Execution
 ) -> int | None:
     if not card.long:
         return None

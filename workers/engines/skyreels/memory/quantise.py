@@ -40,7 +40,7 @@ def chosen(model: str) -> str:
 
 def transformer_of(folder: Path, dtype: torch.dtype, form: str) -> Any:
     """Read the transformer of a diffusers folder in a form; of a GGUF file, the folder only says how it is built."""
-    # Causal attention is the request's choice (sampler/attention.py), so a block in the stored configuration is not taken.
+    # Causal attention is the request's choice (sampler/attention.py), whatever block the stored configuration has.
     plain: dict[str, Any] = {"torch_dtype": dtype, "num_frame_per_block": 1}
     if form.startswith(GGUF):
         return SkyReelsV2Transformer3DModel.from_single_file(

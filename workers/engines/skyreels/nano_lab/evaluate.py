@@ -210,7 +210,8 @@ class Bench:
     def engine(self) -> Any:
         """Our own engine with the folder's weights, as the product loads them."""
         from workers.engines.skyreels.engine import SkyReelsEngine
-        from workers.engines.skyreels.memory.components import Pool, load
+        from workers.engines.skyreels.memory.components import load
+        from workers.engines.skyreels.memory.pool import Pool
 
         pool = Pool()
         pool.put("nano", load(self.folder, max_sequence_length=PADDED_WORDS))

@@ -13,7 +13,7 @@ Memory = Literal["auto", "resident", "model", "fp8", "group", "sequential"]
 
 
 def stored_form(model: str) -> str:
-    """Return the form that this installation stores a model's transformer in (memory/quantise.py says whether it can be had).
+    """Return the form in which this installation stores a model's transformer; memory/quantise.py refuses unknown ones.
 
     `CINEVIVID_QUANTIZE` says it: "none", "int8" or "fp8" for all models, or "gguf:<model>=<file>" for one.
     """
@@ -53,15 +53,15 @@ def refuse_unfit(heads: int, tokens: int, ranks: int, even: bool = False) -> Non
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Execution:
     """Where a model's parts are kept while they work, and how many devices share one video.
 
     Only "fp8" and tiles change what is seen, and little: weights are rounded, and seams of tiles are blended.
 
-    `memory` is "auto" for what the planner chooses (memory/planner.py), "resident" for everything on the device, "model" for
-    parts that take turns, "fp8" for that with the transformer stored in 8 bits, "group" for blocks that come one by
-    one, "sequential" for layers that do. `vae_tiling` encodes and decodes in tiles. `ranks` is the number of processes
-    that share a window (sampler/sequence.py); 1 is this process alone.
+    `memory` is "auto" for what the planner chooses (memory/planner.py), "resident" for everything on the device,
+    "model" for parts that take turns, "fp8" for that with the transformer stored in 8 bits, "group" for blocks that
+    come one by one, "sequential" for layers that do. `vae_tiling` encodes and decodes in tiles. `ranks` is the number of
+    processes that share a window (sampler/sequence.py); 1 is this process alone.
     """
 
     memory: Memory = "auto"

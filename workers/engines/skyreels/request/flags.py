@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from workers.engines.skyreels import cards
-from workers.engines.skyreels.request.execution import Run
+from workers.engines.skyreels.request.execution import Execution
 from workers.engines.skyreels.request.spec import SpecError, VideoSpec
 from workers.weights import catalog
 
@@ -100,11 +100,11 @@ FLAGS: tuple[Flag, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class VideoRequest:
     """A video as one of the scripts would make it: the `spec`, how to `run` it, and where it goes."""
 
     spec: VideoSpec
-    run: Run = field(default_factory=Run)
+    run: Execution = field(default_factory=Execution)
     outdir: Path = OUTDIR
     prompt_enhancer: bool = False
 
@@ -130,11 +130,13 @@ def flags_of(command: Command) -> tuple[Flag, ...]:
     return tuple(flag for flag in FLAGS if command == "generate_video_df" or not flag.forcing)
 
 
-def job(values: Mapping[str, Any], command: Command | None = None, picture_size: tuple[int, int] | None = None) -> Job:
-    """Turn flags (names to values, None where left out) into a valid job; without a `command`, as the model has it.
+def request(
+    values: Mapping[str, Any], command: Command | None = None, picture_size: tuple[int, int] | None = None
+) -> VideoRequest:
+    """Turn flags (names to values, None where left out) into a valid request; without a `command`, as the model has it.
 
     `picture_size` is (width, height) of the start picture as it is shown: without a ratio the video takes the nearest
-    that the model has. A seed that is left out is drawn, so that the job can be made again. Raises SpecError, whose
+    that the model has. A seed that is left out is drawn, so that the film can be made again. Raises SpecError, whose
     field is the flag's name.
     """
     given = {flag.name: values[flag.name] for flag in FLAGS if values.get(flag.name) is not None}
@@ -165,18 +167,20 @@ def job(values: Mapping[str, Any], command: Command | None = None, picture_size:
         raise SpecError(_name_of(error.field), error.public_text, error.nearest) from error
     if given.get("prompt_enhancer") and given.get("use_usp"):
         raise SpecError("prompt_enhancer", "The prompt enhancer does not run on several GPUs: run it first.")
-    run = Run(memory="model" if given.get("offload") else "auto", ranks=devices() if given.get("use_usp") else 1)
-    return Job(spec, run, given.get("outdir", OUTDIR), bool(given.get("prompt_enhancer")))
+    run = Execution(memory="model" if given.get("offload") else "auto", ranks=devices() if given.get("use_usp") else 1)
+    return VideoRequest(spec, run, given.get("outdir", OUTDIR), bool(given.get("prompt_enhancer")))
 
 
-def job_of(params: Mapping[str, Any], files: Mapping[str, Path], picture_size: tuple[int, int] | None = None) -> Job:
-    """Turn the parameters of a form into a valid job; they are named as `parameter_of` says, the files as in VideoSpec.
+def video_request(
+    params: Mapping[str, Any], files: Mapping[str, Path], picture_size: tuple[int, int] | None = None
+) -> VideoRequest:
+    """Turn the parameters of a form, named as `parameter_of` says, and files, named as in VideoSpec, into a request.
 
     Raises SpecError, whose field is the parameter's name.
     """
     values = {flag.name: (files if flag.kind is Path else params).get(parameter_of(flag)) for flag in FLAGS}
     try:
-        return job(values, picture_size=picture_size)
+        return request(values, picture_size=picture_size)
     except SpecError as error:
         named = {flag.name: parameter_of(flag) for flag in FLAGS}
         raise SpecError(named.get(error.field, error.field), error.public_text, error.nearest) from error

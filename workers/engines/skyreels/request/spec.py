@@ -118,8 +118,8 @@ class VideoSpec:
     included, to compare with them: short last windows, a history cut to whole blocks, a scheduler whose sample is
     overwritten, noise on the history from a stream of its own; "diffusers" masks attention whenever there are blocks.
 
-    `teacache` is how much the input of the transformer may change before it is asked again (0: always asked; sampler/teacache.py),
-    and with `use_ret_steps` the first and last steps are always computed.
+    `teacache` is how much the input of the transformer may change before it is asked again (0: always asked;
+    sampler/teacache.py), and with `use_ret_steps` the first and last steps are always computed.
     """
 
     prompt: str
