@@ -7,11 +7,11 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import ApiToken
 from apps.library.models import Asset, Generation
-from apps.library.rushes import GRACE
+from apps.library.keeper import GRACE
 from apps.tools import services
 from tests.factories import GenerationFactory
 from tests.library.test_files import read
-from tests.rushes import film
+from tests.keeper import film
 
 
 class Bucket(InMemoryStorage):

@@ -19,7 +19,7 @@ from apps.errors import StudioError
 from apps.library.models import Asset, Generation
 from apps.tools import services
 from tests.factories import AssetFactory
-from tests.rushes import film
+from tests.keeper import film
 from tests.tools import toy
 from workers.actors import bring, give_up, run_generation
 from workers.engines.base import EngineError, Progress
