@@ -9,7 +9,7 @@ from django.utils import timezone
 from apps.errors import StudioError
 from apps.library import keeper
 from apps.library.models import Asset, Generation
-from apps.tools import services
+from apps.tools import services, sweeper
 from tests.factories import GenerationFactory
 from tests.keeper import film
 from workers.engines.base import Cancelled
@@ -39,7 +39,7 @@ def stored(folder):
 
 
 def take_over(job):
-    services.sweep(lease=timedelta(0))
+    sweeper.sweep(lease=timedelta(0))
     return Generation.objects.claim(job.pk)
 
 
@@ -114,11 +114,11 @@ def test_of_a_finished_film_only_what_plays_is_left_and_not_for_long(job, tmp_pa
     film(job, tmp_path / "a", 2)
     with django_capture_on_commit_callbacks(execute=True):
         services.finish(job, Asset(kind="video"), {}, "paper")
-    services.sweep()
+    sweeper.sweep()
     left = {"index-0001.m3u8", "index-0002.m3u8", "init.mp4", "0000.m4s", "0001.m4s"}
     assert stored("live") == {f"{job.pk}/1/hls/{name}" for name in left}
     Generation.objects.update(finished_at=timezone.now() - keeper.GRACE)
-    services.sweep()
+    sweeper.sweep()
     assert stored("live") == set()
 
 
@@ -127,5 +127,5 @@ def test_sweep_removes_what_ended_jobs_left_and_nothing_of_those_that_run(job, a
     other = Generation.objects.claim(GenerationFactory(user=ada).pk)
     film(other, tmp_path / "b", 1)
     services.cancel(other)
-    services.sweep()
+    sweeper.sweep()
     assert default_storage.listdir("live")[0] == [str(job.pk)]

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from apps.library.models import Generation
 from apps.library.keeper import StorageKeeper
-from apps.tools import services
+from apps.library.models import Generation
+from apps.tools import sweeper
 from tests.factories import GenerationFactory
-from tests.params import PARAMS
 from tests.keeper import film
+from tests.params import PARAMS
 from tests.workers.conftest import tiny_components, tiny_spec
 from workers.engines.base import Stopped
 from workers.engines.skyreels.engine import SkyReelsEngine
@@ -68,7 +68,7 @@ def attempt(engine, job, spec, folder, on_progress, **options):
 
 
 def next_attempt(job):
-    services.sweep(lease=timedelta(0))
+    sweeper.sweep(lease=timedelta(0))
     return Generation.objects.claim(job.pk)
 
 

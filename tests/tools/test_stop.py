@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from apps.billing import services as billing
 from apps.errors import StudioError
 from apps.library.models import Asset, Generation
-from apps.tools import registry, services
+from apps.tools import registry, services, sweeper
 from tests.factories import GenerationFactory
-from tests.params import PARAMS
 from tests.keeper import FPS, film
+from tests.params import PARAMS
 from workers.actors import reporter
 from workers.engines.base import Cancelled, Progress, Stopped
 from workers.media.probe import probe
@@ -188,7 +188,7 @@ def test_the_next_worker_keeps_what_a_lost_one_finished_and_computes_nothing(ada
     assert fresh(job).kept_windows == 1
     services.stop(fresh(job))
     empty = engines._engines["video"] = SkyReelsEngine("nano")
-    services.sweep(lease=timedelta(0))
+    sweeper.sweep(lease=timedelta(0))
     wait_until(lambda: not fresh(job).is_active)
     job = fresh(job)
     assert (job.status, job.stopped_early, job.attempt) == (Status.SUCCEEDED, True, 2), job.error
