@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from apps.tools import services
-from cinevivid.studio import send_again
+from apps.weights.queue import send_again
 from tests.e2e.site import Site
 from tests.factories import GenerationFactory
 from tests.params import PARAMS

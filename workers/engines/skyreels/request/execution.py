@@ -60,8 +60,8 @@ class Execution:
 
     `memory` is "auto" for what the planner chooses (memory/planner.py), "resident" for everything on the device,
     "model" for parts that take turns, "fp8" for that with the transformer stored in 8 bits, "group" for blocks that
-    come one by one, "sequential" for layers that do. `vae_tiling` encodes and decodes in tiles. `ranks` is the number of
-    processes that share a window (sampler/sequence.py); 1 is this process alone.
+    come one by one, "sequential" for layers that do. `vae_tiling` encodes and decodes in tiles. `ranks` is the
+    number of processes that share a window (sampler/sequence.py); 1 is this process alone.
     """
 
     memory: Memory = "auto"

@@ -1,6 +1,5 @@
 """Video: from words, from a picture, between two pictures, or on from a video."""
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,29 +9,20 @@ from django import forms
 from django.conf import settings
 
 from apps.library.models import Asset
+from apps.tools import videos
 from apps.tools.fields import AssetField, CatalogueField, ModeSelect, RatioSelect, SeedField, Slider, StyleSelect
 from apps.tools.registry import LARGE_QUEUE, Tool, ToolForm, register
+from apps.tools.videos import MAX_FRAMES, MIN_FRAMES, RELEASED, ModelSelect
 from workers.base import EngineError
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.cards import ModelCard
 from workers.engines.skyreels.memory import planner
-from workers.engines.skyreels.request.flags import TEACACHE_THRESHOLD, VideoRequest, devices, video_request
+from workers.engines.skyreels.request.flags import VideoRequest, devices, video_request
 from workers.engines.skyreels.request.plan import plan
-from workers.engines.skyreels.request.spec import (
-    FRAMES_PER_LATENT,
-    MAX_ADDNOISE,
-    SpecError,
-    is_frame_count,
-    legal_num_frames,
-    nearest_frame_counts,
-)
+from workers.engines.skyreels.request.spec import MAX_ADDNOISE, SpecError, nearest_frame_counts
 from workers.media.uploads import MAX_CLIP_SECONDS
 from workers.prompts.styles import STYLES
 
-MODEL = cards.get(settings.VIDEO_MODEL)
-RELEASED = [card for card in cards.all() if card.released]
-MAX_SECONDS = 61
-MIN_FRAMES, MAX_FRAMES = 5, max(card.max_num_frames for card in RELEASED)
 CREDITS_PER_SECOND = 10
 
 # What a film begins with: its title, what it needs, and what else it may have.
@@ -47,61 +37,7 @@ MISSING = {
     "end_image": "Choose the picture that the film leads up to.",
     "video": "Choose the video that goes on.",
 }
-RECOMMENDED = (
-    *("negative_prompt", "fps", "steps", "guidance_scale", "shift"),
-    *("base_num_frames", "overlap_history", "addnoise_condition"),
-)
 FIELD_OF_SPEC = {"width": "ratio", "height": "ratio", "teacache": "teacache_thresh"}
-
-
-def models() -> list[ModelCard]:
-    """The models of this machine, the studio's own first."""
-    here = [card for card in cards.all() if card.id != MODEL.id and card.released and card.folder()]
-    return [MODEL, *here]
-
-
-def lengths(card: ModelCard) -> list[int]:
-    """The lengths in whole windows that a model is offered in, in frames."""
-    longest = min(card.max_num_frames, MAX_SECONDS * card.fps)
-    return legal_num_frames(card.base_num_frames, card.overlap_history, longest)
-
-
-def usual_length(card: ModelCard) -> int:
-    return lengths(card)[:2][-1]
-
-
-def ratios() -> list[tuple[str, str]]:
-    return [("", "Auto"), *((ratio, ratio) for ratio in dict.fromkeys(r for card in models() for r in card.sizes))]
-
-
-def resolutions() -> list[tuple[str, str]]:
-    return [("", "The model's"), *((name, name) for name in dict.fromkeys(card.resolution for card in models()))]
-
-
-def slider_of(card: ModelCard, frames: int | None = None) -> dict[str, int]:
-    """A model's slider: in whole windows, or finer where `frames` is another length that can be made, to keep it."""
-    first, *more = whole = lengths(card)
-    last, step = whole[-1], more[0] - first if more else 1
-    if frames is not None and frames not in whole and is_frame_count(frames) and MIN_FRAMES <= frames <= last:
-        first, step = min(first, frames), FRAMES_PER_LATENT
-    return {"min": first, "max": last, "step": step, "data-fps": card.fps}
-
-
-def recommended(card: ModelCard) -> dict[str, Any]:
-    """What a model does where a field is left empty."""
-    return {name: getattr(card, name) for name in RECOMMENDED} | {"teacache_thresh": TEACACHE_THRESHOLD}
-
-
-class ModelSelect(forms.Select):
-    """Models; each option carries what the page shows once it is chosen."""
-
-    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        option = super().create_option(name, value, *args, **kwargs)
-        card = cards.get(str(value))
-        about = {"slider": slider_of(card), "ratios": card.ratios}
-        about |= {"placeholders": recommended(card), "picture": card.picture}
-        option["attrs"]["data-model"] = json.dumps(about)
-        return option
 
 
 def number(help_text: str, low: int, high: int, **kwargs: Any) -> forms.IntegerField:
@@ -141,12 +77,14 @@ class VideoForm(ToolForm):
     )
     prompt = forms.CharField(
         max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 3, "placeholder": MODEL.examples[0] if MODEL.examples else ""}),
+        widget=forms.Textarea(
+            attrs={"rows": 3, "placeholder": videos.MODEL.examples[0] if videos.MODEL.examples else ""}
+        ),
         error_messages={"required": "Describe what is in the picture and how it moves."},
     )
     ratio = CatalogueField(
         required=False,
-        choices=ratios,
+        choices=videos.ratios,
         known=(ratio for card in RELEASED for ratio in card.sizes),
         widget=RatioSelect,
         help_text="Auto is the picture's or the video's own, as near as the model comes.",
@@ -174,13 +112,13 @@ class VideoForm(ToolForm):
         required=False,
         known=(card.id for card in RELEASED),
         error_messages={"invalid_choice": "%(value)s is not on this machine."},
-        choices=lambda: [(card.id, card.title) for card in models()],
+        choices=lambda: [(card.id, card.title) for card in videos.models()],
         widget=ModelSelect,
         help_text="Those on this machine.",
     )
     resolution = CatalogueField(
         required=False,
-        choices=resolutions,
+        choices=videos.resolutions,
         known=(card.resolution for card in RELEASED),
         help_text="540P or 720P: each model makes its own.",
     )
@@ -205,7 +143,7 @@ class VideoForm(ToolForm):
     )
     ar_step = number("Steps between neighbouring blocks; 0 makes all at once.", 0, 100, label="Block delay")
     causal_block_size = number(
-        f"Latents in a block; {MODEL.asynchronous_block} with a delay.", 1, 65, label="Block size"
+        f"Latents in a block; {videos.MODEL.asynchronous_block} with a delay.", 1, 65, label="Block size"
     )
     causal_attention = switch(
         "Hides later blocks from earlier ones. No released weights have learned this.", label="Causal attention"
@@ -220,7 +158,11 @@ class VideoForm(ToolForm):
     teacache_thresh = fraction("How much change it passes over.", 0, 1, label="TeaCache threshold")
     use_ret_steps = switch("The first and last steps are always computed.", label="TeaCache retention")
 
-    page_initial: ClassVar[Mapping[str, Any]] = {"mode": "text", "num_frames": usual_length(MODEL), "ratio": ""}
+    page_initial: ClassVar[Mapping[str, Any]] = {
+        "mode": "text",
+        "num_frames": videos.usual_length(videos.MODEL),
+        "ratio": "",
+    }
     advanced: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "Prompt": ("prompt_enhancer", "negative_prompt"),
         "Model": ("model_id", "resolution", "steps", "guidance_scale", "shift", "fps", "seed"),
@@ -240,7 +182,7 @@ class VideoForm(ToolForm):
             # On the page, what another mode has stays in the form, and counts for nothing.
             field = self.fields[name]
             field.ignored = chosen in MODES and name not in inputs_of(chosen)  # type: ignore[attr-defined]
-        self._suit(next((card for card in models() if card.id == self["model_id"].value()), MODEL))
+        self._suit(next((card for card in videos.models() if card.id == self["model_id"].value()), videos.MODEL))
 
     def _suit(self, card: ModelCard) -> None:
         """Show the lengths, the ratios and the recommended values of a model."""
@@ -249,9 +191,9 @@ class VideoForm(ToolForm):
             frames = length.clean(self["num_frames"].value())
         except forms.ValidationError:
             frames = None
-        length.widget.attrs |= slider_of(card, frames)
+        length.widget.attrs |= videos.slider_of(card, frames)
         self.fields["ratio"].widget.offered = card.ratios
-        values = recommended(card) | (card.picture if self["mode"].value() in ("picture", "ends") else {})
+        values = videos.recommended(card) | (card.picture if self["mode"].value() in ("picture", "ends") else {})
         for name, value in values.items():
             self.fields[name].widget.attrs["placeholder"] = value
 
@@ -261,13 +203,13 @@ class VideoForm(ToolForm):
         for name in MODES[mode][1]:
             if not data.get(name) and name not in self.errors and not self.draft:
                 self.add_error(name, MISSING[name])
-        data["model_id"] = data.get("model_id") or MODEL.id
+        data["model_id"] = data.get("model_id") or videos.MODEL.id
         card = cards.get(data["model_id"])
         if not card.folder():
             text = f"{card.title}, which makes the films here, is not on this machine yet: choose another for now."
             self.add_error("model_id", text)
         if data.get("num_frames") is None:
-            data["num_frames"] = usual_length(card)
+            data["num_frames"] = videos.usual_length(card)
         self._check_length(card, data["num_frames"])
         if self.errors:
             return data
@@ -294,7 +236,7 @@ class VideoForm(ToolForm):
         return params
 
     def _check_length(self, card: ModelCard, frames: int) -> None:
-        longest = lengths(card)[-1]
+        longest = videos.lengths(card)[-1]
         nearest = nearest_frame_counts(frames, lowest=MIN_FRAMES)
         if frames > longest and card.long:
             text = (
@@ -378,10 +320,14 @@ class ToVideo(Tool):
 
     @property
     def page_context(self) -> dict[str, Any]:
-        return {"model": MODEL, "suggestions": MODEL.examples, "memory": planner.sentence(MODEL, settings.DEVICE_GB)}
+        return {
+            "model": videos.MODEL,
+            "suggestions": videos.MODEL.examples,
+            "memory": planner.sentence(videos.MODEL, settings.DEVICE_GB),
+        }
 
     def _card(self, params: Mapping[str, Any]) -> ModelCard:
-        return cards.get(params.get("model_id", MODEL.id))
+        return cards.get(params.get("model_id", videos.MODEL.id))
 
     def _new_frames(self, params: Mapping[str, Any]) -> int:
         """What is made: not the frames that a video brings."""

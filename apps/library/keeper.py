@@ -1,4 +1,4 @@
-"""Rushes: the finished windows of a film that is still being made, on media storage.
+"""The finished windows of a film that is still being made, kept on media storage.
 
 They are what another worker goes on from, and what a browser plays meanwhile. Every attempt writes into a folder of its
 own and under names that are never used twice; the row alone says which of it counts, in one conditional UPDATE. So a
@@ -9,7 +9,6 @@ import re
 import shutil
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
-from uuid import UUID
 
 import structlog
 from django.core.files import File
@@ -19,6 +18,7 @@ from django.utils import timezone
 
 from apps.errors import StudioError
 from apps.library import progress
+from apps.library.ids import is_uuid
 from apps.library.models import Generation
 from workers.base import Cancelled
 from workers.keeper import CHANGING, CLIP_PARTS, INDEX, PLAYLIST, PROMPT, STATE, Kept
@@ -29,8 +29,8 @@ GRACE = timedelta(minutes=2)  # how long a player that is at the live edge finds
 PLAYABLE = re.compile(r"index\.m3u8|init\.mp4|\d{4,}\.m4s")
 
 
-class Rushes:
-    """Keeps the folder of one attempt at a job (see workers.keeper.Keeper)."""
+class StorageKeeper:
+    """A `workers.keeper.Keeper` that keeps the folder of one attempt at a job on media storage."""
 
     def __init__(self, job: Generation) -> None:
         self.job = job
@@ -54,7 +54,7 @@ class Rushes:
                     with default_storage.open(f"{source}/{name}") as stored, to.open("wb") as local:
                         shutil.copyfileobj(stored, local)
         except FileNotFoundError:
-            log.warning("rushes_missing", generation=str(self.job.pk), exc_info=True)
+            log.warning("kept_windows_missing", generation=str(self.job.pk), exc_info=True)
         except Exception as error:
             raise StudioError(code="storage_failed") from error
 
@@ -94,7 +94,7 @@ class Rushes:
                 remove_folder(f"{ROOT}/{self.job.pk}/{before}")
         except Exception:
             # It goes at the end, with all of the job's. The window is stored.
-            log.warning("rushes_not_removed", generation=str(self.job.pk), exc_info=True)
+            log.warning("kept_windows_not_removed", generation=str(self.job.pk), exc_info=True)
 
 
 def path_of(job: Generation, name: str) -> str | None:
@@ -114,7 +114,7 @@ def remove(job: Generation) -> None:
     try:
         remove_folder(f"{ROOT}/{job.pk}", spared)
     except Exception:
-        log.warning("rushes_not_removed", generation=str(job.pk), exc_info=True)
+        log.warning("kept_windows_not_removed", generation=str(job.pk), exc_info=True)
 
 
 def remove_ended() -> None:
@@ -129,14 +129,6 @@ def remove_ended() -> None:
     kept = {str(pk) for pk in needed.values_list("pk", flat=True)}
     for name in ours - kept:
         remove_folder(f"{ROOT}/{name}")
-
-
-def is_uuid(name: str) -> bool:
-    """True for what can be the key of a row."""
-    try:
-        return str(UUID(name)) == name
-    except ValueError:
-        return False
 
 
 def _just_made(job: Generation) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.errors import StudioError
-from cinevivid.studio import needed
+from apps.weights.needs import needed
 from workers.base import Cancelled, EngineError
 from workers.weights import catalog, folder, store
 

@@ -1,6 +1,6 @@
 """Finished windows, laid down the way a worker lays them down, without an engine."""
 
-from apps.library.rushes import Rushes
+from apps.library.keeper import StorageKeeper
 from workers.keeper import CHANGING, CLIP_PARTS, PLAYLIST, STATE, Kept
 
 NEW_FRAMES, FIRST_FRAMES, FPS = 12, 21, 8
@@ -8,8 +8,8 @@ NEW_FRAMES, FIRST_FRAMES, FPS = 12, 21, 8
 
 def film(job, folder, windows, of=3):
     """Let the attempt `job` finish windows up to `windows` of `of`, in `folder`; returns its keeper."""
-    rushes = Rushes(job)
-    rushes.fetch(folder)
+    keeper = StorageKeeper(job)
+    keeper.fetch(folder)
     job.advance(windows=of, steps=4)
     for window in range(job.kept_windows, windows):
         frames = FIRST_FRAMES + NEW_FRAMES * window
@@ -25,5 +25,5 @@ def film(job, folder, windows, of=3):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        rushes.keep(folder, Kept(window + 1, frames, frames / FPS))
-    return rushes
+        keeper.keep(folder, Kept(window + 1, frames, frames / FPS))
+    return keeper

@@ -14,8 +14,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.http import SignedIn
 from apps.errors import StudioError
-from apps.library.models import Generation
-from cinevivid.templatetags.studio import as_id
+from apps.weights.needs import needed
+from apps.weights.queue import send
+from apps.weights.templatetags.weights import as_id
 from workers.base import EngineError
 from workers.weights import folder, store
 
@@ -42,7 +43,7 @@ def staff_only(view: Callable[Concatenate[SignedIn, P], HttpResponse]) -> Callab
 @require_GET
 def models(request: HttpRequest) -> HttpResponse:
     """Every model of the catalogue with its state on this machine."""
-    return render(request, "studio/models.html", page_of(store.statuses()))
+    return render(request, "weights/models.html", page_of(store.statuses()))
 
 
 @staff_only
@@ -53,7 +54,7 @@ def model(request: SignedIn, model_id: str) -> HttpResponse:
     if not request.htmx:
         return redirect("models")
     if now.active:
-        return render(request, "studio/models.html#progress", {"now": now})
+        return render(request, "weights/models.html#progress", {"now": now})
     response = row(request, now)
     response.headers["HX-Retarget"], response.headers["HX-Reswap"] = f"#model-{as_id(model_id)}", "outerHTML"
     return response
@@ -84,29 +85,6 @@ def act(request: SignedIn, model_id: str, verb: str) -> HttpResponse:
     return redirect("models")
 
 
-def needed() -> set[str]:
-    """The models of films that wait or are being made."""
-    return set(Generation.objects.active().values_list("params__model_id", flat=True))
-
-
-def send(model_id: str, verb: str) -> None:
-    """Hand the work to a worker; without a queue, nothing is left waiting."""
-    from workers.actors import work_on_model
-
-    try:
-        work_on_model.send(model_id, verb)
-    except Exception as error:
-        store.cancel(model_id)
-        log.warning("message_not_sent", model=model_id, exc_info=True)
-        raise StudioError("The queue of the workers did not answer.", code="external_service") from error
-
-
-def send_again() -> None:
-    """Send once more what was asked for before this studio was stopped: its queue went with it, its notes did not."""
-    for model_id, verb in store.requeue():
-        send(model_id, verb)
-
-
 def status_of(model_id: str) -> store.Status:
     try:
         return store.status(model_id)
@@ -115,7 +93,7 @@ def status_of(model_id: str) -> store.Status:
 
 
 def row(request: HttpRequest, now: store.Status) -> HttpResponse:
-    return render(request, "studio/models.html#row", page_of([now]) | {"now": now})
+    return render(request, "weights/models.html#row", page_of([now]) | {"now": now})
 
 
 def page_of(found: list[store.Status]) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from apps.errors import StudioError
-from apps.library import rushes
+from apps.library import keeper
 from apps.library.models import Asset, Generation
-from apps.tools import services
+from apps.tools import services, sweeper
 from tests.factories import GenerationFactory
-from tests.rushes import film
+from tests.keeper import film
 from workers.base import Cancelled
 
 
@@ -39,7 +39,7 @@ def stored(folder):
 
 
 def take_over(job):
-    services.sweep(lease=timedelta(0))
+    sweeper.sweep(lease=timedelta(0))
     return Generation.objects.claim(job.pk)
 
 
@@ -77,7 +77,7 @@ def test_what_a_killed_worker_had_not_finished_storing_does_not_count(job, tmp_p
     film(job, tmp_path / "a", 1)
     for name in ("0001.mp4", "state-0002.safetensors"):
         default_storage.save(f"live/{job.pk}/1/{name}", (tmp_path / "a" / "0000.mp4").open("rb"))
-    rushes.Rushes(take_over(job)).fetch(tmp_path / "b")
+    keeper.StorageKeeper(take_over(job)).fetch(tmp_path / "b")
     assert (tmp_path / "b" / "state.safetensors").read_text() == "state 1"
 
 
@@ -87,15 +87,15 @@ def test_a_worker_thought_dead_adds_nothing(job, tmp_path):
     film(new, tmp_path / "b", 1)
     (tmp_path / "a" / "0001.mp4").write_text("late")
     with pytest.raises(Cancelled):
-        late.keep(tmp_path / "a", rushes.Kept(2, 33, 4.1))
+        late.keep(tmp_path / "a", keeper.Kept(2, 33, 4.1))
     assert Generation.objects.get(pk=job.pk).kept_windows == 1
     assert "0001.mp4" not in stored(f"live/{job.pk}/1")
 
 
-def test_rushes_that_are_gone_cost_the_windows_and_nothing_else(job, tmp_path):
+def test_windows_that_are_gone_from_storage_are_lost_and_nothing_else(job, tmp_path):
     film(job, tmp_path / "a", 2)
-    rushes.remove(job)
-    rushes.Rushes(take_over(job)).fetch(tmp_path / "b")
+    keeper.remove(job)
+    keeper.StorageKeeper(take_over(job)).fetch(tmp_path / "b")
     assert list((tmp_path / "b").iterdir()) == []
 
 
@@ -114,11 +114,11 @@ def test_of_a_finished_film_only_what_plays_is_left_and_not_for_long(job, tmp_pa
     film(job, tmp_path / "a", 2)
     with django_capture_on_commit_callbacks(execute=True):
         services.finish(job, Asset(kind="video"), {}, "paper")
-    services.sweep()
+    sweeper.sweep()
     left = {"index-0001.m3u8", "index-0002.m3u8", "init.mp4", "0000.m4s", "0001.m4s"}
     assert stored("live") == {f"{job.pk}/1/hls/{name}" for name in left}
-    Generation.objects.update(finished_at=timezone.now() - rushes.GRACE)
-    services.sweep()
+    Generation.objects.update(finished_at=timezone.now() - keeper.GRACE)
+    sweeper.sweep()
     assert stored("live") == set()
 
 
@@ -127,5 +127,5 @@ def test_sweep_removes_what_ended_jobs_left_and_nothing_of_those_that_run(job, a
     other = Generation.objects.claim(GenerationFactory(user=ada).pk)
     film(other, tmp_path / "b", 1)
     services.cancel(other)
-    services.sweep()
+    sweeper.sweep()
     assert default_storage.listdir("live")[0] == [str(job.pk)]
