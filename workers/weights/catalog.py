@@ -13,6 +13,8 @@ import threading
 
 from workers.weights.card import WeightCard
 
+ENGINES = "workers.engines"
+
 _cards: dict[str, WeightCard] = {}
 _read: set[str] = set()
 _reading = threading.RLock()
@@ -59,11 +61,10 @@ def chosen(kind: str = "video") -> str:
 
 def _read_cards() -> None:
     """Import the `cards` of each engine, once; folders that were put on the path of `workers.engines` later, too."""
-    from workers import engines
-
+    engines = importlib.import_module(ENGINES)  # by name: what is found there stands above this module
     with _reading:
         for module in pkgutil.iter_modules(engines.__path__):
-            name = f"{engines.__name__}.{module.name}"
+            name = f"{ENGINES}.{module.name}"
             if module.ispkg and name not in _read:
                 _read.add(name)
                 if importlib.util.find_spec(f"{name}.cards"):
