@@ -29,10 +29,11 @@ def production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 @register(Tags.compatibility)
 def video_model(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """The chosen video model is in the catalogue and can be had."""
-    from workers.engines.skyreels import catalog
+    from workers.weights import catalog
 
+    name = catalog.chosen("video")
     try:
-        released = catalog.get(settings.VIDEO_MODEL).released
+        released = catalog.get(name).released
     except KeyError:
-        return [Error(f"CINEVIVID_VIDEO_ENGINE names no model: {settings.VIDEO_MODEL!r}.", id="cinevivid.E003")]
-    return [] if released else [Error(f"{settings.VIDEO_MODEL} is not released.", id="cinevivid.E004")]
+        return [Error(f"CINEVIVID_VIDEO_ENGINE names no model: {name!r}.", id="cinevivid.E003")]
+    return [] if released else [Error(f"{name} is not released.", id="cinevivid.E004")]

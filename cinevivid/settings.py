@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "apps.accounts",
     "apps.billing",
     "apps.library",
+    "apps.weights",
     "apps.tools",
     "workers",
     "cinevivid",
@@ -246,7 +247,6 @@ JOB_TIME_LIMIT_SECONDS = env.int("JOB_TIME_LIMIT_SECONDS", default=2 * 60 * 60)
 MODEL_TIME_LIMIT_SECONDS = env.int("MODEL_TIME_LIMIT_SECONDS", default=24 * 60 * 60)
 TRASH_DAYS = env.int("TRASH_DAYS", default=7)
 MAINTENANCE_MODE = env.bool("MAINTENANCE_MODE", default=False)
-VIDEO_MODEL = env.str("CINEVIVID_VIDEO_ENGINE", default="nano")
 DEVICE_GB = float(env.str("CINEVIVID_DEVICE_GB", default="") or 0) or None
 
 # --- how many proxies stand in front, for the addresses that rate limits count
@@ -271,7 +271,7 @@ REST_FRAMEWORK = {
         "anon": env.str("API_RATE_ANON", default="60/min"),
         "user": env.str("API_RATE_USER", default="300/min"),
     },
-    "EXCEPTION_HANDLER": "apps.tools.problems.exception_handler",
+    "EXCEPTION_HANDLER": "apps.problems.exception_handler",
     "PAGE_SIZE": 20,
     "NUM_PROXIES": 1 if BEHIND_PROXY else 0,
 }

@@ -14,7 +14,7 @@ from django.shortcuts import render
 
 from apps.errors import problem
 from apps.tools import registry
-from apps.tools.catalog.text_to_video import MODEL
+from apps.tools.videos import MODEL
 
 log = structlog.get_logger(__name__)
 

@@ -7,13 +7,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from workers.engines.base import Progress
-from workers.engines.skyreels import catalog
-from workers.kept import KeepNothing
+from workers.base import Progress
+from workers.engines.skyreels import cards
+from workers.keeper import KeepNothing
 from workers.tasks import TASKS
 
 OUT = Path(__file__).resolve().parents[1] / "static" / "clips"
-NANO = catalog.get("nano")
+NANO = cards.get("nano")
 WINDOWS = 1
 
 # (prompt, ratio, seed)

@@ -15,12 +15,13 @@ from django.db import DatabaseError, connections
 
 from apps.errors import CATALOGUE, StudioError
 from apps.library import progress
+from apps.library.ids import is_uuid
+from apps.library.keeper import StorageKeeper
 from apps.library.models import Asset, Generation
-from apps.library.rushes import Rushes, is_uuid
 from apps.tools import services
 from apps.tools.registry import LARGE_QUEUE
-from workers.engines.base import Cancelled, EngineError, Progress, Stopped
-from workers.engines.skyreels import hub
+from workers.base import Cancelled, EngineError, Progress, Stopped
+from workers.weights import store
 
 log = structlog.get_logger(__name__)
 WRITE_EVERY_SECONDS = 0.5
@@ -79,7 +80,7 @@ def work_on_model(model_id: str, verb: str) -> None:
     """
     with structlog.contextvars.bound_contextvars(model=model_id, verb=verb):
         try:
-            now = {"download": hub.download, "verify": hub.verify}[verb](model_id, queued=True)
+            now = {"download": store.download, "verify": store.verify}[verb](model_id, queued=True)
         except Cancelled:
             log.info("model_work_cancelled")
         except EngineError as error:
@@ -96,7 +97,7 @@ def make(job: Generation, folder: Path) -> None:
     if tool is None or tool.task not in TASKS:
         raise StudioError(code="configuration")
     bring(job, tool.inputs, folder / INPUTS)
-    made = TASKS[tool.task](job.params, folder, reporter(job), Rushes(job))
+    made = TASKS[tool.task](job.params, folder, reporter(job), StorageKeeper(job))
     with ExitStack() as stack:
         files = {name: File(stack.enter_context(path.open("rb")), path.name) for name, path in made.files.items()}
         asset = Asset(kind=made.kind, recipe=made.recipe, **made.facts)
@@ -157,16 +158,9 @@ def reporter(job: Generation) -> Callable[[Progress], None]:
     return report
 
 
-def send(pk: str, queue: str) -> None:
-    """Put a message for this job on its tool's queue."""
-    broker = dramatiq.get_broker()
-    broker.declare_queue(queue)
-    broker.enqueue(run_generation.message(pk).copy(queue_name=queue))
-
-
 @contextmanager
 def workshop(job: Generation) -> Iterator[Path]:
-    """The folder in which this attempt works, gone at its end. What is worth keeping is kept by Rushes.
+    """The folder in which this attempt works, gone at its end. What is worth keeping is with the StorageKeeper.
 
     Folders that killed attempts have left on this machine go first.
     """

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workers.engines.base import EngineError, Inputs, OnProgress, Progress, Window, ignore_progress
-from workers.engines.skyreels.plan import plan
-from workers.engines.skyreels.run import Run
-from workers.engines.skyreels.spec import VideoSpec
-from workers.kept import CLIP_PARTS, PLAYLIST, STATE, Keeper, KeepNothing, Kept, write_whole
+from workers.base import EngineError, Inputs, OnProgress, Progress, Window, ignore_progress
+from workers.engines.skyreels.request.execution import Execution
+from workers.engines.skyreels.request.plan import plan
+from workers.engines.skyreels.request.spec import VideoSpec
+from workers.keeper import CLIP_PARTS, PLAYLIST, STATE, Keeper, KeepNothing, Kept, write_whole
 from workers.media import uploads
 from workers.media.film import Film
 from workers.media.hls import Playlist
@@ -28,8 +28,8 @@ from workers.media.probe import MediaError, MediaInfo
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from workers.engines.skyreels.checkpoint import Checkpoint
     from workers.engines.skyreels.engine import SkyReelsEngine
+    from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 
 OnWindow = Callable[[Window], None]
 
@@ -57,7 +57,7 @@ def render(
     on_window: OnWindow | None = None,
     keeper: Keeper | None = None,
     comment: str = "",
-    run: Run | None = None,
+    run: Execution | None = None,
 ) -> MediaInfo:
     """Make the film of `spec` in `folder` and join it into the MP4 `out`; goes on where an earlier call was killed.
 
@@ -114,7 +114,7 @@ def keep(spec: VideoSpec, folder: Path, out: Path, comment: str = "") -> tuple[M
 
 def _left_off(spec: VideoSpec, folder: Path) -> tuple[Checkpoint | None, Film]:
     """Return the saved state and the film of an earlier call; no state and an empty film where they are of no use."""
-    from workers.engines.skyreels.checkpoint import Checkpoint
+    from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 
     try:
         saved = Checkpoint.load(folder / STATE)

@@ -10,11 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workers.engines.base import OnProgress, Progress, Stopped
-from workers.kept import PROMPT, Keeper, write_whole
+from workers.base import OnProgress, Progress, Stopped
+from workers.keeper import PROMPT, Keeper, write_whole
 
 if TYPE_CHECKING:
-    from workers.engines.skyreels.flags import Job
+    from workers.engines.skyreels.request.flags import VideoRequest
 
 INPUTS = "inputs"  # where in its folder a task finds the files that it begins with
 RECIPE_PACKAGES = ("torch", "diffusers", "transformers")
@@ -56,7 +56,7 @@ def text_to_video(params: Mapping[str, Any], folder: Path, on_progress: OnProgre
     `on_progress`.
     """
     from workers.engines import registry
-    from workers.engines.skyreels.plan import plan
+    from workers.engines.skyreels.request.plan import plan
     from workers.media.stills import poster, strip
     from workers.render import keep, render
 
@@ -82,12 +82,14 @@ def text_to_video(params: Mapping[str, Any], folder: Path, on_progress: OnProgre
     return Made("video", files, facts, spec.model, made_from, stopped=windows < of)
 
 
-def film_of(params: Mapping[str, Any], inputs: Mapping[str, Path], written: Path, on_progress: OnProgress) -> Job:
+def film_of(
+    params: Mapping[str, Any], inputs: Mapping[str, Path], written: Path, on_progress: OnProgress
+) -> VideoRequest:
     """Return what the engine is asked for; a prompt that a model wrote is kept in `written`, and not written twice.
 
     Raises SpecError, EngineError when the prompt's writer is not there, and what `on_progress` raises.
     """
-    from workers.engines.skyreels.flags import job_of
+    from workers.engines.skyreels.request.flags import video_request
     from workers.prompts.enhance import enhance
     from workers.prompts.styles import styled
 
@@ -97,7 +99,7 @@ def film_of(params: Mapping[str, Any], inputs: Mapping[str, Path], written: Path
             on_progress(Progress("loading", 1, 1, 0, 1))
             write_whole(written, enhance(prompt, params["seed"]))
         prompt = written.read_text(encoding="utf-8")
-    return job_of({**params, "prompt": styled(prompt, params["style"])}, inputs)
+    return video_request({**params, "prompt": styled(prompt, params["style"])}, inputs)
 
 
 def inputs_in(folder: Path) -> dict[str, Path]:
@@ -105,9 +107,9 @@ def inputs_in(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in (folder / INPUTS).glob("*")}
 
 
-def _sent(job: Job, params: Mapping[str, Any]) -> dict[str, Any]:
+def _sent(job: VideoRequest, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the model got: the prompt as it was sent, every value that was left to it, and the inputs' hashes."""
-    from workers.engines.skyreels.run import GGUF, stored_form
+    from workers.engines.skyreels.request.execution import GGUF, stored_form
     from workers.media.probe import sha256
     from workers.prompts.enhance import engine_name
 

@@ -17,10 +17,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workers.engines.base import EngineError, Progress
-from workers.engines.skyreels import catalog, flags
-from workers.engines.skyreels.flags import Command, Job
-from workers.engines.skyreels.spec import SpecError, frames_for_seconds
+from workers.base import EngineError, Progress
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.request import flags
+from workers.engines.skyreels.request.flags import Command, VideoRequest
+from workers.engines.skyreels.request.spec import SpecError, frames_for_seconds
 from workers.media import uploads
 from workers.media.probe import MediaError
 
@@ -46,7 +47,7 @@ def generate(
     Returns the exit code: 2 with a sentence on stderr for flags that cannot be, 1 for a video that could not be made.
     """
     try:
-        job = flags.job(values, command, _picture_size(values.get("image")))
+        job = flags.request(values, command, _picture_size(values.get("image")))
         print(make(job, out or job.outdir / _name(job), quiet))
     except SpecError as error:
         return _refused(error)
@@ -60,7 +61,7 @@ def generate(
     return 0
 
 
-def make(job: Job, out: Path, quiet: bool = False) -> str:
+def make(job: VideoRequest, out: Path, quiet: bool = False) -> str:
     """Run a job through the engine into the MP4 `out` and return one line about it."""
     from workers.engines import registry
     from workers.prompts.enhance import enhance
@@ -79,7 +80,7 @@ def make(job: Job, out: Path, quiet: bool = False) -> str:
         engine = registry.get("video")
         if not quiet:
             _tell(engine.settle(spec, job.run).why if job.run.ranks == 1 else "")
-            _tell(catalog.get(spec.model).teacache_warning if spec.teacache else "")
+            _tell(cards.get(spec.model).teacache_warning if spec.teacache else "")
         info = render(engine, spec, Path(folder), out, on_progress=show, comment=json.dumps(made_from), run=job.run)
     if not quiet:
         print(file=sys.stderr)
@@ -94,7 +95,7 @@ def _tell(sentence: str) -> None:
         print(sentence, file=sys.stderr)
 
 
-def recipe(job: Job) -> dict[str, Any]:
+def recipe(job: VideoRequest) -> dict[str, Any]:
     """Return the values that make this video again, for the file's comment."""
     values = dataclasses.asdict(job.spec) | {"run": dataclasses.asdict(job.run)}
     return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
@@ -115,7 +116,7 @@ def _picture_size(image: Path | None) -> tuple[int, int] | None:
         raise SpecError("image", f"The file cannot be read: {error.strerror}.") from error
 
 
-def _name(job: Job) -> str:
+def _name(job: VideoRequest) -> str:
     words = re.sub(r"\W+", "-", job.spec.prompt.lower())[:NAME_LENGTH].strip("-")
     return f"{words}_{job.spec.seed}_{time.strftime('%Y-%m-%d_%H-%M-%S')}.mp4"
 

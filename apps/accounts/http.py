@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
+from rest_framework.request import Request
 
 from apps.accounts.models import User
 
@@ -14,3 +15,9 @@ class SignedIn(HttpRequest):
 
     user: User
     htmx: HtmxDetails
+
+
+def caller(request: Request) -> User:
+    """The user behind the token or session; permissions let nobody else through."""
+    assert isinstance(request.user, User)
+    return request.user

@@ -16,9 +16,9 @@ from django.utils.http import content_disposition_header, quote_etag
 from django.views.decorators.http import require_safe
 
 from apps.accounts.models import ApiToken, User
-from apps.library import rushes
+from apps.library import keeper
 from apps.library.models import Asset, Generation
-from workers.kept import INDEX
+from workers.keeper import INDEX
 
 END = b"#EXT-X-ENDLIST\n"
 CHUNK = 256 * 1024
@@ -59,7 +59,7 @@ async def live_file(request: HttpRequest, pk: uuid.UUID, name: str) -> HttpRespo
     job = await Generation.objects.of(user).with_assets().filter(pk=pk).afirst() if user else None
     if not job:
         raise Http404
-    path = rushes.path_of(job, name)
+    path = keeper.path_of(job, name)
     if name == INDEX and not path and job.asset:
         return HttpResponse(status=302, headers={"Location": job.asset.file_url, "Cache-Control": "no-store"})
     if not path:

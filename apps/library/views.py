@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from apps.accounts.http import SignedIn
 from apps.library import uploads
 from apps.library.filters import LibraryFilter
+from apps.library.ids import is_uuid
 from apps.library.models import Asset, Generation
 
 PAGE_SIZE = 24
@@ -57,16 +58,9 @@ def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
 
 def _inputs(request: SignedIn, job: Generation) -> dict[str, Asset | None]:
     """What the job began with, by parameter; None where it is not in the library any more."""
-    named = {name: value for name, value in job.params.items() if isinstance(value, str) and _is_uuid(value)}
+    named = {name: value for name, value in job.params.items() if isinstance(value, str) and is_uuid(value)}
     mine = {str(asset.pk): asset for asset in Asset.objects.of(request.user).filter(pk__in=named.values())}
     return {name: mine.get(value) for name, value in named.items()}
-
-
-def _is_uuid(value: str) -> bool:
-    try:
-        return str(uuid.UUID(value)) == value
-    except ValueError:
-        return False
 
 
 @login_required

@@ -17,14 +17,13 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from apps.accounts.models import User
+from apps.accounts.http import caller
 from apps.billing import services as billing
 from apps.library.models import Generation, GenerationQuerySet
 from apps.tools import registry, services
 from apps.tools.registry import Tool
 from apps.tools.schema import ToolSchema
 from apps.tools.serializers import (
-    AccountSerializer,
     GenerationSerializer,
     ProblemSerializer,
     QuoteSerializer,
@@ -39,12 +38,6 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Any string of up to 200 characters. Sending the same request again with it returns the first job.",
 )
-
-
-def caller(request: Request) -> User:
-    """The user behind the token or session; permissions let nobody else through."""
-    assert isinstance(request.user, User)
-    return request.user
 
 
 def _content(file: "UploadedFile[Any]") -> str:
@@ -179,12 +172,3 @@ class GenerationViewSet(
         """End a job with the windows that it has finished, and pay for those only. Before the first it is a cancel."""
         services.stop(self.get_object())
         return Response(self.get_serializer(self.get_object()).data)
-
-
-class Account(APIView):
-    """Who the token belongs to, and their credits."""
-
-    @extend_schema(responses=AccountSerializer, tags=["account"], operation_id="account")
-    def get(self, request: Request) -> Response:
-        user = caller(request)
-        return Response({"email": user.email, "credits": billing.balance(user), "held": billing.held(user)})

@@ -1,7 +1,6 @@
 """Form fields and widgets that more than one tool uses."""
 
 import secrets
-import uuid
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -11,6 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from apps.accounts.models import User
 from apps.errors import StudioError
 from apps.library import uploads
+from apps.library.ids import as_uuid
 from apps.library.models import Asset
 
 SHELF = 12  # how many of the newest are offered
@@ -97,7 +97,7 @@ class AssetInput(forms.FileInput):
         )
         shelf = list(mine.select_related("generation").order_by("-created_at")[:SHELF])
         chosen = next((asset for asset in shelf if str(asset.pk) == str(value)), None)
-        if value and not chosen and is_uuid(value) and (chosen := mine.filter(pk=value).first()):
+        if value and not chosen and as_uuid(value) and (chosen := mine.filter(pk=value).first()):
             shelf.insert(0, chosen)
         context["widget"] |= {"word": self.word, "kind": self.kind, "shelf": shelf, "chosen": chosen}
         return context
@@ -139,15 +139,7 @@ class AssetField(forms.Field):
 
     def _from_library(self, user: User, value: str) -> Asset | None:
         mine = Asset.objects.of(user).filter(kind=self.kind).exclude(file="")
-        asset = mine.filter(pk=value).first() if is_uuid(value) else None
-        if asset is None and not (self.draft and not is_uuid(value)):
+        asset = mine.filter(pk=value).first() if as_uuid(value) else None
+        if asset is None and not (self.draft and not as_uuid(value)):
             raise forms.ValidationError("It is not in your library (any more): choose another.", code="not_found")
         return asset
-
-
-def is_uuid(value: Any) -> bool:
-    try:
-        uuid.UUID(str(value))
-    except ValueError:
-        return False
-    return True

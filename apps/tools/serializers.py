@@ -212,11 +212,3 @@ class QuoteSerializer(serializers.Serializer[Any]):
     credits = serializers.IntegerField()
     seconds = serializers.FloatField(allow_null=True, help_text="Expected time; null when it was never measured.")
     summary = serializers.CharField()
-
-
-class AccountSerializer(serializers.Serializer[Any]):
-    """The caller and their credits."""
-
-    email = serializers.EmailField()
-    credits = serializers.IntegerField()
-    held = serializers.IntegerField()

@@ -1,9 +1,7 @@
 """What can happen to a job. Each verb is one transaction over the row, the ledger and the files."""
 
 import statistics
-import threading
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,15 +10,16 @@ from uuid import UUID, uuid5
 import structlog
 from django.conf import settings
 from django.core.files import File
-from django.db import IntegrityError, close_old_connections, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.billing import services as billing
 from apps.errors import StudioError
-from apps.library import progress, rushes
+from apps.library import keeper, progress
 from apps.library.models import Asset, Generation, by_uuid
 from apps.tools import registry
+from apps.tools.queue import dispatch
 from apps.tools.registry import Quote, Tool
 
 log = structlog.get_logger(__name__)
@@ -105,22 +104,6 @@ def earlier(user: User, key: str, digest: str) -> Generation | None:
     if job and job.request_digest != digest:
         raise DuplicateRequest()
     return job
-
-
-def dispatch(job: Generation) -> bool:
-    """Nudge a worker; False when the queue does not answer, which `sweep` makes good.
-
-    Sending twice is harmless, because the claim decides. Not sending is too: the row is the job.
-    """
-    from workers.actors import send
-
-    try:
-        send(str(job.pk), job.queue)
-    except Exception:
-        log.warning("message_not_sent", generation=str(job.pk), exc_info=True)
-        return False
-    Generation.objects.filter(pk=job.pk).update(dispatched_at=timezone.now())
-    return True
 
 
 def finish(
@@ -264,62 +247,6 @@ def restore(job: Generation) -> None:
         Asset.objects.filter(generation=job).update(deleted_at=None)
 
 
-def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = None) -> tuple[int, int]:
-    """Heal what a lost worker or queue left behind: (rows requeued or failed, messages sent again).
-
-    Running rows whose heartbeat is older than the lease go back to the queue, or fail after MAX_ATTEMPTS. Queued rows
-    whose message may be lost are sent again. Trash older than TRASH_DAYS loses its bytes, and so do the windows that an
-    ended job has left.
-    """
-    lease = timedelta(seconds=settings.LEASE_SECONDS) if lease is None else lease
-    resend_after = 5 * lease if resend_after is None else resend_after
-    now = timezone.now()
-    healed = 0
-    for job in Generation.objects.abandoned(now - lease).select_related("user"):
-        try:
-            healed += _heal(job)
-        except Exception:
-            # One row that cannot be healed must not keep the others from it.
-            log.exception("generation_not_healed", generation=str(job.pk))
-    waiting = Generation.objects.queued().exclude(dispatched_at__gt=now - resend_after).order_by("created_at")
-    sent = sum(dispatch(job) for job in waiting)
-    try:
-        _empty_trash(now - timedelta(days=settings.TRASH_DAYS))
-        rushes.remove_ended()
-    except Exception:
-        log.exception("trash_not_emptied")
-    return healed, sent
-
-
-def keep_sweeping(every: float, stopped: threading.Event) -> None:
-    """Sweep until told to stop; a database or queue that is away is met again on the next pass."""
-    while not stopped.is_set():
-        try:
-            close_old_connections()
-            healed, sent = sweep()
-            if healed or sent:
-                log.info("swept", healed=healed, sent=sent)
-        except Exception:
-            log.exception("sweep_failed")
-        stopped.wait(every)
-
-
-def _heal(job: Generation) -> bool:
-    return retry(job, StudioError(code="worker_lost"), still={"heartbeat_at": job.heartbeat_at})
-
-
-def _empty_trash(before: datetime) -> None:
-    for asset in Asset.objects.filter(deleted_at__lt=before).exclude(file=""):
-        _remove_files(asset)
-        Asset.objects.filter(pk=asset.pk).update(file="", poster="", strip="")
-
-
-def _remove_files(asset: Asset) -> None:
-    for file in (asset.file, asset.poster, asset.strip):
-        if file:
-            file.storage.delete(str(file.name))
-
-
 def _asset_pk(job: Generation) -> UUID:
     """One for each attempt, so that files of one that was killed while it stored them are found again."""
     return uuid5(job.pk, f"asset of attempt {job.attempt}")
@@ -327,7 +254,7 @@ def _asset_pk(job: Generation) -> UUID:
 
 def _remove_unfinished(job: Generation) -> None:
     try:
-        rushes.remove_folder(str(PurePosixPath(by_uuid(Asset(pk=_asset_pk(job)), "file")).parent))
+        keeper.remove_folder(str(PurePosixPath(by_uuid(Asset(pk=_asset_pk(job)), "file")).parent))
     except Exception:
         log.warning("files_not_removed", generation=str(job.pk), exc_info=True)
 
@@ -339,8 +266,13 @@ def _ended(job: Generation) -> None:
         progress.queue_moved(job.queue)
     except Exception:
         log.warning("end_not_told", generation=str(job.pk), exc_info=True)
-    rushes.remove(job)
+    keeper.remove(job)
 
 
 def tool_of(job: Generation) -> Tool | None:
     return registry.get(job.tool)
+
+
+def models_in_use() -> set[str]:
+    """The models that jobs which wait or are being made have asked for by name."""
+    return set(Generation.objects.active().values_list("params__model_id", flat=True)) - {None}

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from apps.billing import services as billing
 from apps.errors import StudioError
 from apps.library.models import Asset, Generation
-from apps.tools import services
+from apps.tools import services, sweeper
 from tests.factories import UserFactory
 from tests.params import PARAMS
 from tests.tools.toy import toy_tool
@@ -75,7 +75,7 @@ class JobFates(RuleBasedStateMachine):
     def lose_all_workers_and_sweep(self):
         from datetime import timedelta
 
-        services.sweep(lease=timedelta(0))
+        sweeper.sweep(lease=timedelta(0))
 
     @invariant()
     def the_books_are_right(self):

@@ -8,14 +8,14 @@ import pytest
 
 from tests.e2e.pictures import moving_colour
 from tests.media import encoded, quarters
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 from workers.media.probe import probe, read_comment, read_frames
 from workers.media.uploads import picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TOOL = "/home/tools/to-video"
 PROMPT = "a red circle moves right on a black background"
-NANO = catalog.get("nano")
+NANO = cards.get("nano")
 STEP = NANO.base_num_frames - NANO.overlap_history
 
 

@@ -6,12 +6,12 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from apps.accounts.models import ApiToken
+from apps.library.keeper import GRACE
 from apps.library.models import Asset, Generation
-from apps.library.rushes import GRACE
 from apps.tools import services
 from tests.factories import GenerationFactory
+from tests.keeper import film
 from tests.library.test_files import read
-from tests.rushes import film
 
 
 class Bucket(InMemoryStorage):

@@ -13,18 +13,18 @@ from PIL import Image
 from apps.billing import services as billing
 from apps.library import uploads
 from apps.library.models import Asset, Generation
-from apps.tools import registry
-from apps.tools.catalog import text_to_video
+from apps.tools import registry, videos
+from apps.tools.catalog import to_video
 from tests.factories import AssetFactory, GenerationFactory
 from tests.media import encoded, film, quarters, sound
 from tests.params import PARAMS
 from workers.actors import run_generation
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 from workers.media.probe import probe, read_frames
 from workers.media.uploads import picture
 
 PAGE, API = "/home/tools/to-video", "/api/v1/tools/to-video/"
-NANO = catalog.get("nano")
+NANO = cards.get("nano")
 SMALL = PARAMS | {"num_frames": 9}
 WINDOWS = PARAMS | {"base_num_frames": 9, "overlap_history": 5}
 
@@ -411,8 +411,8 @@ def test_models_of_this_machine_are_offered_and_have_their_own_values(page, api,
 
 
 def test_the_studios_own_model_is_refused_until_it_is_here(api, ada, large_models, monkeypatch):
-    absent = catalog.get("SkyReels-V2-DF-14B-720P")
-    monkeypatch.setattr(text_to_video, "MODEL", absent)
+    absent = cards.get("SkyReels-V2-DF-14B-720P")
+    monkeypatch.setattr(videos, "MODEL", absent)
     errors = api.post(API, {"prompt": "a swan"}, format="json").json()["errors"]
     assert f"{absent.title}, which makes the films here, is not on this machine yet" in errors["model_id"][0]
     assert nothing_happened(ada)
@@ -456,13 +456,13 @@ def test_what_is_shown_as_recommended_is_what_is_used(page, ada, large_models, k
     asked = {"prompt": "a swan", "model_id": large_models[kind], "mode": mode, "num_frames": 97} | picture
     form = remixed(page, ada, guidance_scale=None, shift=None, **asked)
     assert f'placeholder="{shown}"' in str(form["guidance_scale"])
-    spec = text_to_video.video_job(asked).spec
+    spec = to_video.video_job(asked).spec
     values = {name: form.fields[name].widget.attrs["placeholder"] for name in ("guidance_scale", "shift", "steps")}
     assert values == {name: getattr(spec, name) for name in values}
 
 
 def test_every_flag_has_a_field():
-    from workers.engines.skyreels.flags import FLAGS, parameter_of
+    from workers.engines.skyreels.request.flags import FLAGS, parameter_of
 
     fields = registry.get_or_404("to-video").form_class.base_fields
     assert {parameter_of(flag) for flag in FLAGS} - {"outdir"} <= set(fields)

@@ -1,5 +1,6 @@
 """A job ends once and is charged once, whatever happens around it. A real worker runs them."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -17,12 +18,13 @@ from django.utils import timezone
 from apps.billing import services as billing
 from apps.errors import StudioError
 from apps.library.models import Asset, Generation
-from apps.tools import services
+from apps.tools import queue, services, sweeper
+from apps.weights import queue as weights
 from tests.factories import AssetFactory
-from tests.rushes import film
+from tests.keeper import film
 from tests.tools import toy
 from workers.actors import bring, give_up, run_generation
-from workers.engines.base import EngineError, Progress
+from workers.base import EngineError, Progress
 
 Status = Generation.Status
 
@@ -89,9 +91,9 @@ def test_progress_is_on_the_row_while_it_runs(stage, ada, worker):
 
 def test_a_message_sent_three_times_runs_the_job_once(stage, ada, worker, wait_until):
     job = submit(ada)
-    services.dispatch(job)
+    queue.dispatch(job)
     assert stage.reached.wait(30)
-    services.dispatch(job)
+    queue.dispatch(job)
     stage.go_on.set()
     wait_until(ended(job))
     worker.join()
@@ -109,7 +111,7 @@ def test_cancel_while_queued_gives_everything_back(stage, ada):
 def test_a_job_cancelled_in_the_queue_is_never_run(stage, ada, worker):
     job = Generation.objects.create(user=ada, tool="paper-boat", params={"prompt": "swan", "size": 2}, cost=0)
     services.cancel(job)
-    services.dispatch(job)
+    queue.dispatch(job)
     worker.join()
     assert stage.runs == 0
 
@@ -188,7 +190,7 @@ def test_a_worker_thought_dead_can_neither_finish_nor_charge(ada):
     job = submit(ada)
     slow = Generation.objects.claim(job.pk)
     Generation.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - timedelta(hours=1))
-    services.sweep()
+    sweeper.sweep()
     quick = Generation.objects.claim(job.pk)
     assert not slow.advance(step=3)
     assert not services.finish(slow, Asset(kind="video"), {}, "paper")
@@ -252,12 +254,12 @@ def test_sweep_does_not_give_up_a_last_attempt_that_was_heard_of_meanwhile(ada, 
     Generation.objects.filter(pk=job.pk).update(attempt=settings.MAX_ATTEMPTS - 1)
     stale = Generation.objects.claim(job.pk)
     assert fresh(job).advance()
-    assert not services._heal(stale) and fresh(job).status == Status.RUNNING
+    assert not sweeper.heal(stale) and fresh(job).status == Status.RUNNING
 
 
 def test_sweep_leaves_a_living_job_alone(ada):
     job = Generation.objects.claim(submit(ada).pk)
-    assert services.sweep() == (0, 0)
+    assert sweeper.sweep() == (0, 0)
     assert fresh(job).status == Status.RUNNING
 
 
@@ -265,7 +267,7 @@ def test_sweep_gives_up_after_three_attempts_and_gives_the_credits_back(ada, set
     job = submit(ada)
     for _ in range(settings.MAX_ATTEMPTS):
         Generation.objects.claim(job.pk)
-        services.sweep(lease=timedelta(0))
+        sweeper.sweep(lease=timedelta(0))
     assert (fresh(job).status, fresh(job).error_code) == (Status.FAILED, "worker_lost")
     assert (billing.balance(ada), billing.held(ada)) == (100, 0)
 
@@ -274,11 +276,11 @@ def test_a_film_that_comes_further_with_every_attempt_is_not_given_up(ada, setti
     job = submit(ada)
     for attempt in range(1, settings.MAX_ATTEMPTS + 3):
         film(Generation.objects.claim(job.pk), tmp_path / str(attempt), windows=attempt, of=9)
-        services.sweep(lease=timedelta(0))
+        sweeper.sweep(lease=timedelta(0))
         assert (fresh(job).status, fresh(job).kept_windows) == (Status.QUEUED, attempt)
     for _ in range(settings.MAX_ATTEMPTS):
         Generation.objects.claim(job.pk)
-        services.sweep(lease=timedelta(0))
+        sweeper.sweep(lease=timedelta(0))
     assert fresh(job).status == Status.FAILED, "but one that comes no further is"
 
 
@@ -286,7 +288,7 @@ def test_a_film_that_comes_further_with_every_attempt_is_not_given_up(ada, setti
 def test_time_that_was_enough_for_a_window_is_given_again(ada, tmp_path, windows, status):
     job = Generation.objects.claim(submit(ada).pk)
     film(job, tmp_path / "first", windows=1)
-    services.sweep(lease=timedelta(0))
+    sweeper.sweep(lease=timedelta(0))
     job = Generation.objects.claim(job.pk)
     film(job, tmp_path / "second", windows=windows)
     give_up(job, StudioError(code="generation_timeout"))
@@ -303,8 +305,8 @@ def test_a_storage_that_is_away_does_not_cost_the_finished_windows(ada, tmp_path
         film(job, tmp_path / "film", windows=2)
     give_up(job, caught.value)
     assert (fresh(job).status, fresh(job).kept_windows) == (Status.QUEUED, 1)
-    assert services.sweep() == (0, 0), "it is not tried again at once"
-    assert services.sweep(resend_after=timedelta(0)) == (0, 1)
+    assert sweeper.sweep() == (0, 0), "it is not tried again at once"
+    assert sweeper.sweep(resend_after=timedelta(0)) == (0, 1)
 
 
 def test_a_storage_that_is_full_from_the_beginning_ends_the_job(ada):
@@ -327,7 +329,7 @@ def test_files_of_an_attempt_that_was_killed_while_it_stored_them_are_removed(ad
         patch.setattr(Generation, "move", lambda *args, **options: killed(asset))
         services.finish(job, asset, {"file": ContentFile(b"film", "film.mp4")}, "paper")
     assert asset.file.storage.exists(asset.file.name)
-    services.sweep(lease=timedelta(0))
+    sweeper.sweep(lease=timedelta(0))
     assert not asset.file.storage.exists(asset.file.name)
     assert services.finish(Generation.objects.claim(job.pk), Asset(kind="video"), {}, "paper")
 
@@ -340,27 +342,27 @@ def test_how_much_is_made_never_goes_back(stage, percent):
 def test_sweep_sends_a_lost_message_again(ada):
     job = submit(ada)
     Generation.objects.filter(pk=job.pk).update(dispatched_at=None)
-    assert services.sweep() == (0, 1)
-    assert services.sweep() == (0, 0)
+    assert sweeper.sweep() == (0, 1)
+    assert sweeper.sweep() == (0, 0)
 
 
 def test_a_queue_that_does_not_answer_loses_nothing(ada, monkeypatch, django_capture_on_commit_callbacks):
     def broken(*args):
         raise ConnectionError
 
-    monkeypatch.setattr("workers.actors.send", broken)
+    monkeypatch.setattr("apps.messages.send", broken)
     with django_capture_on_commit_callbacks(execute=True):
         job = submit(ada)
     assert (fresh(job).status, fresh(job).dispatched_at) == (Status.QUEUED, None)
     monkeypatch.undo()
-    assert services.sweep() == (0, 1)
+    assert sweeper.sweep() == (0, 1)
 
 
 def test_one_sick_row_does_not_keep_others_from_healing(ada, monkeypatch):
     sick, other = (Generation.objects.claim(submit(ada).pk) for _ in range(2))
-    heal = services._heal
-    monkeypatch.setattr(services, "_heal", lambda job: 1 / 0 if job.pk == sick.pk else heal(job))
-    assert services.sweep(lease=timedelta(0))[0] == 1
+    heal = sweeper.heal
+    monkeypatch.setattr(sweeper, "heal", lambda job: 1 / 0 if job.pk == sick.pk else heal(job))
+    assert sweeper.sweep(lease=timedelta(0))[0] == 1
     assert fresh(other).status == Status.QUEUED
 
 
@@ -376,9 +378,29 @@ def test_a_job_that_takes_too_long_is_stopped_and_costs_nothing(stage, ada, work
 def test_a_message_goes_to_its_tools_queue(ada):
     job = submit(ada)
     Generation.objects.filter(pk=job.pk).update(queue="cpu")
-    services.dispatch(fresh(job))
+    queue.dispatch(fresh(job))
     broker = dramatiq.get_broker()
     assert "cpu" in broker.get_declared_queues()
+
+
+def test_the_names_that_messages_call_are_those_of_actors():
+    broker = dramatiq.get_broker()
+    assert broker.get_actor(queue.ACTOR).queue_name == "gpu"
+    assert broker.get_actor(weights.ACTOR).queue_name == weights.QUEUE
+
+
+def test_the_site_sends_messages_without_loading_the_workers():
+    code = (
+        "import sys, dramatiq; from apps import messages; messages.send('gpu', 'run_generation', 'x');"
+        "print('workers.actors' in sys.modules, len(dramatiq.get_broker().queues['gpu'].queue))"
+    )
+    told = subprocess.run(
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"REDIS_URL": ""},
+    )
+    assert told.stdout.split() == ["False", "1"], told.stderr
 
 
 def test_a_film_whose_files_are_gone_does_not_come_back(ada):
@@ -395,10 +417,10 @@ def test_the_trash_keeps_its_bytes_for_a_week_then_loses_them(stage, ada, worker
     asset = fresh(job).asset
     services.delete(fresh(job))
     assert not Generation.objects.of(ada).exists()
-    services.sweep()
+    sweeper.sweep()
     assert asset.file.storage.exists(asset.file.name)
     Asset.objects.update(deleted_at=timezone.now() - timedelta(days=8))
-    services.sweep()
+    sweeper.sweep()
     assert not asset.file.storage.exists(asset.file.name)
 
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from apps.billing import services as billing
 from apps.errors import StudioError
 from apps.library.models import Asset, Generation
-from apps.tools import registry, services
+from apps.tools import registry, services, sweeper
 from tests.factories import GenerationFactory
+from tests.keeper import FPS, film
 from tests.params import PARAMS
-from tests.rushes import FPS, film
 from workers.actors import reporter
-from workers.engines.base import Cancelled, Progress, Stopped
+from workers.base import Cancelled, Progress, Stopped
 from workers.media.probe import probe
 
 Status = Generation.Status
@@ -171,7 +171,7 @@ def test_a_waiting_job_that_nothing_was_made_of_offers_no_stop(page, ada):
 @pytest.mark.django_db(transaction=True)
 def test_the_next_worker_keeps_what_a_lost_one_finished_and_computes_nothing(ada, tmp_path, worker, wait_until):
     """The first attempt is the real task on nano, lost in its second window; the second is a real worker."""
-    from apps.library.rushes import Rushes
+    from apps.library.keeper import StorageKeeper
     from workers.engines import registry as engines
     from workers.engines.skyreels.engine import SkyReelsEngine
     from workers.tasks import TASKS
@@ -184,11 +184,11 @@ def test_the_next_worker_keeps_what_a_lost_one_finished_and_computes_nothing(ada
     billing.hold(ada, 60, job.reference)
     job = Generation.objects.claim(job.pk)
     with pytest.raises(KeyboardInterrupt):
-        TASKS["skyreels.t2v"](job.params, tmp_path, lose, Rushes(job))
+        TASKS["skyreels.t2v"](job.params, tmp_path, lose, StorageKeeper(job))
     assert fresh(job).kept_windows == 1
     services.stop(fresh(job))
     empty = engines._engines["video"] = SkyReelsEngine("nano")
-    services.sweep(lease=timedelta(0))
+    sweeper.sweep(lease=timedelta(0))
     wait_until(lambda: not fresh(job).is_active)
     job = fresh(job)
     assert (job.status, job.stopped_early, job.attempt) == (Status.SUCCEEDED, True, 2), job.error

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.core.files.storage import default_storage
 
-from apps.library import rushes
+from apps.library import keeper
 from apps.library.models import Generation
 from tests.factories import GenerationFactory
 from workers.actors import workshop
@@ -33,7 +33,7 @@ def test_folders_that_no_attempt_has_made_are_left_alone(job, settings):
         place.mkdir(parents=True)
     with workshop(job):
         pass
-    rushes.remove_ended()
+    keeper.remove_ended()
     assert (settings.WORK_ROOT / "lost+found").is_dir()
     assert (Path(default_storage.path("live/lost+found"))).is_dir()
 

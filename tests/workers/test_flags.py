@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from workers.engines.skyreels import catalog
-from workers.engines.skyreels.flags import FLAGS, add_flags, flags_of, job, nearest_ratio
-from workers.engines.skyreels.spec import SpecError
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.request.flags import FLAGS, add_flags, flags_of, job, nearest_ratio
+from workers.engines.skyreels.request.spec import SpecError
 
 # As the makers' own description of the two scripts has them.
 BOTH = {
@@ -35,7 +35,7 @@ def test_every_flag_of_the_two_scripts_is_there():
 
 
 def test_nothing_of_torch_is_loaded():
-    code = "import sys; import workers.engines.skyreels.flags; sys.exit('torch' in sys.modules)"
+    code = "import sys; import workers.engines.skyreels.request.flags; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -108,7 +108,7 @@ def test_a_seed_is_drawn_once_and_kept_in_the_job():
 
 @pytest.mark.parametrize(("size", "ratio"), [((3000, 4000), "9:16"), ((4000, 2250), "16:9"), ((500, 500), "1:1")])
 def test_a_picture_held_upright_makes_a_video_held_upright(size, ratio):
-    card = catalog.get("SkyReels-V2-DF-14B-540P")
+    card = cards.get("SkyReels-V2-DF-14B-540P")
     assert nearest_ratio(card, *size) == ratio
     spec = df(f"--model_id {card.id} --image a.png", picture_size=size).spec
     assert (spec.width, spec.height) == card.sizes[ratio]

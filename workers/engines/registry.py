@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import importlib
 import threading
-from typing import TYPE_CHECKING
+from typing import Any
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
+from workers.weights import catalog
 
-if TYPE_CHECKING:
-    from workers.engines.skyreels.engine import SkyReelsEngine
-
-_engines: dict[str, SkyReelsEngine] = {}
+_engines: dict[str, Any] = {}
 _lock = threading.Lock()
 
 
-def get(kind: str = "video") -> SkyReelsEngine:
+def get(kind: str = "video") -> Any:
     """Return this process's engine for `kind`, made on the first call; its models load with `load()` or the first job.
 
-    `CINEVIVID_VIDEO_ENGINE` names a row of the model catalogue and defaults to the nano model that ships with the code.
-    Raises EngineError("engine_unknown") for a kind or a name that does not exist.
+    The engine is the one that the card of the chosen model names (`workers.weights.catalog.chosen`). Raises
+    EngineError("engine_unknown") for a kind or a name that does not exist.
     """
     with _lock:
         if kind not in _engines:
@@ -27,14 +25,10 @@ def get(kind: str = "video") -> SkyReelsEngine:
         return _engines[kind]
 
 
-def chosen(kind: str = "video") -> str:
-    """Return the model id that `get(kind)` uses, without importing torch."""
-    return os.environ.get(f"CINEVIVID_{kind.upper()}_ENGINE") or "nano"
-
-
-def _make(kind: str) -> SkyReelsEngine:
-    if kind != "video":
-        raise EngineError("engine_unknown", f"There is no engine for {kind}.")
-    from workers.engines.skyreels.engine import SkyReelsEngine
-
-    return SkyReelsEngine(chosen(kind))
+def _make(kind: str) -> Any:
+    try:
+        card = catalog.get(catalog.chosen(kind))
+    except KeyError:
+        raise EngineError("engine_unknown", f"There is no engine for {kind}.") from None
+    module, _, name = card.engine.partition(":")
+    return getattr(importlib.import_module(module), name)(card.id)

@@ -11,7 +11,7 @@ import gc
 import os
 import random
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
 
 MAX_NEW_TOKENS = 200
 INSTRUCTION = (

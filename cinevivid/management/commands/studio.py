@@ -15,8 +15,8 @@ from apps.accounts.links import sign_in_url
 from apps.accounts.models import User
 from apps.billing import services as billing
 from apps.tools.registry import tools
-from apps.tools.services import keep_sweeping, sweep
-from cinevivid.studio import send_again
+from apps.tools.sweeper import keep_sweeping, sweep
+from apps.weights.queue import send_again
 
 DEMO_EMAIL = "demo@cinevivid.local"
 SWEEP_SECONDS = 30

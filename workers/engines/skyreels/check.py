@@ -14,8 +14,8 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPVisionModel, UMT5EncoderModel
 from transformers.utils import logging as transformers_logging
 
-from workers.engines.base import EngineError
-from workers.engines.skyreels import models
+from workers.base import EngineError
+from workers.engines.skyreels.memory import components
 
 # Loading for good as well costs seconds for a small model; a large one would not fit beside the films being made.
 SMALL_BYTES = 2_000_000_000
@@ -52,7 +52,7 @@ def check(folder: Path) -> None:
     weight = sum(file.stat().st_size for file in folder.glob("*/*.safetensors"))
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if weight <= SMALL_BYTES and weight * LOADED_BYTES_PER_BYTE <= free:
-        models.load(folder, device="cpu")
+        components.load(folder, device="cpu")
 
 
 def _diffusers(cls: Any, folder: Path, part: str) -> Any:

@@ -12,18 +12,21 @@ from dataclasses import dataclass
 
 import torch
 
-from workers.engines.base import EngineError, Inputs, OnProgress, Window, ignore_progress
-from workers.engines.skyreels import catalog, conditions, planner, quantise, vae_stream
-from workers.engines.skyreels.checkpoint import Checkpoint
-from workers.engines.skyreels.control import Clock, turn
-from workers.engines.skyreels.denoise import denoise_window
-from workers.engines.skyreels.models import Components, Key, Pool
-from workers.engines.skyreels.parallel import SequenceParallel
-from workers.engines.skyreels.plan import Plan, WindowPlan, plan
-from workers.engines.skyreels.ranks import POOL, RankGroup, refuse_too_many
-from workers.engines.skyreels.run import Run
-from workers.engines.skyreels.spec import VideoSpec, frames_of
-from workers.engines.skyreels.text import TextEncoder
+from workers.base import EngineError, Inputs, OnProgress, Window, ignore_progress
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.gpus.group import POOL, RankGroup, refuse_too_many
+from workers.engines.skyreels.memory import planner, quantise
+from workers.engines.skyreels.memory.components import Components
+from workers.engines.skyreels.memory.pool import Key, Pool
+from workers.engines.skyreels.request.execution import Execution
+from workers.engines.skyreels.request.plan import Plan, WindowPlan, plan
+from workers.engines.skyreels.request.spec import VideoSpec, frames_of
+from workers.engines.skyreels.sampler import conditions, vae_stream
+from workers.engines.skyreels.sampler.checkpoint import Checkpoint
+from workers.engines.skyreels.sampler.clock import Clock, turn
+from workers.engines.skyreels.sampler.denoise import denoise_window
+from workers.engines.skyreels.sampler.sequence import SequenceParallel
+from workers.engines.skyreels.sampler.text import TextEncoder
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +79,9 @@ class SkyReelsEngine:
 
         Raises EngineError when it is not there, damaged, or too large for this machine.
         """
-        self.pool.get(self.settle(planner.recommended(catalog.get(self.name)), Run()).key)
+        self.pool.get(self.settle(planner.recommended(cards.get(self.name)), Execution()).key)
 
-    def settle(self, spec: VideoSpec, run: Run) -> Way:
+    def settle(self, spec: VideoSpec, run: Execution) -> Way:
         """Choose how to make `spec`: as `run` says, or as the planner does.
 
         Raises EngineError("memory_short") when the planner finds no way that fits, EngineError("quantise_unknown").
@@ -88,7 +91,7 @@ class SkyReelsEngine:
         form = quantise.chosen(spec.model)
         if run.memory != "auto":
             return Way(Key(spec.model, run.memory, form), run.vae_tiling, planner.WORDS[run.memory].capitalize() + ".")
-        card = catalog.get(spec.model)
+        card = cards.get(spec.model)
         if not planner.weighed(card):
             return Way(Key(spec.model, "resident", form), run.vae_tiling)
         kind, gigabytes = device_memory()
@@ -101,7 +104,7 @@ class SkyReelsEngine:
         on_progress: OnProgress = ignore_progress,
         resume: Checkpoint | None = None,
         inputs: Inputs | None = None,
-        run: Run | None = None,
+        run: Execution | None = None,
     ) -> Iterator[Window]:
         """Make the film of `spec` and yield each window as soon as its frames are decoded.
 
@@ -110,7 +113,7 @@ class SkyReelsEngine:
         caller has kept: windows after it come out as if nothing had happened. `inputs` are the pictures and the clip
         that the spec names, decoded (workers/render.py does that); of a clip only new frames come out, counted from
         the first of its last `overlap_history` frames. `run` says where the model's parts are kept meanwhile, and how
-        many processes share the video (ranks.py). Memory does not grow with the length.
+        many processes share the video (gpus/group.py). Memory does not grow with the length.
 
         Raises SpecError for an illegal spec and EngineError for a model that is not ready or does not fit into this
         machine and for inputs that are missing or of another size, before the first window.
@@ -128,7 +131,7 @@ class SkyReelsEngine:
                 yield from self._ranks(run.ranks).stream(spec, inputs, run, resume, on_progress, len(layout.windows))
                 return
             self.close()
-            way = self.settle(spec, run or Run())
+            way = self.settle(spec, run or Execution())
             if resume is not None and resume.way != way.rounding:
                 log.warning("The film was begun as %r, and goes on as %r.", resume.way, way.rounding)
             clock = Clock(layout, on_progress, done=resume.index + 1 if resume else 0)
@@ -201,7 +204,7 @@ class _Film:
         self.spec, self.inputs, self.tiling, self.way = layout.spec, inputs, way.tiling, way.rounding
         self.generator = torch.Generator().manual_seed(self.spec.seed)
         # The other implementations draw this noise from a stream of its own; ours has one stream for everything.
-        apart = self.spec.compat != "fixed" and catalog.get(self.spec.model).kind == "df"
+        apart = self.spec.compat != "fixed" and cards.get(self.spec.model).variant == "df"
         self.addnoise = torch.Generator().manual_seed(self.spec.seed) if apart else None
         self.decoder = vae_stream.StreamDecoder(models, tiling=self.tiling)
         base = layout.windows[0].latents

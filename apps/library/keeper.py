@@ -1,0 +1,158 @@
+"""The finished windows of a film that is still being made, kept on media storage.
+
+They are what another worker goes on from, and what a browser plays meanwhile. Every attempt writes into a folder of its
+own and under names that are never used twice; the row alone says which of it counts, in one conditional UPDATE. So a
+worker that was thought dead writes where nobody looks, and a crash between two files leaves the window before it.
+"""
+
+import re
+import shutil
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
+
+import structlog
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db.models import Q
+from django.utils import timezone
+
+from apps.errors import StudioError
+from apps.library import progress
+from apps.library.ids import is_uuid
+from apps.library.models import Generation
+from workers.base import Cancelled
+from workers.keeper import CHANGING, CLIP_PARTS, INDEX, PLAYLIST, PROMPT, STATE, Kept
+
+log = structlog.get_logger(__name__)
+ROOT = "live"
+GRACE = timedelta(minutes=2)  # how long a player that is at the live edge finds its segments after the end
+PLAYABLE = re.compile(r"index\.m3u8|init\.mp4|\d{4,}\.m4s")
+
+
+class StorageKeeper:
+    """A `workers.keeper.Keeper` that keeps the folder of one attempt at a job on media storage."""
+
+    def __init__(self, job: Generation) -> None:
+        self.job = job
+        self.folder = f"{ROOT}/{job.pk}/{job.attempt}"
+        self.kept: set[str] = set()
+
+    def fetch(self, folder: Path) -> None:
+        """Copy segments and state of the last attempt that kept any; the playlist is made again from the segments.
+
+        Raises StudioError("storage_failed").
+        """
+        if not self.job.kept_windows:
+            return
+        source = f"{ROOT}/{self.job.pk}/{self.job.kept_attempt}"
+        state = _numbered(STATE, self.job.kept_windows)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for name in default_storage.listdir(source)[1]:
+                to = folder / (STATE if name == state else name)
+                if (name.endswith(".mp4") or name in (CLIP_PARTS, PROMPT, state)) and not to.exists():
+                    with default_storage.open(f"{source}/{name}") as stored, to.open("wb") as local:
+                        shutil.copyfileobj(stored, local)
+        except FileNotFoundError:
+            log.warning("kept_windows_missing", generation=str(self.job.pk), exc_info=True)
+        except Exception as error:
+            raise StudioError(code="storage_failed") from error
+
+    def keep(self, folder: Path, kept: Kept) -> None:
+        """Store what is new in `folder`, then let the row count it.
+
+        Raises Cancelled when the row is not ours, and StudioError("storage_failed").
+        """
+        if not self.job.advance():
+            raise Cancelled
+        before, since = self.job.kept_attempt, self.job.first_frames_at
+        for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".part"):
+            name = path.relative_to(folder).as_posix()
+            name = _numbered(name, kept.windows) if name in CHANGING else name
+            if name not in self.kept:
+                try:
+                    with path.open("rb") as file:
+                        default_storage.save(f"{self.folder}/{name}", File(file))
+                except Exception as error:
+                    raise StudioError(code="storage_failed") from error
+                self.kept.add(name)
+        if not self.job.advance(
+            kept_attempt=self.job.attempt,
+            kept_windows=kept.windows,
+            kept_frames=kept.frames,
+            kept_seconds=kept.seconds,
+            first_frames_at=since or timezone.now(),
+        ):
+            raise Cancelled
+        log.info("window_kept", window=kept.windows)
+        progress.changed(self.job)
+        # States have megabytes at full size, and one is enough. A playlist may still be on its way to a player.
+        try:
+            if (old := _numbered(STATE, kept.windows - 1)) in self.kept:
+                default_storage.delete(f"{self.folder}/{old}")
+            if before not in (0, self.job.attempt):
+                remove_folder(f"{ROOT}/{self.job.pk}/{before}")
+        except Exception:
+            # It goes at the end, with all of the job's. The window is stored.
+            log.warning("kept_windows_not_removed", generation=str(self.job.pk), exc_info=True)
+
+
+def path_of(job: Generation, name: str) -> str | None:
+    """Where the file of the playlist is that the address `name` stands for; None when there is none (any more)."""
+    if not (job.is_watchable or _just_made(job)) or not PLAYABLE.fullmatch(name):
+        return None
+    stored = _numbered(name, job.kept_windows) if name == INDEX else name
+    return f"{ROOT}/{job.pk}/{job.kept_attempt}/{PLAYLIST}/{stored}"
+
+
+def remove(job: Generation) -> None:
+    """Remove everything of a job that has ended, but for GRACE what a player of a finished film may still ask for.
+
+    What cannot be removed now is left to `remove_ended`.
+    """
+    spared = f"{ROOT}/{job.pk}/{job.kept_attempt}/{PLAYLIST}" if _just_made(job) else ""
+    try:
+        remove_folder(f"{ROOT}/{job.pk}", spared)
+    except Exception:
+        log.warning("kept_windows_not_removed", generation=str(job.pk), exc_info=True)
+
+
+def remove_ended() -> None:
+    """Remove what jobs left behind that ended while nobody was there to clean up, or after a late worker wrote."""
+    try:
+        names = default_storage.listdir(ROOT)[0]
+    except FileNotFoundError:
+        return
+    just_made = Q(status=Generation.Status.SUCCEEDED, finished_at__gt=timezone.now() - GRACE)
+    ours = set(filter(is_uuid, names))  # a disk has folders of its own, such as lost+found
+    needed = Generation.objects.filter(just_made | Q(status__in=Generation.ACTIVE), pk__in=ours)
+    kept = {str(pk) for pk in needed.values_list("pk", flat=True)}
+    for name in ours - kept:
+        remove_folder(f"{ROOT}/{name}")
+
+
+def _just_made(job: Generation) -> bool:
+    made = job.status == Generation.Status.SUCCEEDED and job.kept_windows > 0
+    return made and job.finished_at is not None and timezone.now() - job.finished_at < GRACE
+
+
+def _numbered(name: str, windows: int) -> str:
+    path = PurePosixPath(name)
+    return str(path.with_name(f"{path.stem}-{windows:04d}{path.suffix}"))
+
+
+def remove_folder(folder: str, spared: str = "") -> None:
+    """Remove a folder of the media storage, but for the folder `spared` in it; nothing where there is none."""
+    if folder == spared:
+        return
+    try:
+        folders, files = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in folders:
+        remove_folder(f"{folder}/{name}", spared)
+    for name in files:
+        default_storage.delete(f"{folder}/{name}")
+    # On a disk the emptied folder is left; on S3 there is no such thing.
+    if not spared.startswith(f"{folder}/"):
+        default_storage.delete(folder)

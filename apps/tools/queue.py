@@ -1,0 +1,24 @@
+"""The way of a job to a worker."""
+
+import structlog
+from django.utils import timezone
+
+from apps import messages
+from apps.library.models import Generation
+
+log = structlog.get_logger(__name__)
+ACTOR = "run_generation"
+
+
+def dispatch(job: Generation) -> bool:
+    """Nudge a worker; False when the queue does not answer, which `sweep` makes good.
+
+    Sending twice is harmless, because the claim decides. Not sending is too: the row is the job.
+    """
+    try:
+        messages.send(job.queue, ACTOR, str(job.pk))
+    except Exception:
+        log.warning("message_not_sent", generation=str(job.pk), exc_info=True)
+        return False
+    Generation.objects.filter(pk=job.pk).update(dispatched_at=timezone.now())
+    return True

@@ -1,0 +1,75 @@
+"""What goes on without anybody asking: lost jobs are taken up again, lost messages sent again, the trash emptied."""
+
+import threading
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import close_old_connections
+from django.utils import timezone
+
+from apps.errors import StudioError
+from apps.library import keeper
+from apps.library.models import Asset, Generation
+from apps.tools.queue import dispatch
+from apps.tools.services import retry
+
+log = structlog.get_logger(__name__)
+
+
+def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = None) -> tuple[int, int]:
+    """Heal what a lost worker or queue left behind: (rows requeued or failed, messages sent again).
+
+    Running rows whose heartbeat is older than the lease go back to the queue, or fail after MAX_ATTEMPTS. Queued rows
+    whose message may be lost are sent again. Trash older than TRASH_DAYS loses its bytes, and so do the windows that an
+    ended job has left.
+    """
+    lease = timedelta(seconds=settings.LEASE_SECONDS) if lease is None else lease
+    resend_after = 5 * lease if resend_after is None else resend_after
+    now = timezone.now()
+    healed = 0
+    for job in Generation.objects.abandoned(now - lease).select_related("user"):
+        try:
+            healed += heal(job)
+        except Exception:
+            # One row that cannot be healed must not keep the others from it.
+            log.exception("generation_not_healed", generation=str(job.pk))
+    waiting = Generation.objects.queued().exclude(dispatched_at__gt=now - resend_after).order_by("created_at")
+    sent = sum(dispatch(job) for job in waiting)
+    try:
+        empty_trash(now - timedelta(days=settings.TRASH_DAYS))
+        keeper.remove_ended()
+    except Exception:
+        log.exception("trash_not_emptied")
+    return healed, sent
+
+
+def keep_sweeping(every: float, stopped: threading.Event) -> None:
+    """Sweep until told to stop; a database or queue that is away is met again on the next pass."""
+    while not stopped.is_set():
+        try:
+            close_old_connections()
+            healed, sent = sweep()
+            if healed or sent:
+                log.info("swept", healed=healed, sent=sent)
+        except Exception:
+            log.exception("sweep_failed")
+        stopped.wait(every)
+
+
+def heal(job: Generation) -> bool:
+    """Take up again a job whose worker is lost; False when it was heard of meanwhile."""
+    return retry(job, StudioError(code="worker_lost"), still={"heartbeat_at": job.heartbeat_at})
+
+
+def empty_trash(before: datetime) -> None:
+    """Remove the bytes of what was deleted before a time; its rows stay."""
+    for asset in Asset.objects.filter(deleted_at__lt=before).exclude(file=""):
+        _remove_files(asset)
+        Asset.objects.filter(pk=asset.pk).update(file="", poster="", strip="")
+
+
+def _remove_files(asset: Asset) -> None:
+    for file in (asset.file, asset.poster, asset.strip):
+        if file:
+            file.storage.delete(str(file.name))

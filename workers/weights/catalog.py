@@ -1,0 +1,71 @@
+"""The catalogue of weights: every model of every engine. Imports neither torch nor Django.
+
+An engine is a folder in `workers/engines` whose `cards.py` adds its models here. Nothing else names an engine.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import pkgutil
+import threading
+
+from workers.weights.card import WeightCard
+
+ENGINES = "workers.engines"
+
+_cards: dict[str, WeightCard] = {}
+_read: set[str] = set()
+_reading = threading.RLock()
+
+
+def add(*cards: WeightCard) -> None:
+    """Put models into the catalogue. Raises ValueError when an id is taken."""
+    for card in cards:
+        if card.id in _cards:
+            raise ValueError(f"Two models are called {card.id!r}.")
+        _cards[card.id] = card
+
+
+def all(kind: str = "") -> tuple[WeightCard, ...]:
+    """Return every model, or those of one kind; an engine's built-in model first, unreleased ones included."""
+    _read_cards()
+    return tuple(card for card in _cards.values() if kind in ("", card.kind))
+
+
+def get(model_id: str) -> WeightCard:
+    """Return the card of one model; raises KeyError for an id that is not in the catalogue."""
+    _read_cards()
+    return _cards[model_id]
+
+
+def kinds() -> tuple[str, ...]:
+    """Return the kinds of work that there are models for."""
+    return tuple(dict.fromkeys(card.kind for card in all()))
+
+
+def chosen(kind: str = "video") -> str:
+    """Return the id of the model that does this kind of work here: `CINEVIVID_<KIND>_ENGINE`, or the built-in one.
+
+    The id may be unknown to the catalogue, which `manage.py check` says. Raises KeyError for a kind without models.
+    """
+    named = os.environ.get(f"CINEVIVID_{kind.upper()}_ENGINE")
+    if named:
+        return named
+    found = all(kind)
+    if not found:
+        raise KeyError(kind)
+    return next((card for card in found if card.builtin), found[0]).id
+
+
+def _read_cards() -> None:
+    """Import the `cards` of each engine, once; folders that were put on the path of `workers.engines` later, too."""
+    engines = importlib.import_module(ENGINES)  # by name: what is found there stands above this module
+    with _reading:
+        for module in pkgutil.iter_modules(engines.__path__):
+            name = f"{ENGINES}.{module.name}"
+            if module.ispkg and name not in _read:
+                _read.add(name)
+                if importlib.util.find_spec(f"{name}.cards"):
+                    importlib.import_module(f"{name}.cards")
