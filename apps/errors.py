@@ -53,6 +53,12 @@ CATALOGUE: dict[str, Entry] = {
         Entry(
             "generation_failed", 500, "The film could not be made.", "Try again; if it happens twice, change the seed."
         ),
+        Entry(
+            "prerequisite_failed",
+            409,
+            "Another job, which this one was to begin with, was not made.",
+            "Make that one again, then this one.",
+        ),
         Entry("generation_timeout", 504, "Making the film took too long.", "Ask for a shorter film or fewer steps."),
         Entry("worker_lost", 500, "The worker making this film stopped three times.", "Try again in a few minutes."),
         Entry(

@@ -40,6 +40,14 @@ class Receipt:
     released: int = 0
     transfers: list[Transfer] = field(default_factory=list)
 
+    def of_part(self, part: str, held: int) -> "Receipt":
+        """The share of one job of `held` credits in a hold of several."""
+        found = Receipt(self.reference, held, transfers=[each for each in self.transfers if each.part == part])
+        for transfer in found.transfers:
+            if column := COLUMNS.get(transfer.kind):
+                setattr(found, column, getattr(found, column) + transfer.amount)
+        return found
+
     @property
     def open(self) -> int:
         """Credits still held."""
@@ -98,14 +106,18 @@ def capture(user: User, amount: int, reference: str, part: str = "") -> bool:
         return _move(held_account, _system(Account.Kind.EARNED), amount, Kind.CAPTURE, reference, part)
 
 
-def release(user: User, reference: str) -> int:
-    """Give back whatever a job still holds; the credits given back."""
+def release(user: User, reference: str, amount: int | None = None, part: str = "") -> int:
+    """Give back whatever a job still holds, or an amount of a hold that several share; the credits given back.
+
+    A part is given back once, and never more than is held.
+    """
     with transaction.atomic():
         wallet, held_account = _lock(user)
-        amount = receipt(reference).open
-        if amount:
-            _move(held_account, wallet, amount, Kind.RELEASE, reference)
-        return amount
+        still = receipt(reference).open
+        amount = still if amount is None else min(amount, still)
+        if amount and _move(held_account, wallet, amount, Kind.RELEASE, reference, part):
+            return amount
+        return 0
 
 
 def receipt(reference: str) -> Receipt:

@@ -141,14 +141,14 @@ def _numbered(name: str, windows: int) -> str:
     return str(path.with_name(f"{path.stem}-{windows:04d}{path.suffix}"))
 
 
-def remove_folder(folder: str, spared: str = "") -> None:
-    """Remove a folder of the media storage, but for the folder `spared` in it; nothing where there is none."""
+def remove_folder(folder: str, spared: str = "") -> bool:
+    """Remove a folder of the media storage, but for the folder `spared` in it; False where there is nothing."""
     if folder == spared:
-        return
+        return False
     try:
         folders, files = default_storage.listdir(folder)
     except FileNotFoundError:
-        return
+        return False
     for name in folders:
         remove_folder(f"{folder}/{name}", spared)
     for name in files:
@@ -156,3 +156,4 @@ def remove_folder(folder: str, spared: str = "") -> None:
     # On a disk the emptied folder is left; on S3 there is no such thing.
     if not spared.startswith(f"{folder}/"):
         default_storage.delete(folder)
+    return bool(folders or files)

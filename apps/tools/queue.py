@@ -11,12 +11,13 @@ ACTOR = "run_generation"
 
 
 def dispatch(job: Generation) -> bool:
-    """Nudge a worker; False when the queue does not answer, which `sweep` makes good.
+    """Nudge a worker of the job's queue; False when the queue does not answer, which `sweep` makes good.
 
-    Sending twice is harmless, because the claim decides. Not sending is too: the row is the job.
+    The worker takes the best row of that queue, which may be another one. Sending twice is harmless, because the claim
+    decides. Not sending is too: the row is the job.
     """
     try:
-        messages.send(job.queue, ACTOR, str(job.pk))
+        messages.send(job.queue, ACTOR, job.queue)
     except Exception:
         log.warning("message_not_sent", generation=str(job.pk), exc_info=True)
         return False

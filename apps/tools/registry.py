@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.http import Http404
 from django.urls import reverse
 
 from apps.accounts.models import User
-from apps.library.models import Asset
+from apps.library.models import Asset, Generation
 from apps.tools.fields import AssetField
 
 LARGE_QUEUE = "gpu-large"  # for workers whose cards share one film
+QUEUES = ("gpu", LARGE_QUEUE, "cpu")  # the queues of jobs; downloads of models have one of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class Tool:
     task: ClassVar[str]
     queue: ClassVar[str] = "gpu"
     verb: ClassVar[str] = "Generate"
+    noun: ClassVar[str] = "film"  # what it makes, in one word
+    nouns: ClassVar[str] = "films"
     clip: ClassVar[str] = ""
     form_class: ClassVar[type[ToolForm]]
     template: ClassVar[str] = "tools/tool.html"
@@ -87,9 +91,10 @@ class Tool:
         """Credits for one run with these cleaned parameters."""
         raise NotImplementedError(f"{type(self).__name__} names no price")
 
-    def price_of_part(self, params: Mapping[str, Any], frames: int) -> int:
-        """Credits for a run that was stopped after `frames` of the frames that it was asked for."""
-        return self.price({**params, "num_frames": frames})
+    @property
+    def time_limit(self) -> float:
+        """Seconds after which a run of it is given up."""
+        return float(settings.JOB_TIME_LIMIT_SECONDS)
 
     def queue_of(self, params: Mapping[str, Any]) -> str:
         """The queue of a run: that of the workers which have what it needs."""
@@ -123,6 +128,14 @@ class Tool:
 
     def get_absolute_url(self) -> str:
         return reverse("tools:tool", args=[self.slug])
+
+
+class Stoppable(Tool):
+    """A tool whose work is done in parts that are kept: it can be stopped early, and only what is kept is paid for."""
+
+    def price_of_part(self, job: Generation, frames: int) -> int:
+        """Credits for a job that was stopped after `frames` of the frames that it was asked for."""
+        raise NotImplementedError(f"{type(self).__name__} names no price of a part")
 
 
 _tools: dict[str, Tool] = {}

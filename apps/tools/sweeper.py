@@ -11,6 +11,7 @@ from django.utils import timezone
 from apps.errors import StudioError
 from apps.library import keeper
 from apps.library.models import Asset, Generation
+from apps.tools import graph
 from apps.tools.queue import dispatch
 from apps.tools.services import retry
 
@@ -21,8 +22,8 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
     """Heal what a lost worker or queue left behind: (rows requeued or failed, messages sent again).
 
     Running rows whose heartbeat is older than the lease go back to the queue, or fail after MAX_ATTEMPTS. Queued rows
-    whose message may be lost are sent again. Trash older than TRASH_DAYS loses its bytes, and so do the windows that an
-    ended job has left.
+    whose message may be lost are sent again. Waiting rows are looked at again, and ends that nobody took are told
+    again. Trash older than TRASH_DAYS loses its bytes, and so do the windows that an ended job has left.
     """
     lease = timedelta(seconds=settings.LEASE_SECONDS) if lease is None else lease
     resend_after = 5 * lease if resend_after is None else resend_after
@@ -34,8 +35,13 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
         except Exception:
             # One row that cannot be healed must not keep the others from it.
             log.exception("generation_not_healed", generation=str(job.pk))
-    waiting = Generation.objects.queued().exclude(dispatched_at__gt=now - resend_after).order_by("created_at")
+    waiting = Generation.objects.claimable().exclude(dispatched_at__gt=now - resend_after)
     sent = sum(dispatch(job) for job in waiting)
+    for job in Generation.objects.filter(status=Generation.Status.WAITING).select_related("user"):
+        graph.look_again(job)
+    # One that has just ended is being told by whoever ended it.
+    for job in Generation.objects.ended().filter(told_at=None, finished_at__lt=now - lease).select_related("user"):
+        graph.tell(job)
     try:
         empty_trash(now - timedelta(days=settings.TRASH_DAYS))
         keeper.remove_ended()

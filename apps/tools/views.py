@@ -160,7 +160,8 @@ def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
     source = request.GET.get("from", "")
     if source:
         try:
-            return dict(Generation.objects.of(request.user).get(pk=uuid.UUID(source), tool=tool.slug).params)
+            job = Generation.objects.of(request.user).get(pk=uuid.UUID(source), tool=tool.slug)
+            return job.params | {given.name: str(given.asset_id) for given in job.inputs.all() if given.asset_id}
         except (ValueError, Generation.DoesNotExist):
             messages.error(request, "That film is not in your library any more, so its settings cannot be used.")
     return {name: request.GET[name][:2000] for name in ("prompt", "mode", *tool.inputs) if request.GET.get(name)}

@@ -7,7 +7,7 @@ from apps.errors import StudioError
 from workers.weights import store
 
 log = structlog.get_logger(__name__)
-QUEUE, ACTOR = "cpu", "work_on_model"
+QUEUE, ACTOR = "models", "work_on_model"
 
 
 def send(model_id: str, verb: str) -> None:

@@ -107,5 +107,5 @@ def test_whatever_comes_first_a_job_ends_once():
 @pytest.mark.django_db(transaction=True)
 def test_a_job_is_claimed_by_one_worker_only():
     job = services.submit(UserFactory(credits=100), toy_tool(10), dict(PARAMS))
-    claims = at_once(lambda: Generation.objects.claim(job.pk), 20)
+    claims = at_once(lambda: Generation.objects.claim(job.queue), 20)
     assert sum(claim is not None for claim in claims) == 1

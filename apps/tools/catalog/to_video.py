@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from django import forms
 from django.conf import settings
 
-from apps.library.models import Asset
+from apps.library.models import Asset, Generation
 from apps.tools import videos
 from apps.tools.fields import AssetField, CatalogueField, ModeSelect, RatioSelect, SeedField, Slider, StyleSelect
-from apps.tools.registry import LARGE_QUEUE, Tool, ToolForm, register
+from apps.tools.registry import LARGE_QUEUE, Stoppable, ToolForm, register
 from apps.tools.videos import MAX_FRAMES, MIN_FRAMES, RELEASED, ModelSelect
 from workers.base import EngineError
 from workers.engines.skyreels import cards
@@ -288,7 +288,7 @@ def video_job(params: Mapping[str, Any]) -> VideoRequest:
 
 
 @register
-class ToVideo(Tool):
+class ToVideo(Stoppable):
     """Describe a scene and watch it become a film: from words alone, from a picture, between two pictures, or on from a
     video. Long films are made window by window, and can be of any length."""
 
@@ -298,11 +298,14 @@ class ToVideo(Tool):
     icon = "film"
     popular = True
     clip = "clips/a-red-square-moves-right-over-the-sea.mp4"
-    task = "skyreels.t2v"
+    task = "video"
     form_class = VideoForm
 
     def price(self, params: Mapping[str, Any]) -> int:
         return int(CREDITS_PER_SECOND * math.ceil(self._new_frames(params) / self._card(params).fps))
+
+    def price_of_part(self, job: Generation, frames: int) -> int:
+        return self.price({**job.params, "num_frames": frames})
 
     def work(self, params: Mapping[str, Any]) -> float:
         card = self._card(params)
