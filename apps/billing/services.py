@@ -73,12 +73,14 @@ def grant(user: User, amount: int, reference: str) -> bool:
 
 
 def hold(user: User, amount: int, reference: str) -> bool:
-    """Set credits aside for a job; False when that was done before. Raises InsufficientCredits."""
-    if amount == 0:
-        return False
+    """Set credits aside for a job; False when there are none to set aside or that was done before.
+
+    In any case the wallet is locked until the transaction of the caller ends, so what it counts next it counts alone.
+    Raises InsufficientCredits.
+    """
     with transaction.atomic():
         wallet, held_account = _lock(user)
-        if _made(Kind.HOLD, reference):
+        if amount == 0 or _made(Kind.HOLD, reference):
             return False
         if wallet.balance < amount:
             raise InsufficientCredits(needed=amount, balance=wallet.balance)
