@@ -8,7 +8,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from apps.errors import StudioError, for_status, problem
+from apps.errors import StudioError, problem
 
 CODES: dict[type[Exception], str] = {
     exceptions.ParseError: "invalid_request",
@@ -22,6 +22,31 @@ CODES: dict[type[Exception], str] = {
     Http404: "not_found",
     PermissionDenied: "permission_denied",
 }
+
+# The code of an error that came with nothing but an HTTP status. Many rows of the catalogue share one; these say least.
+BY_STATUS: dict[int, str] = {
+    400: "invalid_request",
+    401: "authentication_required",
+    402: "insufficient_credits",
+    403: "permission_denied",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "wrong_state",
+    413: "file_too_large",
+    415: "unsupported_media_type",
+    422: "validation_failed",
+    429: "rate_limited",
+    500: "internal_error",
+    502: "external_service",
+    503: "external_service",
+    504: "external_service",
+    507: "storage_failed",
+}
+
+
+def for_status(status: int) -> str:
+    """The code of an HTTP error that came without one of ours."""
+    return BY_STATUS.get(status, "invalid_request" if status < 500 else "internal_error")
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -171,8 +171,7 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
     @extend_schema_field(ProgressSerializer)
     def get_progress(self, job: Generation) -> dict[str, Any]:
         names = ("stage", "percent", "window", "windows", "step", "steps", "seconds_left")
-        position = job.position if job.status == Generation.Status.QUEUED else None
-        return {name: getattr(job, name) for name in names} | {"position": position}
+        return {name: getattr(job, name) for name in (*names, "position")}
 
     @extend_schema_field(KeptSerializer(allow_null=True))
     def get_kept(self, job: Generation) -> dict[str, Any] | None:
