@@ -80,7 +80,12 @@ class AssetInput(forms.FileInput):
     """A file of one's own, or something out of the library."""
 
     template_name = "forms/asset.html"
-    WORDS = {Asset.Kind.IMAGE: ("picture", "image/*"), Asset.Kind.VIDEO: ("video", "video/*")}
+    # How each kind is called, and what the browser offers to choose from.
+    WORDS = {
+        Asset.Kind.IMAGE: ("picture", "image/*"),
+        Asset.Kind.VIDEO: ("video", "video/*"),
+        Asset.Kind.AUDIO: ("sound", "audio/*,video/*"),
+    }
 
     def __init__(self, kind: str) -> None:
         self.word, accept = self.WORDS[Asset.Kind(kind)]
@@ -104,7 +109,7 @@ class AssetInput(forms.FileInput):
 
 
 class AssetField(forms.Field):
-    """A picture or video, uploaded or by its id in the owner's library; cleaned, it is an Asset.
+    """A picture, video or sound, uploaded or by its id in the owner's library; cleaned, it is an Asset.
 
     `modes` are those of the tool's modes that have it. A form sets `user`; with `draft`, as for a quote, nothing is
     stored; when `ignored` nothing is looked at.
