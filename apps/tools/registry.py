@@ -76,6 +76,7 @@ class Tool:
     icon: ClassVar[str] = "film"
     category: ClassVar[str] = "Video"
     popular: ClassVar[bool] = False
+    main: ClassVar[bool] = False  # of one tool: what the site opens, and what a prompt of the start page is for
     task: ClassVar[str]
     queue: ClassVar[str] = "gpu"
     verb: ClassVar[str] = "Generate"
@@ -154,6 +155,11 @@ def by_category() -> dict[str, list[Tool]]:
 
 def get(slug: str) -> Tool | None:
     return _tools.get(slug)
+
+
+def main() -> Tool:
+    """The tool that the site opens."""
+    return next(tool for tool in tools() if tool.main)
 
 
 def get_or_404(slug: str) -> Tool:

@@ -63,15 +63,18 @@ def tool_quote(request: SignedIn, slug: str) -> HttpResponse:
 
 
 def start(request: HttpRequest) -> HttpResponse:
-    """The prompt box of the landing page: straight to the running job, by way of sign-up when needed."""
+    """Where everybody begins: with a prompt, straight to its job, by way of sign-up when needed; else the main tool.
+
+    What the address says beside that is for the tool's form.
+    """
     if request.method == "POST":
         request.session[PENDING_PROMPT] = request.POST.get("prompt", "").strip()[:2000]
     if not isinstance(request.user, User):
         return redirect("account_signup")
-    tool = registry.get_or_404("to-video")
+    tool = registry.main()
     prompt = request.session.pop(PENDING_PROMPT, None)
     if prompt is None:
-        return redirect(tool)
+        return redirect(f"{tool.get_absolute_url()}?{request.GET.urlencode()}" if request.GET else tool)
     form = tool.form_class(tool.form_class.page_data() | {"prompt": prompt}, user=request.user)
     problem = _first_error(form)
     if not problem:

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import reswap, retarget
 
 from apps.accounts.http import SignedIn
 from apps.errors import StudioError
@@ -55,9 +56,7 @@ def model(request: SignedIn, model_id: str) -> HttpResponse:
         return redirect("models")
     if now.active:
         return render(request, "weights/models.html#progress", {"now": now})
-    response = row(request, now)
-    response.headers["HX-Retarget"], response.headers["HX-Reswap"] = f"#model-{as_id(model_id)}", "outerHTML"
-    return response
+    return reswap(retarget(row(request, now), f"#model-{as_id(model_id)}"), "outerHTML")
 
 
 @staff_only

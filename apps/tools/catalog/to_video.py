@@ -295,7 +295,7 @@ class ToVideo(Tool):
     title = "To video"
     tagline = "Words, a picture or a video become a film."
     icon = "film"
-    popular = True
+    popular = main = True
     clip = "clips/a-red-square-moves-right-over-the-sea.mp4"
     task = "skyreels.t2v"
     form_class = VideoForm
