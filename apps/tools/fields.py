@@ -80,15 +80,15 @@ class AssetInput(forms.FileInput):
     """A file of one's own, or something out of the library."""
 
     template_name = "forms/asset.html"
-    # How each kind is called, and what the browser offers to choose from.
+    # How each kind is called, its icon, and what the browser offers to choose from.
     WORDS = {
-        Asset.Kind.IMAGE: ("picture", "image/*"),
-        Asset.Kind.VIDEO: ("video", "video/*"),
-        Asset.Kind.AUDIO: ("sound", "audio/*,video/*"),
+        Asset.Kind.IMAGE: ("picture", "photo", "image/*"),
+        Asset.Kind.VIDEO: ("video", "film", "video/*"),
+        Asset.Kind.AUDIO: ("sound", "speaker-wave", "audio/*,video/*"),
     }
 
     def __init__(self, kind: str) -> None:
-        self.word, accept = self.WORDS[Asset.Kind(kind)]
+        self.word, self.icon, accept = self.WORDS[Asset.Kind(kind)]
         self.kind, self.user = kind, None
         super().__init__(attrs={"accept": accept})
 
@@ -104,7 +104,7 @@ class AssetInput(forms.FileInput):
         chosen = next((asset for asset in shelf if str(asset.pk) == str(value)), None)
         if value and not chosen and as_uuid(value) and (chosen := mine.filter(pk=value).first()):
             shelf.insert(0, chosen)
-        context["widget"] |= {"word": self.word, "kind": self.kind, "shelf": shelf, "chosen": chosen}
+        context["widget"] |= {"word": self.word, "icon": self.icon, "shelf": shelf, "chosen": chosen}
         return context
 
 

@@ -49,7 +49,7 @@ def test_the_owner_gets_the_whole_file(page, asset):
     ],
 )
 def test_a_sound_is_served_as_one(page, ada, name, kind):
-    sound = AssetFactory(generation=None, user=ada, kind="audio", file=ContentFile(BYTES, name), poster="")
+    sound = AssetFactory(generation=None, user=ada, kind="audio", recipe={}, file=ContentFile(BYTES, name), poster="")
     answer = page.get(sound.file_url, HTTP_RANGE="bytes=0-9")
     assert (answer.status_code, answer["Content-Type"], len(read(answer))) == (206, kind, 10)
 

@@ -54,7 +54,7 @@ def test_a_draft_keeps_no_sound(ada, voice):
 def test_a_sound_is_shown_among_the_uploads(page, ada, voice):
     asset = uploads.keep(ada, "audio", voice)
     html = page.get("/home/my-library/uploads").content.decode()
-    assert f'<audio class="sound" src="{asset.file_url}" controls' in html and "0 × 0" not in html
+    assert f'<audio class="sound__player" src="{asset.file_url}" controls' in html and "0 × 0" not in html
 
 
 def test_a_recipe_does_not_name_the_file_that_was_brought(ada):

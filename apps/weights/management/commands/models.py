@@ -5,6 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.errors import StudioError
 from apps.weights.needs import needed
+from apps.weights.templatetags.weights import progress_words
 from workers.engines.base import Cancelled, EngineError
 from workers.engines.skyreels import catalog, hub, shelf
 
@@ -102,13 +103,5 @@ class Command(BaseCommand):
 
 
 def line(now: hub.Status) -> str:
-    """How far it is: "SkyReels-V2-DF-1.3B-540P downloading 37.2 %, 5.5 of 14.7 GB, 112 MB/s, 1 min 22 s left"."""
-    parts = [f"{now.card.id} {now.state}"]
-    if now.total:
-        parts[0] += f" {now.percent:.1f} %"
-        parts.append(f"{shelf.size_words(now.done)} of {shelf.size_words(now.total)}")
-    if now.rate:
-        parts.append(f"{now.rate / 1e6:.1f} MB/s")
-    if now.seconds_left is not None:
-        parts.append(f"{shelf.time_words(now.seconds_left)} left")
-    return ", ".join(parts)
+    """How far it is: "SkyReels-V2-DF-1.3B-540P downloading 37.2 %, 5.5 GB of 14.7 GB"."""
+    return f"{now.card.id} {now.state} {progress_words(now) if now.total else ''}".rstrip()
