@@ -23,7 +23,7 @@ CODES: dict[type[Exception], str] = {
     PermissionDenied: "permission_denied",
 }
 
-# The code of an error that came with nothing but an HTTP status. Many rows of the catalogue share one; these say least.
+# The code for an error that has an HTTP status and no code. Where rows share a status, this one claims the least.
 BY_STATUS: dict[int, str] = {
     400: "invalid_request",
     401: "authentication_required",
@@ -45,12 +45,12 @@ BY_STATUS: dict[int, str] = {
 
 
 def for_status(status: int) -> str:
-    """The code of an HTTP error that came without one of ours."""
+    """Return the code for an HTTP error that has none of ours."""
     return BY_STATUS.get(status, "invalid_request" if status < 500 else "internal_error")
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Turn what a view raised into a problem; None (a 500 page) for what nobody expected."""
+    """Turn an exception of an API view into a problem response; None, which makes a 500, for an unexpected one."""
     headers: dict[str, str] = {}
     if isinstance(error, StudioError):
         body = problem(error.code, error.message, **error.details)

@@ -73,10 +73,10 @@ def grant(user: User, amount: int, reference: str) -> bool:
 
 
 def hold(user: User, amount: int, reference: str) -> bool:
-    """Set credits aside for a job; False when there are none to set aside or that was done before.
+    """Set credits aside for a job. Returns False for 0 credits and for a job that has them already.
 
-    In any case the wallet is locked until the transaction of the caller ends, so what it counts next it counts alone.
-    Raises InsufficientCredits.
+    The wallet stays locked until the caller's transaction ends, also for 0 credits, so that the caller can count the
+    user's jobs while no other hold is made. Raises InsufficientCredits.
     """
     with transaction.atomic():
         wallet, held_account = _lock(user)

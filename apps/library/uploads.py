@@ -1,4 +1,4 @@
-"""What people bring: verified by decoding, stripped of what it says about them, and kept as an asset of theirs."""
+"""User uploads: verified by decoding, stripped of personal metadata, stored as assets."""
 
 import hashlib
 import tempfile
@@ -29,13 +29,13 @@ CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".ts", ".mpg",
 
 
 class UnusableFile(StudioError):
-    """What was uploaded is no picture, clip or sound that can be worked with."""
+    """An uploaded file is no picture, clip or sound that a tool can use."""
 
     code = "invalid_file"
 
 
 def keep(user: User, kind: str, upload: "UploadedFile[Any]") -> Asset:
-    """Verify an upload and store it for its owner. The same file again is the same asset. Raises UnusableFile."""
+    """Verify an upload and store it as an asset; the same file again returns the same asset. Raises UnusableFile."""
     with _verified(kind, upload) as (asset, path, picture, digests):
         asset.user = user
         mine = Asset.objects.of(user).filter(kind=kind, generation=None)
@@ -43,13 +43,13 @@ def keep(user: User, kind: str, upload: "UploadedFile[Any]") -> Asset:
 
 
 def look(kind: str, upload: "UploadedFile[Any]") -> Asset:
-    """Verify an upload and say what it is, without storing it. Raises UnusableFile."""
+    """Verify an upload and return it as an unsaved asset. Raises UnusableFile."""
     with _verified(kind, upload) as (asset, *_):
         return asset
 
 
 def keep_last_frame(film: Asset) -> Asset:
-    """Store the last frame of a film as a picture of its owner, so that another film can begin with it.
+    """Store the last frame of a film as a picture, so that another film can begin with it; once for each film.
 
     Raises UnusableFile for a film that cannot be read.
     """
@@ -80,9 +80,9 @@ def delete(asset: Asset) -> None:
 def _verified(
     kind: str, upload: "UploadedFile[Any]"
 ) -> Iterator[tuple[Asset, Path, Image.Image | None, tuple[str, str]]]:
-    """The upload as an asset that is not saved; its file, the picture that stands for it, and how its bytes are named.
+    """Verify an upload. Yields the unsaved asset, its cleaned file, its poster (a sound has none) and its two digests.
 
-    The second of the two names is that of rows from before names were keyed.
+    The first digest is keyed; the second is the plain SHA-256, which rows stored before digests were keyed still have.
     """
     limit = MAX_BYTES[Asset.Kind(kind)]
     if (upload.size or 0) > limit:
@@ -94,7 +94,7 @@ def _verified(
             for chunk in upload.chunks():
                 digest.update(chunk)
                 file.write(chunk)
-        # Keyed, so that nobody who reads a recipe can tell from a list of known files which one was brought.
+        # Keyed, so that whoever reads a recipe cannot look the digest up in a list of known files.
         keyed = salted_hmac("apps.library.uploads", digest.hexdigest(), algorithm="sha256").hexdigest()
         about = {"upload": keyed, "name": Path(upload.name or "").name[:100]}
         digests = (keyed, digest.hexdigest())

@@ -44,7 +44,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 
 
 def _key(request: Request) -> str:
-    """The caller's name for this request, empty when it has none. Raises StudioError for one that is too long."""
+    """Return the Idempotency-Key, or "". Raises StudioError when it is too long: cut, two keys could be the same."""
     key = request.headers.get("Idempotency-Key", "")
     if len(key) > MAX_KEY:
         text = f"The Idempotency-Key has {len(key)} characters; it has at most {MAX_KEY}."
@@ -53,7 +53,7 @@ def _key(request: Request) -> str:
 
 
 def _content(file: "UploadedFile[Any]") -> str:
-    """What an upload is for the digest of its request: its bytes, whatever the file is called."""
+    """Return what stands for an upload in the digest of its request: a hash of its bytes, without its name."""
     digest = hashlib.sha256()
     for chunk in file.chunks():
         digest.update(chunk)
@@ -114,7 +114,7 @@ class Submit(ToolView):
         user, key = caller(request), _key(request)
         asked = json.dumps([slug, request.data], sort_keys=True, default=_content)
         digest = hashlib.sha256(asked.encode()).hexdigest()
-        # Before the parameters are looked at: what they name may be gone since the job was made.
+        # Before the parameters are validated: an asset that they name may have been deleted since.
         job = services.earlier(user, key, digest)
         if job is None:
             params = self.params(request)

@@ -1,4 +1,4 @@
-"""What every page shows of the tools: the menu, the tool that it opens, and the credits that an account starts with."""
+"""Template variables of every page: the tools of the menu, the main tool, the credits of a new account."""
 
 from django.conf import settings
 from django.http import HttpRequest

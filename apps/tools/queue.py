@@ -1,4 +1,4 @@
-"""The way of a job to a worker."""
+"""Sends a job to the workers."""
 
 import structlog
 from django.utils import timezone
@@ -7,13 +7,13 @@ from apps import messages
 from apps.library.models import Generation
 
 log = structlog.get_logger(__name__)
-ACTOR = "run_generation"
+ACTOR = "run_generation"  # in workers/actors.py
 
 
 def dispatch(job: Generation) -> bool:
-    """Nudge a worker; False when the queue does not answer, which `sweep` makes good.
+    """Send a message that a job waits. Returns False when the broker does not answer; `sweep` sends it again later.
 
-    Sending twice is harmless, because the claim decides. Not sending is too: the row is the job.
+    A second message is harmless: only one worker can claim the row.
     """
     try:
         messages.send(job.queue, ACTOR, str(job.pk))

@@ -12,7 +12,7 @@ from apps.accounts.models import User
 from apps.library.models import Asset
 from apps.tools.fields import AssetField
 
-LARGE_QUEUE = "gpu-large"  # for workers whose cards share one film
+LARGE_QUEUE = "gpu-large"  # for workers whose GPUs share one film
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Tool:
     icon: ClassVar[str] = "film"
     category: ClassVar[str] = "Video"
     popular: ClassVar[bool] = False
-    main: ClassVar[bool] = False  # of one tool: what the site opens, and what a prompt of the start page is for
+    main: ClassVar[bool] = False  # True for one tool: it opens after sign-in, and takes the prompt of the landing page
     task: ClassVar[str]
     queue: ClassVar[str] = "gpu"
     verb: ClassVar[str] = "Generate"
@@ -89,15 +89,15 @@ class Tool:
         raise NotImplementedError(f"{type(self).__name__} names no price")
 
     def price_of_part(self, params: Mapping[str, Any], frames: int) -> int:
-        """Credits for a run that was stopped after `frames` of the frames that it was asked for."""
+        """Credits for a run stopped after `frames` of the requested frames."""
         return self.price({**params, "num_frames": frames})
 
     def queue_of(self, params: Mapping[str, Any]) -> str:
-        """The queue of a run: that of the workers which have what it needs."""
+        """The queue of the workers that can run these parameters."""
         return self.queue
 
     def work(self, params: Mapping[str, Any]) -> float:
-        """The size of a run in units that its time is proportional to."""
+        """The amount of work of a run, in any unit that its time is proportional to."""
         return 1.0
 
     def summary(self, params: Mapping[str, Any]) -> str:
@@ -110,7 +110,7 @@ class Tool:
 
     @property
     def inputs(self) -> list[str]:
-        """The parameters that name an asset of the user."""
+        """The names of the parameters that hold an asset of the user."""
         return [name for name, field in self.form_class.base_fields.items() if isinstance(field, AssetField)]
 
     @property
@@ -158,7 +158,7 @@ def get(slug: str) -> Tool | None:
 
 
 def main() -> Tool:
-    """The tool that the site opens."""
+    """Return the tool that opens after sign-in."""
     return next(tool for tool in tools() if tool.main)
 
 

@@ -51,7 +51,7 @@ def tool_page(request: SignedIn, slug: str) -> HttpResponse:
 @login_required
 @require_GET
 def tool_quote(request: SignedIn, slug: str) -> HttpResponse:
-    """Credits and time of the form as it stands; what does not fit is said in the same place."""
+    """The price and time of the form as it is filled in, or its first error."""
     tool = registry.get_or_404(slug)
     form = tool.form_class(request.GET, user=request.user, draft=True)
     context: dict[str, Any] = {"tool": tool, "quote": None}
@@ -63,9 +63,9 @@ def tool_quote(request: SignedIn, slug: str) -> HttpResponse:
 
 
 def start(request: HttpRequest) -> HttpResponse:
-    """Where everybody begins: with a prompt, straight to its job, by way of sign-up when needed; else the main tool.
+    """Start a job from the prompt of the landing page, after sign-up when needed; without one, open the main tool.
 
-    What the address says beside that is for the tool's form.
+    The query of the address is handed on to the tool's form.
     """
     if request.method == "POST":
         request.session[PENDING_PROMPT] = request.POST.get("prompt", "").strip()[:2000]
