@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ImproperlyConfigured
 
 from workers.engines import registry
 from workers.engines.skyreels import catalog
@@ -11,7 +12,17 @@ from workers.engines.skyreels.catalog import ModelCard
 from workers.engines.skyreels.flags import TEACACHE_THRESHOLD
 from workers.engines.skyreels.spec import FRAMES_PER_LATENT, is_frame_count, legal_num_frames
 
-MODEL = catalog.get(registry.chosen("video"))  # the default model
+
+def _default() -> ModelCard:
+    name = registry.chosen("video")
+    card = next((card for card in catalog.all() if card.id == name), None)
+    if card is None or not card.released:
+        why = "is not released" if card else "is in no catalogue"
+        raise ImproperlyConfigured(f"CINEVIVID_VIDEO_ENGINE names the model {name!r}, which {why}.")
+    return card
+
+
+MODEL = _default()
 RELEASED = [card for card in catalog.all() if card.released]
 MAX_SECONDS = 61
 MIN_FRAMES, MAX_FRAMES = 5, max(card.max_num_frames for card in RELEASED)
