@@ -215,7 +215,7 @@ def heartbeat(job: Generation, limit: float) -> Iterator[None]:
         alive = True
         while alive and not stop.wait(min(HEARTBEAT_SECONDS, max(0.0, ends - time.monotonic()))):
             if time.monotonic() >= ends:
-                raise_thread_exception(worker, TimeLimitExceeded)
+                raise_thread_exception(worker, TimeLimitExceeded)  # type: ignore[no-untyped-call]
                 return
             try:
                 alive = job.advance()

@@ -81,12 +81,14 @@ def grant(user: User, amount: int, reference: str) -> bool:
 
 
 def hold(user: User, amount: int, reference: str) -> bool:
-    """Set credits aside for a job; False when that was done before. Raises InsufficientCredits."""
-    if amount == 0:
-        return False
+    """Set credits aside for a job. Returns False for 0 credits and for a job that has them already.
+
+    The wallet stays locked until the caller's transaction ends, also for 0 credits, so that the caller can count the
+    user's jobs while no other hold is made. Raises InsufficientCredits.
+    """
     with transaction.atomic():
         wallet, held_account = _lock(user)
-        if _made(Kind.HOLD, reference):
+        if amount == 0 or _made(Kind.HOLD, reference):
             return False
         if wallet.balance < amount:
             raise InsufficientCredits(needed=amount, balance=wallet.balance)

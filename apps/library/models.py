@@ -249,8 +249,10 @@ class Generation(models.Model):
         return min(99, int(100 * done / self.windows))
 
     @property
-    def position(self) -> int:
-        """1 for the job that starts next on its queue."""
+    def position(self) -> int | None:
+        """1 for the job that starts next on its queue; None for one that has started. A query each time."""
+        if self.status != self.Status.QUEUED:
+            return None
         return (
             Generation.objects.queued()
             .filter(Q(created_at__lt=self.created_at) | Q(created_at=self.created_at, pk__lt=self.pk), queue=self.queue)

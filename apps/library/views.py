@@ -61,7 +61,7 @@ def last_frame(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """Keep the last frame of a film as a picture, and open the tool in which another film begins with it."""
     film = get_object_or_404(Asset.objects.of(request.user).exclude(file=""), pk=pk, kind=Asset.Kind.VIDEO)
     picture = uploads.keep_last_frame(film)
-    return redirect(f"{reverse('tools:tool', args=['to-video'])}?image={picture.pk}")
+    return redirect(f"{reverse('tools:start')}?image={picture.pk}")
 
 
 @login_required

@@ -1,4 +1,4 @@
-"""The way of a job to a worker."""
+"""Sends a job to the workers."""
 
 import structlog
 from django.utils import timezone
@@ -7,7 +7,7 @@ from apps import messages
 from apps.library.models import Generation
 
 log = structlog.get_logger(__name__)
-ACTOR = "run_generation"
+ACTOR = "run_generation"  # in workers/actors.py
 
 
 def dispatch(job: Generation) -> bool:

@@ -13,7 +13,7 @@ from apps.accounts.models import User
 from apps.library.models import Asset, Generation
 from apps.tools.fields import AssetField
 
-LARGE_QUEUE = "gpu-large"  # for workers whose cards share one film
+LARGE_QUEUE = "gpu-large"  # for workers whose GPUs share one film
 QUEUES = ("gpu", LARGE_QUEUE, "cpu")  # the queues of jobs; downloads of models have one of their own
 
 
@@ -78,6 +78,7 @@ class Tool:
     icon: ClassVar[str] = "film"
     category: ClassVar[str] = "Video"
     popular: ClassVar[bool] = False
+    main: ClassVar[bool] = False  # True for one tool: it opens after sign-in, and takes the prompt of the landing page
     task: ClassVar[str]
     queue: ClassVar[str] = "gpu"
     verb: ClassVar[str] = "Generate"
@@ -97,11 +98,11 @@ class Tool:
         return float(settings.JOB_TIME_LIMIT_SECONDS)
 
     def queue_of(self, params: Mapping[str, Any]) -> str:
-        """The queue of a run: that of the workers which have what it needs."""
+        """The queue of the workers that can run these parameters."""
         return self.queue
 
     def work(self, params: Mapping[str, Any]) -> float:
-        """The size of a run in units that its time is proportional to."""
+        """The amount of work of a run, in any unit that its time is proportional to."""
         return 1.0
 
     def summary(self, params: Mapping[str, Any]) -> str:
@@ -114,7 +115,7 @@ class Tool:
 
     @property
     def inputs(self) -> list[str]:
-        """The parameters that name an asset of the user."""
+        """The names of the parameters that hold an asset of the user."""
         return [name for name, field in self.form_class.base_fields.items() if isinstance(field, AssetField)]
 
     @property
@@ -167,6 +168,11 @@ def by_category() -> dict[str, list[Tool]]:
 
 def get(slug: str) -> Tool | None:
     return _tools.get(slug)
+
+
+def main() -> Tool:
+    """Return the tool that opens after sign-in."""
+    return next(tool for tool in tools() if tool.main)
 
 
 def get_or_404(slug: str) -> Tool:

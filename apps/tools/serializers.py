@@ -169,7 +169,7 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
     error = serializers.SerializerMethodField()
     assets = AssetSerializer(many=True, read_only=True)
     inputs = InputSerializer(many=True, read_only=True)
-    data = serializers.JSONField(
+    data = serializers.JSONField(  # type: ignore[assignment]
         read_only=True, allow_null=True, help_text="The result of a tool that answers in words."
     )
 
@@ -177,14 +177,14 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
         model = Generation
         fields = [
             "id", "tool", "title", "params", "inputs", "group", "status", "stopped_early", "progress", "kept", "cost",
-            "credits", "engine", "error", "assets", "data", "created_at", "started_at", "first_frames_at", "finished_at",
+            "credits", "engine", "error", "assets", "data", "created_at", "started_at", "first_frames_at",
+            "finished_at",
         ]  # fmt: skip
 
     @extend_schema_field(ProgressSerializer)
     def get_progress(self, job: Generation) -> dict[str, Any]:
         names = ("stage", "percent", "window", "windows", "step", "steps", "seconds_left")
-        position = job.position if job.status == Generation.Status.QUEUED else None
-        return {name: getattr(job, name) for name in names} | {"position": position}
+        return {name: getattr(job, name) for name in (*names, "position")}
 
     @extend_schema_field(KeptSerializer(allow_null=True))
     def get_kept(self, job: Generation) -> dict[str, Any] | None:

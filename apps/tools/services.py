@@ -1,4 +1,4 @@
-"""What can happen to a job. Each verb is one transaction over the row, the ledger and the files."""
+"""The verbs of a job: submit, finish, fail, retry, cancel, stop, delete, restore. Each is one transaction."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -61,8 +61,8 @@ class Planned:
 
 
 def quote(tool: Tool, params: Mapping[str, Any]) -> Quote:
-    """Credits and expected seconds; the time is the median of what this tool took lately, scaled by the work."""
-    # The last attempt of several made a part only, and so did one that was stopped.
+    """Return the credits and the expected seconds of a run: the median of recent runs, scaled by the work."""
+    # A later attempt made only the rest of a film, and a stopped one only a part: their times say nothing.
     whole = Generation.objects.filter(tool=tool.slug, status=Status.SUCCEEDED, attempt__lte=1, stopped_early=False)
     recent = whole.filter(started_at__isnull=False, finished_at__isnull=False, work__gt=0)
     times = recent.values_list("started_at", "finished_at", "work")[:RECENT]
@@ -80,7 +80,7 @@ def submit(
     idempotency_key: str = "",
     request_digest: str = "",
 ) -> Generation:
-    """Record, charge and queue one generation; all of it or nothing.
+    """Create a job, hold its credits and queue it, all in one transaction.
 
     `params` are a form's; what they name of the user's library, by its id, becomes an input of the job. A parameter may
     also be a job: then this one begins with the first file that it makes. A job that waits for others starts when they
@@ -164,7 +164,7 @@ def _refuse_too_many(user: User) -> None:
 
 
 def earlier(user: User, key: str, digest: str) -> Generation | None:
-    """The job that a request with this key made; None without a key. Raises DuplicateRequest for another request."""
+    """Return the job made with this key, if any. Raises DuplicateRequest when it was made by another request."""
     job = Generation.objects.filter(user=user, idempotency_key=key).first() if key else None
     if job and job.request_digest != digest:
         raise DuplicateRequest()
@@ -179,7 +179,7 @@ def finish(
     data: Mapping[str, Any] | None = None,
     stopped: bool = False,
 ) -> bool:
-    """Store what the job made and charge for it; False (and nothing kept) when the job is no longer this worker's.
+    """Store the asset and charge for it. Returns False, and stores nothing, when another worker has the job.
 
     `made` has the assets in their order, each with its files. Of a job that was stopped early, only the finished part
     is charged. Raises StudioError("storage_failed").
@@ -218,7 +218,7 @@ def finish(
 
 
 def _may_be_made(job: Generation) -> bool:
-    """False only when it is certain that this attempt has not ended the job: its last word may have been heard."""
+    """Return False only when it is certain that this attempt did not end the job: a lost answer may hide a commit."""
     try:
         return Generation.objects.filter(pk=job.pk, attempt=job.attempt, status=Status.SUCCEEDED).exists()
     except Exception:
@@ -227,7 +227,7 @@ def _may_be_made(job: Generation) -> bool:
 
 
 def fail(job: Generation, error: StudioError, *, still: dict[str, Any] | None = None) -> bool:
-    """End a running job that could not be made and give back everything still held; False when it is not ours.
+    """End a running job with an error and give back what is held. Returns False when another worker has the job.
 
     `still` as in `Generation.move`.
     """
@@ -241,10 +241,10 @@ def fail(job: Generation, error: StudioError, *, still: dict[str, Any] | None = 
 
 
 def retry(job: Generation, error: StudioError, *, still: dict[str, Any] | None = None, at_once: bool = True) -> bool:
-    """Put a running job back into the queue, to go on after its last finished window; False when it is not ours.
+    """Requeue a running job, to go on after its last finished window. Returns False when another worker has it.
 
-    After MAX_ATTEMPTS without a new window it fails with `error` instead. `still` as in `Generation.move`. Not
-    `at_once` leaves the next attempt to `sweep`, which waits as long as for a message that may be lost.
+    After MAX_ATTEMPTS without a new window it fails with `error` instead. `still` as in `Generation.move`. Unless
+    `at_once`, no message is sent now: `sweep` sends it after the time it gives to lost messages.
     """
     if job.attempt - job.kept_attempt >= settings.MAX_ATTEMPTS:
         return fail(job, error, still=still)
@@ -263,9 +263,9 @@ def retry(job: Generation, error: StudioError, *, still: dict[str, Any] | None =
 
 
 def cancel(job: Generation) -> int:
-    """Stop a job that has not ended; the credits given back. Raises WrongState when it has ended."""
+    """Cancel a job. Returns the credits given back. Raises WrongState when it has ended."""
     with transaction.atomic():
-        # Only the job's row: the user's is also locked by whoever inserts a row that points to it.
+        # Lock only the job's row: inserting a row that refers to the user locks the user's row too.
         job = Generation.objects.select_for_update(of=("self",)).select_related("user").get(pk=job.pk)
         if not job.move(frm=Generation.ACTIVE, status=Status.CANCELLED):
             ended = job.get_status_display().lower()
@@ -277,10 +277,10 @@ def cancel(job: Generation) -> int:
 
 
 def stop(job: Generation) -> Generation:
-    """End a job with the windows that it has finished, which are all that is charged; the row as it is then.
+    """Ask a job to end with its finished windows; only these are charged. Returns the row.
 
-    This only asks: the worker joins what is there, or the next one does when that is lost. Before the first window it
-    is a cancel. Asking twice is harmless. Raises WrongState when the job has ended.
+    The worker joins the windows at its next report, or the next worker does if that one is lost. Before the first
+    window this cancels the job. Asking twice is harmless. Raises WrongState when the job has ended.
     """
     with transaction.atomic():
         job = Generation.objects.select_for_update(of=("self",)).select_related("user").get(pk=job.pk)
@@ -300,13 +300,13 @@ def stop(job: Generation) -> Generation:
 
 
 def price_if_stopped(job: Generation) -> int:
-    """Credits for the windows that a job has finished, never more than were held."""
+    """Return the credits for the finished windows of a job, at most those held."""
     tool = tool_of(job)
     return min(job.cost, tool.price_of_part(job, job.kept_frames)) if isinstance(tool, Stoppable) else job.cost
 
 
 def delete(job: Generation) -> None:
-    """Move a job and its files to the trash, cancelling it first when it has not ended."""
+    """Move a job and its files to the trash; a job that has not ended is cancelled first."""
     if job.is_active:
         try:
             cancel(job)
@@ -371,5 +371,5 @@ def noun_of(job: Generation) -> str:
 
 
 def models_in_use() -> set[str]:
-    """The models that jobs which wait or are being made have asked for by name."""
+    """Return the ids of the models that queued and running jobs name."""
     return set(Generation.objects.active().values_list("params__model_id", flat=True)) - {None}
