@@ -4,7 +4,6 @@ Nothing else reaches a user: pages, the API and job cards all show a row of this
 """
 
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 
@@ -32,6 +31,7 @@ CATALOGUE: dict[str, Entry] = {
             "method_not_allowed", 405, "This address does not take that method.", "See the API page for what it takes."
         ),
         Entry("invalid_request", 400, "The request could not be read.", "Check that the body is valid JSON."),
+        Entry("invalid_header", 400, "A header of the request cannot be used.", "See the API page for what it takes."),
         Entry("unsupported_media_type", 415, "This content type is not understood.", "Send JSON or a multipart form."),
         Entry("validation_failed", 422, "Some fields need another value.", "Each field says what it needs."),
         Entry("invalid_frames", 422, "This length cannot be made.", "Choose one of the nearest lengths named."),
@@ -53,8 +53,14 @@ CATALOGUE: dict[str, Entry] = {
         Entry(
             "generation_failed", 500, "The film could not be made.", "Try again; if it happens twice, change the seed."
         ),
+        Entry(
+            "prerequisite_failed",
+            409,
+            "Another job, which this one was to begin with, was not made.",
+            "Make that one again, then this one.",
+        ),
         Entry("generation_timeout", 504, "Making the film took too long.", "Ask for a shorter film or fewer steps."),
-        Entry("worker_lost", 500, "The worker making this film stopped three times.", "Try again in a few minutes."),
+        Entry("worker_lost", 500, "The worker making this film stopped too often.", "Try again in a few minutes."),
         Entry(
             "memory_short",
             507,
@@ -165,14 +171,3 @@ def problem(code: str, message: str = "", **extra: Any) -> dict[str, Any]:
         "advice": entry.advice,
         **extra,
     }
-
-
-def for_status(status: int) -> str:
-    """The code of an HTTP error that came without one of ours."""
-    by_status = {401: "authentication_required", 403: "permission_denied", 400: "invalid_request"}
-    if status in by_status:
-        return by_status[status]
-    for entry in CATALOGUE.values():
-        if entry.status == status:
-            return entry.code
-    return "internal_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request"

@@ -8,7 +8,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from apps.errors import StudioError, for_status, problem
+from apps.errors import StudioError, problem
 
 CODES: dict[type[Exception], str] = {
     exceptions.ParseError: "invalid_request",
@@ -23,9 +23,34 @@ CODES: dict[type[Exception], str] = {
     PermissionDenied: "permission_denied",
 }
 
+# The code for an error that has an HTTP status and no code. Where rows share a status, this one claims the least.
+BY_STATUS: dict[int, str] = {
+    400: "invalid_request",
+    401: "authentication_required",
+    402: "insufficient_credits",
+    403: "permission_denied",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "wrong_state",
+    413: "file_too_large",
+    415: "unsupported_media_type",
+    422: "validation_failed",
+    429: "rate_limited",
+    500: "internal_error",
+    502: "external_service",
+    503: "external_service",
+    504: "external_service",
+    507: "storage_failed",
+}
+
+
+def for_status(status: int) -> str:
+    """Return the code for an HTTP error that has none of ours."""
+    return BY_STATUS.get(status, "invalid_request" if status < 500 else "internal_error")
+
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Turn what a view raised into a problem; None (a 500 page) for what nobody expected."""
+    """Turn an exception of an API view into a problem response; None, which makes a 500, for an unexpected one."""
     headers: dict[str, str] = {}
     if isinstance(error, StudioError):
         body = problem(error.code, error.message, **error.details)

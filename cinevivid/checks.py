@@ -24,16 +24,3 @@ def production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if not settings.SITE_URL.startswith("https://"):
         found.append(Warning("SITE_URL is not https.", id="cinevivid.W003"))
     return found
-
-
-@register(Tags.compatibility)
-def video_model(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """The chosen video model is in the catalogue and can be had."""
-    from workers.weights import catalog
-
-    name = catalog.chosen("video")
-    try:
-        released = catalog.get(name).released
-    except KeyError:
-        return [Error(f"CINEVIVID_VIDEO_ENGINE names no model: {name!r}.", id="cinevivid.E003")]
-    return [] if released else [Error(f"{name} is not released.", id="cinevivid.E004")]

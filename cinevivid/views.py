@@ -11,6 +11,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django_htmx.http import reswap, retarget
 
 from apps.errors import problem
 from apps.tools import registry
@@ -33,7 +34,7 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 def prices() -> list[dict[str, int]]:
     """What films of some lengths cost, in credits, and how many of them the free credits make."""
-    tool = registry.get_or_404("to-video")
+    tool = registry.main()
     costs = {seconds: tool.price({"num_frames": seconds * MODEL.fps}) for seconds in (3, 10, 30)}
     return [
         {"seconds": seconds, "credits": cost, "films": settings.FREE_CREDITS // cost} for seconds, cost in costs.items()
@@ -45,7 +46,7 @@ def manifest(request: HttpRequest) -> JsonResponse:
         {
             "name": settings.SITE_NAME,
             "short_name": settings.SITE_NAME,
-            "start_url": "/home/tools/to-video",
+            "start_url": registry.main().get_absolute_url(),
             "display": "standalone",
             "background_color": "#0b0c10",
             "theme_color": "#0b0c10",
@@ -93,8 +94,7 @@ def error_page(request: HttpRequest, code: str, message: str = "", **details: An
         return JsonResponse(body, status=body["status"], content_type="application/problem+json")
     if getattr(request, "htmx", False):
         response = render(request, "components/toast.html", {"problem": body}, status=body["status"])
-        response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#toasts", "beforeend"
-        return response
+        return reswap(retarget(response, "#toasts"), "beforeend")
     return render(request, "error.html", {"problem": body}, status=body["status"])
 
 

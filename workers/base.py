@@ -1,10 +1,10 @@
-"""What every engine shares: the words it speaks to its caller. Imports neither torch nor Django."""
+"""Types shared by all engines, tasks and their callers. Imports neither torch nor Django."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +19,8 @@ class Stopped(Cancelled):
     """The caller's `on_progress` raises this to end a film early; what is finished of it is to be kept."""
 
 
-class EngineError(Exception):
-    """A job cannot be done for a reason that may be told: a stable `code` and a sentence for the user."""
+class PublicError(Exception):
+    """Something cannot be done for a reason that may be told: a stable `code` and a sentence for the user."""
 
     def __init__(self, code: str, public_text: str) -> None:
         super().__init__(f"{code}: {public_text}")
@@ -28,15 +28,24 @@ class EngineError(Exception):
         self.public_text = public_text
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a job is. `window` and `step` count from 1; `seconds_left` is wall-clock time, None until measured."""
+class EngineError(PublicError):
+    """An engine or a task cannot do a job."""
 
-    stage: str  # "loading" | "denoising" | "decoding" | "encoding"
-    window: int
-    windows: int
-    step: int
-    steps: int
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a job is: `step` of `steps`, counted from 1, within `window` of `windows` for work that is done in windows.
+
+    `stage` is one word, such as "loading", "denoising", "decoding", "upscaling", "speaking" or "encoding"; of these,
+    "encoding" is the last one, in which files are written and a stop is not asked for any more. `seconds_left` is
+    wall-clock time, None until it was measured.
+    """
+
+    stage: str
+    step: int = 0
+    steps: int = 1
+    window: int = 0
+    windows: int = 0
     seconds_left: float | None = None
 
 
@@ -75,6 +84,13 @@ class Inputs:
 
 
 OnProgress = Callable[[Progress], None]
+
+
+class Engine(Protocol):
+    """What computes for one kind of work: made once per process by `workers.engines.registry`."""
+
+    def load(self) -> None:
+        """Read the engine's model into memory, once. Raises EngineError when it is not there, damaged or too large."""
 
 
 def ignore_progress(progress: Progress) -> None:

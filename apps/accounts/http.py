@@ -1,4 +1,4 @@
-"""What the views of signed-in people are given."""
+"""Requests of signed-in users, as views and API views get them."""
 
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
@@ -18,6 +18,6 @@ class SignedIn(HttpRequest):
 
 
 def caller(request: Request) -> User:
-    """The user behind the token or session; permissions let nobody else through."""
+    """Return the user of an API request. The default permission lets nobody else through."""
     assert isinstance(request.user, User)
     return request.user

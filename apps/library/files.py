@@ -24,6 +24,7 @@ END = b"#EXT-X-ENDLIST\n"
 CHUNK = 256 * 1024
 OPEN_RANGE = 4 * 1024 * 1024
 PARTS = ("file", "poster", "strip")
+# What browsers are told that a file is, by its suffix.
 TYPES = {
     ".mp4": "video/mp4",
     ".m4v": "video/mp4",
@@ -34,6 +35,15 @@ TYPES = {
     ".png": "image/png",
     ".m3u8": "application/vnd.apple.mpegurl",
     ".m4s": "video/iso.segment",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".aac": "audio/aac",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".flac": "audio/flac",
+    ".wav": "audio/wav",
+    ".weba": "audio/webm",
 }
 
 

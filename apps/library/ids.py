@@ -1,10 +1,10 @@
-"""What a text that should be the key of a row is worth."""
+"""Reading UUIDs, which are the keys of jobs and assets."""
 
 import uuid
 
 
 def as_uuid(text: object) -> uuid.UUID | None:
-    """The UUID that a text spells in any way, as people and programs may; None when it is none."""
+    """Return the UUID that a text spells, in any spelling; None when it spells none."""
     try:
         return uuid.UUID(str(text))
     except ValueError:
@@ -12,5 +12,5 @@ def as_uuid(text: object) -> uuid.UUID | None:
 
 
 def is_uuid(text: str) -> bool:
-    """True for a UUID spelt as rows spell theirs, which is how it stands in parameters and in names of folders."""
+    """Return whether a text is a UUID in the one spelling that our rows, parameters and folder names have."""
     return str(as_uuid(text)) == text

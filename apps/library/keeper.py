@@ -1,8 +1,8 @@
-"""The finished windows of a film that is still being made, kept on media storage.
+"""Finished windows of a film in the making, kept on media storage: for the next worker, and for the player on the card.
 
-They are what another worker goes on from, and what a browser plays meanwhile. Every attempt writes into a folder of its
-own and under names that are never used twice; the row alone says which of it counts, in one conditional UPDATE. So a
-worker that was thought dead writes where nobody looks, and a crash between two files leaves the window before it.
+Each attempt writes into its own folder, and no file name is used twice. Only the row says which attempt and how many
+windows count, by one conditional UPDATE. So a worker that lost its job writes where nobody reads, and a crash between
+two files leaves the previous window valid.
 """
 
 import re
@@ -25,12 +25,12 @@ from workers.keeper import CHANGING, CLIP_PARTS, INDEX, PLAYLIST, PROMPT, STATE,
 
 log = structlog.get_logger(__name__)
 ROOT = "live"
-GRACE = timedelta(minutes=2)  # how long a player that is at the live edge finds its segments after the end
+GRACE = timedelta(minutes=2)  # how long a player at the live edge still finds its segments after the job has ended
 PLAYABLE = re.compile(r"index\.m3u8|init\.mp4|\d{4,}\.m4s")
 
 
 class StorageKeeper:
-    """A `workers.keeper.Keeper` that keeps the folder of one attempt at a job on media storage."""
+    """Keeps the folder of one attempt at a job on media storage (a `workers.keeper.Keeper`)."""
 
     def __init__(self, job: Generation) -> None:
         self.job = job
@@ -38,7 +38,9 @@ class StorageKeeper:
         self.kept: set[str] = set()
 
     def fetch(self, folder: Path) -> None:
-        """Copy segments and state of the last attempt that kept any; the playlist is made again from the segments.
+        """Copy the segments and the state of the attempt that the row names into `folder`, unless they are there.
+
+        The playlist is not copied: it is made again from the segments.
 
         Raises StudioError("storage_failed").
         """
@@ -59,7 +61,7 @@ class StorageKeeper:
             raise StudioError(code="storage_failed") from error
 
     def keep(self, folder: Path, kept: Kept) -> None:
-        """Store what is new in `folder`, then let the row count it.
+        """Store the new files of `folder`, then count the window on the row.
 
         Raises Cancelled when the row is not ours, and StudioError("storage_failed").
         """
@@ -86,19 +88,19 @@ class StorageKeeper:
             raise Cancelled
         log.info("window_kept", window=kept.windows)
         progress.changed(self.job)
-        # States have megabytes at full size, and one is enough. A playlist may still be on its way to a player.
+        # One state is enough, and it takes megabytes. Old playlists stay: a player may be reading one.
         try:
             if (old := _numbered(STATE, kept.windows - 1)) in self.kept:
                 default_storage.delete(f"{self.folder}/{old}")
             if before not in (0, self.job.attempt):
                 remove_folder(f"{ROOT}/{self.job.pk}/{before}")
         except Exception:
-            # It goes at the end, with all of the job's. The window is stored.
+            # The window is stored, and what was not removed now goes when the job ends.
             log.warning("kept_windows_not_removed", generation=str(self.job.pk), exc_info=True)
 
 
 def path_of(job: Generation, name: str) -> str | None:
-    """Where the file of the playlist is that the address `name` stands for; None when there is none (any more)."""
+    """Return the storage path of the playlist or one of its segments by its public name; None when it is not there."""
     if not (job.is_watchable or _just_made(job)) or not PLAYABLE.fullmatch(name):
         return None
     stored = _numbered(name, job.kept_windows) if name == INDEX else name
@@ -106,7 +108,7 @@ def path_of(job: Generation, name: str) -> str | None:
 
 
 def remove(job: Generation) -> None:
-    """Remove everything of a job that has ended, but for GRACE what a player of a finished film may still ask for.
+    """Remove the folder of a job that has ended; of a finished film, the playlist stays for GRACE.
 
     What cannot be removed now is left to `remove_ended`.
     """
@@ -118,13 +120,13 @@ def remove(job: Generation) -> None:
 
 
 def remove_ended() -> None:
-    """Remove what jobs left behind that ended while nobody was there to clean up, or after a late worker wrote."""
+    """Remove folders of ended jobs that `remove` missed, or that a late worker wrote into afterwards."""
     try:
         names = default_storage.listdir(ROOT)[0]
     except FileNotFoundError:
         return
     just_made = Q(status=Generation.Status.SUCCEEDED, finished_at__gt=timezone.now() - GRACE)
-    ours = set(filter(is_uuid, names))  # a disk has folders of its own, such as lost+found
+    ours = set(filter(is_uuid, names))  # a file system has folders of its own, such as lost+found
     needed = Generation.objects.filter(just_made | Q(status__in=Generation.ACTIVE), pk__in=ours)
     kept = {str(pk) for pk in needed.values_list("pk", flat=True)}
     for name in ours - kept:
@@ -141,18 +143,19 @@ def _numbered(name: str, windows: int) -> str:
     return str(path.with_name(f"{path.stem}-{windows:04d}{path.suffix}"))
 
 
-def remove_folder(folder: str, spared: str = "") -> None:
-    """Remove a folder of the media storage, but for the folder `spared` in it; nothing where there is none."""
+def remove_folder(folder: str, spared: str = "") -> bool:
+    """Remove a folder of the media storage except the folder `spared` in it. Returns False where there was none."""
     if folder == spared:
-        return
+        return False
     try:
         folders, files = default_storage.listdir(folder)
     except FileNotFoundError:
-        return
+        return False
     for name in folders:
         remove_folder(f"{folder}/{name}", spared)
     for name in files:
         default_storage.delete(f"{folder}/{name}")
-    # On a disk the emptied folder is left; on S3 there is no such thing.
+    # A disk still has the empty folder; S3 has no folders.
     if not spared.startswith(f"{folder}/"):
         default_storage.delete(folder)
+    return bool(folders or files)

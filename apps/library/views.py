@@ -14,7 +14,6 @@ from django.views.decorators.http import require_POST
 from apps.accounts.http import SignedIn
 from apps.library import uploads
 from apps.library.filters import LibraryFilter
-from apps.library.ids import is_uuid
 from apps.library.models import Asset, Generation
 
 PAGE_SIZE = 24
@@ -37,7 +36,7 @@ def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     mine = Generation.objects.of(request.user)
     job = get_object_or_404(mine.with_assets(), pk=pk)
     asset = job.asset
-    begins_with = _inputs(request, job)
+    begins_with = {given.name: given.found for given in job.inputs.select_related("asset", "source")}
     about = {
         "asset": asset,
         "recipe": json.dumps(asset.recipe, indent=2, sort_keys=True) if asset else "",
@@ -56,20 +55,13 @@ def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     return render(request, "library/generation.html", {"job": job, **about, **walk})
 
 
-def _inputs(request: SignedIn, job: Generation) -> dict[str, Asset | None]:
-    """What the job began with, by parameter; None where it is not in the library any more."""
-    named = {name: value for name, value in job.params.items() if isinstance(value, str) and is_uuid(value)}
-    mine = {str(asset.pk): asset for asset in Asset.objects.of(request.user).filter(pk__in=named.values())}
-    return {name: mine.get(value) for name, value in named.items()}
-
-
 @login_required
 @require_POST
 def last_frame(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """Keep the last frame of a film as a picture, and open the tool in which another film begins with it."""
     film = get_object_or_404(Asset.objects.of(request.user).exclude(file=""), pk=pk, kind=Asset.Kind.VIDEO)
     picture = uploads.keep_last_frame(film)
-    return redirect(f"{reverse('tools:tool', args=['to-video'])}?image={picture.pk}")
+    return redirect(f"{reverse('tools:start')}?image={picture.pk}")
 
 
 @login_required

@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.http import caller
 from apps.billing import services as billing
+from apps.errors import StudioError
 from apps.library.models import Generation, GenerationQuerySet
 from apps.tools import registry, services
 from apps.tools.registry import Tool
@@ -31,17 +32,28 @@ from apps.tools.serializers import (
     form_serializer,
 )
 
-PROBLEMS = {code: OpenApiResponse(ProblemSerializer) for code in (401, 402, 409, 422, 429)}
+MAX_KEY = 200
+PROBLEMS = {code: OpenApiResponse(ProblemSerializer) for code in (400, 401, 402, 409, 422, 429)}
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
-    description="Any string of up to 200 characters. Sending the same request again with it returns the first job.",
+    description=f"Any string of up to {MAX_KEY} characters. "
+    "Sending the same request again with it returns the first job.",
 )
 
 
+def _key(request: Request) -> str:
+    """Return the Idempotency-Key, or "". Raises StudioError when it is too long: cut, two keys could be the same."""
+    key = request.headers.get("Idempotency-Key", "")
+    if len(key) > MAX_KEY:
+        text = f"The Idempotency-Key has {len(key)} characters; it has at most {MAX_KEY}."
+        raise StudioError(text, code="invalid_header", header="Idempotency-Key")
+    return key
+
+
 def _content(file: "UploadedFile[Any]") -> str:
-    """What an upload is for the digest of its request: its bytes, whatever the file is called."""
+    """Return what stands for an upload in the digest of its request: a hash of its bytes, without its name."""
     digest = hashlib.sha256()
     for chunk in file.chunks():
         digest.update(chunk)
@@ -93,13 +105,16 @@ class ToolView(APIView):
 class Submit(ToolView):
     operation = "submit"
 
-    @extend_schema(parameters=[IDEMPOTENCY_KEY], responses={202: GenerationSerializer, **PROBLEMS})
+    @extend_schema(
+        parameters=[IDEMPOTENCY_KEY],
+        responses={202: GenerationSerializer, **PROBLEMS},
+    )
     def post(self, request: Request, slug: str = "") -> Response:
         assert self.tool is not None
-        user, key = caller(request), request.headers.get("Idempotency-Key", "")[:200]
+        user, key = caller(request), _key(request)
         asked = json.dumps([slug, request.data], sort_keys=True, default=_content)
         digest = hashlib.sha256(asked.encode()).hexdigest()
-        # Before the parameters are looked at: what they name may be gone since the job was made.
+        # Before the parameters are validated: an asset that they name may have been deleted since.
         job = services.earlier(user, key, digest)
         if job is None:
             params = self.params(request)

@@ -37,7 +37,7 @@ class SeedField(forms.IntegerField):
 
 
 class CatalogueField(forms.ChoiceField):
-    """A choice of what this machine has; `known` is what any machine may have, and what the API's schema names."""
+    """A choice of what this machine has. `known` is what any machine may have; the API's schema lists that."""
 
     def __init__(self, *, known: Iterable[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -77,13 +77,18 @@ class ModeSelect(forms.RadioSelect):
 
 
 class AssetInput(forms.FileInput):
-    """A file of one's own, or something out of the library."""
+    """Choose a file to upload or an asset of the library."""
 
     template_name = "forms/asset.html"
-    WORDS = {Asset.Kind.IMAGE: ("picture", "image/*"), Asset.Kind.VIDEO: ("video", "video/*")}
+    # How each kind is called, its icon, and what the browser offers to choose from.
+    WORDS = {
+        Asset.Kind.IMAGE: ("picture", "photo", "image/*"),
+        Asset.Kind.VIDEO: ("video", "film", "video/*"),
+        Asset.Kind.AUDIO: ("sound", "speaker-wave", "audio/*,video/*"),
+    }
 
     def __init__(self, kind: str) -> None:
-        self.word, accept = self.WORDS[Asset.Kind(kind)]
+        self.word, self.icon, accept = self.WORDS[Asset.Kind(kind)]
         self.kind, self.user = kind, None
         super().__init__(attrs={"accept": accept})
 
@@ -99,15 +104,15 @@ class AssetInput(forms.FileInput):
         chosen = next((asset for asset in shelf if str(asset.pk) == str(value)), None)
         if value and not chosen and as_uuid(value) and (chosen := mine.filter(pk=value).first()):
             shelf.insert(0, chosen)
-        context["widget"] |= {"word": self.word, "kind": self.kind, "shelf": shelf, "chosen": chosen}
+        context["widget"] |= {"word": self.word, "icon": self.icon, "shelf": shelf, "chosen": chosen}
         return context
 
 
 class AssetField(forms.Field):
-    """A picture or video, uploaded or by its id in the owner's library; cleaned, it is an Asset.
+    """A picture, video or sound, uploaded or by its id in the owner's library; cleaned, it is an Asset.
 
-    `modes` are those of the tool's modes that have it. A form sets `user`; with `draft`, as for a quote, nothing is
-    stored; when `ignored` nothing is looked at.
+    `modes` are the modes of the tool that show it. The form sets `user`. A `draft`, as for a quote, stores nothing; an
+    `ignored` field is not read at all.
     """
 
     user: User | None = None
@@ -134,7 +139,7 @@ class AssetField(forms.Field):
         return self.kept
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """What was uploaded once is chosen from then on, also when the form comes back for another reason."""
+        """Show an upload that was stored as the chosen asset when the form comes back with other errors."""
         return str(self.kept.pk) if self.kept else data
 
     def _from_library(self, user: User, value: str) -> Asset | None:

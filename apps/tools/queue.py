@@ -1,4 +1,4 @@
-"""The way of a job to a worker."""
+"""Sends a job to the workers."""
 
 import structlog
 from django.utils import timezone
@@ -7,16 +7,17 @@ from apps import messages
 from apps.library.models import Generation
 
 log = structlog.get_logger(__name__)
-ACTOR = "run_generation"
+ACTOR = "run_generation"  # in workers/actors.py
 
 
 def dispatch(job: Generation) -> bool:
-    """Nudge a worker; False when the queue does not answer, which `sweep` makes good.
+    """Nudge a worker of the job's queue; False when the queue does not answer, which `sweep` makes good.
 
-    Sending twice is harmless, because the claim decides. Not sending is too: the row is the job.
+    The worker takes the best row of that queue, which may be another one. Sending twice is harmless, because the claim
+    decides. Not sending is too: the row is the job.
     """
     try:
-        messages.send(job.queue, ACTOR, str(job.pk))
+        messages.send(job.queue, ACTOR, job.queue)
     except Exception:
         log.warning("message_not_sent", generation=str(job.pk), exc_info=True)
         return False

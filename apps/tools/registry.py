@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.http import Http404
 from django.urls import reverse
 
 from apps.accounts.models import User
-from apps.library.models import Asset
+from apps.library.models import Asset, Generation
 from apps.tools.fields import AssetField
 
-LARGE_QUEUE = "gpu-large"  # for workers whose cards share one film
+LARGE_QUEUE = "gpu-large"  # for workers whose GPUs share one film
+QUEUES = ("gpu", LARGE_QUEUE, "cpu")  # the queues of jobs; downloads of models have one of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,12 @@ class Tool:
     icon: ClassVar[str] = "film"
     category: ClassVar[str] = "Video"
     popular: ClassVar[bool] = False
+    main: ClassVar[bool] = False  # True for one tool: it opens after sign-in, and takes the prompt of the landing page
     task: ClassVar[str]
     queue: ClassVar[str] = "gpu"
     verb: ClassVar[str] = "Generate"
+    noun: ClassVar[str] = "film"  # what it makes, in one word
+    nouns: ClassVar[str] = "films"
     clip: ClassVar[str] = ""
     form_class: ClassVar[type[ToolForm]]
     template: ClassVar[str] = "tools/tool.html"
@@ -87,16 +92,17 @@ class Tool:
         """Credits for one run with these cleaned parameters."""
         raise NotImplementedError(f"{type(self).__name__} names no price")
 
-    def price_of_part(self, params: Mapping[str, Any], frames: int) -> int:
-        """Credits for a run that was stopped after `frames` of the frames that it was asked for."""
-        return self.price({**params, "num_frames": frames})
+    @property
+    def time_limit(self) -> float:
+        """Seconds after which a run of it is given up."""
+        return float(settings.JOB_TIME_LIMIT_SECONDS)
 
     def queue_of(self, params: Mapping[str, Any]) -> str:
-        """The queue of a run: that of the workers which have what it needs."""
+        """The queue of the workers that can run these parameters."""
         return self.queue
 
     def work(self, params: Mapping[str, Any]) -> float:
-        """The size of a run in units that its time is proportional to."""
+        """The amount of work of a run, in any unit that its time is proportional to."""
         return 1.0
 
     def summary(self, params: Mapping[str, Any]) -> str:
@@ -109,7 +115,7 @@ class Tool:
 
     @property
     def inputs(self) -> list[str]:
-        """The parameters that name an asset of the user."""
+        """The names of the parameters that hold an asset of the user."""
         return [name for name, field in self.form_class.base_fields.items() if isinstance(field, AssetField)]
 
     @property
@@ -123,6 +129,14 @@ class Tool:
 
     def get_absolute_url(self) -> str:
         return reverse("tools:tool", args=[self.slug])
+
+
+class Stoppable(Tool):
+    """A tool whose work is done in parts that are kept: it can be stopped early, and only what is kept is paid for."""
+
+    def price_of_part(self, job: Generation, frames: int) -> int:
+        """Credits for a job that was stopped after `frames` of the frames that it was asked for."""
+        raise NotImplementedError(f"{type(self).__name__} names no price of a part")
 
 
 _tools: dict[str, Tool] = {}
@@ -154,6 +168,11 @@ def by_category() -> dict[str, list[Tool]]:
 
 def get(slug: str) -> Tool | None:
     return _tools.get(slug)
+
+
+def main() -> Tool:
+    """Return the tool that opens after sign-in."""
+    return next(tool for tool in tools() if tool.main)
 
 
 def get_or_404(slug: str) -> Tool:

@@ -12,7 +12,7 @@ from rest_framework import serializers
 
 from apps.billing import services as billing
 from apps.errors import problem
-from apps.library.models import Asset, Generation
+from apps.library.models import Asset, Generation, GenerationInput
 from apps.tools import services
 from apps.tools.fields import AssetField, CatalogueField
 from apps.tools.registry import Tool, ToolForm
@@ -107,9 +107,9 @@ class AssetSerializer(serializers.ModelSerializer[Asset]):
 class ProgressSerializer(serializers.Serializer[Any]):
     """Where a running job is: window and step count from 1; seconds_left is null until it is known."""
 
-    stage = serializers.ChoiceField(choices=Generation.Stage.choices)
+    stage = serializers.CharField(help_text="What is being done, in one word; it depends on the tool.")
     percent = serializers.IntegerField(min_value=0, max_value=100)
-    window = serializers.IntegerField()
+    window = serializers.IntegerField(help_text="0 where the work is not done in windows.")
     windows = serializers.IntegerField()
     step = serializers.IntegerField()
     steps = serializers.IntegerField()
@@ -152,6 +152,14 @@ class ProblemSerializer(serializers.Serializer[Any]):
     )
 
 
+class InputSerializer(serializers.ModelSerializer[GenerationInput]):
+    """Something that a job begins with: an asset, or the first file that another job will have made."""
+
+    class Meta:
+        model = GenerationInput
+        fields = ["name", "position", "asset", "source"]
+
+
 class GenerationSerializer(serializers.ModelSerializer[Generation]):
     """A job: what was asked, where it is, what it made and what it cost."""
 
@@ -160,19 +168,23 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
     kept = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
     assets = AssetSerializer(many=True, read_only=True)
+    inputs = InputSerializer(many=True, read_only=True)
+    data = serializers.JSONField(  # type: ignore[assignment]
+        read_only=True, allow_null=True, help_text="The result of a tool that answers in words."
+    )
 
     class Meta:
         model = Generation
         fields = [
-            "id", "tool", "title", "params", "status", "stopped_early", "progress", "kept", "cost", "credits",
-            "engine", "error", "assets", "created_at", "started_at", "first_frames_at", "finished_at",
+            "id", "tool", "title", "params", "inputs", "group", "status", "stopped_early", "progress", "kept", "cost",
+            "credits", "engine", "error", "assets", "data", "created_at", "started_at", "first_frames_at",
+            "finished_at",
         ]  # fmt: skip
 
     @extend_schema_field(ProgressSerializer)
     def get_progress(self, job: Generation) -> dict[str, Any]:
         names = ("stage", "percent", "window", "windows", "step", "steps", "seconds_left")
-        position = job.position if job.status == Generation.Status.QUEUED else None
-        return {name: getattr(job, name) for name in names} | {"position": position}
+        return {name: getattr(job, name) for name in (*names, "position")}
 
     @extend_schema_field(KeptSerializer(allow_null=True))
     def get_kept(self, job: Generation) -> dict[str, Any] | None:
@@ -189,6 +201,8 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
     def get_credits(self, job: Generation) -> dict[str, int]:
         known = self.context.get("receipts", {})
         receipt = known.get(job.reference) or billing.receipt(job.reference)
+        if job.group_id:
+            receipt = receipt.of_part(job.part, job.cost)
         return {"held": receipt.held, "captured": receipt.captured, "released": receipt.released}
 
     @extend_schema_field(ProblemSerializer(allow_null=True))

@@ -1,4 +1,4 @@
-"""What goes on without anybody asking: lost jobs are taken up again, lost messages sent again, the trash emptied."""
+"""The sweep: requeues jobs of lost workers, sends lost messages again and empties the trash."""
 
 import threading
 from datetime import datetime, timedelta
@@ -11,6 +11,7 @@ from django.utils import timezone
 from apps.errors import StudioError
 from apps.library import keeper
 from apps.library.models import Asset, Generation
+from apps.tools import graph
 from apps.tools.queue import dispatch
 from apps.tools.services import retry
 
@@ -18,11 +19,11 @@ log = structlog.get_logger(__name__)
 
 
 def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = None) -> tuple[int, int]:
-    """Heal what a lost worker or queue left behind: (rows requeued or failed, messages sent again).
+    """Repair everything once. Returns (rows requeued or failed, messages sent again).
 
     Running rows whose heartbeat is older than the lease go back to the queue, or fail after MAX_ATTEMPTS. Queued rows
-    whose message may be lost are sent again. Trash older than TRASH_DAYS loses its bytes, and so do the windows that an
-    ended job has left.
+    whose message may be lost are sent again. Waiting rows are looked at again, and ends that nobody took are told
+    again. Trash older than TRASH_DAYS loses its bytes, and so do the windows that an ended job has left.
     """
     lease = timedelta(seconds=settings.LEASE_SECONDS) if lease is None else lease
     resend_after = 5 * lease if resend_after is None else resend_after
@@ -32,10 +33,15 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
         try:
             healed += heal(job)
         except Exception:
-            # One row that cannot be healed must not keep the others from it.
+            # One broken row must not stop the others.
             log.exception("generation_not_healed", generation=str(job.pk))
-    waiting = Generation.objects.queued().exclude(dispatched_at__gt=now - resend_after).order_by("created_at")
+    waiting = Generation.objects.claimable().exclude(dispatched_at__gt=now - resend_after)
     sent = sum(dispatch(job) for job in waiting)
+    for job in Generation.objects.filter(status=Generation.Status.WAITING).select_related("user"):
+        graph.look_again(job)
+    # One that has just ended is being told by whoever ended it.
+    for job in Generation.objects.ended().filter(told_at=None, finished_at__lt=now - lease).select_related("user"):
+        graph.tell(job)
     try:
         empty_trash(now - timedelta(days=settings.TRASH_DAYS))
         keeper.remove_ended()
@@ -45,7 +51,7 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
 
 
 def keep_sweeping(every: float, stopped: threading.Event) -> None:
-    """Sweep until told to stop; a database or queue that is away is met again on the next pass."""
+    """Sweep every `every` seconds until `stopped` is set. A pass that fails is logged, and the next one tries again."""
     while not stopped.is_set():
         try:
             close_old_connections()
@@ -58,12 +64,12 @@ def keep_sweeping(every: float, stopped: threading.Event) -> None:
 
 
 def heal(job: Generation) -> bool:
-    """Take up again a job whose worker is lost; False when it was heard of meanwhile."""
+    """Requeue or fail a job whose worker is lost. Returns False when its heartbeat has moved since the row was read."""
     return retry(job, StudioError(code="worker_lost"), still={"heartbeat_at": job.heartbeat_at})
 
 
 def empty_trash(before: datetime) -> None:
-    """Remove the bytes of what was deleted before a time; its rows stay."""
+    """Remove the files of assets deleted before a time. The rows stay."""
     for asset in Asset.objects.filter(deleted_at__lt=before).exclude(file=""):
         _remove_files(asset)
         Asset.objects.filter(pk=asset.pk).update(file="", poster="", strip="")

@@ -51,7 +51,7 @@ def tool_page(request: SignedIn, slug: str) -> HttpResponse:
 @login_required
 @require_GET
 def tool_quote(request: SignedIn, slug: str) -> HttpResponse:
-    """Credits and time of the form as it stands; what does not fit is said in the same place."""
+    """The price and time of the form as it is filled in, or its first error."""
     tool = registry.get_or_404(slug)
     form = tool.form_class(request.GET, user=request.user, draft=True)
     context: dict[str, Any] = {"tool": tool, "quote": None}
@@ -63,15 +63,18 @@ def tool_quote(request: SignedIn, slug: str) -> HttpResponse:
 
 
 def start(request: HttpRequest) -> HttpResponse:
-    """The prompt box of the landing page: straight to the running job, by way of sign-up when needed."""
+    """Start a job from the prompt of the landing page, after sign-up when needed; without one, open the main tool.
+
+    The query of the address is handed on to the tool's form.
+    """
     if request.method == "POST":
         request.session[PENDING_PROMPT] = request.POST.get("prompt", "").strip()[:2000]
     if not isinstance(request.user, User):
         return redirect("account_signup")
-    tool = registry.get_or_404("to-video")
+    tool = registry.main()
     prompt = request.session.pop(PENDING_PROMPT, None)
     if prompt is None:
-        return redirect(tool)
+        return redirect(f"{tool.get_absolute_url()}?{request.GET.urlencode()}" if request.GET else tool)
     form = tool.form_class(tool.form_class.page_data() | {"prompt": prompt}, user=request.user)
     problem = _first_error(form)
     if not problem:
@@ -160,7 +163,8 @@ def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
     source = request.GET.get("from", "")
     if source:
         try:
-            return dict(Generation.objects.of(request.user).get(pk=uuid.UUID(source), tool=tool.slug).params)
+            job = Generation.objects.of(request.user).get(pk=uuid.UUID(source), tool=tool.slug)
+            return {**job.params} | {given.name: str(given.asset_id) for given in job.inputs.all() if given.asset_id}
         except (ValueError, Generation.DoesNotExist):
             messages.error(request, "That film is not in your library any more, so its settings cannot be used.")
     return {name: request.GET[name][:2000] for name in ("prompt", "mode", *tool.inputs) if request.GET.get(name)}

@@ -1,4 +1,4 @@
-"""Which models must stay on the disk. This app knows no jobs: who has some says here what they need."""
+"""Models that must not be removed. This app knows no jobs, so apps that have jobs register what these need."""
 
 from collections.abc import Callable, Collection
 

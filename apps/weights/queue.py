@@ -1,4 +1,4 @@
-"""The way of work on a model to a worker."""
+"""Sends downloads and verifications of models to the workers."""
 
 import structlog
 
@@ -7,11 +7,11 @@ from apps.errors import StudioError
 from workers.weights import store
 
 log = structlog.get_logger(__name__)
-QUEUE, ACTOR = "cpu", "work_on_model"
+QUEUE, ACTOR = "models", "work_on_model"  # in workers/actors.py
 
 
 def send(model_id: str, verb: str) -> None:
-    """Hand "download" or "verify" to a worker. Raises StudioError without a queue; then nothing is left waiting."""
+    """Send the verb "download" or "verify" for a model. Raises StudioError, and cancels it, without a broker."""
     try:
         messages.send(QUEUE, ACTOR, model_id, verb)
     except Exception as error:
@@ -21,6 +21,6 @@ def send(model_id: str, verb: str) -> None:
 
 
 def send_again() -> None:
-    """Send once more what was asked for before this studio was stopped: its queue went with it, its notes did not."""
+    """Send again what was asked for before this studio stopped: its queue was in memory, its notes are on disk."""
     for model_id, verb in store.requeue():
         send(model_id, verb)

@@ -1,4 +1,4 @@
-"""The models page: what an operator does about weights, in a browser."""
+"""The models page, where the staff download, verify and remove weights."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import reswap, retarget
 
 from apps.accounts.http import SignedIn
 from apps.errors import StudioError
@@ -26,7 +27,7 @@ DONE = {"cancel": "{} stops. What has come is kept.", "remove": "{} is removed."
 
 
 def staff_only(view: Callable[Concatenate[SignedIn, P], HttpResponse]) -> Callable[..., HttpResponse]:
-    """Visitors are asked to sign in; for everybody who is not of the staff, there is nothing here."""
+    """Send visitors to the sign-in page, and answer 404 to whoever is not of the staff."""
 
     @login_required
     @never_cache
@@ -49,15 +50,13 @@ def models(request: HttpRequest) -> HttpResponse:
 @staff_only
 @require_GET
 def model(request: SignedIn, model_id: str) -> HttpResponse:
-    """One row, asked for every two seconds while something happens: only its moving part until that ends."""
+    """One row of the page. While the model is worked on, the page asks every two seconds and gets the progress only."""
     now = status_of(model_id)
     if not request.htmx:
         return redirect("models")
     if now.active:
         return render(request, "weights/models.html#progress", {"now": now})
-    response = row(request, now)
-    response.headers["HX-Retarget"], response.headers["HX-Reswap"] = f"#model-{as_id(model_id)}", "outerHTML"
-    return response
+    return reswap(retarget(row(request, now), f"#model-{as_id(model_id)}"), "outerHTML")
 
 
 @staff_only
@@ -86,6 +85,7 @@ def act(request: SignedIn, model_id: str, verb: str) -> HttpResponse:
 
 
 def status_of(model_id: str) -> store.Status:
+    """Return the state of a model on this machine. Raises Http404."""
     try:
         return store.status(model_id)
     except EngineError:
@@ -93,8 +93,10 @@ def status_of(model_id: str) -> store.Status:
 
 
 def row(request: HttpRequest, now: store.Status) -> HttpResponse:
+    """Answer with the row of one model."""
     return render(request, "weights/models.html#row", page_of([now]) | {"now": now})
 
 
 def page_of(found: list[store.Status]) -> dict[str, Any]:
+    """Return what the template shows of these models and of the disk."""
     return {"statuses": found, "free": folder.free_bytes(), "folder": folder.root()}

@@ -106,24 +106,3 @@ document.addEventListener("htmx:load", (event) => bind(event.detail.elt));
 still.addEventListener("change", () => {
   for (const video of document.querySelectorAll("video")) if (still.matches) video.pause();
 });
-
-// Keys of the card that has the focus: d downloads, r remixes, Delete deletes.
-document.addEventListener("keydown", (event) => {
-  if (event.metaKey || event.ctrlKey || event.altKey || event.target.closest("input, textarea, select, video")) return;
-  if (event.defaultPrevented || document.querySelector("details[data-menu][open]")) return;
-  const asset = document.querySelector("main.asset");
-  const card = event.target.closest(".card") ?? asset;
-  const action = [...((asset ?? card)?.querySelectorAll("[data-key]") ?? [])].find((item) => item.dataset.key === event.key);
-  if (action) {
-    event.preventDefault();
-    action.click();
-  }
-  // Arrow keys walk through a grid.
-  const walk = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  const grid = event.target.closest("[data-walk]");
-  if (walk && grid) {
-    const links = [...grid.querySelectorAll(".card__title a")];
-    const at = links.findIndex((link) => link.closest(".card") === card);
-    links[at + walk]?.focus();
-  }
-});

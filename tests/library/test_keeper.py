@@ -27,7 +27,7 @@ def storage(request, settings):
 
 @pytest.fixture
 def job(ada, storage):
-    return Generation.objects.claim(GenerationFactory(user=ada).pk)
+    return Generation.objects.claim(GenerationFactory(user=ada).queue)
 
 
 def stored(folder):
@@ -40,7 +40,7 @@ def stored(folder):
 
 def take_over(job):
     sweeper.sweep(lease=timedelta(0))
-    return Generation.objects.claim(job.pk)
+    return Generation.objects.claim(job.queue)
 
 
 def test_a_window_counts_once_all_of_it_is_stored(job, tmp_path):
@@ -124,7 +124,7 @@ def test_of_a_finished_film_only_what_plays_is_left_and_not_for_long(job, tmp_pa
 
 def test_sweep_removes_what_ended_jobs_left_and_nothing_of_those_that_run(job, ada, tmp_path):
     film(job, tmp_path / "a", 1)
-    other = Generation.objects.claim(GenerationFactory(user=ada).pk)
+    other = Generation.objects.claim(GenerationFactory(user=ada).queue)
     film(other, tmp_path / "b", 1)
     services.cancel(other)
     sweeper.sweep()

@@ -20,7 +20,7 @@ from apps.errors import StudioError
 from apps.library.models import Asset, Generation
 from apps.tools import queue, services, sweeper
 from apps.weights import queue as weights
-from tests.factories import AssetFactory
+from tests.factories import AssetFactory, GenerationFactory
 from tests.keeper import film
 from tests.tools import toy
 from workers.actors import bring, give_up, run_generation
@@ -188,10 +188,10 @@ def test_an_unexpected_error_never_shows_its_text(stage, ada, worker, wait_until
 
 def test_a_worker_thought_dead_can_neither_finish_nor_charge(ada):
     job = submit(ada)
-    slow = Generation.objects.claim(job.pk)
+    slow = Generation.objects.claim(job.queue)
     Generation.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - timedelta(hours=1))
     sweeper.sweep()
-    quick = Generation.objects.claim(job.pk)
+    quick = Generation.objects.claim(job.queue)
     assert not slow.advance(step=3)
     assert not services.finish(slow, Asset(kind="video"), {}, "paper")
     assert not services.fail(slow, StudioError(code="generation_failed"))
@@ -200,7 +200,7 @@ def test_a_worker_thought_dead_can_neither_finish_nor_charge(ada):
 
 
 def test_a_late_result_leaves_no_file_behind(ada, settings):
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     services.cancel(job)
     asset = Asset(kind="video")
     assert not services.finish(job, asset, {"file": ContentFile(b"late", "late.mp4")}, "paper")
@@ -213,7 +213,7 @@ def test_what_breaks_after_the_end_does_not_cost_the_film(ada, monkeypatch, trou
     def broken(*args):
         raise trouble
 
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     asset = Asset(kind="video")
     monkeypatch.setattr(services.progress, "queue_moved", broken)
     with suppress(dramatiq.middleware.TimeLimitExceeded):
@@ -229,7 +229,7 @@ def test_a_storage_that_neither_stores_nor_deletes_is_told_as_such(ada, monkeypa
     def away(*args, **options):
         raise Away
 
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     monkeypatch.setattr(default_storage.__class__, "save", away)
     monkeypatch.setattr(default_storage.__class__, "listdir", away)
     with pytest.raises(StudioError) as caught:
@@ -242,23 +242,24 @@ def test_what_a_film_begins_with_is_asked_for_again_when_the_storage_is_away(ada
         raise RuntimeError
 
     picture = AssetFactory(user=ada, kind="image", generation=None, recipe={})
-    job = Generation(user=ada, params={"image": str(picture.pk)})
+    job = GenerationFactory(user=ada)
+    job.inputs.create(name="image", asset=picture)
     monkeypatch.setattr(default_storage.__class__, "open", away)
     with pytest.raises(StudioError) as caught:
-        bring(job, ["image"], tmp_path / "inputs")
+        bring(job, tmp_path / "inputs")
     assert caught.value.code == "storage_failed"
 
 
 def test_sweep_does_not_give_up_a_last_attempt_that_was_heard_of_meanwhile(ada, settings):
     job = submit(ada)
     Generation.objects.filter(pk=job.pk).update(attempt=settings.MAX_ATTEMPTS - 1)
-    stale = Generation.objects.claim(job.pk)
+    stale = Generation.objects.claim(job.queue)
     assert fresh(job).advance()
     assert not sweeper.heal(stale) and fresh(job).status == Status.RUNNING
 
 
 def test_sweep_leaves_a_living_job_alone(ada):
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     assert sweeper.sweep() == (0, 0)
     assert fresh(job).status == Status.RUNNING
 
@@ -266,7 +267,7 @@ def test_sweep_leaves_a_living_job_alone(ada):
 def test_sweep_gives_up_after_three_attempts_and_gives_the_credits_back(ada, settings):
     job = submit(ada)
     for _ in range(settings.MAX_ATTEMPTS):
-        Generation.objects.claim(job.pk)
+        Generation.objects.claim(job.queue)
         sweeper.sweep(lease=timedelta(0))
     assert (fresh(job).status, fresh(job).error_code) == (Status.FAILED, "worker_lost")
     assert (billing.balance(ada), billing.held(ada)) == (100, 0)
@@ -275,28 +276,28 @@ def test_sweep_gives_up_after_three_attempts_and_gives_the_credits_back(ada, set
 def test_a_film_that_comes_further_with_every_attempt_is_not_given_up(ada, settings, tmp_path):
     job = submit(ada)
     for attempt in range(1, settings.MAX_ATTEMPTS + 3):
-        film(Generation.objects.claim(job.pk), tmp_path / str(attempt), windows=attempt, of=9)
+        film(Generation.objects.claim(job.queue), tmp_path / str(attempt), windows=attempt, of=9)
         sweeper.sweep(lease=timedelta(0))
         assert (fresh(job).status, fresh(job).kept_windows) == (Status.QUEUED, attempt)
     for _ in range(settings.MAX_ATTEMPTS):
-        Generation.objects.claim(job.pk)
+        Generation.objects.claim(job.queue)
         sweeper.sweep(lease=timedelta(0))
     assert fresh(job).status == Status.FAILED, "but one that comes no further is"
 
 
 @pytest.mark.parametrize(("windows", "status"), [(2, Status.QUEUED), (1, Status.FAILED)])
 def test_time_that_was_enough_for_a_window_is_given_again(ada, tmp_path, windows, status):
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     film(job, tmp_path / "first", windows=1)
     sweeper.sweep(lease=timedelta(0))
-    job = Generation.objects.claim(job.pk)
+    job = Generation.objects.claim(job.queue)
     film(job, tmp_path / "second", windows=windows)
     give_up(job, StudioError(code="generation_timeout"))
     assert fresh(job).status == status
 
 
 def test_a_storage_that_is_away_does_not_cost_the_finished_windows(ada, tmp_path):
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     film(job, tmp_path / "film", windows=1)
     place = Path(default_storage.path(f"live/{job.pk}"))
     place.rename(tmp_path / "away")
@@ -310,7 +311,7 @@ def test_a_storage_that_is_away_does_not_cost_the_finished_windows(ada, tmp_path
 
 
 def test_a_storage_that_is_full_from_the_beginning_ends_the_job(ada):
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     give_up(job, StudioError(code="storage_failed"))
     assert (fresh(job).status, billing.balance(ada)) == (Status.FAILED, 100)
 
@@ -322,7 +323,7 @@ def test_files_of_an_attempt_that_was_killed_while_it_stored_them_are_removed(ad
     def killed(asset):
         raise Killed
 
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     asset = Asset(kind="video")
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(services, "_remove_unfinished", killed)
@@ -331,7 +332,7 @@ def test_files_of_an_attempt_that_was_killed_while_it_stored_them_are_removed(ad
     assert asset.file.storage.exists(asset.file.name)
     sweeper.sweep(lease=timedelta(0))
     assert not asset.file.storage.exists(asset.file.name)
-    assert services.finish(Generation.objects.claim(job.pk), Asset(kind="video"), {}, "paper")
+    assert services.finish(Generation.objects.claim(job.queue), Asset(kind="video"), {}, "paper")
 
 
 @pytest.mark.parametrize(("stage", "percent"), [("denoising", 12), ("decoding", 50), ("encoding", 50)])
@@ -359,7 +360,7 @@ def test_a_queue_that_does_not_answer_loses_nothing(ada, monkeypatch, django_cap
 
 
 def test_one_sick_row_does_not_keep_others_from_healing(ada, monkeypatch):
-    sick, other = (Generation.objects.claim(submit(ada).pk) for _ in range(2))
+    sick, other = (Generation.objects.claim(submit(ada).queue) for _ in range(2))
     heal = sweeper.heal
     monkeypatch.setattr(sweeper, "heal", lambda job: 1 / 0 if job.pk == sick.pk else heal(job))
     assert sweeper.sweep(lease=timedelta(0))[0] == 1

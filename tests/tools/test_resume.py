@@ -22,7 +22,7 @@ from workers.keeper import PROMPT
 from workers.media.film import write
 from workers.media.probe import read_frames
 from workers.render import keep, render
-from workers.tasks import _sent, film_of
+from workers.tasks.video import film_of, sent
 
 
 class Lost(BaseException):
@@ -45,7 +45,7 @@ def clip(tmp_path):
 
 @pytest.fixture
 def job(ada):
-    return Generation.objects.claim(GenerationFactory(user=ada).pk)
+    return Generation.objects.claim(GenerationFactory(user=ada).queue)
 
 
 def lost_in(window):
@@ -69,7 +69,7 @@ def attempt(engine, job, spec, folder, on_progress, **options):
 
 def next_attempt(job):
     sweeper.sweep(lease=timedelta(0))
-    return Generation.objects.claim(job.pk)
+    return Generation.objects.claim(job.queue)
 
 
 def quiet(now):
@@ -128,8 +128,8 @@ def test_a_stopped_extension_keeps_the_clip_and_pays_for_the_new_frames(engine, 
 def test_a_recipe_names_the_stored_form_and_not_where_it_lies(monkeypatch, form):
     monkeypatch.setenv("CINEVIVID_QUANTIZE", form)
     params = {**PARAMS, "model_id": "nano"}
-    sent = _sent(film_of(params, {}, Path("unused"), quiet), params)
-    assert sent.get("weights") == {"int8": "int8", "gguf:other=x": None}.get(form, "gguf:small.gguf")
+    told = sent(film_of(params, {}, Path("unused"), quiet), enhanced=False)
+    assert told.get("weights") == {"int8": "int8", "gguf:other=x": None}.get(form, "gguf:small.gguf")
 
 
 def test_a_prompt_that_was_written_for_the_model_is_not_written_again(job, tmp_path, monkeypatch):

@@ -41,7 +41,7 @@ def sums(job):
 @pytest.fixture
 def running(ada, tmp_path):
     """A job of three windows of which two are finished."""
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     film(job, tmp_path, 2)
     return job
 
@@ -52,7 +52,7 @@ def test_a_queued_job_is_cancelled_and_everything_comes_back(ada):
 
 
 def test_before_the_first_window_it_is_a_cancel(ada):
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     reporter(job)(progress())
     assert services.stop(job).status == Status.CANCELLED
     assert sums(job) == (60, 0, 60)
@@ -174,7 +174,7 @@ def test_the_next_worker_keeps_what_a_lost_one_finished_and_computes_nothing(ada
     from apps.library.keeper import StorageKeeper
     from workers.engines import registry as engines
     from workers.engines.skyreels.engine import SkyReelsEngine
-    from workers.tasks import TASKS
+    from workers.tasks import registry as tasks
 
     def lose(now):
         if now.window == 2 and now.step:
@@ -182,9 +182,10 @@ def test_the_next_worker_keeps_what_a_lost_one_finished_and_computes_nothing(ada
 
     job = Generation.objects.create(user=ada, tool="to-video", params=THREE_WINDOWS, cost=60)
     billing.hold(ada, 60, job.reference)
-    job = Generation.objects.claim(job.pk)
+    job = Generation.objects.claim(job.queue)
     with pytest.raises(KeyboardInterrupt):
-        TASKS["skyreels.t2v"](job.params, tmp_path, lose, StorageKeeper(job))
+        request = tasks.Request(params=job.params, folder=tmp_path, on_progress=lose, keeper=StorageKeeper(job))
+        tasks.get("video")(request)
     assert fresh(job).kept_windows == 1
     services.stop(fresh(job))
     empty = engines._engines["video"] = SkyReelsEngine("nano")

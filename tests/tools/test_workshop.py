@@ -13,11 +13,11 @@ from workers.actors import workshop
 
 @pytest.fixture
 def job(ada):
-    return Generation.objects.claim(GenerationFactory(user=ada).pk)
+    return Generation.objects.claim(GenerationFactory(user=ada).queue)
 
 
 def test_what_a_killed_attempt_and_an_ended_job_left_goes_and_others_at_work_stay(ada, job, settings):
-    other = Generation.objects.claim(GenerationFactory(user=ada).pk)
+    other = Generation.objects.claim(GenerationFactory(user=ada).queue)
     ended = GenerationFactory(user=ada, status="cancelled", finished_at=job.started_at)
     for name in (f"{job.pk}-{job.attempt}", f"{other.pk}-1", f"{ended.pk}-2"):
         (settings.WORK_ROOT / name).mkdir(parents=True)

@@ -120,12 +120,12 @@ def test_a_wish_is_heard_while_ranks_load_or_hang(wish):
 
     with pytest.raises(wish):
         film(group, on_progress)
-    assert told == [Progress("loading", 1, 1, 0, 1)] * 4
+    assert told == [Progress(stage="loading", window=1, windows=1)] * 4
     assert group._torchrun is None
 
 
 def test_what_was_told_last_is_told_again_while_nothing_is_heard():
-    step = Progress("denoising", 1, 1, step=2, steps=3)
+    step = Progress(stage="denoising", window=1, windows=1, step=2, steps=3)
     group, told = Group(say(Ready(1)), say(Ready(0)) + say(step)), []
 
     def on_progress(progress):

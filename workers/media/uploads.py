@@ -133,7 +133,7 @@ def keep_clip(path: Path, out: Path) -> ClipInfo:
                     target.mux(packet)
         reader = _ClipReader(out)
         frame, _, _ = next(reader.frames())
-    except (av.FFmpegError, ValueError) as error:
+    except (av.FFmpegError, MediaError, ValueError) as error:
         raise _uncopied() from error
     if reader.shown_size(frame) != (given.width, given.height):
         raise _uncopied()

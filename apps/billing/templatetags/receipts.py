@@ -1,13 +1,29 @@
 """Receipts in templates."""
 
 from django import template
+from django.contrib.humanize.templatetags.humanize import intcomma
 
 from apps.billing import services
+from apps.billing.models import Transfer
 
 register = template.Library()
+MOVEMENTS = {
+    Transfer.Kind.HOLD: "Held {} for a film",
+    Transfer.Kind.CAPTURE: "Charged {} of what was held",
+    Transfer.Kind.RELEASE: "{} given back",
+    Transfer.Kind.GRANT: "{} granted",
+    Transfer.Kind.PURCHASE: "{} bought",
+}
 
 
 @register.simple_tag
 def receipt(reference: str) -> services.Receipt:
     """What one job did to the wallet."""
     return services.receipt(reference)
+
+
+@register.filter
+def movement(transfer: Transfer) -> str:
+    """What happened to how many credits: "Held 30 for a film"."""
+    words = MOVEMENTS.get(Transfer.Kind(transfer.kind), f"{transfer.get_kind_display()} {{}}")
+    return words.format(intcomma(transfer.amount))

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from django import forms
 from django.conf import settings
 
-from apps.library.models import Asset
+from apps.library.models import Asset, Generation
 from apps.tools import videos
 from apps.tools.fields import AssetField, CatalogueField, ModeSelect, RatioSelect, SeedField, Slider, StyleSelect
-from apps.tools.registry import LARGE_QUEUE, Tool, ToolForm, register
+from apps.tools.registry import LARGE_QUEUE, Stoppable, ToolForm, register
 from apps.tools.videos import MAX_FRAMES, MIN_FRAMES, RELEASED, ModelSelect
 from workers.base import EngineError
 from workers.engines.skyreels import cards
@@ -179,7 +179,7 @@ class VideoForm(ToolForm):
         super().__init__(*args, **kwargs)
         chosen = self.data.get("mode")
         for name in MISSING:
-            # On the page, what another mode has stays in the form, and counts for nothing.
+            # The page also sends the fields of the other modes; they are ignored.
             field = self.fields[name]
             field.ignored = chosen in MODES and name not in inputs_of(chosen)  # type: ignore[attr-defined]
         self._suit(next((card for card in videos.models() if card.id == self["model_id"].value()), videos.MODEL))
@@ -215,7 +215,7 @@ class VideoForm(ToolForm):
             return data
         picture: Asset | None = data.get("image") or data.get("video") or data.get("end_image")
         params = {name: value for name, value in self.params.items() if value not in (None, "") and value is not False}
-        # All that is sent, so that what does not go together is refused here and not by a worker.
+        # Build the whole request, so that values that exclude each other are refused here and not by a worker.
         files = {name: Path(name) for name in MISSING if data.get(name)}
         if self.draft:
             # A quote is made before anything is chosen.
@@ -251,7 +251,7 @@ class VideoForm(ToolForm):
         self.add_error("num_frames", forms.ValidationError(text, code="invalid_frames"))
 
     def _check_clip(self, job: VideoRequest, clip: Asset | None) -> None:
-        """Say now what the engine would say later, when credits are held."""
+        """Refuse a clip that the engine would refuse later, when credits are held."""
         if clip is None:
             return
         if clip.seconds > MAX_CLIP_SECONDS:
@@ -288,7 +288,7 @@ def video_job(params: Mapping[str, Any]) -> VideoRequest:
 
 
 @register
-class ToVideo(Tool):
+class ToVideo(Stoppable):
     """Describe a scene and watch it become a film: from words alone, from a picture, between two pictures, or on from a
     video. Long films are made window by window, and can be of any length."""
 
@@ -296,13 +296,16 @@ class ToVideo(Tool):
     title = "To video"
     tagline = "Words, a picture or a video become a film."
     icon = "film"
-    popular = True
+    popular = main = True
     clip = "clips/a-red-square-moves-right-over-the-sea.mp4"
-    task = "skyreels.t2v"
+    task = "video"
     form_class = VideoForm
 
     def price(self, params: Mapping[str, Any]) -> int:
         return int(CREDITS_PER_SECOND * math.ceil(self._new_frames(params) / self._card(params).fps))
+
+    def price_of_part(self, job: Generation, frames: int) -> int:
+        return self.price({**job.params, "num_frames": frames})
 
     def work(self, params: Mapping[str, Any]) -> float:
         card = self._card(params)

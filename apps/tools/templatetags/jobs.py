@@ -8,7 +8,8 @@ from apps.tools import services
 register = template.Library()
 
 
-@register.simple_tag
-def price_if_stopped(job: Generation) -> int:
-    """Credits that are charged when the job is stopped now."""
-    return services.price_if_stopped(job)
+@register.filter
+def terms(job: Generation) -> str:
+    """What a stop now keeps, and what it costs: "keep 4.1 s, pay 50 of 60 credits"."""
+    price = f", pay {services.price_if_stopped(job)} of {job.cost} credits" if job.cost else ""
+    return f"keep {job.kept_seconds:.1f} s{price}"

@@ -5,8 +5,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.errors import StudioError
 from apps.weights.needs import needed
+from apps.weights.templatetags.weights import progress_words
 from workers.base import Cancelled, EngineError
-from workers.weights import catalog, folder, store
+from workers.engines.skyreels import cards
+from workers.weights import folder, store
 
 # What a script may do about it: nothing, try again, or look at the disk.
 EXIT_CODES = {"download_interrupted": 3, "hub_unreachable": 3, "model_busy": 3, "disk_full": 4, "folder_unwritable": 4}
@@ -23,7 +25,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
         verbs.add_parser("list", help="Every model: state, size on disk, recommended size, licence, repository.")
-        names = [card.id for card in catalog.all()]
+        names = [card.id for card in cards.all()]
         download = verbs.add_parser(
             "download", help="Bring a model here, going on from where an earlier attempt ended."
         )
@@ -102,13 +104,5 @@ class Command(BaseCommand):
 
 
 def line(now: store.Status) -> str:
-    """How far it is: "SkyReels-V2-DF-1.3B-540P downloading 37.2 %, 5.5 of 14.7 GB, 112 MB/s, 1 min 22 s left"."""
-    parts = [f"{now.card.id} {now.state}"]
-    if now.total:
-        parts[0] += f" {now.percent:.1f} %"
-        parts.append(f"{folder.size_words(now.done)} of {folder.size_words(now.total)}")
-    if now.rate:
-        parts.append(f"{now.rate / 1e6:.1f} MB/s")
-    if now.seconds_left is not None:
-        parts.append(f"{folder.time_words(now.seconds_left)} left")
-    return ", ".join(parts)
+    """How far it is: "SkyReels-V2-DF-1.3B-540P downloading 37.2 %, 5.5 GB of 14.7 GB"."""
+    return f"{now.card.id} {now.state} {progress_words(now) if now.total else ''}".rstrip()

@@ -99,7 +99,7 @@ class RankGroup:
         try:
             self._start(on_progress, windows)
             self._send(order)
-            now = Progress("loading", 1, windows, 0, 1)
+            now = Progress(stage="loading", window=1, windows=windows)
             while not ended:
                 heard = False
                 for message in self._messages():
@@ -171,7 +171,7 @@ class RankGroup:
             )
             try:
                 while not self.alive:
-                    on_progress(Progress("loading", 1, windows, 0, 1))
+                    on_progress(Progress(stage="loading", window=1, windows=windows))
                     if self._torchrun.poll() is not None or time.monotonic() > deadline:
                         self._log_tail()
                         text = "The processes that were to share this video did not start. Please tell the operator."

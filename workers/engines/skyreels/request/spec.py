@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from workers.base import PublicError
 from workers.engines.skyreels import cards
 
 FRAMES_PER_LATENT = 4
@@ -26,13 +27,12 @@ MAX_ADDNOISE = 50
 MAX_SEED = 2**63 - 1
 
 
-class SpecError(ValueError):
+class SpecError(PublicError):
     """A value cannot be used: the `field`, a sentence for the user, and the `nearest` legal values (may be empty)."""
 
     def __init__(self, field: str, public_text: str, nearest: tuple[int, ...] = ()) -> None:
-        super().__init__(f"{field}: {public_text}")
+        super().__init__("validation_failed", public_text)
         self.field = field
-        self.public_text = public_text
         self.nearest = nearest
 
 

@@ -32,7 +32,7 @@ class Clock:
 
     def loading(self) -> None:
         """Tell that the models are being read."""
-        self.on_progress(Progress("loading", 1, self.windows, 0, 1))
+        self.on_progress(Progress(stage="loading", window=1, windows=self.windows))
 
     def tick(self, stage: str, window: int, step: int, steps: int) -> None:
         """Count one finished step and tell about it; what the caller raises goes through."""
@@ -43,7 +43,16 @@ class Clock:
             self.steps_left -= 1
         else:
             self.latents_left = max(0, self.latents_left - 1)
-        self.on_progress(Progress(stage, window + 1, self.windows, step + 1, steps, self.seconds_left()))
+        self.on_progress(
+            Progress(
+                stage=stage,
+                step=step + 1,
+                steps=steps,
+                window=window + 1,
+                windows=self.windows,
+                seconds_left=self.seconds_left(),
+            )
+        )
         # The caller's own work between two steps is not counted as the model's.
         self._since = time.monotonic()
 
@@ -60,7 +69,7 @@ class Clock:
 def turn(lock: threading.Lock, waiting: OnProgress, windows: int) -> Iterator[None]:
     """Hold `lock`; while another job has it, report every second, so that a waiting job can be cancelled too."""
     while not lock.acquire(timeout=WAIT_SECONDS):
-        waiting(Progress("loading", 1, windows, 0, 1))
+        waiting(Progress(stage="loading", window=1, windows=windows))
     try:
         yield
     finally:

@@ -1,0 +1,36 @@
+"""Words about jobs and files that several pages show."""
+
+from django import template
+
+from apps.library.models import Asset, Generation
+
+register = template.Library()
+
+
+@register.filter
+def facts(asset: Asset) -> str:
+    """How large and how long a file is: "96 × 64 · 1.0 s"; of a sound, only how long."""
+    sides = f"{asset.width} × {asset.height}" if asset.width else ""
+    return " · ".join(filter(None, [sides, f"{asset.seconds:.1f} s" if asset.seconds else ""]))
+
+
+@register.filter
+def duration(seconds: float) -> str:
+    """A time as one says it, in seconds up to a minute and a half and in minutes beyond: "45 s", "3 min"."""
+    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
+
+
+@register.filter
+def detail(job: Generation) -> str:
+    """What a running job is at: "Window 1 of 2, step 3 of 4, about 20 s left"; empty between its stages."""
+    if job.stop_requested_at:
+        return f"{job.kept_seconds:.1f} s of film"
+    window = f"Window {job.window} of {job.windows}" if job.windows else ""
+    if job.stage == "decoding" and job.windows > 1:
+        return window
+    if job.stage in (job.WAITING, job.LOADING, job.ENCODING, "decoding"):
+        return ""
+    step = f"step {job.step} of {job.steps}" if job.steps else ""
+    left = f"about {duration(job.seconds_left)} left" if job.seconds_left else ""
+    words = ", ".join(filter(None, [window if step else "", step, left]))
+    return words[:1].upper() + words[1:]
