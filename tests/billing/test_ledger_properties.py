@@ -48,14 +48,14 @@ class JobFates(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs())
     @rule(data=st.data())
     def claim(self, data):
-        job = Generation.objects.claim(data.draw(st.sampled_from(self.jobs())).pk)
+        job = Generation.objects.claim(data.draw(st.sampled_from(self.jobs())).queue)
         if job:
             self.claims.append(job)
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data())
     def finish(self, data):
-        services.finish(data.draw(st.sampled_from(self.claims)), Asset(kind="video"), {}, "nano")
+        services.finish(data.draw(st.sampled_from(self.claims)), [(Asset(kind="video"), {})], "nano")
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data())

@@ -114,11 +114,11 @@ def test_whatever_comes_first_a_job_ends_once():
     """Cancel, finish and fail at the same moment, many times."""
     user = UserFactory(credits=1000)
     for _ in range(10):
-        job = Generation.objects.claim(services.submit(user, toy_tool(10), dict(PARAMS)).pk)
+        job = Generation.objects.claim(services.submit(user, toy_tool(10), dict(PARAMS)).queue)
         ends = iter(
             [
                 lambda job=job: services.cancel(job),
-                lambda job=job: services.finish(job, Asset(kind="video"), {}, "paper"),
+                lambda job=job: services.finish(job, [(Asset(kind="video"), {})], "paper"),
                 lambda job=job: services.fail(job, StudioError(code="generation_failed")),
             ]
         )

@@ -113,7 +113,7 @@ def test_nothing_is_left_when_a_job_ends_without_a_film(job, tmp_path, end, djan
 def test_of_a_finished_film_only_what_plays_is_left_and_not_for_long(job, tmp_path, django_capture_on_commit_callbacks):
     film(job, tmp_path / "a", 2)
     with django_capture_on_commit_callbacks(execute=True):
-        services.finish(job, Asset(kind="video"), {}, "paper")
+        services.finish(job, [(Asset(kind="video"), {})], "paper")
     sweeper.sweep()
     left = {"index-0001.m3u8", "index-0002.m3u8", "init.mp4", "0000.m4s", "0001.m4s"}
     assert stored("live") == {f"{job.pk}/1/hls/{name}" for name in left}

@@ -71,13 +71,13 @@ def test_before_the_first_window_there_is_nothing_to_watch(page, ada):
 
 
 def test_a_player_at_the_live_edge_finds_its_segments_for_a_while_after_the_end(page, job):
-    services.finish(job, Asset(kind="video"), {}, "paper", stopped=True)
+    services.finish(job, [(Asset(kind="video"), {})], "paper", stopped=True)
     assert page.get(job.live_url).content == b"#EXTM3U 2#EXT-X-ENDLIST\n"
     assert read(page.get(beside(job, "0001.m4s"))) == b"media 1"
 
 
 def test_later_the_playlist_leads_to_the_film(page, job):
-    services.finish(job, Asset(kind="video"), {}, "paper")
+    services.finish(job, [(Asset(kind="video"), {})], "paper")
     Generation.objects.filter(pk=job.pk).update(finished_at=timezone.now() - GRACE)
     answer = page.get(job.live_url)
     assert (answer.status_code, answer["Location"]) == (302, job.assets.get().file_url)

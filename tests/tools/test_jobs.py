@@ -152,9 +152,9 @@ def test_a_film_that_lost_one_of_its_gpus_is_tried_three_times_and_costs_nothing
     stage.go_on.set()
     job = submit(ada)
     for attempt in range(1, settings.MAX_ATTEMPTS):
-        run_generation(str(job.pk))
+        run_generation(job.queue)
         assert (fresh(job).status, fresh(job).attempt, billing.held(ada)) == (Status.QUEUED, attempt, job.cost)
-    run_generation(str(job.pk))
+    run_generation(job.queue)
     assert (fresh(job).status, fresh(job).error_code, stage.runs) == (Status.FAILED, "rank_lost", settings.MAX_ATTEMPTS)
     assert (billing.balance(ada), billing.held(ada)) == (100, 0)
 
@@ -193,9 +193,9 @@ def test_a_worker_thought_dead_can_neither_finish_nor_charge(ada):
     sweeper.sweep()
     quick = Generation.objects.claim(job.queue)
     assert not slow.advance(step=3)
-    assert not services.finish(slow, Asset(kind="video"), {}, "paper")
+    assert not services.finish(slow, [(Asset(kind="video"), {})], "paper")
     assert not services.fail(slow, StudioError(code="generation_failed"))
-    assert services.finish(quick, Asset(kind="video"), {}, "paper")
+    assert services.finish(quick, [(Asset(kind="video"), {})], "paper")
     assert (quick.attempt, billing.balance(ada), billing.held(ada)) == (2, 90, 0)
 
 
@@ -203,7 +203,7 @@ def test_a_late_result_leaves_no_file_behind(ada, settings):
     job = Generation.objects.claim(submit(ada).queue)
     services.cancel(job)
     asset = Asset(kind="video")
-    assert not services.finish(job, asset, {"file": ContentFile(b"late", "late.mp4")}, "paper")
+    assert not services.finish(job, [(asset, {"file": ContentFile(b"late", "late.mp4")})], "paper")
     assert not asset.file.storage.exists(asset.file.name)
 
 
@@ -217,7 +217,7 @@ def test_what_breaks_after_the_end_does_not_cost_the_film(ada, monkeypatch, trou
     asset = Asset(kind="video")
     monkeypatch.setattr(services.progress, "queue_moved", broken)
     with suppress(dramatiq.middleware.TimeLimitExceeded):
-        services.finish(job, asset, {"file": ContentFile(b"film", "film.mp4")}, "paper")
+        services.finish(job, [(asset, {"file": ContentFile(b"film", "film.mp4")})], "paper")
     assert (fresh(job).status, billing.balance(ada)) == (Status.SUCCEEDED, 90)
     assert asset.file.storage.exists(asset.file.name)
 
@@ -233,7 +233,7 @@ def test_a_storage_that_neither_stores_nor_deletes_is_told_as_such(ada, monkeypa
     monkeypatch.setattr(default_storage.__class__, "save", away)
     monkeypatch.setattr(default_storage.__class__, "listdir", away)
     with pytest.raises(StudioError) as caught:
-        services.finish(job, Asset(kind="video"), {"file": ContentFile(b"film", "film.mp4")}, "paper")
+        services.finish(job, [(Asset(kind="video"), {"file": ContentFile(b"film", "film.mp4")})], "paper")
     assert caught.value.code == "storage_failed"
 
 
@@ -307,7 +307,9 @@ def test_a_storage_that_is_away_does_not_cost_the_finished_windows(ada, tmp_path
     give_up(job, caught.value)
     assert (fresh(job).status, fresh(job).kept_windows) == (Status.QUEUED, 1)
     assert sweeper.sweep() == (0, 0), "it is not tried again at once"
-    assert sweeper.sweep(resend_after=timedelta(0)) == (0, 1)
+    assert Generation.objects.claim(job.queue) is None, "nor by a worker that another message wakes"
+    Generation.objects.update(ready_at=timezone.now())
+    assert sweeper.sweep() == (0, 1)
 
 
 def test_a_storage_that_is_full_from_the_beginning_ends_the_job(ada):
@@ -320,7 +322,7 @@ def test_files_of_an_attempt_that_was_killed_while_it_stored_them_are_removed(ad
     class Killed(BaseException):
         """There is no time to clean up."""
 
-    def killed(asset):
+    def killed(*args):
         raise Killed
 
     job = Generation.objects.claim(submit(ada).queue)
@@ -328,11 +330,11 @@ def test_files_of_an_attempt_that_was_killed_while_it_stored_them_are_removed(ad
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(services, "_remove_unfinished", killed)
         patch.setattr(Generation, "move", lambda *args, **options: killed(asset))
-        services.finish(job, asset, {"file": ContentFile(b"film", "film.mp4")}, "paper")
+        services.finish(job, [(asset, {"file": ContentFile(b"film", "film.mp4")})], "paper")
     assert asset.file.storage.exists(asset.file.name)
     sweeper.sweep(lease=timedelta(0))
     assert not asset.file.storage.exists(asset.file.name)
-    assert services.finish(Generation.objects.claim(job.queue), Asset(kind="video"), {}, "paper")
+    assert services.finish(Generation.objects.claim(job.queue), [(Asset(kind="video"), {})], "paper")
 
 
 @pytest.mark.parametrize(("stage", "percent"), [("denoising", 12), ("decoding", 50), ("encoding", 50)])
@@ -443,6 +445,7 @@ def test_the_quote_learns_from_what_runs_took(ada):
             status=Status.SUCCEEDED,
             started_at=now - timedelta(seconds=seconds),
             finished_at=now,
+            work=1,
         )
     quote = services.quote(toy.ToyTool(), {"prompt": "x", "size": 2})
     assert (quote.credits, round(quote.seconds)) == (10, 20)

@@ -72,7 +72,7 @@ def test_the_worker_hears_of_it_at_its_next_step_and_may_still_write_the_file(ru
 def test_only_what_is_kept_is_charged(running, ada):
     services.stop(running)
     assert services.price_if_stopped(running) == 50  # 33 frames are 5 begun seconds
-    assert services.finish(running, Asset(kind="video"), {}, "nano", stopped=True)
+    assert services.finish(running, [(Asset(kind="video"), {})], "nano", stopped=True)
     job = fresh(running)
     assert (job.status, job.stopped_early, job.kept_windows, job.windows) == (Status.SUCCEEDED, True, 2, 3)
     assert (sums(job), billing.balance(ada), billing.audit()) == ((60, 50, 10), 50, [])
@@ -81,7 +81,7 @@ def test_only_what_is_kept_is_charged(running, ada):
 def test_a_film_that_was_whole_before_anybody_could_stop_it_is_charged_whole(running, tmp_path):
     film(running, tmp_path, 3)
     services.stop(running)
-    services.finish(running, Asset(kind="video"), {}, "nano", stopped=False)
+    services.finish(running, [(Asset(kind="video"), {})], "nano", stopped=False)
     assert (fresh(running).stopped_early, sums(running)) == (False, (60, 60, 0))
 
 
@@ -100,7 +100,7 @@ def test_a_stopped_job_can_still_be_cancelled(running):
 @pytest.mark.parametrize("end", ["finish", "fail", "cancel"])
 def test_what_has_ended_cannot_be_stopped(running, end):
     if end == "finish":
-        services.finish(running, Asset(kind="video"), {}, "nano")
+        services.finish(running, [(Asset(kind="video"), {})], "nano")
     elif end == "fail":
         services.fail(running, StudioError(code="generation_failed"))
     else:
@@ -137,7 +137,7 @@ def test_page_and_api_say_what_is_kept(page, api, running):
     assert "finished windows are kept" in page.post(url, headers={"HX-Request": "true"}).content.decode()
     answer = api.post(f"/api/v1/generations/{running.pk}/stop/")
     assert (answer.status_code, answer.json()["status"], answer.json()["stopped_early"]) == (200, "running", False)
-    services.finish(running, Asset(kind="video"), {}, "nano", stopped=True)
+    services.finish(running, [(Asset(kind="video"), {})], "nano", stopped=True)
     answer = api.post(f"/api/v1/generations/{running.pk}/stop/")
     assert (answer.status_code, answer.json()["code"]) == (409, "wrong_state")
     job = api.get(f"/api/v1/generations/{running.pk}/").json()
@@ -156,7 +156,7 @@ def test_the_card_offers_it_and_says_afterwards_what_was_kept(page, running):
     services.stop(running)
     html = page.get(running.get_absolute_url()).content.decode()
     assert "Stop here" not in html and "Keeping 2 windows" in html
-    services.finish(running, Asset(kind="video"), {}, "nano", stopped=True)
+    services.finish(running, [(Asset(kind="video"), {})], "nano", stopped=True)
     html = page.get(running.get_absolute_url()).content.decode()
     assert "Stopped early: 2 of 3 windows kept" in html
     assert "50 of 60 credits" in html

@@ -42,12 +42,14 @@ def test_one_download_does_not_keep_another_one_waiting(transactional_db, monkey
         done.append(model_id)
         raise actors.Cancelled
 
-    monkeypatch.setattr(actors.hub, "download", download)
-    films, rest = crew(dramatiq.get_broker())
-    assert not films.consumer_whitelist & rest.consumer_whitelist and "gpu-large" in films.consumer_whitelist
+    monkeypatch.setattr(actors.store, "download", download)
+    heard = [worker.consumer_whitelist for worker in (crew_now := crew(dramatiq.get_broker()))]
+    assert sorted(queue for queues in heard for queue in queues) == ["cpu", "gpu", "gpu-large", "models"]
+    assert {"gpu", "gpu-large"} in heard, "one card makes one film at a time"
+    rest = crew_now[-1]
     for model_id in ("one", "two"):
         actors.work_on_model.send(model_id, "download")
     rest.start()
-    dramatiq.get_broker().join("cpu", timeout=20_000)
+    dramatiq.get_broker().join("models", timeout=20_000)
     rest.stop()
     assert sorted(done) == ["one", "two"]

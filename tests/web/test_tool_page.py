@@ -76,7 +76,7 @@ def test_too_many_jobs_at_once_are_told(page, ada, settings):
     settings.MAX_ACTIVE_JOBS = 1
     page.post(URL, PARAMS)
     html = page.post(URL, PARAMS).content.decode()
-    assert "1 of your films" in html
+    assert "1 of your jobs" in html
     assert billing.held(ada) == 30
 
 
