@@ -166,9 +166,9 @@ def test_a_film_of_the_library_goes_on(made, page, ada):
     page.post(PAGE, SMALL)
     first = Generation.objects.get()
     before = made(first)
-    link = f"{PAGE}?video={first.asset.pk}"
+    link = f"/start?video={first.asset.pk}"
     assert link in page.get(first.get_absolute_url()).content.decode()
-    assert f'value="{first.asset.pk}" checked' in page.get(link).content.decode()
+    assert f'value="{first.asset.pk}" checked' in page.get(link, follow=True).content.decode()
     page.post(PAGE, WINDOWS | {"num_frames": 9, "mode": "extend", "ratio": "1:1", "video": str(first.asset.pk)})
     second = Generation.objects.exclude(pk=first.pk).get()
     after = made(second)
@@ -183,9 +183,9 @@ def test_the_last_frame_of_a_film_begins_another(page, ada, tmp_path):
     asset = AssetFactory(generation__user=ada, file=ContentFile(data, "film.mp4"))
     answers = [page.post(f"/home/my-library/last-frame/{asset.pk}") for _ in range(2)]
     frame = Asset.objects.get(kind="image")
-    assert {answer.url for answer in answers} == {f"{PAGE}?image={frame.pk}"}
+    assert {answer.url for answer in answers} == {f"/start?image={frame.pk}"}
     assert abs(int(np.asarray(Image.open(frame.file)).mean()) - 220) < 5
-    form = page.get(answers[0].url)
+    form = page.get(answers[0].url, follow=True)
     assert f'value="{frame.pk}" checked' in form.content.decode()
     assert form.context["form"]["mode"].value() == "picture"
 
