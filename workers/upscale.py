@@ -153,13 +153,13 @@ def upscale_picture(
         width, height = uploads.picture_size(asked.source)
         size = plan.target(width, height, factor=asked.factor, to_height=asked.height)
         pixels = uploads.picture(asked.source, width, height)
-    on_progress(_progress("loading", 1, 1, 0, 1))
+    on_progress(Progress(stage="loading"))
     if upscaler is None:
         from workers.engines.upscale import engine
 
         upscaler = engine.get(asked.model)
     (made,) = upscaler.upscale([pixels], *size)
-    on_progress(_progress("upscaling", 1, 1, 1, 1))
+    on_progress(Progress(stage="upscaling", step=1, steps=1))
     out.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(made).save(out)
     return size
@@ -174,8 +174,7 @@ class _Clock:
 
     def loading(self) -> None:
         """Tell that the model is being read; what was stopped meanwhile stops here."""
-        segment = min(self.done // SEGMENT_FRAMES + 1, self.makes.segments)
-        self.on_progress(_progress("loading", segment, self.makes.segments, 0, 1))
+        self.on_progress(Progress(stage="loading", step=self.done, steps=self.makes.frames))
 
     def counted(self, frames: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
         """Yield the frames, and tell about each when it is made."""
@@ -185,11 +184,8 @@ class _Clock:
             each = (time.monotonic() - began) / (self.done - before)
             # A film that varies in speed may have a frame more than was counted on.
             total = max(self.makes.frames, self.done)
-            segment, step = divmod(self.done - 1, SEGMENT_FRAMES)
-            steps = min(SEGMENT_FRAMES, total - segment * SEGMENT_FRAMES)
             left = (total - self.done) * each
-            windows = max(self.makes.segments, segment + 1)
-            self.on_progress(_progress("upscaling", segment + 1, windows, step + 1, steps, left))
+            self.on_progress(Progress(stage="upscaling", step=self.done, steps=total, seconds_left=left))
             yield frame
 
 
@@ -240,12 +236,6 @@ def _identity(asked: Upscale, makes: Planned) -> str:
     return json.dumps(
         asdict(asked) | {"source": sha256(asked.source), "size": [makes.width, makes.height, str(makes.fps)]}
     )
-
-
-def _progress(
-    stage: str, window: int, windows: int, step: int, steps: int, seconds_left: float | None = None
-) -> Progress:
-    return Progress(stage=stage, window=window, windows=windows, step=step, steps=steps, seconds_left=seconds_left)
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def stop_at(frame, error=Cancelled):
 
     def stop(progress):
         told.append(progress)
-        if progress.stage == "upscaling" and (progress.window - 1) * SEGMENT_FRAMES + progress.step == frame:
+        if progress.stage == "upscaling" and progress.step == frame:
             raise error
 
     return stop
@@ -104,9 +104,9 @@ def test_a_film_becomes_larger_and_stays_the_same_film(clip, tmp_path, upscaler)
     for before, after in zip(frames(52), read_frames(tmp_path / "out.mp4"), strict=True):
         small = np.array(Image.fromarray(after).reduce(4))
         assert np.abs(small.astype(int) - before).mean() < 6
-    assert [(p.stage, p.window, p.step) for p in told[:2]] == [("loading", 1, 0), ("upscaling", 1, 1)]
-    assert len(told) == 53 and {(p.windows) for p in told} == {3}
-    assert (told[-1].window, told[-1].step, told[-1].steps, told[-1].seconds_left) == (3, 4, 4, 0)
+    assert [(p.stage, p.step) for p in told[:2]] == [("loading", 0), ("upscaling", 1)]
+    assert len(told) == 53 and {p.steps for p in told} == {52} and not any(p.windows for p in told)
+    assert (told[-1].step, told[-1].steps, told[-1].seconds_left) == (52, 52, 0)
     assert (tmp_path / "work" / "hls" / "index.m3u8").read_text().endswith("#EXT-X-ENDLIST\n")
     assert not (tmp_path / "work" / STATE).exists()
 
@@ -120,7 +120,7 @@ def test_a_film_that_was_interrupted_twice_is_the_same_file(clip, tmp_path, upsc
             upscale_film(asked, tmp_path / "cut", tmp_path / "cut.mp4", on_progress=stop_at(frame), upscaler=upscaler)
     told = []
     again = upscale_film(asked, tmp_path / "cut", tmp_path / "cut.mp4", on_progress=told.append, upscaler=upscaler)
-    assert again.sha256 == whole.sha256 and told[0].window == 3
+    assert again.sha256 == whole.sha256 and told[0].step == 2 * SEGMENT_FRAMES
     assert len(told) == 1 + whole.frames - 2 * SEGMENT_FRAMES
     for path in sorted((tmp_path / "whole" / "hls").iterdir()):
         assert path.read_bytes() == (tmp_path / "cut" / "hls" / path.name).read_bytes()
@@ -135,7 +135,7 @@ def test_another_wish_does_not_go_on_with_the_same_segments(clip, tmp_path, upsc
     info = upscale_film(
         Upscale(clip, factor=4), tmp_path / "a", tmp_path / "a.mp4", on_progress=told.append, upscaler=upscaler
     )
-    assert told[0].window == 1 and (info.width, info.frames) == (192, 52)
+    assert told[0].step == 0 and (info.width, info.frames) == (192, 52)
 
 
 def test_what_is_finished_of_a_stopped_film_is_kept_with_its_sound(tmp_path, upscaler):
