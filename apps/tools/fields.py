@@ -28,7 +28,7 @@ class SeedField(forms.IntegerField):
     widget = SeedInput
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("help_text", "The same seed and settings make the same film. Empty: a new one.")
+        kwargs.setdefault("help_text", "The same seed and settings make the same again. Empty: a new one.")
         super().__init__(required=False, min_value=0, max_value=2**31 - 1, **kwargs)
 
     def clean(self, value: Any) -> int:
@@ -111,7 +111,8 @@ class AssetInput(forms.FileInput):
 class AssetField(forms.Field):
     """A picture, video or sound, uploaded or by its id in the owner's library; cleaned, it is an Asset.
 
-    `modes` are the modes of the tool that show it. The form sets `user`. A `draft`, as for a quote, stores nothing; an
+    `modes` are the modes of the tool that show it. `use` is what the asset becomes there, as every asset offers it under
+    "Use as…"; without it, nothing leads here. The form sets `user`. A `draft`, as for a quote, stores nothing; an
     `ignored` field is not read at all.
     """
 
@@ -119,9 +120,13 @@ class AssetField(forms.Field):
     draft = ignored = False
     kept: Asset | None = None
 
-    def __init__(self, kind: str, *, modes: tuple[str, ...] = (), **kwargs: Any) -> None:
-        self.kind, self.modes = kind, " ".join(modes)
+    def __init__(self, kind: str, *, use: str = "", modes: tuple[str, ...] = (), **kwargs: Any) -> None:
+        self.kind, self.use, self.modes = kind, use, " ".join(modes)
         super().__init__(required=False, widget=AssetInput(kind), **kwargs)
+
+    def takes(self, asset: Asset) -> bool:
+        """An asset of this kind can be chosen for it."""
+        return asset.kind == self.kind
 
     def of(self, user: User | None, draft: bool) -> None:
         self.user, self.draft = user, draft
