@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import UploadedFile
@@ -16,7 +16,7 @@ from PIL import Image
 from apps.accounts.models import User
 from apps.errors import StudioError
 from apps.library.models import Asset
-from workers.media import sound, uploads
+from workers.media import kinds, sound, uploads
 from workers.media.probe import MediaError, sha256
 
 POSTER_SIDE = 640  # pixels
@@ -34,12 +34,26 @@ class UnusableFile(StudioError):
     code = "invalid_file"
 
 
+class AssetOfJob(StudioError):
+    """The file belongs to the job that made it."""
+
+    code = "asset_of_job"
+
+
 def keep(user: User, kind: str, upload: "UploadedFile[Any]") -> Asset:
     """Verify an upload and store it as an asset; the same file again returns the same asset. Raises UnusableFile."""
     with _verified(kind, upload) as (asset, path, picture, digests):
         asset.user = user
         mine = Asset.objects.of(user).filter(kind=kind, generation=None)
         return mine.filter(recipe__upload__in=digests).first() or _store(asset, path, picture)
+
+
+def kind_of(upload: "UploadedFile[Any]") -> str:
+    """Return the kind of asset that an upload can be, told from its content. Raises UnusableFile."""
+    try:
+        return kinds.kind_of(cast("IO[bytes]", upload))
+    except MediaError as error:
+        raise UnusableFile(error.public_text) from error
 
 
 def look(kind: str, upload: "UploadedFile[Any]") -> Asset:
@@ -72,7 +86,9 @@ def keep_last_frame(film: Asset) -> Asset:
 
 
 def delete(asset: Asset) -> None:
-    """Move an upload to the trash."""
+    """Move an upload to the trash. Raises AssetOfJob for what a job has made: it goes with its job."""
+    if asset.generation_id:
+        raise AssetOfJob(generation=str(asset.generation_id))
     Asset.objects.filter(pk=asset.pk).update(deleted_at=timezone.now())
 
 

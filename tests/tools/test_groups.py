@@ -152,3 +152,41 @@ def test_a_lost_worker_of_it_costs_nothing_more(group, settings):
 def test_deleting_one_of_it_gives_back_its_part(group, ada):
     services.delete(job(group, "two"))
     assert (billing.balance(ada), job(group, "three").status) == (95, "failed")
+
+
+# --- through the API
+
+
+def test_the_api_tells_how_far_it_is(group, api):
+    finish(job(group, "one"))
+    told = api.get(f"/api/v1/groups/{group.pk}/").json()
+    assert (told["title"], told["kind"], told["active"], told["percent"]) == ("Three words", "batch", True, 16)
+    assert told["credits"] == {"held": 30, "captured": 5, "released": 0}
+    assert [(it["title"], it["status"], it["percent"], it["cost"]) for it in told["generations"]] == [
+        ("one", "succeeded", 100, 5),
+        ("two", "queued", 0, 10),
+        ("three", "waiting", 0, 15),
+    ]
+    assert api.get(f"/api/v1/generations/{told['generations'][0]['id']}/").json()["group"] == told["id"]
+
+
+def test_the_api_cancels_it(group, api, ada):
+    told = api.post(f"/api/v1/groups/{group.pk}/cancel/")
+    assert (told.status_code, told.json()["active"], told.json()["percent"]) == (200, False, 100)
+    assert told.json()["credits"] == {"held": 30, "captured": 0, "released": 30}
+    assert {it["status"] for it in told.json()["generations"]} == {"cancelled"}
+    assert api.post(f"/api/v1/groups/{group.pk}/cancel/").status_code == 200, "cancelling twice changes nothing"
+    assert billing.balance(ada) == 100
+
+
+def test_what_is_in_the_trash_is_not_told(group, api):
+    services.delete(job(group, "two"))
+    told = api.get(f"/api/v1/groups/{group.pk}/").json()["generations"]
+    assert [it["title"] for it in told] == ["one", "three"]
+
+
+def test_a_strangers_group_is_not_there(paper, api, ben):
+    his = paper.group(ben, paper.planned("his"))
+    for answer in (api.get(f"/api/v1/groups/{his.pk}/"), api.post(f"/api/v1/groups/{his.pk}/cancel/")):
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert his.is_active
