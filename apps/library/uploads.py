@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -48,12 +48,18 @@ def keep(user: User, kind: str, upload: "UploadedFile[Any]") -> Asset:
         return mine.filter(recipe__upload__in=digests).first() or _store(asset, path, picture)
 
 
-def kind_of(upload: "UploadedFile[Any]") -> str:
-    """Return the kind of asset that an upload can be, told from its content. Raises UnusableFile."""
+def kind_of(upload: "UploadedFile[Any]", allowed: Sequence[str] = tuple(MAX_BYTES)) -> str:
+    """Return which of these kinds an upload is, told from its content; verifying it says whether it can be used.
+
+    A film where only a sound would do is a sound. Raises UnusableFile for what is none of any kind.
+    """
+    if len(allowed) == 1:
+        return allowed[0]
     try:
-        return kinds.kind_of(cast("IO[bytes]", upload))
+        found = kinds.kind_of(cast("IO[bytes]", upload))
     except MediaError as error:
         raise UnusableFile(error.public_text) from error
+    return found if found in allowed else next(kind for kind in allowed if kind != Asset.Kind.IMAGE)
 
 
 def look(kind: str, upload: "UploadedFile[Any]") -> Asset:
@@ -126,7 +132,8 @@ def _verified(
             else:
                 kept = Path(folder) / f"clip{given.suffix}"
                 clip = uploads.keep_clip(given, kept)
-                asset = Asset(kind=kind, width=clip.width, height=clip.height, seconds=clip.seconds, recipe=about)
+                told = {"width": clip.width, "height": clip.height, "seconds": clip.seconds, "fps": float(clip.fps)}
+                asset = Asset(kind=kind, recipe=about, **told)
                 yield asset, kept, Image.fromarray(uploads.first_frame(kept)), digests
         except MediaError as error:
             raise UnusableFile(error.public_text) from error

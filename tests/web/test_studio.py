@@ -43,10 +43,11 @@ def test_one_download_does_not_keep_another_one_waiting(transactional_db, monkey
         raise actors.Cancelled
 
     monkeypatch.setattr(actors.store, "download", download)
-    heard = [worker.consumer_whitelist for worker in (crew_now := crew(dramatiq.get_broker()))]
-    assert sorted(queue for queues in heard for queue in queues) == ["cpu", "gpu", "gpu-large", "models"]
-    assert {"gpu", "gpu-large"} in heard, "one card makes one film at a time"
-    rest = crew_now[-1]
+    workers = crew(dramatiq.get_broker())
+    heard = [worker.consumer_whitelist for worker in workers]
+    jobs = [{queue for queue in queues if "." not in queue} for queues in heard]  # without dramatiq's own, of delays
+    assert jobs == [{"gpu", "gpu-large"}, {"cpu"}, {"models"}], "one card makes one thing at a time"
+    rest = workers[-1]
     for model_id in ("one", "two"):
         actors.work_on_model.send(model_id, "download")
     rest.start()
