@@ -32,8 +32,8 @@ def test_an_upload_is_kept_as_what_it_is(api, ada, tmp_path, kind):
     assert (told["id"], told["kind"], told["generation"], told["name"]) == (str(asset.pk), kind, None, "thing.bin")
     assert answer["Location"].endswith(f"{URL}{asset.pk}/")
     assert api.get(answer["Location"]).json() == told
-    fetched = api.get(told["url"])
-    assert fetched.status_code == 200 and len(b"".join(fetched)) == told["bytes"] == asset.bytes
+    assert api.get(told["url"]).status_code == 200
+    assert asset.file.size == told["bytes"] == asset.bytes > 0
     assert (told["width"] > 0, bool(told["poster_url"])) == (kind != "audio", kind != "audio")
 
 

@@ -93,6 +93,9 @@ def old_studio(django_db_setup, django_db_blocker, tmp_path):
         finally:
             connections.close_all()
             settings_of["NAME"] = connection.settings_dict["NAME"] = own
+            if connection.vendor != "sqlite":
+                with connection.cursor() as cursor:
+                    cursor.execute(f"DROP DATABASE {new}")
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ NOW = timedelta(0)
 
 @pytest.fixture
 def heard():
-    """What the owner of a graph hears: the job's id, its status as another connection sees it, and the queue's life."""
+    """What the owner of a graph hears: the job, its status in the database, and whether a transaction is open."""
     told = []
 
     def hear(sender, job, **kwargs):
