@@ -212,13 +212,14 @@ def heartbeat(job: Generation, limit: float) -> Iterator[None]:
     stop, worker, ends = threading.Event(), threading.get_ident(), time.monotonic() + limit
 
     def beat() -> None:
-        alive = True
-        while alive and not stop.wait(min(HEARTBEAT_SECONDS, max(0.0, ends - time.monotonic()))):
+        ours = True
+        while not stop.wait(min(HEARTBEAT_SECONDS, max(0.0, ends - time.monotonic()))):
             if time.monotonic() >= ends:
                 raise_thread_exception(worker, TimeLimitExceeded)  # type: ignore[no-untyped-call]
                 return
+            # A step that hangs keeps its worker, whosever the row is by now, until its time is over.
             try:
-                alive = job.advance()
+                ours = ours and job.advance()
             except DatabaseError:
                 log.warning("heartbeat_missed", exc_info=True)
             finally:
