@@ -298,7 +298,7 @@ class ToVideo(Stoppable):
     icon = "film"
     popular = main = True
     clip = "clips/a-red-square-moves-right-over-the-sea.mp4"
-    task = "video"
+    task = kind = "video"
     form_class = VideoForm
 
     def price(self, params: Mapping[str, Any]) -> int:
