@@ -121,7 +121,7 @@ def test_two_pictures_become_three_while_one_watches(open_page, site, tmp_path):
     addresses = [picture.get_attribute("src") for picture in pictures.all()]
     shown = [colours(page.request.get(f"{site.url}{address}").body()) for address in addresses]
     assert shown == [{RED}, {BLUE}, {RED, BLUE}]
-    links = page.locator("main a[download]")
+    links = page.locator("main article a[download]")
     expect(links).to_have_count(3)
     for link, expected in zip(links.all(), shown, strict=True):
         with page.expect_download() as download:

@@ -215,6 +215,12 @@ def test_a_model_that_a_job_needs_stays(staff, ada, tool, hub):
     assert store.status(MODEL).state == "absent"
 
 
+def test_a_film_needs_the_model_that_finishes_it_too():
+    film = registry.get("to-video")
+    assert film.models({"model_id": "nano"}) == {"nano"}
+    assert film.models({"model_id": "nano", "finish": 2}) == {"nano", models.chosen("upscale")}
+
+
 def test_without_its_model_a_job_says_so_and_costs_nothing(worker, ada, tool, remote, wait_until):
     job = services.submit(ada, tool, {name: in_library(ada) for name in tool.inputs} | {"tiles": 8})
     wait_until(lambda: not Generation.objects.active().exists(), message="it did not end")
