@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -96,6 +96,16 @@ class Group(models.Model):
     def is_active(self) -> bool:
         """A job of it has not ended."""
         return self.generations.active().exists()
+
+    def tally(self) -> dict[str, int]:
+        """How many jobs it has (`jobs`), and how many of them are `made`, `lost` or still `active`."""
+        lost = (Generation.Status.FAILED, Generation.Status.CANCELLED)
+        return self.generations.aggregate(
+            jobs=Count("pk"),
+            made=Count("pk", filter=Q(status=Generation.Status.SUCCEEDED)),
+            lost=Count("pk", filter=Q(status__in=lost)),
+            active=Count("pk", filter=Q(status__in=Generation.ACTIVE)),
+        )
 
     @property
     def percent(self) -> int:
@@ -352,8 +362,10 @@ class Asset(models.Model):
 
     @property
     def name(self) -> str:
-        """What people know it by: the film's prompt, or the name of the file that they brought."""
-        return (self.generation.title if self.generation else self.recipe.get("name", "")) or "Last frame of a film"
+        """What people know it by: the prompt of its job, or the name of the file that they brought."""
+        made = self.generation.title if self.generation else self.recipe.get("name", "")
+        frame = "Last frame of a video" if "last_frame_of" in self.recipe else ""
+        return made or frame or str(self.get_kind_display())
 
     @property
     def file_url(self) -> str:

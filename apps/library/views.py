@@ -32,11 +32,12 @@ def library(request: SignedIn) -> HttpResponse:
 
 @login_required
 def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
-    """One film: the player, and everything it was made from."""
+    """One job: what it made, and everything that was made from."""
     mine = Generation.objects.of(request.user)
-    job = get_object_or_404(mine.with_assets(), pk=pk)
+    job = get_object_or_404(mine.with_assets().select_related("group"), pk=pk)
     asset = job.asset
-    begins_with = {given.name: given.found for given in job.inputs.select_related("asset", "source")}
+    begins_with = list(job.inputs.select_related("asset", "source"))
+    told_apart = {*TOLD_APART, *(given.name for given in begins_with)}
     about = {
         "asset": asset,
         "recipe": json.dumps(asset.recipe, indent=2, sort_keys=True) if asset else "",
@@ -45,8 +46,9 @@ def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
         "values": {
             NAMES.get(name, name.replace("_", " ").capitalize()): value
             for name, value in job.params.items()
-            if name not in TOLD_APART and name not in begins_with and value not in ("", None)
+            if name not in told_apart and value not in ("", None)
         },
+        "tally": job.group.tally() if job.group else None,
     }
     walk = {
         "newer": mine.filter(created_at__gt=job.created_at).last(),
@@ -77,5 +79,5 @@ def my_uploads(request: SignedIn) -> HttpResponse:
 def delete_upload(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """Move what a user has brought to the trash."""
     uploads.delete(get_object_or_404(Asset.objects.of(request.user), pk=pk, generation=None))
-    messages.success(request, "Deleted. Films that begin with it and are not made yet will not be made.")
+    messages.success(request, "Deleted. What begins with it and is not made yet will not be made.")
     return redirect("library:uploads")

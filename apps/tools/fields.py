@@ -28,7 +28,7 @@ class SeedField(forms.IntegerField):
     widget = SeedInput
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("help_text", "The same seed and settings make the same film. Empty: a new one.")
+        kwargs.setdefault("help_text", "The same seed and settings make the same again. Empty: a new one.")
         super().__init__(required=False, min_value=0, max_value=2**31 - 1, **kwargs)
 
     def clean(self, value: Any) -> int:
@@ -118,19 +118,26 @@ class AssetInput(forms.FileInput):
 class AssetField(forms.Field):
     """A picture, video or sound, uploaded or by its id in the owner's library; cleaned, it is an Asset.
 
-    Of several `kinds`, an upload is what its bytes say.
-    `modes` are the modes of the tool that show it. The form sets `user`. A `draft`, as for a quote, stores nothing and
-    may lack what is `required`; an `ignored` field is not read at all.
+    Of several `kinds`, an upload is what its bytes say. `modes` are the modes of the tool that show it. `use` is what
+    the asset becomes there, as every asset offers it under "Use as…"; without it, nothing leads here. The form sets
+    `user`. A `draft`, as for a quote, stores nothing and may lack what is `required`; an `ignored` field is not read
+    at all.
     """
 
     user: User | None = None
     draft = ignored = False
     kept: Asset | None = None
 
-    def __init__(self, *kinds: str, modes: tuple[str, ...] = (), required: bool = False, **kwargs: Any) -> None:
-        self.kinds, self.modes = kinds, " ".join(modes)
+    def __init__(
+        self, *kinds: str, use: str = "", modes: tuple[str, ...] = (), required: bool = False, **kwargs: Any
+    ) -> None:
+        self.kinds, self.use, self.modes = kinds, use, " ".join(modes)
         super().__init__(required=required, widget=AssetInput(kinds), **kwargs)
         self.error_messages["required"] = f"Choose a {self.widget.word}."
+
+    def takes(self, asset: Asset) -> bool:
+        """An asset of this kind can be chosen for it."""
+        return asset.kind in self.kinds
 
     def of(self, user: User | None, draft: bool) -> None:
         self.user, self.draft = user, draft

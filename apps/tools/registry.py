@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
@@ -15,6 +16,7 @@ from apps.tools.fields import AssetField
 from workers.weights import catalog
 
 LARGE_QUEUE = "gpu-large"  # for workers whose GPUs share one film
+RESULT_TEMPLATE = "components/result.html"
 QUEUES = ("gpu", LARGE_QUEUE, "cpu")  # the queues of jobs; downloads of models have one of their own
 
 
@@ -86,6 +88,9 @@ class Tool:
     verb: ClassVar[str] = "Generate"
     noun: ClassVar[str] = "film"  # what it makes, in one word
     nouns: ClassVar[str] = "films"
+    prefill: ClassVar[tuple[str, ...]] = ("prompt",)  # what its page takes from the address, beside its inputs
+    compares: ClassVar[str] = ""  # the input that the result is shown beside, before and after
+    result_template: ClassVar[str] = RESULT_TEMPLATE  # shows what a job has made: `job` and its assets or data
     clip: ClassVar[str] = ""
     form_class: ClassVar[type[ToolForm]]
     template: ClassVar[str] = "tools/tool.html"
@@ -121,9 +126,19 @@ class Tool:
         return str(params.get("prompt") or self.title)
 
     @property
+    def asset_fields(self) -> dict[str, AssetField]:
+        """The parameters that hold an asset of the user."""
+        return {name: field for name, field in self.form_class.base_fields.items() if isinstance(field, AssetField)}
+
+    @property
     def inputs(self) -> list[str]:
         """The names of the parameters that hold an asset of the user."""
-        return [name for name, field in self.form_class.base_fields.items() if isinstance(field, AssetField)]
+        return list(self.asset_fields)
+
+    @property
+    def a_noun(self) -> str:
+        """What it makes, with its article: "a film", "an image"."""
+        return f"{'an' if self.noun[0].lower() in 'aeiou' else 'a'} {self.noun}"
 
     @property
     def description(self) -> str:
@@ -180,6 +195,18 @@ def get(slug: str) -> Tool | None:
 def main() -> Tool:
     """Return the tool that opens after sign-in."""
     return next(tool for tool in tools() if tool.main)
+
+
+def uses(asset: Asset) -> list[tuple[str, str]]:
+    """What an asset can be to the tools: the name of each use, and the page that begins with it."""
+    if not asset.file:
+        return []
+    return [
+        (field.use, f"{tool.get_absolute_url()}?{urlencode({name: asset.pk})}")
+        for tool in tools()
+        for name, field in tool.asset_fields.items()
+        if field.use and field.takes(asset)
+    ]
 
 
 def get_or_404(slug: str) -> Tool:

@@ -109,6 +109,17 @@ def stop(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+def cancel_group(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
+    """Stop a job and all others of its group that have not ended, and say what came back."""
+    job = get_object_or_404(Generation.objects.of(request.user).select_related("group"), pk=pk, group__isnull=False)
+    assert job.group is not None
+    given_back = services.cancel_group(job.group)
+    messages.success(request, f"Cancelled. {given_back} credits are back in your wallet.")
+    return redirect(job)
+
+
+@login_required
+@require_POST
 def delete(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """Move a job to the trash; it can be brought back for a few days."""
     job = get_object_or_404(Generation.objects.of(request.user), pk=pk)
@@ -159,15 +170,17 @@ def _page(request: SignedIn, tool: Tool, form: ToolForm) -> dict[str, Any]:
 
 
 def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
-    """What the form starts with: the parameters of a remixed job, or a prompt handed over in the address."""
+    """What the form starts with: the parameters of a remixed job, or what the address hands over."""
     source = request.GET.get("from", "")
     if source:
         try:
             job = Generation.objects.of(request.user).get(pk=uuid.UUID(source), tool=tool.slug)
             return {**job.params} | {given.name: str(given.asset_id) for given in job.inputs.all() if given.asset_id}
         except (ValueError, Generation.DoesNotExist):
-            messages.error(request, "That film is not in your library any more, so its settings cannot be used.")
-    return {name: request.GET[name][:2000] for name in ("prompt", "mode", *tool.inputs) if request.GET.get(name)}
+            messages.error(
+                request, f"That {tool.noun} is not in your library any more, so its settings cannot be used."
+            )
+    return {name: request.GET[name][:2000] for name in (*tool.prefill, *tool.inputs) if request.GET.get(name)}
 
 
 def _data(form: ToolForm) -> dict[str, Any]:

@@ -183,7 +183,7 @@ def test_an_unexpected_error_never_shows_its_text(stage, ada, worker, wait_until
     stage.go_on.set()
     job = submit(ada)
     wait_until(ended(job))
-    assert (fresh(job).error_code, fresh(job).error) == ("generation_failed", "The film could not be made.")
+    assert (fresh(job).error_code, fresh(job).error) == ("generation_failed", "This could not be made.")
 
 
 def test_a_worker_thought_dead_can_neither_finish_nor_charge(ada):

@@ -1,5 +1,8 @@
 """Words about jobs and files that several pages show."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django import template
 
 from apps.library.models import Asset, Generation
@@ -15,6 +18,28 @@ def facts(asset: Asset) -> str:
 
 
 @register.filter
+def contents(job: Generation) -> str:
+    """What a job has made, in a few words: the facts of its only file, or "3 pictures"."""
+    assets = list(job.assets.all())
+    if len(assets) < 2:
+        return "".join(facts(asset) for asset in assets)
+    kinds = {asset.get_kind_display().lower() for asset in assets}
+    return f"{len(assets)} {kinds.pop() if len(kinds) == 1 else 'file'}s"
+
+
+@register.filter
+def shape(value: Any) -> str:
+    """How a value of a job's data is shown: as a "map", a "list" or a "text"."""
+    return "map" if isinstance(value, Mapping) else "list" if isinstance(value, list | tuple) else "text"
+
+
+@register.filter
+def pairs(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The names of a mapping, in words, with their values."""
+    return [(str(name).replace("_", " ").capitalize(), each) for name, each in value.items()]
+
+
+@register.filter
 def duration(seconds: float) -> str:
     """A time as one says it, in seconds up to a minute and a half and in minutes beyond: "45 s", "3 min"."""
     return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
@@ -24,7 +49,7 @@ def duration(seconds: float) -> str:
 def detail(job: Generation) -> str:
     """What a running job is at: "Window 1 of 2, step 3 of 4, about 20 s left"; empty between its stages."""
     if job.stop_requested_at:
-        return f"{job.kept_seconds:.1f} s of film"
+        return f"{job.kept_seconds:.1f} s kept"
     window = f"Window {job.window} of {job.windows}" if job.windows else ""
     if job.stage == "decoding" and job.windows > 1:
         return window

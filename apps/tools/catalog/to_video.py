@@ -66,16 +66,24 @@ class VideoForm(ToolForm):
         widget=ModeSelect,
         help_text="Left out: as the picture or video that is sent says.",
     )
-    image = AssetField("image", label="First frame", modes=("picture", "ends"), help_text="The film begins with it.")
+    image = AssetField(
+        "image",
+        label="First frame",
+        use="First frame of a film",
+        modes=("picture", "ends"),
+        help_text="The film begins with it.",
+    )
     video = AssetField(
         "video",
         label="Video",
+        use="Extend",
         modes=("extend",),
         help_text=f"It goes on from its last frames. At most {MAX_CLIP_SECONDS:.0f} s long.",
     )
     end_image = AssetField(
         "image",
         label="Last frame",
+        use="Last frame of a film",
         modes=("ends", "extend"),
         help_text="The film leads up to it, over all its windows. A video may go on without one.",
     )
@@ -323,6 +331,7 @@ class ToVideo(Stoppable):
     popular = main = True
     clip = "clips/a-red-square-moves-right-over-the-sea.mp4"
     task = kind = "video"
+    prefill = ("prompt", "mode")
     form_class = VideoForm
 
     def price(self, params: Mapping[str, Any]) -> int:

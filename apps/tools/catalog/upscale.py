@@ -28,7 +28,11 @@ def models() -> list[cards.UpscaleCard]:
 
 class UpscaleForm(ToolForm):
     source = AssetField(
-        "image", "video", label="Picture or film", help_text="At most 4K comes out: 3840 × 2160, lying or standing."
+        "image",
+        "video",
+        use="Upscale",
+        label="Picture or film",
+        help_text="At most 4K comes out: 3840 × 2160, lying or standing.",
     )
     factor = forms.TypedChoiceField(
         label="Size",
@@ -110,6 +114,7 @@ class Upscale(Stoppable):
     task = kind = "upscale"
     verb = "Upscale"
     noun, nouns = "enlargement", "enlargements"
+    compares = "source"
     form_class = UpscaleForm
 
     def price(self, params: Mapping[str, Any]) -> int:

@@ -8,8 +8,8 @@ from apps.tools.registry import Tool, ToolForm, register
 
 
 class MosaicForm(ToolForm):
-    first = AssetField("image", label="First picture", required=True)
-    second = AssetField("image", label="Second picture", required=True)
+    first = AssetField("image", label="First picture", use="First picture of a mosaic", required=True)
+    second = AssetField("image", label="Second picture", use="Second picture of a mosaic", required=True)
     tiles = forms.IntegerField(min_value=2, max_value=64, initial=16, label="Tiles", help_text="On each side.")
 
 
