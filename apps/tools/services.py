@@ -381,5 +381,6 @@ def noun_of(job: Generation) -> str:
 
 
 def models_in_use() -> set[str]:
-    """Return the ids of the models that queued and running jobs name."""
-    return set(Generation.objects.active().values_list("params__model_id", flat=True)) - {None}
+    """Return the ids of the models that jobs which have not ended need."""
+    active = Generation.objects.active().values_list("tool", "params")
+    return {model for slug, params in active if (tool := registry.get(slug)) for model in tool.models(params)}
