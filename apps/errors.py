@@ -47,12 +47,15 @@ CATALOGUE: dict[str, Entry] = {
         Entry("wrong_state", 409, "The job has moved on, so this no longer applies.", "Reload to see where it is now."),
         # what you may spend
         Entry("insufficient_credits", 402, "Your wallet has too few credits.", "Ask for something smaller or shorter."),
-        Entry("too_many_jobs", 429, "Too many of your jobs are waiting or at work.", "Wait for one to finish, or cancel one."),
+        Entry(
+            "too_many_jobs",
+            429,
+            "Too many of your jobs are waiting or at work.",
+            "Wait for one to finish, or cancel one.",
+        ),
         Entry("rate_limited", 429, "Too many requests.", "Wait a moment and try again."),
         # what went wrong while making it
-        Entry(
-            "generation_failed", 500, "This could not be made.", "Try again; if it happens twice, change the seed."
-        ),
+        Entry("generation_failed", 500, "This could not be made.", "Try again; if it happens twice, change the seed."),
         Entry(
             "prerequisite_failed",
             409,
@@ -67,9 +70,7 @@ CATALOGUE: dict[str, Entry] = {
             "This needs more memory than the card has.",
             "Make it smaller, or its windows shorter.",
         ),
-        Entry(
-            "rank_lost", 500, "One of the GPUs that shared this job stopped.", "Try again, or without several GPUs."
-        ),
+        Entry("rank_lost", 500, "One of the GPUs that shared this job stopped.", "Try again, or without several GPUs."),
         Entry(
             "ranks_unfit", 409, "This job cannot be shared among so many GPUs.", "Tell the operator which number fits."
         ),
@@ -122,7 +123,12 @@ CATALOGUE: dict[str, Entry] = {
         Entry("repo_missing", 404, "The hub has no such model.", "Check the catalogue and HF_ENDPOINT."),
         Entry("hub_unreachable", 503, "The model hub did not answer.", "Check the network, or try again later."),
         Entry("external_service", 503, "A service that this tool needs did not answer.", "Try again in a few minutes."),
-        Entry("storage_failed", 507, "What was made could not be saved.", "Try again; the operator has to free some space."),
+        Entry(
+            "storage_failed",
+            507,
+            "What was made could not be saved.",
+            "Try again; the operator has to free some space.",
+        ),
         Entry(
             "maintenance", 503, "The studio is closed for maintenance.", "What is being made goes on. Come back soon."
         ),

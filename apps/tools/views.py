@@ -177,7 +177,9 @@ def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
             job = Generation.objects.of(request.user).get(pk=uuid.UUID(source), tool=tool.slug)
             return {**job.params} | {given.name: str(given.asset_id) for given in job.inputs.all() if given.asset_id}
         except (ValueError, Generation.DoesNotExist):
-            messages.error(request, f"That {tool.noun} is not in your library any more, so its settings cannot be used.")
+            messages.error(
+                request, f"That {tool.noun} is not in your library any more, so its settings cannot be used."
+            )
     return {name: request.GET[name][:2000] for name in (*tool.prefill, *tool.inputs) if request.GET.get(name)}
 
 
