@@ -132,6 +132,7 @@ class Generation(models.Model):
         "loading": "Loading the model",
         "denoising": "Denoising",
         "decoding": "Decoding",
+        "upscaling": "Making it larger",
         "encoding": "Writing the file",
     }
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ MAX_BYTES = {
     Asset.Kind.VIDEO: uploads.MAX_CLIP_BYTES,
     Asset.Kind.AUDIO: sound.MAX_SOUND_BYTES,
 }
+PICTURE_HEADS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
 CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".ts", ".mpg", ".mpeg", ".3gp")
 
 
@@ -40,6 +41,20 @@ def keep(user: User, kind: str, upload: "UploadedFile[Any]") -> Asset:
         asset.user = user
         mine = Asset.objects.of(user).filter(kind=kind, generation=None)
         return mine.filter(recipe__upload__in=digests).first() or _store(asset, path, picture)
+
+
+def kind_of(upload: "UploadedFile[Any]", kinds: Sequence[str]) -> str:
+    """Return which of these kinds an upload is by its first bytes; verifying it says whether it can be used."""
+    if len(kinds) == 1:
+        return kinds[0]
+    head = upload.read(16)
+    upload.seek(0)
+    picture = head.startswith(PICTURE_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+    if picture and Asset.Kind.IMAGE in kinds:
+        return Asset.Kind.IMAGE
+    heard = (upload.content_type or "").startswith("audio/") and Asset.Kind.AUDIO in kinds
+    others = [kind for kind in kinds if kind != Asset.Kind.IMAGE]
+    return Asset.Kind.AUDIO if heard or Asset.Kind.VIDEO not in others else Asset.Kind.VIDEO
 
 
 def look(kind: str, upload: "UploadedFile[Any]") -> Asset:
@@ -110,7 +125,8 @@ def _verified(
             else:
                 kept = Path(folder) / f"clip{given.suffix}"
                 clip = uploads.keep_clip(given, kept)
-                asset = Asset(kind=kind, width=clip.width, height=clip.height, seconds=clip.seconds, recipe=about)
+                told = {"width": clip.width, "height": clip.height, "seconds": clip.seconds, "fps": float(clip.fps)}
+                asset = Asset(kind=kind, recipe=about, **told)
                 yield asset, kept, Image.fromarray(uploads.first_frame(kept)), digests
         except MediaError as error:
             raise UnusableFile(error.public_text) from error

@@ -1,7 +1,7 @@
 """Form fields and widgets that more than one tool uses."""
 
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -87,10 +87,11 @@ class AssetInput(forms.FileInput):
         Asset.Kind.AUDIO: ("sound", "speaker-wave", "audio/*,video/*"),
     }
 
-    def __init__(self, kind: str) -> None:
-        self.word, self.icon, accept = self.WORDS[Asset.Kind(kind)]
-        self.kind, self.user = kind, None
-        super().__init__(attrs={"accept": accept})
+    def __init__(self, kinds: Sequence[str]) -> None:
+        words = [self.WORDS[Asset.Kind(kind)] for kind in kinds]
+        self.word, self.icon = " or ".join(word for word, _, _ in words), words[-1][1]
+        self.kinds, self.user = kinds, None
+        super().__init__(attrs={"accept": ",".join(accept for _, _, accept in words)})
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         return files.get(name) or data.get(name)
@@ -98,7 +99,9 @@ class AssetInput(forms.FileInput):
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, None, attrs)
         mine = (
-            Asset.objects.of(self.user).filter(kind=self.kind).exclude(file="") if self.user else Asset.objects.none()
+            Asset.objects.of(self.user).filter(kind__in=self.kinds).exclude(file="")
+            if self.user
+            else Asset.objects.none()
         )
         shelf = list(mine.select_related("generation").order_by("-created_at")[:SHELF])
         chosen = next((asset for asset in shelf if str(asset.pk) == str(value)), None)
@@ -111,22 +114,22 @@ class AssetInput(forms.FileInput):
 class AssetField(forms.Field):
     """A picture, video or sound, uploaded or by its id in the owner's library; cleaned, it is an Asset.
 
-    `modes` are the modes of the tool that show it. `use` is what an asset becomes there, in the words of its menu
-    "Use as…"; without it, no asset leads here. The form sets `user`. A `draft`, as for a quote, stores nothing; an
-    `ignored` field is not read at all.
+    Of several `kinds`, an upload is what its bytes say. `modes` are the modes of the tool that show it. `use` is what an
+    asset becomes there, in the words of its menu "Use as…"; without it, no asset leads here. The form sets `user`. A
+    `draft`, as for a quote, stores nothing; an `ignored` field is not read at all.
     """
 
     user: User | None = None
     draft = ignored = False
     kept: Asset | None = None
 
-    def __init__(self, kind: str, *, use: str = "", modes: tuple[str, ...] = (), **kwargs: Any) -> None:
-        self.kind, self.use, self.modes = kind, use, " ".join(modes)
-        super().__init__(required=False, widget=AssetInput(kind), **kwargs)
+    def __init__(self, *kinds: str, use: str = "", modes: tuple[str, ...] = (), **kwargs: Any) -> None:
+        self.kinds, self.use, self.modes = kinds, use, " ".join(modes)
+        super().__init__(required=False, widget=AssetInput(kinds), **kwargs)
 
     def takes(self, asset: Asset) -> bool:
         """An asset of this kind can be chosen for it."""
-        return asset.kind == self.kind
+        return asset.kind in self.kinds
 
     def of(self, user: User | None, draft: bool) -> None:
         self.user, self.draft = user, draft
@@ -138,7 +141,8 @@ class AssetField(forms.Field):
         if not isinstance(value, UploadedFile):
             return self._from_library(self.user, str(value))
         try:
-            self.kept = uploads.look(self.kind, value) if self.draft else uploads.keep(self.user, self.kind, value)
+            kind = uploads.kind_of(value, self.kinds)
+            self.kept = uploads.look(kind, value) if self.draft else uploads.keep(self.user, kind, value)
         except StudioError as error:
             raise forms.ValidationError(error.message, code=error.code) from error
         return self.kept
@@ -148,7 +152,7 @@ class AssetField(forms.Field):
         return str(self.kept.pk) if self.kept else data
 
     def _from_library(self, user: User, value: str) -> Asset | None:
-        mine = Asset.objects.of(user).filter(kind=self.kind).exclude(file="")
+        mine = Asset.objects.of(user).filter(kind__in=self.kinds).exclude(file="")
         asset = mine.filter(pk=value).first() if as_uuid(value) else None
         if asset is None and not (self.draft and not as_uuid(value)):
             raise forms.ValidationError("It is not in your library (any more): choose another.", code="not_found")

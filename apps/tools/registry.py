@@ -87,6 +87,7 @@ class Tool:
     noun: ClassVar[str] = "film"  # what it makes, in one word
     nouns: ClassVar[str] = "films"
     prefill: ClassVar[tuple[str, ...]] = ("prompt",)  # what its page takes from the address, beside its inputs
+    compares: ClassVar[str] = ""  # the input that the result is shown beside, before and after
     result_template: ClassVar[str] = RESULT_TEMPLATE  # shows what a job has made: `job` and its assets or data
     clip: ClassVar[str] = ""
     form_class: ClassVar[type[ToolForm]]

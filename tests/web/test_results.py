@@ -131,13 +131,14 @@ def test_what_an_asset_can_be_is_told_by_the_fields_of_all_tools(ada, boats):
     (video,) = made(ada, ("video",), suffix=".mp4")
     (package,) = made(ada, ("package",))
     film = "/home/tools/to-video"
-    assert set(registry.uses(picture)) == {
+    assert set(registry.uses(picture)) >= {
         ("Sail", f"/home/tools/boats?picture={picture.pk}"),
         ("First frame", f"{film}?image={picture.pk}"),
         ("Last frame", f"{film}?end_image={picture.pk}"),
     }
     assert registry.uses(sound) == [("Horn", f"/home/tools/boats?sound={sound.pk}")]
-    assert registry.uses(video) == [("Extend", f"{film}?video={video.pk}")]
+    assert ("Extend", f"{film}?video={video.pk}") in registry.uses(video)
+    assert not {"Sail", "Horn", "First frame"} & {use for use, _ in registry.uses(video)}
     assert registry.uses(package) == []
     sound.file = ""
     assert registry.uses(sound) == [], "its file is gone"

@@ -43,10 +43,11 @@ def test_one_download_does_not_keep_another_one_waiting(transactional_db, monkey
         raise actors.Cancelled
 
     monkeypatch.setattr(actors.store, "download", download)
-    heard = [worker.consumer_whitelist for worker in (crew_now := crew(dramatiq.get_broker()))]
+    workers = crew(dramatiq.get_broker())
+    heard = [worker.consumer_whitelist for worker in workers]
     assert sorted(queue for queues in heard for queue in queues) == ["cpu", "gpu", "gpu-large", "models"]
     assert {"gpu", "gpu-large"} in heard, "one card makes one film at a time"
-    rest = crew_now[-1]
+    rest = workers[-1]
     for model_id in ("one", "two"):
         actors.work_on_model.send(model_id, "download")
     rest.start()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from workers.engines.skyreels import cards
-from workers.engines.skyreels.request.flags import FLAGS, add_flags, flags_of, job, nearest_ratio
+from workers.engines.skyreels.request.flags import FLAGS, add_flags, flags_of, nearest_ratio, request
 from workers.engines.skyreels.request.spec import SpecError
 
 # As the makers' own description of the two scripts has them.
@@ -22,7 +22,7 @@ OURS = {"negative_prompt", "ratio"}
 def parsed(command, line, **more):
     parser = argparse.ArgumentParser()
     add_flags(parser, command)
-    return job(vars(parser.parse_args(["--prompt", "a swan", *line.split()])), command, **more)
+    return request(vars(parser.parse_args(["--prompt", "a swan", *line.split()])), command, **more)
 
 
 def df(line="", **more):
@@ -59,14 +59,14 @@ def test_what_is_left_out_is_what_the_makers_recommend(line, expected):
 def test_a_model_without_diffusion_forcing_says_what_it_cannot_do(flag):
     value = {"overlap": "latent", "end_image": Path("a.png"), "video_path": Path("b.mp4")}.get(flag, 5)
     with pytest.raises(SpecError) as caught:
-        job({"prompt": "a swan", "model_id": "SkyReels-V2-T2V-14B-540P", flag: value})
+        request({"prompt": "a swan", "model_id": "SkyReels-V2-T2V-14B-540P", flag: value})
     assert caught.value.field == flag and "diffusion forcing" in caught.value.public_text
 
 
 @pytest.mark.parametrize("model", ["SkyReels-V2-DF-14B-540P", "SkyReels-V2-T2V-14B-720P"])
 def test_what_the_makers_never_want_to_see_is_excluded_unless_told_otherwise(model):
     def negative(**more):
-        return job({"prompt": "a swan", "model_id": model} | more).spec.negative_prompt
+        return request({"prompt": "a swan", "model_id": model} | more).spec.negative_prompt
 
     assert "worst quality" in negative()
     assert (negative(negative_prompt="rain"), negative(negative_prompt="")) == ("rain", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ def video(request: Request) -> Made:
     """
     from workers.engines import registry
     from workers.engines.skyreels.request.plan import plan
+    from workers.media.probe import probe
     from workers.media.stills import poster, strip
     from workers.render import keep, render
 
@@ -45,12 +47,35 @@ def video(request: Request) -> Made:
     except Stopped:
         info, windows = keep(asked.spec, rushes, out, comment)
         made_from |= {"windows_kept": windows}
+    if factor := params.get("finish"):
+        out = finished(out, folder, int(factor), made_from, on_progress)
+        info = probe(out)
     on_progress(Progress(stage="encoding", step=1, steps=1, window=windows, windows=of))
     poster(out, folder / "poster.webp")
     strip(out, folder / "strip.webp")
     files = {"file": out, "poster": folder / "poster.webp", "strip": folder / "strip.webp"}
     film = MadeAsset(kind="video", files=files, facts={name: getattr(info, name) for name in FACTS})
     return Made(assets=[film], engine=asked.spec.model, recipe=made_from, stopped=windows < of)
+
+
+def finished(film: Path, folder: Path, factor: int, made_from: dict[str, Any], on_progress: OnProgress) -> Path:
+    """Make a film `factor` times as large, by the model of the tool Upscale; returns the new file.
+
+    A stop is not asked for any more: what is finished of the film is what is made larger.
+    """
+    from workers.upscale import Upscale, upscale_film
+    from workers.weights import catalog
+
+    def report(now: Progress) -> None:
+        with suppress(Stopped):
+            on_progress(now)
+
+    model = catalog.chosen("upscale")
+    made_from["finish"] = {"factor": factor, "model": model}
+    out = folder / "finished.mp4"
+    asked = Upscale(source=film, factor=factor, model=model)
+    upscale_film(asked, folder / "finish", out, on_progress=report, comment=json.dumps(made_from, sort_keys=True))
+    return out
 
 
 def film_of(

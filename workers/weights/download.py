@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -82,7 +83,7 @@ def snapshot(repo: str, pinned: str = "", *, layout: Collection[str], marker: st
     except (httpx2.HTTPError, OSError) as error:
         raise refusal(error, repo) from error
     siblings = {sibling.rfilename: sibling for sibling in info.siblings or ()}
-    if marker not in siblings:
+    if not any(fnmatch(path, marker) for path in siblings):
         raise EngineError("repo_missing", f"{repo} holds no model that can be used here: it has no {marker}.")
     files = []
     for path in filter_repo_objects(sorted(siblings), allow_patterns=[*layout]):

@@ -78,7 +78,8 @@ def status(model_id: str) -> Status:
     found = Status(
         card,
         "absent",
-        disk=folder.weight(here or part),
+        # A package may hold the files of several models.
+        disk=round(card.disk_gb * folder.GB) if card.builtin else folder.weight(here or part),
         revision=str(known.get("revision", "")),
         used=folder.last_used(card),
         code=str(now.get("code", "")),

@@ -20,10 +20,13 @@ from workers.engines.skyreels.memory import planner
 from workers.engines.skyreels.request.flags import VideoRequest, devices, video_request
 from workers.engines.skyreels.request.plan import plan
 from workers.engines.skyreels.request.spec import MAX_ADDNOISE, SpecError, nearest_frame_counts
+from workers.engines.upscale.plan import FACTORS, target
 from workers.media.uploads import MAX_CLIP_SECONDS
 from workers.prompts.styles import STYLES
 
 CREDITS_PER_SECOND = 10
+FINISHING_CREDITS = 1  # more a second, as the tool Upscale takes
+FINISHING_STEPS = 27  # of the sampler of nano, in the time of which a frame is made four times as large
 
 # What a film begins with: its title, what it needs, and what else it may have.
 MODES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
@@ -108,6 +111,13 @@ class VideoForm(ToolForm):
     style = forms.ChoiceField(
         choices=[(key, label) for key, (label, _) in STYLES.items()], initial="realistic", widget=StyleSelect
     )
+    finish = forms.TypedChoiceField(
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[("", "As made"), *((factor, f"× {factor}") for factor in FACTORS)],
+        help_text="Larger and clearer at the end, by the model of the tool Upscale.",
+    )
     prompt_enhancer = switch("A longer prompt is written first, and shown beside yours.", label="Prompt enhancer")
     negative_prompt = forms.CharField(
         required=False,
@@ -167,6 +177,8 @@ class VideoForm(ToolForm):
     use_ret_steps = switch("The first and last steps are always computed.", label="TeaCache retention")
 
     page_initial: ClassVar[Mapping[str, Any]] = {
+        # nano's films are small, and quickly made larger.
+        "finish": FACTORS[-1] if videos.MODEL.id == "nano" else "",
         "mode": "text",
         "num_frames": videos.usual_length(videos.MODEL),
         "ratio": "",
@@ -237,6 +249,8 @@ class VideoForm(ToolForm):
         sizes = card.sizes.items()
         params["ratio"] = next(ratio for ratio, size in sizes if size == (job.spec.width, job.spec.height))
         self._check_clip(job, data.get("video"))
+        if finish := data.get("finish"):
+            self._check_finish(job, finish, data.get("video"))
         try:
             planner.check(job.spec, settings.DEVICE_GB, job.run)
         except EngineError as error:
@@ -257,6 +271,15 @@ class VideoForm(ToolForm):
         else:
             return
         self.add_error("num_frames", forms.ValidationError(text, code="invalid_frames"))
+
+    def _check_finish(self, job: VideoRequest, factor: int, clip: Asset | None) -> None:
+        """Refuse to enlarge what would exceed 4K, or what is too long to be read again."""
+        try:
+            target(job.spec.width, job.spec.height, factor=factor)
+        except EngineError as error:
+            self.add_error("finish", error.public_text)
+        if job.spec.num_frames / job.spec.fps + (clip.seconds if clip else 0) > MAX_CLIP_SECONDS:
+            self.add_error("finish", f"Films of more than {MAX_CLIP_SECONDS:.0f} s are finished as they are made.")
 
     def _check_clip(self, job: VideoRequest, clip: Asset | None) -> None:
         """Refuse a clip that the engine would refuse later, when credits are held."""
@@ -311,7 +334,8 @@ class ToVideo(Stoppable):
     form_class = VideoForm
 
     def price(self, params: Mapping[str, Any]) -> int:
-        return int(CREDITS_PER_SECOND * math.ceil(self._new_frames(params) / self._card(params).fps))
+        seconds = math.ceil(self._new_frames(params) / self._card(params).fps)
+        return int((CREDITS_PER_SECOND + (FINISHING_CREDITS if params.get("finish") else 0)) * seconds)
 
     def price_of_part(self, job: Generation, frames: int) -> int:
         return self.price({**job.params, "num_frames": frames})
@@ -319,7 +343,8 @@ class ToVideo(Stoppable):
     def work(self, params: Mapping[str, Any]) -> float:
         card = self._card(params)
         width, height = card.sizes.get(params["ratio"], next(iter(card.sizes.values())))
-        return float(width * height * self._new_frames(params) * params.get("steps", card.steps))
+        steps = params.get("steps", card.steps) + (FINISHING_STEPS if params.get("finish") else 0)
+        return float(width * height * self._new_frames(params) * steps)
 
     def queue_of(self, params: Mapping[str, Any]) -> str:
         return LARGE_QUEUE if params.get("use_usp") and devices() > 1 else self.queue
@@ -328,7 +353,8 @@ class ToVideo(Stoppable):
         spec = video_job({"prompt": "…", **params}).spec
         windows = len(plan(spec).windows)
         added = f"{spec.new_frames} frames more" if spec.video else f"{spec.num_frames} frames"
-        return f"{spec.new_frames / spec.fps:.1f} s · {added} · {windows} window{'s' if windows > 1 else ''}"
+        size = f" · {spec.width * finish} × {spec.height * finish}" if (finish := params.get("finish")) else ""
+        return f"{spec.new_frames / spec.fps:.1f} s · {added} · {windows} window{'s' if windows > 1 else ''}{size}"
 
     @property
     def page_context(self) -> dict[str, Any]:

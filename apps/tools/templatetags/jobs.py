@@ -46,3 +46,12 @@ def label(given: GenerationInput) -> str:
     tool = services.tool_of(given.generation)
     field = tool.asset_fields.get(given.name) if tool else None
     return str((field.label if field else None) or given.name.replace("_", " ").capitalize())
+
+
+@register.simple_tag
+def before(job: Generation) -> Asset | None:
+    """What the result is compared with: an input of the same kind that is still in the library."""
+    tool = registry.get(job.tool)
+    given = next((each for each in job.inputs.all() if tool and each.name == tool.compares), None)
+    found = given.found if given else None
+    return found if found and job.asset and found.kind == job.asset.kind else None
