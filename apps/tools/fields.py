@@ -114,9 +114,9 @@ class AssetInput(forms.FileInput):
 class AssetField(forms.Field):
     """A picture, video or sound, uploaded or by its id in the owner's library; cleaned, it is an Asset.
 
-    Of several `kinds`, an upload is what its bytes say. `modes` are the modes of the tool that show it. `use` is what an
-    asset becomes there, in the words of its menu "Use as…"; without it, no asset leads here. The form sets `user`. A
-    `draft`, as for a quote, stores nothing; an `ignored` field is not read at all.
+    Of several `kinds`, an upload is what its bytes say. `modes` are the modes of the tool that show it. `use` is what
+    an asset becomes there, in the words of its menu "Use as…"; without it, no asset leads here. The form sets `user`.
+    A `draft`, as for a quote, stores nothing; an `ignored` field is not read at all.
     """
 
     user: User | None = None
