@@ -1,7 +1,7 @@
 """OpenAPI: the one submit view appears once for each registered tool."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
@@ -9,8 +9,12 @@ from drf_spectacular.openapi import AutoSchema
 from apps.tools import registry
 from apps.tools.registry import Tool
 
-if TYPE_CHECKING:
-    from apps.tools.api import ToolView
+
+class ViewOfTool(Protocol):
+    """What the schema asks a view for."""
+
+    tool: Tool | None
+    operation: str
 
 
 class ToolEndpointEnumerator(EndpointEnumerator):
@@ -39,8 +43,8 @@ class ToolSchemaGenerator(SchemaGenerator):
 class ToolSchema(AutoSchema):
     """Names and describes an operation of a tool by the tool."""
 
-    def _of(self) -> "ToolView":
-        return cast("ToolView", self.view)
+    def _of(self) -> ViewOfTool:
+        return cast(ViewOfTool, self.view)
 
     def _tool(self) -> Tool:
         tool = self._of().tool

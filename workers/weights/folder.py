@@ -19,22 +19,15 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workers.base import EngineError
-
-if TYPE_CHECKING:
-    from workers.weights.card import WeightCard
+from workers.weights.card import WeightCard
+from workers.weights.card import root as root
 
 GB = 1e9
 STALE_SECONDS = 15.0  # without a heartbeat, whoever worked on a model is gone
 RECORD = ".cinevivid.json"
-
-
-def root() -> Path:
-    """Return the folder of the downloaded models: CINEVIVID_MODELS, or `models` among this installation's data."""
-    data = os.environ.get("CINEVIVID_DATA_DIR") or Path(__file__).parents[2] / "var"
-    return Path(os.environ.get("CINEVIVID_MODELS") or Path(data) / "models")
 
 
 def free_bytes() -> int:

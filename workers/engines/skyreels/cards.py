@@ -36,6 +36,7 @@ class ModelCard(WeightCard):
     kind: ClassVar[str] = "video"
     engine: ClassVar[str] = "workers.engines.skyreels.engine:SkyReelsEngine"
     makes: ClassVar[str] = "films"
+    checker: ClassVar[str] = "workers.engines.skyreels.check:check_card"
 
     variant: Variant
     resolution: str  # "540P" | "720P" | "nano"
@@ -90,12 +91,6 @@ class ModelCard(WeightCard):
         """The first size and the length of one window."""
         width, height = next(iter(self.sizes.values()))
         return f"{width} × {height}, {self.base_num_frames} frames"
-
-    def check(self, folder: Path) -> None:
-        """Load the folder with its tensors on the disk. Raises EngineError("model_broken") with the part at fault."""
-        from workers.engines.skyreels.check import check
-
-        check(folder)
 
 
 _SIZES_540 = {"16:9": (960, 544), "9:16": (544, 960), "1:1": (544, 544), "4:3": (720, 544)}

