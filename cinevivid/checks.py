@@ -1,9 +1,11 @@
-"""What must be true of an installation, said by `manage.py check --deploy`."""
+"""What must be true of an installation, said by `manage.py check` and, of a fleet, by `manage.py check --deploy`."""
 
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+from workers.weights import catalog
 
 
 @register(Tags.security, deploy=True)
@@ -24,3 +26,10 @@ def production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if not settings.SITE_URL.startswith("https://"):
         found.append(Warning("SITE_URL is not https.", id="cinevivid.W003"))
     return found
+
+
+@register
+def models(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """For every kind of work, the model that the environment chooses can do it."""
+    found = [trouble for kind in catalog.kinds() if (trouble := catalog.trouble(kind))]
+    return [Error(trouble, id="cinevivid.E003") for trouble in found]

@@ -1,4 +1,4 @@
-"""Make the clips of the landing page with the model that ships: `make showcase`. Prompts and seeds stand here."""
+"""Make the clips of the landing page with the models that ship: `make showcase`. Prompts and seeds stand here."""
 
 import json
 import re
@@ -13,6 +13,7 @@ from workers.tasks import registry as tasks
 OUT = Path(__file__).resolve().parents[1] / "static" / "clips"
 NANO = cards.get("nano")
 WINDOWS = 1
+FINISH = 4  # times as large, as the tool Upscale makes them
 
 # (prompt, ratio, seed)
 CLIPS = [
@@ -44,6 +45,7 @@ def main() -> int:
             "guidance_scale": NANO.guidance_scale,
             "shift": NANO.shift,
             "seed": seed,
+            "finish": FINISH,
         }
         with tempfile.TemporaryDirectory() as folder:
             (film,) = tasks.get("video")(tasks.Request(params=params, folder=Path(folder))).assets

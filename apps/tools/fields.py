@@ -96,6 +96,10 @@ class AssetInput(forms.FileInput):
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         return files.get(name) or data.get(name)
 
+    def use_required_attribute(self, initial: Any) -> bool:
+        """Never: what is chosen from the library leaves the file input empty."""
+        return False
+
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, None, attrs)
         mine = (
@@ -115,17 +119,21 @@ class AssetField(forms.Field):
     """A picture, video or sound, uploaded or by its id in the owner's library; cleaned, it is an Asset.
 
     Of several `kinds`, an upload is what its bytes say. `modes` are the modes of the tool that show it. `use` is what
-    an asset becomes there, in the words of its menu "Use as…"; without it, no asset leads here. The form sets `user`.
-    A `draft`, as for a quote, stores nothing; an `ignored` field is not read at all.
+    the asset becomes there, as every asset offers it under "Use as…"; without it, nothing leads here. The form sets
+    `user`. A `draft`, as for a quote, stores nothing and may lack what is `required`; an `ignored` field is not read
+    at all.
     """
 
     user: User | None = None
     draft = ignored = False
     kept: Asset | None = None
 
-    def __init__(self, *kinds: str, use: str = "", modes: tuple[str, ...] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, *kinds: str, use: str = "", modes: tuple[str, ...] = (), required: bool = False, **kwargs: Any
+    ) -> None:
         self.kinds, self.use, self.modes = kinds, use, " ".join(modes)
-        super().__init__(required=False, widget=AssetInput(kinds), **kwargs)
+        super().__init__(required=required, widget=AssetInput(kinds), **kwargs)
+        self.error_messages["required"] = f"Choose a {self.widget.word}."
 
     def takes(self, asset: Asset) -> bool:
         """An asset of this kind can be chosen for it."""
@@ -133,10 +141,14 @@ class AssetField(forms.Field):
 
     def of(self, user: User | None, draft: bool) -> None:
         self.user, self.draft = user, draft
+        self.required = self.required and not draft
         self.widget.user = user
 
     def clean(self, value: Any) -> Asset | None:
-        if self.ignored or not value or self.user is None:
+        if self.ignored or self.user is None:
+            return None
+        if not value:
+            self.validate(value)
             return None
         if not isinstance(value, UploadedFile):
             return self._from_library(self.user, str(value))

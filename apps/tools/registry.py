@@ -13,6 +13,7 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.library.models import Asset, Generation
 from apps.tools.fields import AssetField
+from workers.weights import catalog
 
 LARGE_QUEUE = "gpu-large"  # for workers whose GPUs share one film
 RESULT_TEMPLATE = "components/result.html"
@@ -82,6 +83,7 @@ class Tool:
     popular: ClassVar[bool] = False
     main: ClassVar[bool] = False  # True for one tool: it opens after sign-in, and takes the prompt of the landing page
     task: ClassVar[str]
+    kind: ClassVar[str] = ""  # the kind of model that does the work, as the catalogue of weights names it
     queue: ClassVar[str] = "gpu"
     verb: ClassVar[str] = "Generate"
     noun: ClassVar[str] = "film"  # what it makes, in one word
@@ -105,6 +107,11 @@ class Tool:
     def queue_of(self, params: Mapping[str, Any]) -> str:
         """The queue of the workers that can run these parameters."""
         return self.queue
+
+    def models(self, params: Mapping[str, Any]) -> set[str]:
+        """The ids of the models that a run needs, which are not removed before it ends."""
+        named = params.get("model_id") or (catalog.chosen(self.kind) if self.kind else "")
+        return {str(named)} if named else set()
 
     def work(self, params: Mapping[str, Any]) -> float:
         """The amount of work of a run, in any unit that its time is proportional to."""

@@ -14,12 +14,9 @@ from workers.weights import catalog
 
 
 def _default() -> ModelCard:
-    name = catalog.chosen("video")
-    card = next((card for card in cards.all() if card.id == name), None)
-    if card is None or not card.released:
-        why = "is not released" if card else "is in no catalogue"
-        raise ImproperlyConfigured(f"CINEVIVID_VIDEO_ENGINE names the model {name!r}, which {why}.")
-    return card
+    if trouble := catalog.trouble("video"):
+        raise ImproperlyConfigured(trouble)
+    return cards.get(catalog.chosen("video"))
 
 
 MODEL = _default()

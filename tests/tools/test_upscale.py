@@ -40,7 +40,9 @@ def clip(ada, tmp_path):
         frames.append(frame)
     data = film(tmp_path / "clip.mp4", frames, rate=8).read_bytes()
     facts = {"width": 48, "height": 32, "frames": 30, "fps": 8, "seconds": 30 / 8}
-    return AssetFactory(generation__user=ada, file=ContentFile(data, "film.mp4"), **facts)
+    return AssetFactory(
+        generation=None, user=ada, recipe={"name": "a square"}, file=ContentFile(data, "film.mp4"), **facts
+    )
 
 
 def run(job):

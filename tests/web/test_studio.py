@@ -45,8 +45,8 @@ def test_one_download_does_not_keep_another_one_waiting(transactional_db, monkey
     monkeypatch.setattr(actors.store, "download", download)
     workers = crew(dramatiq.get_broker())
     heard = [worker.consumer_whitelist for worker in workers]
-    assert sorted(queue for queues in heard for queue in queues) == ["cpu", "gpu", "gpu-large", "models"]
-    assert {"gpu", "gpu-large"} in heard, "one card makes one film at a time"
+    jobs = [{queue for queue in queues if "." not in queue} for queues in heard]  # without dramatiq's own, of delays
+    assert jobs == [{"gpu", "gpu-large"}, {"cpu"}, {"models"}], "one card makes one thing at a time"
     rest = workers[-1]
     for model_id in ("one", "two"):
         actors.work_on_model.send(model_id, "download")

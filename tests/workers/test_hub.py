@@ -294,7 +294,7 @@ def test_two_downloads_of_a_model_do_not_meet(remote):
 def test_a_killed_downloader_blocks_nobody_and_its_bytes_count(remote):
     remote.seconds_a_block = 0.05
     store.queue(ID, "download")
-    code = f"from workers.engines.skyreels import hub; store.download({ID!r}, queued=True)"
+    code = f"from workers.weights import store; store.download({ID!r}, queued=True)"
     process = subprocess.Popen([sys.executable, "-c", code], env=os.environ, cwd=Path(__file__).parents[2])
     while remote.served[WEIGHTS] < HALF // 2:
         assert process.poll() is None

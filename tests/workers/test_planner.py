@@ -20,7 +20,8 @@ def spec(card, **values):
 
 def test_a_page_can_plan_without_torch():
     code = (
-        "import sys; from workers.engines.skyreels import catalog, planner, spec;"
+        "import sys; from workers.engines.skyreels import cards; from workers.engines.skyreels.memory import planner;"
+        "from workers.engines.skyreels.request import spec;"
         "planner.plan_memory(cards.get('nano'), spec.VideoSpec.for_model('nano', 'x'), 8);"
         "sys.exit('torch' in sys.modules)"
     )

@@ -29,7 +29,8 @@ def refused(**values):
 
 def test_the_web_process_can_check_a_request_without_torch():
     code = (
-        "import sys; from workers.engines import base, registry; from workers.engines.skyreels import plan, spec;"
+        "import sys; from workers import base; from workers.engines import registry;"
+        "from workers.engines.skyreels.request import plan, spec;"
         "plan.plan(spec.VideoSpec.for_model('nano', 'x')); sys.exit('torch' in sys.modules or 'django' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -17,7 +17,7 @@ def get(kind: str = "video") -> Any:
     """Return this process's engine for `kind`, made on the first call; its models load with `load()` or the first job.
 
     The engine is the one that the card of the chosen model names (`workers.weights.catalog.chosen`). Raises
-    EngineError("engine_unknown") for a kind or a name that does not exist.
+    EngineError("engine_unknown") for a kind that does not exist, or when no model of it has the name that was chosen.
     """
     with _lock:
         if kind not in _engines:
@@ -26,6 +26,8 @@ def get(kind: str = "video") -> Any:
 
 
 def _make(kind: str) -> Any:
+    if trouble := catalog.trouble(kind):
+        raise EngineError("engine_unknown", trouble)
     try:
         card = catalog.get(catalog.chosen(kind))
     except KeyError:

@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from workers.base import OnProgress, ignore_progress
 from workers.keeper import Keeper, KeepNothing
 
 PACKAGE = "workers.tasks"
-RECIPE_PACKAGES = ("torch", "diffusers", "transformers")
+RECIPE_PACKAGES = ("torch", "diffusers", "transformers")  # what films depend on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +97,38 @@ def get(name: str) -> Task:
     return _tasks[name]
 
 
-def recipe(task_name: str, params: Mapping[str, Any], engine: str) -> dict[str, Any]:
-    """Return what makes it again: parameters with the seed, the model, and the versions of what computed it."""
-    return {
+def recipe(
+    task_name: str,
+    params: Mapping[str, Any],
+    engine: str,
+    *,
+    inputs: Mapping[str, Sequence[Path]] | None = None,
+    packages: Sequence[str] = RECIPE_PACKAGES,
+) -> dict[str, Any]:
+    """Return what makes it again: parameters with the seed, the model, and the versions of what computed it.
+
+    Of `inputs` it has the SHA-256 of each file. Of `packages` it names those that this machine has.
+    """
+    found: dict[str, Any] = {
         "generator": "CineVivid",
         "task": task_name,
         "model": engine,
         "params": dict(params),
-        "versions": {name: version(name) for name in RECIPE_PACKAGES},
+        "versions": {name: number for name in packages if (number := _version(name))},
     }
+    return found | ({"inputs": hashes(inputs)} if inputs else {})
+
+
+def hashes(inputs: Mapping[str, Sequence[Path]]) -> dict[str, str | list[str]]:
+    """Return the SHA-256 of each input by its parameter; a list where a parameter has several files."""
+    from workers.media.probe import sha256
+
+    found = {name: [sha256(path) for path in paths] for name, paths in inputs.items()}
+    return {name: each[0] if len(each) == 1 else each for name, each in found.items()}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

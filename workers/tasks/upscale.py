@@ -21,7 +21,6 @@ def upscale(request: Request) -> Made:
     When `on_progress` raises Stopped, a film is what is finished of it. Raises EngineError, or Cancelled through
     `on_progress`.
     """
-    from workers.media.probe import sha256
     from workers.upscale import Upscale
     from workers.weights import catalog
 
@@ -31,7 +30,7 @@ def upscale(request: Request) -> Made:
     factor, height, fps = (int(params.get(name) or 0) or None for name in ("factor", "height", "fps"))
     model = params.get("model_id") or catalog.chosen("upscale")
     asked = Upscale(source=source, factor=factor, height=height, fps=fps, model=model)
-    made_from = recipe("upscale", params, model) | {"inputs": {"source": sha256(source)}}
+    made_from = recipe("upscale", params, model, inputs=request.inputs)
     return _picture(request, asked, made_from) if params["kind"] == "image" else _film(request, asked, made_from)
 
 

@@ -48,15 +48,35 @@ def kinds() -> tuple[str, ...]:
 def chosen(kind: str = "video") -> str:
     """Return the id of the model that does this kind of work here: `CINEVIVID_<KIND>_ENGINE`, or the built-in one.
 
-    The id may be unknown to the catalogue, which `manage.py check` says. Raises KeyError for a kind without models.
+    The id may be no model of this kind: `trouble` says so. Raises KeyError for a kind without models.
     """
-    named = os.environ.get(f"CINEVIVID_{kind.upper()}_ENGINE")
-    if named:
+    if named := os.environ.get(_variable(kind)):
         return named
     found = all(kind)
     if not found:
         raise KeyError(kind)
     return next((card for card in found if card.builtin), found[0]).id
+
+
+def trouble(kind: str) -> str:
+    """Say what is wrong with the choice that the environment makes for this kind of work; empty when nothing is."""
+    name = os.environ.get(_variable(kind))
+    if not name:
+        return ""
+    card = _cards.get(name) if all() else None
+    if card is None:
+        why = "is in no catalogue"
+    elif card.kind != kind:
+        why = f"does another kind of work: {card.kind}"
+    elif not card.released:
+        why = "is not released"
+    else:
+        return ""
+    return f"{_variable(kind)} names the model {name!r}, which {why}."
+
+
+def _variable(kind: str) -> str:
+    return f"CINEVIVID_{kind.upper().replace('-', '_')}_ENGINE"
 
 
 def _read_cards() -> None:

@@ -23,6 +23,7 @@ from workers.engines.skyreels.request.spec import MAX_ADDNOISE, SpecError, neare
 from workers.engines.upscale.plan import FACTORS, target
 from workers.media.uploads import MAX_CLIP_SECONDS
 from workers.prompts.styles import STYLES
+from workers.weights import catalog
 
 CREDITS_PER_SECOND = 10
 FINISHING_CREDITS = 1  # more a second, as the tool Upscale takes
@@ -329,7 +330,7 @@ class ToVideo(Stoppable):
     icon = "film"
     popular = main = True
     clip = "clips/a-red-square-moves-right-over-the-sea.mp4"
-    task = "video"
+    task = kind = "video"
     prefill = ("prompt", "mode")
     form_class = VideoForm
 
@@ -339,6 +340,9 @@ class ToVideo(Stoppable):
 
     def price_of_part(self, job: Generation, frames: int) -> int:
         return self.price({**job.params, "num_frames": frames})
+
+    def models(self, params: Mapping[str, Any]) -> set[str]:
+        return super().models(params) | ({catalog.chosen("upscale")} if params.get("finish") else set())
 
     def work(self, params: Mapping[str, Any]) -> float:
         card = self._card(params)

@@ -111,7 +111,7 @@ class Upscale(Stoppable):
     title = "Upscale"
     tagline = "Pictures and films, larger and clearer."
     icon = "arrows-pointing-out"
-    task = "upscale"
+    task = kind = "upscale"
     verb = "Upscale"
     noun, nouns = "enlargement", "enlargements"
     compares = "source"

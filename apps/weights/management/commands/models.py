@@ -7,8 +7,7 @@ from apps.errors import StudioError
 from apps.weights.needs import needed
 from apps.weights.templatetags.weights import progress_words
 from workers.base import Cancelled, EngineError
-from workers.engines.skyreels import cards
-from workers.weights import folder, store
+from workers.weights import catalog, folder, store
 
 # What a script may do about it: nothing, try again, or look at the disk.
 EXIT_CODES = {"download_interrupted": 3, "hub_unreachable": 3, "model_busy": 3, "disk_full": 4, "folder_unwritable": 4}
@@ -17,7 +16,7 @@ LINE_SECONDS = 10.0  # between lines of progress where nobody watches a terminal
 
 class Command(BaseCommand):
     help = (
-        "List, download, verify and remove the weights of the video models. Exit codes: 0 done, 1 refused, "
+        "List, download, verify and remove the weights of models. Exit codes: 0 done, 1 refused, "
         "2 wrong use, 3 worth trying again, 4 the disk. "
         "HF_TOKEN, HF_ENDPOINT and CINEVIVID_MODELS are read from the environment."
     )
@@ -25,7 +24,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
         verbs.add_parser("list", help="Every model: state, size on disk, recommended size, licence, repository.")
-        names = [card.id for card in cards.all()]
+        names = [card.id for card in catalog.all()]
         download = verbs.add_parser(
             "download", help="Bring a model here, going on from where an earlier attempt ended."
         )
@@ -36,7 +35,9 @@ class Command(BaseCommand):
         what = evict.add_mutually_exclusive_group(required=True)
         what.add_argument("model", nargs="?", choices=names, metavar="MODEL")
         what.add_argument("--free", type=float, metavar="GB", help="Remove until so many GB are free on the disk.")
-        evict.add_argument("--force", action="store_true", help="Even the model that makes the films of this studio.")
+        evict.add_argument(
+            "--force", action="store_true", help="Even the model that does its kind of work in this studio."
+        )
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
         try:

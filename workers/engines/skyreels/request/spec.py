@@ -31,8 +31,8 @@ class SpecError(PublicError):
     """A value cannot be used: the `field`, a sentence for the user, and the `nearest` legal values (may be empty)."""
 
     def __init__(self, field: str, public_text: str, nearest: tuple[int, ...] = ()) -> None:
-        super().__init__("validation_failed", public_text)
-        self.field = field
+        super().__init__(field, public_text)
+        self.code, self.field = "validation_failed", field
         self.nearest = nearest
 
 
