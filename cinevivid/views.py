@@ -33,9 +33,10 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 
 def prices() -> list[dict[str, int]]:
-    """What films of some lengths cost, in credits, and how many of them the free credits make."""
+    """Return what films of some lengths cost as the page makes them, and how many of them the free credits make."""
     tool = registry.main()
-    costs = {seconds: tool.price({"num_frames": seconds * MODEL.fps}) for seconds in (3, 10, 30)}
+    usual = tool.form_class.page_data()
+    costs = {seconds: tool.price(usual | {"num_frames": seconds * MODEL.fps}) for seconds in (3, 10, 30)}
     return [
         {"seconds": seconds, "credits": cost, "films": settings.FREE_CREDITS // cost} for seconds, cost in costs.items()
     ]

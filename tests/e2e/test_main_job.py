@@ -91,7 +91,7 @@ def test_a_stranger_signs_up_and_gets_the_film_that_was_asked_for(open_page, sit
             break
         page.wait_for_timeout(100)
     assert {match.split(",")[0] for match in seen} == {"Window 1 of 2", "Window 2 of 2"}
-    assert credits(page) == 300 - 10 * seconds
+    assert credits(page) == 300 - 11 * seconds
 
     video = finished(page)
     assert video.get_attribute("poster")
