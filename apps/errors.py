@@ -43,6 +43,9 @@ CATALOGUE: dict[str, Entry] = {
             "Something that this begins with is not in your library any more.",
             "Bring it back, or choose another one.",
         ),
+        Entry(
+            "asset_of_job", 409, "This file belongs to the job that made it.", "Delete the job; its files go with it."
+        ),
         Entry("duplicate_request", 409, "This key was used for a different request.", "Send a new Idempotency-Key."),
         Entry("wrong_state", 409, "The job has moved on, so this no longer applies.", "Reload to see where it is now."),
         # what you may spend

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from rest_framework import exceptions
+from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -77,3 +77,19 @@ def _by_field(detail: Any) -> dict[str, list[str]]:
     return {
         name: [str(item) for item in (found if isinstance(found, list) else [found])] for name, found in detail.items()
     }
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """The one shape of an error."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    code = serializers.CharField(help_text="Stable: meant for programs.")
+    advice = serializers.CharField()
+    errors = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.ListField(child=serializers.CharField()),
+        required=False,
+        help_text="By field, when some are wrong.",
+    )

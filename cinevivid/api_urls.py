@@ -5,11 +5,14 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import DefaultRouter
 
 from apps.billing.api import Account
+from apps.library.api import AssetViewSet
 from apps.tools import api
 
 router = DefaultRouter(use_regex_path=False)
 router.include_root_view = False
 router.include_format_suffixes = False
+router.register("assets", AssetViewSet, basename="asset")
+router.register("groups", api.GroupViewSet, basename="group")
 router.register("generations", api.GenerationViewSet, basename="generation")
 
 app_name = "api"

@@ -66,9 +66,9 @@ def run_generation(queue: str) -> None:
 
 
 def give_up(job: Generation, error: StudioError) -> None:
-    """End an attempt that came to nothing; the job goes on in another one where that may do better.
+    """End a failed attempt: fail the job, or queue it again where another attempt may succeed.
 
-    Finished windows are worth another attempt: when only the time was too short for all of them, and when the storage,
+    A job with finished windows is tried again when only the time was too short for all of them, and when the storage,
     which may be full or away for a while, did not take the next one.
     """
     too_slow = error.code == "generation_timeout" and job.kept_attempt == job.attempt
@@ -182,7 +182,7 @@ def reporter(job: Generation) -> Callable[[Progress], None]:
 
 @contextmanager
 def workshop(job: Generation) -> Iterator[Path]:
-    """The folder in which this attempt works, gone at its end. What is worth keeping is with the StorageKeeper.
+    """Make the folder of this attempt and remove it at the end; the StorageKeeper has what is worth keeping.
 
     Folders that killed attempts have left on this machine go first.
     """
@@ -212,13 +212,14 @@ def heartbeat(job: Generation, limit: float) -> Iterator[None]:
     stop, worker, ends = threading.Event(), threading.get_ident(), time.monotonic() + limit
 
     def beat() -> None:
-        alive = True
-        while alive and not stop.wait(min(HEARTBEAT_SECONDS, max(0.0, ends - time.monotonic()))):
+        ours = True
+        while not stop.wait(min(HEARTBEAT_SECONDS, max(0.0, ends - time.monotonic()))):
             if time.monotonic() >= ends:
                 raise_thread_exception(worker, TimeLimitExceeded)  # type: ignore[no-untyped-call]
                 return
+            # A step that hangs keeps its worker, whosever the row is by now, until its time is over.
             try:
-                alive = job.advance()
+                ours = ours and job.advance()
             except DatabaseError:
                 log.warning("heartbeat_missed", exc_info=True)
             finally:

@@ -94,4 +94,4 @@ class Engine(Protocol):
 
 
 def ignore_progress(progress: Progress) -> None:
-    """Take no notice of progress, for callers that need none."""
+    """Ignore progress."""

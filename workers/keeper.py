@@ -1,4 +1,4 @@
-"""What of an unfinished film is safe: the words between the task that makes it and whoever keeps it."""
+"""Types shared by a task and the keeper that stores the finished parts of its work."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Kept:
 
 
 class Keeper(Protocol):
-    """Keeps the folder of a film where it outlives the worker. May raise Cancelled: the film is another's by then."""
+    """Keeps the folder of a job where it outlives the worker. Raises Cancelled when another worker has the job."""
 
     def fetch(self, folder: Path) -> None:
-        """Bring what an earlier attempt has kept and `folder` lacks; nothing where there is nothing."""
+        """Copy into `folder` what an earlier attempt has kept and the folder lacks."""
 
     def keep(self, folder: Path, kept: Kept) -> None:
-        """Keep what `folder` holds now that one more window is finished."""
+        """Store what is new in `folder` after one more finished part."""
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -48,7 +48,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 class KeepNothing:
-    """For callers whose folder stays where it is."""
+    """A keeper that stores nothing, for callers whose folder stays where it is."""
 
     def fetch(self, folder: Path) -> None:
         pass

@@ -166,18 +166,18 @@ def upscale_picture(
 
 
 class _Clock:
-    """Tells about every frame, and says from those that were made here how long the rest will take."""
+    """Reports progress after every frame, with the expected seconds for the rest."""
 
     def __init__(self, makes: Planned, segments: int, on_progress: OnProgress) -> None:
         self.makes, self.on_progress = makes, on_progress
         self.done = segments * SEGMENT_FRAMES
 
     def loading(self) -> None:
-        """Tell that the model is being read; what was stopped meanwhile stops here."""
+        """Report that the model is being read; a stopped job ends here."""
         self.on_progress(Progress(stage="loading", step=self.done, steps=self.makes.frames))
 
     def counted(self, frames: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
-        """Yield the frames, and tell about each when it is made."""
+        """Yield the frames and report progress after each."""
         began, before = time.monotonic(), self.done
         for frame in frames:
             self.done += 1

@@ -42,23 +42,31 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         """With what they made, and what they began with."""
         return self.prefetch_related("assets", "inputs")
 
-    def claimable(self) -> Self:
-        """Queued rows that may start now, the one that starts first in front.
+    def in_turn(self) -> Self:
+        """The policy of the queues: which row starts first, in front. It is first come, first served.
 
-        The order is first come, first served; a policy of plans and fair shares would be told here.
+        `Generation.position` counts by it.
         """
-        return self.queued().filter(ready_at__lte=timezone.now()).order_by("created_at", "pk")
+        return self.order_by("created_at", "pk")
+
+    def claimable(self) -> Self:
+        """Queued rows that may start now, in the order in which they start."""
+        return self.queued().filter(Q(ready_at=None) | Q(ready_at__lte=timezone.now())).in_turn()
 
     def claim(self, queue: str) -> "Generation | None":
         """Take the best row of a queue for this worker; None when nothing waits there.
 
         One statement decides who gets it. Rows that another worker is just taking are passed over, where the database
-        can tell (PostgreSQL: FOR UPDATE SKIP LOCKED); SQLite lets one writer in at a time.
+        can tell (PostgreSQL: SKIP LOCKED); SQLite lets one writer in at a time.
         """
         now, claim = timezone.now(), uuid.uuid4()
         with transaction.atomic():
-            best = self.claimable().filter(queue=queue).select_for_update(skip_locked=True).values("pk")[:1]
-            taken = Generation.objects.filter(pk__in=models.Subquery(best), status=Generation.Status.QUEUED).update(
+            # No key: a job that is being submitted to wait for a row holds its key, and must not hide it.
+            best = (
+                self.claimable().filter(queue=queue).select_for_update(skip_locked=True, no_key=True).values("pk")[:1]
+            )
+            # With "=" the subquery runs once. With "IN" a plan may run it for each row, and lock another one each time.
+            taken = Generation.objects.filter(pk=models.Subquery(best), status=Generation.Status.QUEUED).update(
                 status=Generation.Status.RUNNING,
                 attempt=F("attempt") + 1,
                 claimed_by=claim,
@@ -161,7 +169,7 @@ class Generation(models.Model):
     error_code = models.CharField(max_length=40, blank=True)
     error = models.CharField(max_length=500, blank=True)
     attempt = models.PositiveIntegerField(default=0)
-    claimed_by = models.UUIDField(null=True, blank=True, unique=True, help_text="Drawn by the worker that took it.")
+    claimed_by = models.UUIDField(null=True, blank=True, db_index=True, help_text="Drawn by the worker that took it.")
     kept_attempt = models.PositiveIntegerField(default=0, help_text="The attempt whose rushes count.")
     kept_windows = models.PositiveIntegerField(default=0, help_text="Finished, safe in storage, and to be seen.")
     kept_frames = models.PositiveIntegerField(default=0, help_text="Of those that were asked for.")
@@ -171,7 +179,7 @@ class Generation(models.Model):
     idempotency_key = models.CharField(max_length=200, blank=True)
     request_digest = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
-    ready_at = models.DateTimeField(default=timezone.now, help_text="Not to be started before.")
+    ready_at = models.DateTimeField(null=True, blank=True, help_text="Not to be started before; empty: at once.")
     dispatched_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
@@ -187,6 +195,7 @@ class Generation(models.Model):
         indexes = [
             models.Index(fields=["queue", "created_at"], condition=Q(status="queued"), name="generation_queued"),
             models.Index(fields=["heartbeat_at"], condition=Q(status="running"), name="generation_running"),
+            models.Index(fields=["created_at"], condition=Q(status="waiting"), name="generation_waiting"),
             models.Index(fields=["user", "-created_at"], name="generation_library"),
             models.Index(
                 fields=["finished_at"], condition=Q(finished_at__isnull=False, told_at=None), name="generation_untold"

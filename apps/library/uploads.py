@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import UploadedFile
@@ -16,7 +16,7 @@ from PIL import Image
 from apps.accounts.models import User
 from apps.errors import StudioError
 from apps.library.models import Asset
-from workers.media import sound, uploads
+from workers.media import kinds, sound, uploads
 from workers.media.probe import MediaError, sha256
 
 POSTER_SIDE = 640  # pixels
@@ -25,7 +25,6 @@ MAX_BYTES = {
     Asset.Kind.VIDEO: uploads.MAX_CLIP_BYTES,
     Asset.Kind.AUDIO: sound.MAX_SOUND_BYTES,
 }
-PICTURE_HEADS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
 CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".ts", ".mpg", ".mpeg", ".3gp")
 
 
@@ -33,6 +32,12 @@ class UnusableFile(StudioError):
     """An uploaded file is no picture, clip or sound that a tool can use."""
 
     code = "invalid_file"
+
+
+class AssetOfJob(StudioError):
+    """The file belongs to the job that made it."""
+
+    code = "asset_of_job"
 
 
 def keep(user: User, kind: str, upload: "UploadedFile[Any]") -> Asset:
@@ -43,18 +48,18 @@ def keep(user: User, kind: str, upload: "UploadedFile[Any]") -> Asset:
         return mine.filter(recipe__upload__in=digests).first() or _store(asset, path, picture)
 
 
-def kind_of(upload: "UploadedFile[Any]", kinds: Sequence[str]) -> str:
-    """Return which of these kinds an upload is by its first bytes; verifying it says whether it can be used."""
-    if len(kinds) == 1:
-        return kinds[0]
-    head = upload.read(16)
-    upload.seek(0)
-    picture = head.startswith(PICTURE_HEADS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
-    if picture and Asset.Kind.IMAGE in kinds:
-        return Asset.Kind.IMAGE
-    heard = (upload.content_type or "").startswith("audio/") and Asset.Kind.AUDIO in kinds
-    others = [kind for kind in kinds if kind != Asset.Kind.IMAGE]
-    return Asset.Kind.AUDIO if heard or Asset.Kind.VIDEO not in others else Asset.Kind.VIDEO
+def kind_of(upload: "UploadedFile[Any]", allowed: Sequence[str] = tuple(MAX_BYTES)) -> str:
+    """Return which of these kinds an upload is, told from its content; verifying it says whether it can be used.
+
+    A film where only a sound would do is a sound. Raises UnusableFile for what is none of any kind.
+    """
+    if len(allowed) == 1:
+        return allowed[0]
+    try:
+        found = kinds.kind_of(cast("IO[bytes]", upload))
+    except MediaError as error:
+        raise UnusableFile(error.public_text) from error
+    return found if found in allowed else next(kind for kind in allowed if kind != Asset.Kind.IMAGE)
 
 
 def look(kind: str, upload: "UploadedFile[Any]") -> Asset:
@@ -87,7 +92,9 @@ def keep_last_frame(film: Asset) -> Asset:
 
 
 def delete(asset: Asset) -> None:
-    """Move an upload to the trash."""
+    """Move an upload to the trash. Raises AssetOfJob for what a job has made: it goes with its job."""
+    if asset.generation_id:
+        raise AssetOfJob(generation=str(asset.generation_id))
     Asset.objects.filter(pk=asset.pk).update(deleted_at=timezone.now())
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import django_filters
 import django_filters.rest_framework
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Prefetch, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -20,13 +20,15 @@ from rest_framework.views import APIView
 from apps.accounts.http import caller
 from apps.billing import services as billing
 from apps.errors import StudioError
-from apps.library.models import Generation, GenerationQuerySet
+from apps.library.api import NewestFirst
+from apps.library.models import Generation, GenerationQuerySet, Group
+from apps.problems import ProblemSerializer
 from apps.tools import registry, services
 from apps.tools.registry import Tool
 from apps.tools.schema import ToolSchema
 from apps.tools.serializers import (
     GenerationSerializer,
-    ProblemSerializer,
+    GroupSerializer,
     QuoteSerializer,
     ToolSerializer,
     form_serializer,
@@ -133,12 +135,6 @@ class Quote(ToolView):
         return Response(QuoteSerializer(services.quote(self.tool, self.params(request))).data)
 
 
-class NewestFirst(CursorPagination):
-    ordering = "-created_at"
-    page_size_query_param = "page_size"
-    max_page_size = 100
-
-
 class GenerationFilter(django_filters.FilterSet):
     """`?status=` and `?tool=`."""
 
@@ -186,4 +182,23 @@ class GenerationViewSet(
     def stop(self, request: Request, pk: str | None = None) -> Response:
         """End a job with the windows that it has finished, and pay for those only. Before the first it is a cancel."""
         services.stop(self.get_object())
+        return Response(self.get_serializer(self.get_object()).data)
+
+
+class GroupViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[Group]):
+    """Jobs that are one thing, such as a batch: follow them and cancel them together."""
+
+    queryset = Group.objects.none()
+    serializer_class = GroupSerializer
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[Group]:
+        jobs = Generation.objects.filter(deleted_at=None).order_by("created_at", "pk")
+        return Group.objects.filter(user=caller(self.request)).prefetch_related(Prefetch("generations", jobs))
+
+    @extend_schema(request=None, responses={200: GroupSerializer, 401: PROBLEMS[401]})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str | None = None) -> Response:
+        """Cancel every job of it that has not ended. What they held goes back to the wallet."""
+        services.cancel_group(self.get_object())
         return Response(self.get_serializer(self.get_object()).data)

@@ -119,7 +119,7 @@ class AssetField(forms.Field):
     """A picture, video or sound, uploaded or by its id in the owner's library; cleaned, it is an Asset.
 
     Of several `kinds`, an upload is what its bytes say. `modes` are the modes of the tool that show it. `use` is what
-    the asset becomes there, as every asset offers it under "Use as…"; without it, nothing leads here. The form sets
+    an asset becomes there, in the words of its menu "Use as…"; without it, no asset leads here. The form sets
     `user`. A `draft`, as for a quote, stores nothing and may lack what is `required`; an `ignored` field is not read
     at all.
     """

@@ -104,7 +104,7 @@ def _end(job: Generation, lost: str) -> None:
     """End a waiting job and every job that waits for it, one after the other however long the chain."""
     ending, seen = [job], {job.pk}
     for each in ending:
-        drop(each, PrerequisiteFailed(f"“{lost}”, which this was to begin with, was not made."))
+        drop(each, PrerequisiteFailed(f"“{lost}”, which this waited for, was not made."))
         for follower in each.followers.filter(status=Status.WAITING).select_related("user"):
             if follower.pk not in seen:
                 seen.add(follower.pk)

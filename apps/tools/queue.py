@@ -16,10 +16,13 @@ def dispatch(job: Generation) -> bool:
     The worker takes the best row of that queue, which may be another one. Sending twice is harmless, because the claim
     decides. Not sending is too: the row is the job.
     """
+    row = Generation.objects.filter(pk=job.pk)
+    # Before the message: a worker that is quick would pass over a row that is just being written.
+    row.update(dispatched_at=timezone.now())
     try:
         messages.send(job.queue, ACTOR, job.queue)
     except Exception:
         log.warning("message_not_sent", generation=str(job.pk), exc_info=True)
+        row.update(dispatched_at=None)
         return False
-    Generation.objects.filter(pk=job.pk).update(dispatched_at=timezone.now())
     return True

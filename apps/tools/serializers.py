@@ -6,13 +6,14 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.datastructures import MultiValueDict
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.billing import services as billing
 from apps.errors import problem
-from apps.library.models import Asset, Generation, GenerationInput
+from apps.library.models import Generation, GenerationInput, Group
+from apps.library.serializers import AssetSerializer
+from apps.problems import ProblemSerializer
 from apps.tools import services
 from apps.tools.fields import AssetField, CatalogueField
 from apps.tools.registry import Tool, ToolForm
@@ -82,28 +83,6 @@ class AssetOrFile(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
-class AssetSerializer(serializers.ModelSerializer[Asset]):
-    """A file and where to fetch it (with the same token)."""
-
-    url = serializers.SerializerMethodField()
-    poster_url = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Asset
-        fields = [
-            "id", "kind", "url", "poster_url", "width", "height", "frames", "fps", "seconds", "bytes", "sha256",
-            "recipe", "created_at",
-        ]  # fmt: skip
-
-    @extend_schema_field(OpenApiTypes.URI)
-    def get_url(self, asset: Asset) -> str:
-        return str(self.context["request"].build_absolute_uri(asset.get_absolute_url()))
-
-    @extend_schema_field(OpenApiTypes.URI)
-    def get_poster_url(self, asset: Asset) -> str:
-        return str(self.context["request"].build_absolute_uri(asset.get_part_url("poster"))) if asset.poster else ""
-
-
 class ProgressSerializer(serializers.Serializer[Any]):
     """Where a running job is: window and step count from 1; seconds_left is null until it is known."""
 
@@ -134,22 +113,6 @@ class CreditsSerializer(serializers.Serializer[Any]):
     held = serializers.IntegerField()
     captured = serializers.IntegerField()
     released = serializers.IntegerField()
-
-
-class ProblemSerializer(serializers.Serializer[Any]):
-    """The one shape of an error."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    code = serializers.CharField(help_text="Stable: meant for programs.")
-    advice = serializers.CharField()
-    errors = serializers.DictField(  # type: ignore[assignment]
-        child=serializers.ListField(child=serializers.CharField()),
-        required=False,
-        help_text="By field, when some are wrong.",
-    )
 
 
 class InputSerializer(serializers.ModelSerializer[GenerationInput]):
@@ -208,6 +171,34 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
     @extend_schema_field(ProblemSerializer(allow_null=True))
     def get_error(self, job: Generation) -> dict[str, Any] | None:
         return problem(job.error_code, job.error) if job.error_code else None
+
+
+class GroupedSerializer(serializers.ModelSerializer[Generation]):
+    """A job of a group, in short."""
+
+    percent = serializers.IntegerField(min_value=0, max_value=100, read_only=True)
+
+    class Meta:
+        model = Generation
+        fields = ["id", "tool", "title", "status", "percent", "cost"]
+
+
+class GroupSerializer(serializers.ModelSerializer[Group]):
+    """Jobs that are one thing to you: how far they are together, and what they cost together."""
+
+    active = serializers.BooleanField(source="is_active", read_only=True, help_text="A job of it has not ended.")
+    percent = serializers.IntegerField(min_value=0, max_value=100, read_only=True)
+    credits = serializers.SerializerMethodField()
+    generations = GroupedSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Group
+        fields = ["id", "kind", "title", "active", "percent", "credits", "generations", "created_at"]
+
+    @extend_schema_field(CreditsSerializer)
+    def get_credits(self, group: Group) -> dict[str, int]:
+        receipt = billing.receipt(group.reference)
+        return {"held": receipt.held, "captured": receipt.captured, "released": receipt.released}
 
 
 class ToolSerializer(serializers.Serializer[Any]):

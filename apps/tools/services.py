@@ -19,7 +19,7 @@ from apps.accounts.models import User
 from apps.billing import services as billing
 from apps.errors import StudioError
 from apps.library import keeper, progress
-from apps.library.models import Asset, Generation, GenerationInput, Group, by_uuid
+from apps.library.models import Asset, Generation, GenerationInput, GenerationQuerySet, Group, by_uuid
 from apps.tools import graph, registry
 from apps.tools.queue import dispatch
 from apps.tools.registry import Quote, Stoppable, Tool
@@ -248,10 +248,9 @@ def retry(job: Generation, error: StudioError, *, still: dict[str, Any] | None =
     """
     if job.attempt - job.kept_attempt >= settings.MAX_ATTEMPTS:
         return fail(job, error, still=still)
-    now = timezone.now()
-    later = now + timedelta(seconds=RETRY_AFTER_LEASES * settings.LEASE_SECONDS)
+    later = timezone.now() + timedelta(seconds=RETRY_AFTER_LEASES * settings.LEASE_SECONDS)
     back: dict[str, Any] = {"status": Status.QUEUED, "stage": Generation.WAITING, "dispatched_at": None}
-    back["ready_at"] = now if at_once else later
+    back["ready_at"] = None if at_once else later
     if not job.move(frm=(Status.RUNNING,), still=still, **back):
         return False
     log.warning("generation_requeued", generation=str(job.pk), attempt=job.attempt, code=error.code)
@@ -265,13 +264,18 @@ def retry(job: Generation, error: StudioError, *, still: dict[str, Any] | None =
 def cancel(job: Generation) -> int:
     """Cancel a job. Returns the credits given back. Raises WrongState when it has ended."""
     with transaction.atomic():
-        # Lock only the job's row: inserting a row that refers to the user locks the user's row too.
-        job = Generation.objects.select_for_update(of=("self",)).select_related("user").get(pk=job.pk)
-        if not job.move(frm=Generation.ACTIVE, status=Status.CANCELLED):
+        job = _locked(Generation.objects.filter(pk=job.pk)).get()
+        if not job.is_active:
             ended = job.get_status_display().lower()
             raise WrongState(f"This {noun_of(job)} is already {ended}, so it cannot be cancelled.")
-        given_back = graph.settle(job, 0)
-        transaction.on_commit(partial(graph.ended, job))
+        return _cancel(job)
+
+
+def _cancel(job: Generation) -> int:
+    """Cancel a job whose row is locked and that has not ended; the credits given back."""
+    job.move(frm=Generation.ACTIVE, status=Status.CANCELLED)
+    given_back = graph.settle(job, 0)
+    transaction.on_commit(partial(graph.ended, job))
     log.info("generation_cancelled", generation=str(job.pk), released=given_back)
     return given_back
 
@@ -283,7 +287,7 @@ def stop(job: Generation) -> Generation:
     window this cancels the job. Asking twice is harmless. Raises WrongState when the job has ended.
     """
     with transaction.atomic():
-        job = Generation.objects.select_for_update(of=("self",)).select_related("user").get(pk=job.pk)
+        job = _locked(Generation.objects.filter(pk=job.pk)).get()
         if not job.is_active:
             ended = job.get_status_display().lower()
             raise WrongState(f"This {noun_of(job)} is already {ended}, so it cannot be stopped.")
@@ -329,15 +333,21 @@ def restore(job: Generation) -> None:
 
 
 def cancel_group(group: Group) -> int:
-    """Stop every job of a group that has not ended; the credits given back."""
-    given_back = 0
-    # Those that wait first: a job that is cancelled ends the ones that wait for it.
-    for job in sorted(group.generations.active(), key=lambda job: job.status != Status.WAITING):
-        try:
-            given_back += cancel(job)
-        except WrongState:
-            log.info("generation_ended_meanwhile", generation=str(job.pk))
-    return given_back
+    """Cancel every job of a group that has not ended; the credits given back."""
+    with transaction.atomic():
+        # All rows are locked before the first credit moves, as everywhere. All end before anybody looks at what waits:
+        # a job that waits for another of them is cancelled with it, it has not failed.
+        active = list(_locked(group.generations.active()).order_by("pk"))
+        return sum(_cancel(job) for job in active)
+
+
+def _locked(jobs: GenerationQuerySet) -> GenerationQuerySet:
+    """Lock jobs whose end will move credits.
+
+    Only their own rows, and not their keys: the commit of a new job locks the keys of its user and of those that it
+    waits for, while it holds the wallet.
+    """
+    return jobs.select_for_update(of=("self",), no_key=True).select_related("user")
 
 
 def _asset_pk(job: Generation, position: int) -> UUID:

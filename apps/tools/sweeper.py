@@ -1,7 +1,9 @@
 """The sweep: requeues jobs of lost workers, sends lost messages again and empties the trash."""
 
 import threading
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -29,25 +31,32 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
     resend_after = 5 * lease if resend_after is None else resend_after
     now = timezone.now()
     healed = 0
-    for job in Generation.objects.abandoned(now - lease).select_related("user"):
-        try:
-            healed += heal(job)
-        except Exception:
-            # One broken row must not stop the others.
-            log.exception("generation_not_healed", generation=str(job.pk))
+    lost = Generation.objects.abandoned(now - lease).select_related("user")
+    healed = sum(each(heal, lost))
     waiting = Generation.objects.claimable().exclude(dispatched_at__gt=now - resend_after)
-    sent = sum(dispatch(job) for job in waiting)
-    for job in Generation.objects.filter(status=Generation.Status.WAITING).select_related("user"):
-        graph.look_again(job)
+    sent = sum(each(dispatch, waiting))
+    each(graph.look_again, Generation.objects.filter(status=Generation.Status.WAITING).select_related("user"))
     # One that has just ended is being told by whoever ended it.
-    for job in Generation.objects.ended().filter(told_at=None, finished_at__lt=now - lease).select_related("user"):
-        graph.tell(job)
+    each(
+        graph.tell, Generation.objects.ended().filter(told_at=None, finished_at__lt=now - lease).select_related("user")
+    )
     try:
         empty_trash(now - timedelta(days=settings.TRASH_DAYS))
         keeper.remove_ended()
     except Exception:
         log.exception("trash_not_emptied")
     return healed, sent
+
+
+def each(repair: Callable[[Generation], Any], jobs: Iterable[Generation]) -> list[Any]:
+    """Repair one job after the other; a broken one is logged and does not stop the others."""
+    done = []
+    for job in jobs:
+        try:
+            done.append(repair(job))
+        except Exception:
+            log.exception("generation_not_swept", generation=str(job.pk))
+    return done
 
 
 def keep_sweeping(every: float, stopped: threading.Event) -> None:

@@ -168,9 +168,9 @@ def test_a_film_of_the_library_goes_on(made, page, ada):
     page.post(PAGE, SMALL)
     first = Generation.objects.get()
     before = made(first)
-    link = f"/start?video={first.asset.pk}"
+    link = f"{PAGE}?video={first.asset.pk}"
     assert link in page.get(first.get_absolute_url()).content.decode()
-    assert f'value="{first.asset.pk}" checked' in page.get(link, follow=True).content.decode()
+    assert f'value="{first.asset.pk}" checked' in page.get(link).content.decode()
     page.post(PAGE, WINDOWS | {"num_frames": 9, "mode": "extend", "ratio": "1:1", "video": str(first.asset.pk)})
     second = Generation.objects.exclude(pk=first.pk).get()
     after = made(second)

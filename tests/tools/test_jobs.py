@@ -369,13 +369,36 @@ def test_one_sick_row_does_not_keep_others_from_healing(ada, monkeypatch):
     assert fresh(other).status == Status.QUEUED
 
 
-def test_a_job_that_takes_too_long_is_stopped_and_costs_nothing(stage, ada, worker, wait_until, monkeypatch):
-    monkeypatch.setitem(run_generation.options, "time_limit", 500)
-    worker.broker.emit_after("process_boot")
+@pytest.fixture
+def half_a_second(monkeypatch):
+    """What a run of the toy tool may take at most."""
+    monkeypatch.setattr(toy.ToyTool, "time_limit", 0.5)
+
+
+def test_a_job_that_takes_longer_than_its_tool_allows_is_stopped_and_costs_nothing(
+    stage, ada, worker, wait_until, half_a_second
+):
     stage.polls = True
     job = submit(ada)
     wait_until(ended(job))
     assert (fresh(job).error_code, billing.balance(ada)) == ("generation_timeout", 100)
+
+
+def test_a_step_that_hangs_keeps_its_worker_no_longer_when_its_job_is_cancelled(
+    stage, ada, worker, wait_until, half_a_second, monkeypatch
+):
+    monkeypatch.setattr("workers.actors.HEARTBEAT_SECONDS", 0.05)
+    stage.polls = True
+    job = submit(ada)
+    assert stage.reached.wait(30)
+    services.cancel(fresh(job))
+    worker.join()
+    assert (fresh(job).status, fresh(job).error_code, billing.balance(ada)) == (Status.CANCELLED, "", 100)
+
+
+def test_other_tools_have_the_limit_of_the_settings(settings):
+    settings.JOB_TIME_LIMIT_SECONDS = 77
+    assert toy.ToyTool().time_limit == 77.0
 
 
 def test_a_message_goes_to_its_tools_queue(ada):

@@ -19,6 +19,7 @@ class ToyTool(Tool):
     title = "Paper boat"
     tagline = "A boat, folded from your words."
     icon = "sparkles"
+    noun, nouns = "boat", "boats"
     category = "Toys"
     task = "toy.boat"
     form_class = ToyForm

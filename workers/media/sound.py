@@ -1,4 +1,4 @@
-"""Sounds that people bring, made fit for a model or refused in words. Nothing here trusts a file."""
+"""Uploaded sounds: verified by decoding, stripped of metadata, or refused with a sentence. No file is trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sound: that of a clip, given to a film that was made from its pictures."""
+"""Copy the sound of a clip to a film that was made from its pictures."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Pictures and clips that people bring, made fit for a model or refused in words. Nothing here trusts a file.
+"""Uploaded pictures and clips: verified by decoding, prepared for a model, or refused with a sentence.
 
-What is in the headers (kind, sides, length) is checked before a pixel is decoded. Metadata goes no further than this.
+No file is trusted. What is in the headers (kind, sides, length) is checked before a pixel is decoded. Metadata is not
+kept.
 """
 
 from __future__ import annotations

@@ -213,7 +213,7 @@ def _get(wanted: Snapshot, file: RemoteFile, start: int) -> Iterator[Any]:
 
 
 def refusal(error: Exception, repo: str) -> EngineError:
-    """What an error of the hub means for whoever runs this studio."""
+    """Return an error of the hub as an EngineError that tells the operator what to do."""
     status = error.response.status_code if isinstance(error, HfHubHTTPError) and error.response is not None else 0
     page = f"{_endpoint() or 'https://huggingface.co'}/{repo}"
     if isinstance(error, GatedRepoError) or status in (401, 403):

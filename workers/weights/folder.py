@@ -1,4 +1,4 @@
-"""What lies in the folder of the models, and the notes about it. Imports neither torch nor Django.
+"""The folder of the models on disk, and the notes about them. Imports neither torch nor Django.
 
 In `root()`, a model that is ready is the folder `<id>`, and one on its way is `<id>.part`: only a download that
 was checked gets the name under which `WeightCard.folder()` finds it. What is known about either (repository, commit,
@@ -46,12 +46,12 @@ def free_bytes() -> int:
 
 
 def size_words(number: float) -> str:
-    """Bytes as people write them."""
+    """Return a number of bytes as people write it."""
     return f"{number / GB:.1f} GB" if number >= GB / 10 else f"{number / 1e6:.1f} MB"
 
 
 def time_words(seconds: float) -> str:
-    """A span of time as people write it."""
+    """Return a number of seconds as people write it."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -60,7 +60,7 @@ def time_words(seconds: float) -> str:
 
 
 def part(card: WeightCard) -> Path:
-    """Return the folder of a model on its way."""
+    """Return the folder of a model that is being downloaded."""
     return root() / f"{card.id}.part"
 
 
@@ -79,7 +79,7 @@ def last_used(card: WeightCard) -> float | None:
 
 
 def used(card: WeightCard) -> None:
-    """Note that a model was used just now. A folder that may only be read is no reason to make nothing."""
+    """Note that a model was used just now; a folder that cannot be written to is no error."""
     if card.builtin is None:
         with suppress(OSError):
             note(card, "used").parent.mkdir(parents=True, exist_ok=True)
@@ -122,13 +122,13 @@ def remove_others(folder: Path, before: Iterable[dict[str, Any]], wanted: Iterab
 
 
 def remove(place: Path) -> None:
-    """Remove a folder at once, as far as others can see."""
+    """Remove a folder; for other processes it is gone at once."""
     put_away(place)
     clear()
 
 
 def put_away(place: Path) -> None:
-    """Take a folder from where others look for it; `clear` deletes it. Raises OSError."""
+    """Rename a folder so that no process finds it; `clear` deletes it later. Raises OSError."""
     if place.is_symlink():
         place.unlink()
     elif place.exists():
@@ -136,7 +136,7 @@ def put_away(place: Path) -> None:
 
 
 def gone() -> list[Path]:
-    """Return what was put away and is not deleted yet."""
+    """Return the renamed folders that are not deleted yet."""
     return list((root() / ".hub").glob("*.gone-*"))
 
 
@@ -155,7 +155,7 @@ def clear() -> str:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return a note or a record; an unreadable one says nothing."""
+    """Return a note or a record as a dict; an empty one when it cannot be read."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -200,7 +200,7 @@ def alive(now: dict[str, Any]) -> bool:
 
 @contextmanager
 def locked(name: str, title: str = "", *, wait: bool = False) -> Iterator[None]:
-    """Be the only one at work on a model, called `title` in an error, or at something that is waited for.
+    """Hold the lock of a model, called `title` in an error, or wait for a shared lock with `wait`.
 
     The kernel frees the lock of a process that was killed. Raises EngineError: model_busy when another has it, and
     disk_full or folder_unwritable.
@@ -227,7 +227,7 @@ def as_engine_error() -> Iterator[None]:
 
 
 def unusable(error: OSError) -> EngineError:
-    """Return what an error of the disk means for whoever runs this studio."""
+    """Return an error of the disk as an EngineError that tells the operator what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return EngineError("disk_full", f"The disk of the models' folder {root()} is full. What came is kept.")
     return EngineError("folder_unwritable", f"The models' folder {root()} cannot be used: {error.strerror}.")

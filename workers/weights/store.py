@@ -1,4 +1,4 @@
-"""The models of this machine: which are here, and how they come and go. Imports neither torch nor Django."""
+"""Download, verify and remove the models of this machine. Imports neither torch nor Django."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def queue(model_id: str, verb: str) -> Status:
 
 
 def requeue() -> list[tuple[str, str]]:
-    """Put back into the queue what was asked for and nobody is at work on; returns (model id, verb) of each.
+    """Queue again every download or check that no process is working on. Returns (model id, verb) of each.
 
     For a studio whose queue went with its last process. What cannot be noted is left as it is.
     """
@@ -244,7 +244,7 @@ def verify(model_id: str, on_status: OnStatus | None = None, *, queued: bool = F
 
 
 def _mark_broken(part: Path, record: dict[str, Any], error: EngineError) -> None:
-    """Keep why a model is not used, if there is room for it; nothing is used under this name anyway."""
+    """Write down why a model is damaged; without room on the disk, nothing is written."""
     with suppress(OSError):
         folder.write(part / folder.RECORD, record | {"broken": error.code, "reason": error.public_text})
 

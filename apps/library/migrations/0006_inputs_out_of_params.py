@@ -41,10 +41,15 @@ def to_inputs(apps, schema_editor):
 
 def to_params(apps, schema_editor):
     """Write the inputs back into the parameters."""
+    Generation = apps.get_model("library", "Generation")
     GenerationInput = apps.get_model("library", "GenerationInput")
-    for row in GenerationInput.objects.filter(asset__isnull=False, position=0).select_related("generation").iterator():
-        row.generation.params[row.name] = str(row.asset_id)
-        row.generation.save(update_fields=["params"])
+    rows = GenerationInput.objects.filter(asset__isnull=False, position=0)
+    jobs = list(rows.order_by("generation").values_list("generation", flat=True).distinct())
+    for start in range(0, len(jobs), BATCH):
+        batch = Generation.objects.in_bulk(jobs[start : start + BATCH])
+        for row in rows.filter(generation__in=batch):
+            batch[row.generation_id].params[row.name] = str(row.asset_id)
+        Generation.objects.bulk_update(batch.values(), ["params"])
     GenerationInput.objects.all().delete()
 
 

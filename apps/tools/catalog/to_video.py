@@ -69,7 +69,7 @@ class VideoForm(ToolForm):
     image = AssetField(
         "image",
         label="First frame",
-        use="First frame of a film",
+        use="First frame",
         modes=("picture", "ends"),
         help_text="The film begins with it.",
     )
@@ -83,7 +83,7 @@ class VideoForm(ToolForm):
     end_image = AssetField(
         "image",
         label="Last frame",
-        use="Last frame of a film",
+        use="Last frame",
         modes=("ends", "extend"),
         help_text="The film leads up to it, over all its windows. A video may go on without one.",
     )

@@ -61,7 +61,7 @@ class ModelCard(WeightCard):
 
     @property
     def teacache_warning(self) -> str:
-        """What is to be known before this model reuses steps; empty when nothing is."""
+        """A warning shown before this model reuses steps (TeaCache); may be empty."""
         if self.variant == "df":
             warning = "The makers say that TeaCache and diffusion forcing do not go together: the picture may suffer."
         else:

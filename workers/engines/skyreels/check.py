@@ -1,4 +1,4 @@
-"""Whether a folder of weights is the model it says it is: a load in which the tensors stay on the disk."""
+"""Check that a folder holds the model it claims to be, by a load in which the tensors stay on the disk."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Way:
 
     @property
     def rounding(self) -> str:
-        """What of it changes the film by more than the last bits, for a film that is gone on with elsewhere."""
+        """The settings that change pixels visibly; stored so that a resumed film can be compared."""
         rounded = {
             self.key.quantise: self.key.quantise != "none",
             "fp8": self.key.memory == "fp8",
@@ -172,7 +172,7 @@ def device_memory() -> tuple[planner.Device, float]:
 
 
 def _check(spec: VideoSpec, inputs: Inputs) -> None:
-    """Better no video than one that quietly leaves out what was asked for."""
+    """Raise EngineError when a named input is missing, too short or the wrong size."""
     size = (spec.height, spec.width, 3)
     for name in ("image", "end_image", "video"):
         named, array = getattr(spec, name), getattr(inputs, name)
@@ -186,7 +186,7 @@ def _check(spec: VideoSpec, inputs: Inputs) -> None:
 
 
 class _Film:
-    """One job: what is carried from window to window."""
+    """The state of one job, carried from window to window."""
 
     def __init__(
         self,
@@ -250,7 +250,7 @@ class _Film:
         )
 
     def go_on_from(self, checkpoint: Checkpoint) -> None:
-        """Put everything back to where it was after the checkpoint's window."""
+        """Restore the state after the checkpoint's window."""
         self.generator.set_state(checkpoint.generator)
         if self.addnoise is not None and checkpoint.addnoise is not None:
             self.addnoise.set_state(checkpoint.addnoise)
@@ -279,7 +279,7 @@ class _Film:
         return self.tail[:, :, -window.history :]
 
     def _decode(self, window: WindowPlan, new: torch.Tensor) -> torch.Tensor:
-        """Go on with the one continuous decode: [1, 3, T, H, W] of the new latents."""
+        """Decode new latents with the continuous decoder: returns frames [1, 3, T, H, W]."""
         pieces = []
         for i in range(new.shape[2]):
             pieces.append(self.decoder.push(new[:, :, i : i + 1]))
@@ -296,7 +296,7 @@ class _Film:
         return whole
 
     def _newest_frames(self, whole: torch.Tensor, window: WindowPlan) -> torch.Tensor:
-        """Those that the window after this one begins with."""
+        """Return the newest frames, as many as the next window begins with."""
         following = self.layout.windows[window.index + 1 : window.index + 2]
         return whole[:, :, -(frames_of(following[0].history) if following else 1) :].clone()
 

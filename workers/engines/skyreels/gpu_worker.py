@@ -43,7 +43,7 @@ def main(address: str, pool: str) -> None:
 
 
 class _Inbox(threading.Thread):
-    """Reads what the other side wants, also while a step is computed; when it is gone, so is this process."""
+    """A thread that receives orders, also while a step is computed; it ends this process when the sender is gone."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(daemon=True)

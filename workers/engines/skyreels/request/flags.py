@@ -1,4 +1,4 @@
-"""The flags of SkyReels-V2's two scripts, once, for every command line and form that has them. Imports no torch.
+"""The flags of SkyReels-V2's two scripts, declared once for command lines, forms and the API. Imports no torch.
 
 `generate_video` is for text and image models, `generate_video_df` for diffusion forcing ones
 (https://github.com/SkyworkAI/SkyReels-V2). What is left out takes the value that the makers recommend for the model.
