@@ -286,7 +286,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "DEFAULT_GENERATOR_CLASS": "apps.tools.schema.ToolSchemaGenerator",
-    "ENUM_NAME_OVERRIDES": {"GenerationStatus": "apps.library.models.Generation.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "GenerationStatus": "apps.library.models.Generation.Status",
+        "Enlargement": [(2, "× 2"), (4, "× 4")],  # two tools ask for it, under two names
+    },
 }
 
 # --- administration: the models page stands beside what the admin lists
