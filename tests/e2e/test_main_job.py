@@ -104,7 +104,9 @@ def test_a_stranger_signs_up_and_gets_the_film_that_was_asked_for(open_page, sit
     path = tmp_path / "film.mp4"
     download.value.save_as(path)
     info, (width, height) = probe(path), next(iter(NANO.sizes.values()))
-    assert (info.codec, info.width, info.height, info.frames) == ("h264", 4 * width, 4 * height, frames), "the page finishes small films"
+    assert (info.codec, info.width, info.height, info.frames) == ("h264", 4 * width, 4 * height, frames), (
+        "the page finishes small films"
+    )
     assert abs(info.seconds - frames / NANO.fps) < 0.05
     assert PROMPT in read_comment(path)
     assert moving_colour(path) == "red"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.workers.hub_server import COMMIT, ID, OTHER, SIZE, WEIGHTS, refused
 from workers.engines.skyreels import cards
-from workers.engines.skyreels.memory import components
+from workers.engines.skyreels.memory.pool import Pool
 from workers.weights import folder as models_folder
 from workers.weights import store
 
@@ -139,7 +139,7 @@ def test_a_folder_that_vanishes_while_it_is_weighed_weighs_nothing(remote, monke
 def test_room_is_made_by_removing_what_was_not_used_for_the_longest(remote, monkeypatch):
     for name in (ID, OTHER):
         shutil.copytree(cards.NANO, models_folder.root() / name)
-        store.used(name)
+        models_folder.used(cards.get(name))
     old = models_folder.root() / ".hub" / f"{OTHER}.used"
     os.utime(old, (1_000_000, 1_000_000))
     assert refused(store.make_room, 10**6).code == "disk_full"
@@ -153,11 +153,11 @@ def test_room_is_made_by_removing_what_was_not_used_for_the_longest(remote, monk
 
 
 def test_a_model_that_is_not_here_is_named_with_the_command_that_brings_it(remote):
-    assert f"python manage.py models download {OTHER}." in refused(components.Pool().get, OTHER).public_text
+    assert f"python manage.py models download {OTHER}." in refused(Pool().get, OTHER).public_text
 
 
 def test_using_a_model_is_noted(remote):
     shutil.copytree(cards.NANO, models_folder.root() / ID)
     assert store.status(ID).used is None
-    components.Pool().get(ID)
+    Pool().get(ID)
     assert time.time() - store.status(ID).used < 60
