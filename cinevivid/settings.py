@@ -286,7 +286,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "DEFAULT_GENERATOR_CLASS": "apps.tools.schema.ToolSchemaGenerator",
-    "ENUM_NAME_OVERRIDES": {"GenerationStatus": "apps.library.models.Generation.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "GenerationStatus": "apps.library.models.Generation.Status",
+        "Factor": [(2, "× 2"), (4, "× 4")],  # of the tool Upscale, and of what finishes a film
+    },
 }
 
 # --- administration: the models page stands beside what the admin lists
