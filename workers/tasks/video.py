@@ -34,21 +34,21 @@ def video(request: Request) -> Made:
 
     engine = registry.get("video")
     params, folder, on_progress = request.params, request.folder, request.on_progress
-    rushes, out = folder / "render", folder / "film.mp4"
-    request.keeper.fetch(rushes)
+    segments, out = folder / "render", folder / "film.mp4"
+    request.keeper.fetch(segments)
     inputs = {name: paths[0] for name, paths in request.inputs.items() if paths}
-    asked = film_of(params, inputs, rushes / PROMPT, on_progress)
+    asked = film_of(params, inputs, segments / PROMPT, on_progress)
     made_from = recipe("video", params, asked.spec.model) | sent(asked, params.get("prompt_enhancer", False))
     comment = json.dumps(made_from, sort_keys=True)
     windows = of = len(plan(asked.spec).windows)
     told: dict[str, Any] = {"on_progress": on_progress, "keeper": request.keeper, "comment": comment, "run": asked.run}
     try:
-        info = render(engine, asked.spec, rushes, out, **told)
+        info = render(engine, asked.spec, segments, out, **told)
     except Stopped:
-        info, windows = keep(asked.spec, rushes, out, comment)
+        info, windows = keep(asked.spec, segments, out, comment)
         made_from |= {"windows_kept": windows}
     if factor := params.get("finish"):
-        out = finished(out, folder, int(factor), made_from, on_progress)
+        out = finished(out, folder, int(factor), made_from, _in_windows(on_progress, windows, of))
         info = probe(out)
     on_progress(Progress(stage="encoding", step=1, steps=1, window=windows, windows=of))
     poster(out, folder / "poster.webp")
@@ -76,6 +76,16 @@ def finished(film: Path, folder: Path, factor: int, made_from: dict[str, Any], o
     asked = Upscale(source=film, factor=factor, model=model)
     upscale_film(asked, folder / "finish", out, on_progress=report, comment=json.dumps(made_from, sort_keys=True))
     return out
+
+
+def _in_windows(on_progress: OnProgress, window: int, windows: int) -> OnProgress:
+    """Return an `on_progress` for what follows the last window: how much is made does not begin again."""
+
+    def report(now: Progress) -> None:
+        done = {"step": 1, "steps": 1} if now.stage == "loading" else {}
+        on_progress(dataclasses.replace(now, window=window, windows=windows, **done))
+
+    return report
 
 
 def film_of(

@@ -20,6 +20,11 @@ class Migration(migrations.Migration):
             name='ready_at',
             field=models.DateTimeField(blank=True, help_text='Not to be started before; empty: at once.', null=True),
         ),
+        migrations.AlterField(
+            model_name='generation',
+            name='kept_attempt',
+            field=models.PositiveIntegerField(default=0, help_text='The attempt whose windows count.'),
+        ),
         migrations.AddIndex(
             model_name='generation',
             index=models.Index(condition=models.Q(('status', 'waiting')), fields=['created_at'], name='generation_waiting'),

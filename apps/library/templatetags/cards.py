@@ -46,11 +46,23 @@ def duration(seconds: float) -> str:
 
 
 @register.filter
+def kept(job: Generation) -> str:
+    """What a stop keeps, in words: "2 windows" of a job at work, "2 of 3 windows" of one that has ended.
+
+    Of work that is not done in windows, it is the seconds: "4.1 s".
+    """
+    if not job.windows:
+        return f"{job.kept_seconds:.1f} s"
+    number = f"{job.kept_windows} of {job.windows}" if job.is_ended else str(job.kept_windows)
+    return f"{number} window{'' if number == '1' else 's'}"
+
+
+@register.filter
 def detail(job: Generation) -> str:
     """What a running job is at: "Window 1 of 2, step 3 of 4, about 20 s left"; empty between its stages."""
     if job.stop_requested_at:
         return f"{job.kept_seconds:.1f} s kept"
-    window = f"Window {job.window} of {job.windows}" if job.windows else ""
+    window = f"Window {job.window} of {job.windows}" if job.windows and job.stage != "upscaling" else ""
     if job.stage == "decoding" and job.windows > 1:
         return window
     if job.stage in (job.WAITING, job.LOADING, job.ENCODING, "decoding"):

@@ -143,5 +143,10 @@ class Upscale(Stoppable):
         )
 
     def job_title(self, params: Mapping[str, Any]) -> str:
-        asset = Asset.objects.filter(pk=params["source"]).select_related("generation").first()
-        return f"{asset.name if asset else 'Upload'}, {params['made_width']} × {params['made_height']}"
+        source = params["source"]
+        if isinstance(source, Generation):
+            name = source.title  # it begins with what another job will have made
+        else:
+            asset = Asset.objects.filter(pk=source).select_related("generation").first()
+            name = asset.name if asset else "Upload"
+        return f"{name}, {params['made_width']} × {params['made_height']}"

@@ -19,12 +19,9 @@ def terms(job: Generation) -> str:
 @register.filter
 def can_stop(job: Generation) -> bool:
     """Something of it is kept, more is to come, and nobody has asked it to stop yet."""
-    return (
-        job.is_watchable
-        and job.kept_windows < job.windows
-        and not job.stop_requested_at
-        and isinstance(services.tool_of(job), Stoppable)
-    )
+    # Work that is not done in windows tells its frames as steps.
+    more = job.kept_windows < job.windows if job.windows else job.kept_frames < job.steps
+    return job.is_watchable and more and not job.stop_requested_at and isinstance(services.tool_of(job), Stoppable)
 
 
 @register.filter

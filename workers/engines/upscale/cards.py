@@ -29,7 +29,7 @@ class UpscaleCard(WeightCard):
     kind: ClassVar[str] = "upscale"
     engine: ClassVar[str] = "workers.engines.upscale.engine:Upscaler"
     makes: ClassVar[str] = "enlargements"
-    checker: ClassVar[str] = "workers.engines.upscale.engine:read"
+    checker: ClassVar[str] = "workers.engines.upscale.engine:check"
     layout: ClassVar[tuple[str, ...]] = ("*.safetensors",)
     marker: ClassVar[str] = "*.safetensors"
 

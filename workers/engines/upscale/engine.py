@@ -171,6 +171,16 @@ def read(card: cards.UpscaleCard, folder: Path | None) -> nn.Module:
     return checkpoints.network(path)
 
 
+def check(card: cards.UpscaleCard, folder: Path) -> None:
+    """Read a model's weights to see that they can be used. Raises EngineError("model_broken"), "spandrel_missing"."""
+    try:
+        read(card, folder)
+    except EngineError as error:
+        if error.code == "spandrel_missing":
+            raise
+        raise EngineError("model_broken", error.public_text) from error
+
+
 def fit(picture: Picture, width: int, height: int) -> Picture:
     """Return a picture at `width` x `height`: the mean of whole blocks of pixels where that is exact, else Lanczos."""
     high, wide = picture.shape[:2]
