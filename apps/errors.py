@@ -46,6 +46,9 @@ CATALOGUE: dict[str, Entry] = {
         Entry(
             "asset_of_job", 409, "This file belongs to the job that made it.", "Delete the job; its files go with it."
         ),
+        Entry(
+            "upscale_refused", 422, "This cannot be made larger as asked.", "Choose the size that the sentence names."
+        ),
         Entry("duplicate_request", 409, "This key was used for a different request.", "Send a new Idempotency-Key."),
         Entry("wrong_state", 409, "The job has moved on, so this no longer applies.", "Reload to see where it is now."),
         # what you may spend

@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from workers.base import EngineError, OnProgress, Progress, ignore_progress
+from workers.engines import registry
 from workers.engines.upscale import cards, plan
 from workers.keeper import PLAYLIST, STATE, Keeper, KeepNothing, Kept
 from workers.media import motion, uploads
@@ -81,7 +82,7 @@ def planned(asked: Upscale) -> Planned:
     if fps < source.fps or fps > max(Fraction(MAX_FPS), source.fps):
         low = math.ceil(source.fps)
         raise EngineError(
-            "upscale_fps", f"The film has {float(source.fps):.4g} frames a second: ask for {low} to {MAX_FPS}."
+            "upscale_refused", f"The film has {float(source.fps):.4g} frames a second: ask for {low} to {MAX_FPS}."
         )
     count = max(1, round(source.seconds * source.fps))
     return Planned(width, height, fps, motion.frames_at(count, source.fps, fps), source)
@@ -110,9 +111,7 @@ def upscale_film(
     clock = _Clock(makes, len(film.segments), on_progress)
     clock.loading()
     if upscaler is None:
-        from workers.engines.upscale import engine
-
-        upscaler = engine.get(asked.model)
+        upscaler = registry.get("upscale", asked.model)
     upscaler.load()
     playlist = Playlist(folder / PLAYLIST, makes.fps, SEGMENT_FRAMES, film.segments)
     frames = clock.counted(_frames(asked, makes, upscaler, first=len(film.segments) * SEGMENT_FRAMES))
@@ -155,9 +154,7 @@ def upscale_picture(
         pixels = uploads.picture(asked.source, width, height)
     on_progress(Progress(stage="loading"))
     if upscaler is None:
-        from workers.engines.upscale import engine
-
-        upscaler = engine.get(asked.model)
+        upscaler = registry.get("upscale", asked.model)
     (made,) = upscaler.upscale([pixels], *size)
     on_progress(Progress(stage="upscaling", step=1, steps=1))
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,8 @@ import torch
 
 from tests.workers.conftest import picture
 from workers.base import EngineError
-from workers.engines.upscale import cards, checkpoints, engine, ncnn_weights, plan
+from workers.engines import registry
+from workers.engines.upscale import cards, checkpoints, ncnn_weights, plan
 from workers.engines.upscale.engine import Upscaler, fit
 from workers.engines.upscale.networks import RRDBNet, SRVGGNetCompact
 from workers.weights import catalog
@@ -54,13 +55,13 @@ def test_the_networks_are_the_ones_that_their_makers_describe():
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
-        (lambda p, b: (p, b[:-8]), "weights_broken", "ends after"),
-        (lambda p, b: (p, b + b"12345678"), "weights_broken", "8 bytes are left over"),
-        (lambda p, b: (p, b"\x38\x4b\x0d\x00" + b[4:]), "weights_broken", "neither float32 nor float16"),
-        (lambda p, b: (b"1234" + p[7:], b), "weights_broken", "does not begin with"),
-        (lambda p, b: (p.replace(b"40 41", b"39 41"), b), "weights_broken", "another number of layers"),
-        (lambda p, b: (p.replace(b"PixelShuffle", b"Permute"), b), "weights_broken", "no network that is known"),
-        (lambda p, b: (p, None), "weights_missing", "cannot be read"),
+        (lambda p, b: (p, b[:-8]), "model_broken", "ends after"),
+        (lambda p, b: (p, b + b"12345678"), "model_broken", "8 bytes are left over"),
+        (lambda p, b: (p, b"\x38\x4b\x0d\x00" + b[4:]), "model_broken", "neither float32 nor float16"),
+        (lambda p, b: (b"1234" + p[7:], b), "model_broken", "does not begin with"),
+        (lambda p, b: (p.replace(b"40 41", b"39 41"), b), "model_broken", "another number of layers"),
+        (lambda p, b: (p.replace(b"PixelShuffle", b"Permute"), b), "model_broken", "no network that is known"),
+        (lambda p, b: (p, None), "model_not_ready", "cannot be read"),
     ],
 )
 def test_weights_that_are_not_whole_are_refused_in_words(tmp_path, change, code, words):
@@ -100,10 +101,10 @@ def test_checkpoints_that_hold_no_known_network_are_refused(tmp_path):
     (tmp_path / "broken.safetensors").write_bytes(b"not at all")
     (tmp_path / "code.pth").write_bytes(b"\x80\x04cos\nsystem\n(S'true'\ntR.")
     for name, code in (
-        ("other.pth", "weights_unknown"),
-        ("broken.safetensors", "weights_broken"),
-        ("code.pth", "weights_broken"),
-        ("none.pth", "weights_missing"),
+        ("other.pth", "model_broken"),
+        ("broken.safetensors", "model_broken"),
+        ("code.pth", "model_broken"),
+        ("none.pth", "model_not_ready"),
     ):
         with pytest.raises(EngineError, match=code):
             checkpoints.network(tmp_path / name)
@@ -204,7 +205,7 @@ def test_sizes_are_even_and_end_at_4k(size, asked, made):
     if made and max(made) <= 3840:
         assert plan.target(*size, **asked) == made
         return
-    with pytest.raises(EngineError, match="upscale_too_large"):
+    with pytest.raises(EngineError, match="upscale_refused"):
         plan.target(*size, **asked)
 
 
@@ -234,9 +235,9 @@ def test_the_catalogue_has_the_three_models_of_the_wheel(tmp_path):
         if card.file:
             size = (ncnn_weights.folder() / f"{card.file}.bin").stat().st_size
             assert card.disk_gb == pytest.approx(size / 1e9, abs=0.001)
-    with pytest.raises(EngineError, match="engine_unknown"):
+    with pytest.raises(EngineError, match="model_unknown"):
         Upscaler("bicubic")
-    assert engine.get() is engine.get(cards.DEFAULT)
+    assert registry.get("upscale") is registry.get("upscale") and registry.get("upscale").card.id == cards.DEFAULT
     (tmp_path / "b.pth").touch()
     (tmp_path / "c.safetensors").touch()
     assert cards.checkpoint_in(tmp_path) == tmp_path / "c.safetensors"

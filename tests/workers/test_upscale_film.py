@@ -160,7 +160,7 @@ def test_a_smoother_film_has_more_frames_and_the_same_length(clip, tmp_path, ups
         assert np.abs(after.astype(int) - before).mean() < 2
     assert plain.frames == 52
     for fps in (7, 61, 240):
-        with pytest.raises(EngineError, match="upscale_fps"):
+        with pytest.raises(EngineError, match="upscale_refused"):
             planned(Upscale(clip, factor=2, fps=fps))
 
 
@@ -217,7 +217,7 @@ def test_what_is_too_large_is_refused_with_what_works(tmp_path):
     wide = media.film(tmp_path / "wide.mp4", frames(2, 1280, 720), rate=RATE)
     with pytest.raises(EngineError) as error:
         upscale_film(Upscale(wide, factor=4), tmp_path / "a", tmp_path / "a.mp4")
-    assert error.value.code == "upscale_too_large"
+    assert error.value.code == "upscale_refused"
     assert error.value.public_text.endswith("the largest factor that works for 1280 x 720 is 2.")
     Image.fromarray(np.zeros((4320, 7680, 3), np.uint8)).save(tmp_path / "8k.png")
     with pytest.raises(EngineError, match="7680 x 4320 cannot be made larger here"):

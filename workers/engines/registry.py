@@ -13,24 +13,26 @@ _engines: dict[str, Any] = {}
 _lock = threading.Lock()
 
 
-def get(kind: str = "video") -> Any:
+def get(kind: str = "video", model_id: str = "") -> Any:
     """Return this process's engine for `kind`, made on the first call; its models load with `load()` or the first job.
 
-    The engine is the one that the card of the chosen model names (`workers.weights.catalog.chosen`). Raises
-    EngineError("engine_unknown") for a kind that does not exist, or when no model of it has the name that was chosen.
+    The engine is the one that the card of `model_id` names, by default of the model that is chosen for the kind
+    (`workers.weights.catalog.chosen`). Raises EngineError("engine_unknown") for a kind or a model that does not exist,
+    or when no model of the kind has the name that was chosen.
     """
     with _lock:
-        if kind not in _engines:
-            _engines[kind] = _make(kind)
-        return _engines[kind]
+        key = f"{kind}:{model_id}" if model_id else kind
+        if key not in _engines:
+            _engines[key] = _make(kind, model_id)
+        return _engines[key]
 
 
-def _make(kind: str) -> Any:
-    if trouble := catalog.trouble(kind):
+def _make(kind: str, model_id: str) -> Any:
+    if not model_id and (trouble := catalog.trouble(kind)):
         raise EngineError("engine_unknown", trouble)
     try:
-        card = catalog.get(catalog.chosen(kind))
+        card = catalog.get(model_id or catalog.chosen(kind))
     except KeyError:
-        raise EngineError("engine_unknown", f"There is no engine for {kind}.") from None
+        raise EngineError("engine_unknown", f"There is no engine for {model_id or kind}.") from None
     module, _, name = card.engine.partition(":")
     return getattr(importlib.import_module(module), name)(card.id)

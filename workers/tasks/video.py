@@ -82,7 +82,7 @@ def _in_windows(on_progress: OnProgress, window: int, windows: int) -> OnProgres
     """Return an `on_progress` for what follows the last window: how much is made does not begin again."""
 
     def report(now: Progress) -> None:
-        done = {"step": 1, "steps": 1} if now.stage == "loading" else {}
+        done: dict[str, Any] = {"step": 1, "steps": 1} if now.stage == "loading" else {}
         on_progress(dataclasses.replace(now, window=window, windows=windows, **done))
 
     return report

@@ -17,6 +17,7 @@ from workers.weights import catalog
 USUAL_FPS = 24  # of a clip whose rate was not told when it was uploaded
 MAX_FPS = 60
 CREDITS_PER_SECOND = 1
+EFFORT_OF_A_TIER = 6  # a model that works six times as hard for a pixel still has the usual price
 SMOOTHING = 2  # times the price and the work of enlarging alone
 
 
@@ -90,14 +91,10 @@ class UpscaleForm(ToolForm):
             self.add_error("fps", "A picture does not move: leave this empty.")
         elif fps and source.fps and fps < source.fps:
             self.add_error("fps", f"The film has {source.fps:g} frames a second: ask for more, up to {MAX_FPS}.")
-        frames = source.frames or round(source.seconds * (source.fps or USUAL_FPS)) or 1
-        made = {
-            "kind": source.kind,
-            "made_width": width,
-            "made_height": lines,
-            "seconds": source.seconds,
-            "frames": frames,
-        }
+        made = {"kind": source.kind, "made_width": width, "made_height": lines}
+        if source.kind == Asset.Kind.VIDEO:
+            frames = source.frames or round(source.seconds * (source.fps or USUAL_FPS)) or 1
+            made |= {"seconds": source.seconds, "frames": frames}
         given = {"source": source, "factor": factor, "height": height, "fps": fps, "model_id": data.get("model_id")}
         return {name: value for name, value in (given | made).items() if value not in (None, "")}
 
@@ -119,9 +116,9 @@ class Upscale(Stoppable):
 
     def price(self, params: Mapping[str, Any]) -> int:
         if params["kind"] == Asset.Kind.IMAGE:
-            return CREDITS_PER_SECOND
+            return int(CREDITS_PER_SECOND * self._tier(params))
         seconds = max(1, math.ceil(params["seconds"]))
-        return int(CREDITS_PER_SECOND * seconds * (SMOOTHING if params.get("fps") else 1))
+        return int(CREDITS_PER_SECOND * seconds * self._tier(params) * (SMOOTHING if params.get("fps") else 1))
 
     def price_of_part(self, job: Generation, frames: int) -> int:
         whole: int = job.params["frames"]
@@ -130,9 +127,18 @@ class Upscale(Stoppable):
         return math.ceil(job.cost * min(1.0, frames / whole))
 
     def work(self, params: Mapping[str, Any]) -> float:
-        """Pixels that come out."""
+        """Pixels that come out, each as much as the model works for it."""
         smooth = SMOOTHING if params.get("fps") else 1
-        return float(params["made_width"] * params["made_height"] * params["frames"] * smooth)
+        return float(
+            params["made_width"] * params["made_height"] * params.get("frames", 1) * smooth * self._effort(params)
+        )
+
+    def _effort(self, params: Mapping[str, Any]) -> float:
+        return cards.get(params.get("model_id") or catalog.chosen("upscale")).effort
+
+    def _tier(self, params: Mapping[str, Any]) -> int:
+        """How many times the usual price a model costs."""
+        return math.ceil(self._effort(params) / EFFORT_OF_A_TIER)
 
     def summary(self, params: Mapping[str, Any]) -> str:
         size = f"{params['made_width']} × {params['made_height']}"

@@ -35,6 +35,7 @@ class UpscaleCard(WeightCard):
 
     scale: int = 4
     good_for: str = ""
+    effort: float = 1.0  # the work for a pixel, the default model's as 1
     file: str = ""
 
     @property
@@ -73,6 +74,7 @@ catalog.add(
         licence_url=REAL_ESRGAN,
         disk_gb=0.033,
         good_for="Photographs and single pictures: thirty times the work of the video model.",
+        effort=30.0,
         file="realesrgan-x4plus",
     ),
     UpscaleCard(
@@ -82,6 +84,7 @@ catalog.add(
         licence_url=REAL_ESRGAN,
         disk_gb=0.009,
         good_for="Drawings with fine lines.",
+        effort=8.0,
         file="realesrgan-x4plus-anime",
     ),
 )

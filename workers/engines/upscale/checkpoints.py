@@ -44,19 +44,19 @@ class Checkpoint(nn.Module):
 def network(path: Path) -> Checkpoint:
     """Return the network of a `.safetensors` or `.pth` file; no code in the file is run.
 
-    Raises EngineError("spandrel_missing"), EngineError("weights_missing"), EngineError("weights_broken"), or
-    EngineError("weights_unknown") for a network that spandrel does not know or that does not enlarge RGB pictures.
+    Raises EngineError("model_not_ready"), EngineError("model_not_ready"), EngineError("model_broken"), or
+    EngineError("model_broken") for a network that spandrel does not know or that does not enlarge RGB pictures.
     """
     with _spandrel() as spandrel:
         try:
             # Detected from names and shapes alone.
             made = spandrel.ModelLoader("cpu").load_from_state_dict(spandrel.canonicalize_state_dict(_state(path)))
         except (spandrel.UnsupportedModelError, RuntimeError, KeyError, ValueError) as error:
-            raise EngineError("weights_unknown", f"{path.name} is no network that is known here.") from error
+            raise EngineError("model_broken", f"{path.name} is no network that is known here.") from error
     if not isinstance(made, spandrel.ImageModelDescriptor) or (made.input_channels, made.output_channels) != (3, 3):
-        raise EngineError("weights_unknown", f"{path.name} does not turn an RGB picture into another.")
+        raise EngineError("model_broken", f"{path.name} does not turn an RGB picture into another.")
     if made.scale < 2:
-        raise EngineError("weights_unknown", f"{path.name} makes no picture larger: its factor is {made.scale}.")
+        raise EngineError("model_broken", f"{path.name} makes no picture larger: its factor is {made.scale}.")
     return Checkpoint(made).eval().requires_grad_(False)
 
 
@@ -68,11 +68,9 @@ def _state(path: Path) -> dict[str, Any]:
             return dict(load_file(path))
         return dict(torch.load(path, map_location="cpu", weights_only=True))
     except FileNotFoundError as error:
-        raise EngineError("weights_missing", f"The weights {path.name} cannot be read.") from error
+        raise EngineError("model_not_ready", f"The weights {path.name} cannot be read.") from error
     except Exception as error:  # unpicklers and safetensors raise whatever a damaged file makes them meet
-        raise EngineError(
-            "weights_broken", f"The weights {path.name} are damaged, or hold more than weights."
-        ) from error
+        raise EngineError("model_broken", f"The weights {path.name} are damaged, or hold more than weights.") from error
 
 
 @contextmanager
@@ -88,7 +86,7 @@ def _spandrel() -> Iterator[Any]:
                 module = importlib.import_module("spandrel")
             except ImportError as error:
                 raise EngineError(
-                    "spandrel_missing", "This model needs spandrel, which is not installed: run `make install`."
+                    "model_not_ready", "This model needs spandrel, which is not installed: run `make install`."
                 ) from error
             finally:
                 for name in names:

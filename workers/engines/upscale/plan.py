@@ -39,17 +39,17 @@ def target(width: int, height: int, *, factor: int | None = None, to_height: int
     """Return the even (width, height) of what is made from a picture of this size.
 
     By `factor`, or so that the shorter side has `to_height` pixels: "1080" of a film that stands is its width.
-    Raises EngineError("upscale_too_large") with the largest choice that works, EngineError("upscale_not_larger") for a
-    height that the picture has already, and EngineError("upscale_choice") for what is not offered.
+    Raises EngineError("upscale_refused") with the largest choice that works, EngineError("upscale_refused") for a
+    height that the picture has already, and EngineError("upscale_refused") for what is not offered.
     """
     if (factor is None) == (to_height is None):
-        raise EngineError("upscale_choice", "Choose either a factor or a height.")
+        raise EngineError("upscale_refused", "Choose either a factor or a height.")
     if factor is not None and factor not in FACTORS:
-        raise EngineError("upscale_choice", f"A factor is {_either(FACTORS)}.")
+        raise EngineError("upscale_refused", f"A factor is {_either(FACTORS)}.")
     if to_height is not None and to_height not in HEIGHTS:
-        raise EngineError("upscale_choice", f"A height is {_either(HEIGHTS)}.")
+        raise EngineError("upscale_refused", f"A height is {_either(HEIGHTS)}.")
     if to_height is not None and min(width, height) >= to_height:
-        raise EngineError("upscale_not_larger", f"{width} x {height} has {to_height} lines already.")
+        raise EngineError("upscale_refused", f"{width} x {height} has {to_height} lines already.")
     size = _by_factor(width, height, factor) if factor else _by_height(width, height, to_height or 0)
     if not _fits(size):
         raise _too_large(width, height, size)
@@ -123,7 +123,7 @@ def _too_large(width: int, height: int, size: tuple[int, int]) -> EngineError:
         works = f"no factor works for {width} x {height}, but a height of {heights[-1]} does"
     else:
         works = f"{width} x {height} cannot be made larger here"
-    return EngineError("upscale_too_large", f"{refused}: {works}.")
+    return EngineError("upscale_refused", f"{refused}: {works}.")
 
 
 def _either(choices: tuple[int, ...]) -> str:
