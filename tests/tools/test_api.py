@@ -226,3 +226,9 @@ def test_an_error_that_nobody_named_is_told_by_its_status_and_not_as_a_film_that
 def test_every_status_of_the_table_is_that_of_its_row():
     odd = {status: code for status, code in BY_STATUS.items() if CATALOGUE[code].status != status}
     assert odd == {502: "external_service", 504: "external_service"}, "answered by whoever stands in front of us"
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"a":' * 100_000, '{"factor": "\\ud800"}', '{"\\udc00": [{}]}'])
+def test_json_that_cannot_be_stored_is_refused(api, body):
+    answer = api.post("/api/v1/tools/upscale/quote/", body, content_type="application/json")
+    assert answer.status_code == 400 and answer.json()["code"] == "invalid_request"

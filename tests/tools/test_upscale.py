@@ -108,6 +108,27 @@ def test_what_cannot_be_is_refused_before_a_credit_is_held(api, ada, size, asked
     assert billing.held(ada) == 0 and not Generation.objects.filter(tool="upscale").exists()
 
 
+@pytest.mark.parametrize(
+    ("facts", "asked", "field", "words"),
+    [
+        ({"seconds": 121}, {}, "source", "121 s long; one that is made larger has at most 120 s"),
+        ({"bytes": 500_000_001}, {}, "source", "more than 500 MB"),
+        ({"fps": 25}, {"fps": 24}, "fps", "25 frames a second: ask for more, up to 60"),
+        ({"fps": 100}, {"fps": 60}, "fps", "100 frames a second: leave this empty"),
+    ],
+)
+def test_a_film_that_cannot_be_is_refused_before_a_credit_is_held(api, ada, facts, asked, field, words):
+    mine = AssetFactory(generation=None, user=ada, recipe={}, kind="video", **{"width": 64, "height": 48} | facts)
+    answer = api.post(API, {"source": str(mine.pk), **asked}, format="json")
+    assert answer.status_code == 422 and words in answer.json()["errors"][field][0], answer.json()
+    assert billing.held(ada) == 0
+
+
+def test_the_rate_that_a_film_has_costs_no_more(api, clip):
+    quote = api.post(f"{API}quote/", {"source": str(clip.pk), "fps": 8}, format="json").json()
+    assert (quote["credits"], quote["summary"]) == (4, "96 × 64 · 3.8 s")
+
+
 def test_without_a_source_and_with_a_strangers_it_says_so(api, ben):
     theirs = AssetFactory(generation__user=ben)
     assert "Choose the picture" in api.post(API, {}, format="json").json()["errors"]["source"][0]

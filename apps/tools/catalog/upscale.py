@@ -7,11 +7,13 @@ from typing import Any, ClassVar
 from django import forms
 
 from apps.library.models import Asset, Generation
+from apps.library.uploads import MAX_BYTES
 from apps.tools.fields import AssetField, CatalogueField
 from apps.tools.registry import Stoppable, ToolForm, register
 from workers.base import EngineError
 from workers.engines.upscale import cards
 from workers.engines.upscale.plan import FACTORS, HEIGHTS, target
+from workers.media.uploads import MAX_CLIP_SECONDS
 from workers.weights import catalog
 
 USUAL_FPS = 24  # of a clip whose rate was not told when it was uploaded
@@ -87,10 +89,18 @@ class UpscaleForm(ToolForm):
         except EngineError as error:
             self.add_error("height" if height else "factor", error.public_text)
             return data
+        if source.seconds > MAX_CLIP_SECONDS:
+            text = f"This film is {source.seconds:.0f} s long; one that is made larger has at most "
+            self.add_error("source", f"{text}{MAX_CLIP_SECONDS:.0f} s.")
+        elif source.bytes > (most := MAX_BYTES[Asset.Kind(source.kind)]):
+            self.add_error("source", f"This file has more than {most // 1_000_000} MB, the most that is read again.")
         if fps and source.kind == Asset.Kind.IMAGE:
             self.add_error("fps", "A picture does not move: leave this empty.")
         elif fps and source.fps and fps < source.fps:
-            self.add_error("fps", f"The film has {source.fps:g} frames a second: ask for more, up to {MAX_FPS}.")
+            instead = f"ask for more, up to {MAX_FPS}" if source.fps < MAX_FPS else "leave this empty"
+            self.add_error("fps", f"The film has {source.fps:g} frames a second: {instead}.")
+        if fps == source.fps:
+            fps = None  # as it is, which costs no more
         made = {"kind": source.kind, "made_width": width, "made_height": lines}
         if source.kind == Asset.Kind.VIDEO:
             frames = source.frames or round(source.seconds * (source.fps or USUAL_FPS)) or 1
