@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from django.core.files import File
 from django.db import DatabaseError, connections
+from django.utils import timezone
 from dramatiq.middleware import TimeLimitExceeded
 from dramatiq.middleware.threading import raise_thread_exception
 
@@ -69,11 +70,14 @@ def give_up(job: Generation, error: StudioError) -> None:
     """End a failed attempt: fail the job, or queue it again where another attempt may succeed.
 
     A job with finished windows is tried again when only the time was too short for all of them, and when the storage,
-    which may be full or away for a while, did not take the next one.
+    which may be full or away for a while, did not take the next one. Where the time brought not even one more window,
+    it is tried again only to keep those that there are, as a stop does.
     """
-    too_slow = error.code == "generation_timeout" and job.kept_attempt == job.attempt
+    timeout = error.code == "generation_timeout" and job.kept_windows > 0
+    if timeout and job.kept_attempt != job.attempt:
+        job.move(frm=(Generation.Status.RUNNING,), stop_requested_at=timezone.now())
     later = error.code in RETRIED_LATER and job.kept_windows > 0
-    if error.code in RETRIED or too_slow or later:
+    if error.code in RETRIED or timeout or later:
         services.retry(job, error, at_once=not later)
     else:
         services.fail(job, error)

@@ -285,15 +285,17 @@ def test_a_film_that_comes_further_with_every_attempt_is_not_given_up(ada, setti
     assert fresh(job).status == Status.FAILED, "but one that comes no further is"
 
 
-@pytest.mark.parametrize(("windows", "status"), [(2, Status.QUEUED), (1, Status.FAILED)])
-def test_time_that_was_enough_for_a_window_is_given_again(ada, tmp_path, windows, status):
+@pytest.mark.parametrize(("windows", "stopped"), [(2, False), (1, True)])
+def test_time_that_was_enough_for_a_window_is_given_again_and_else_what_is_there_is_kept(
+    ada, tmp_path, windows, stopped
+):
     job = Generation.objects.claim(submit(ada).queue)
     film(job, tmp_path / "first", windows=1)
     sweeper.sweep(lease=timedelta(0))
     job = Generation.objects.claim(job.queue)
     film(job, tmp_path / "second", windows=windows)
     give_up(job, StudioError(code="generation_timeout"))
-    assert fresh(job).status == status
+    assert (fresh(job).status, fresh(job).stop_requested_at is not None) == (Status.QUEUED, stopped)
 
 
 def test_a_storage_that_is_away_does_not_cost_the_finished_windows(ada, tmp_path):

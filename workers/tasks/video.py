@@ -24,7 +24,7 @@ def video(request: Request) -> Made:
     """Make a film from a prompt, and from the pictures or the clip that the request brings.
 
     Goes on after the last window that the keeper has of an earlier attempt. When `on_progress` raises Stopped, the film
-    is what is finished of it. Raises EngineError, or Cancelled through `on_progress`.
+    is what is finished of it, and is not made larger. Raises EngineError, or Cancelled through `on_progress`.
     """
     from workers.engines import registry
     from workers.engines.skyreels.request.plan import plan
@@ -43,19 +43,21 @@ def video(request: Request) -> Made:
     windows = of = len(plan(asked.spec).windows)
     told: dict[str, Any] = {"on_progress": on_progress, "keeper": request.keeper, "comment": comment, "run": asked.run}
     try:
-        info = render(engine, asked.spec, segments, out, **told)
+        info, factor = render(engine, asked.spec, segments, out, **told), int(params.get("finish") or 0)
     except Stopped:
-        info, windows = keep(asked.spec, segments, out, comment)
+        # What is finished is wanted now, as it is.
+        (info, windows), factor = keep(asked.spec, segments, out, comment), 0
         made_from |= {"windows_kept": windows}
-    if factor := params.get("finish"):
-        out = finished(out, folder, int(factor), made_from, _in_windows(on_progress, windows, of))
+    if factor:
+        out = finished(out, folder, factor, made_from, _in_windows(on_progress, windows, of))
         info = probe(out)
     on_progress(Progress(stage="encoding", step=1, steps=1, window=windows, windows=of))
     poster(out, folder / "poster.webp")
     strip(out, folder / "strip.webp")
     files = {"file": out, "poster": folder / "poster.webp", "strip": folder / "strip.webp"}
+    stopped = windows < of or bool(params.get("finish") and not factor)
     film = MadeAsset(kind="video", files=files, facts={name: getattr(info, name) for name in FACTS})
-    return Made(assets=[film], engine=asked.spec.model, recipe=made_from, stopped=windows < of)
+    return Made(assets=[film], engine=asked.spec.model, recipe=made_from, stopped=stopped)
 
 
 def finished(film: Path, folder: Path, factor: int, made_from: dict[str, Any], on_progress: OnProgress) -> Path:

@@ -339,7 +339,8 @@ class ToVideo(Stoppable):
         return int((CREDITS_PER_SECOND + (FINISHING_CREDITS if params.get("finish") else 0)) * seconds)
 
     def price_of_part(self, job: Generation, frames: int) -> int:
-        return self.price({**job.params, "num_frames": frames})
+        """The price without the finish: a film that is stopped is kept as it is."""
+        return self.price({**job.params, "num_frames": frames, "finish": None})
 
     def models(self, params: Mapping[str, Any]) -> set[str]:
         return super().models(params) | ({catalog.chosen("upscale")} if params.get("finish") else set())
