@@ -48,7 +48,7 @@ def duration(seconds: float) -> str:
 @register.filter
 def detail(job: Generation) -> str:
     """What a running job is at: "Window 1 of 2, step 3 of 4, about 20 s left"; empty between its stages."""
-    if job.stop_requested_at:
+    if job.stop_requested_at and job.windows:  # without windows, what was kept is being made larger
         return f"{job.kept_seconds:.1f} s kept"
     window = f"Window {job.window} of {job.windows}" if job.windows else ""
     if job.stage == "decoding" and job.windows > 1:
