@@ -19,6 +19,7 @@ from apps.library.models import Asset, Generation
 PAGE_SIZE = 24
 NAMES = {"num_frames": "Frames", "guidance_scale": "Guidance", "negative_prompt": "Not seen", "model_id": "Model"}
 TOLD_APART = ("prompt", "seed", "mode")
+FACTS = ("kind", "made_width", "made_height", "seconds", "frames")  # what a tool works out, not what was asked for
 
 
 @login_required
@@ -37,7 +38,7 @@ def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     job = get_object_or_404(mine.with_assets().select_related("group"), pk=pk)
     asset = job.asset
     begins_with = list(job.inputs.select_related("asset", "source"))
-    told_apart = {*TOLD_APART, *(given.name for given in begins_with)}
+    told_apart = {*TOLD_APART, *FACTS, *(given.name for given in begins_with)}
     about = {
         "asset": asset,
         "recipe": json.dumps(asset.recipe, indent=2, sort_keys=True) if asset else "",

@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from apps.accounts.http import PENDING_PROMPT, SignedIn
@@ -49,16 +49,16 @@ def tool_page(request: SignedIn, slug: str) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_http_methods(["GET", "HEAD", "POST"])
 def tool_quote(request: SignedIn, slug: str) -> HttpResponse:
-    """The price and time of the form as it is filled in, or its first error."""
+    """The price and time of the form as it is filled in, or its first error; posted, with what is to be uploaded."""
     tool = registry.get_or_404(slug)
-    form = tool.form_class(request.GET, user=request.user, draft=True)
+    form = tool.form_class(request.POST or request.GET, request.FILES, user=request.user, draft=True)
     context: dict[str, Any] = {"tool": tool, "quote": None}
     if form.is_valid():
         context["quote"] = services.quote(tool, form.params)
-    else:
-        context["problem"] = _first_error(form)
+    elif not all(error.code == "required" for each in form.errors.as_data().values() for error in each):
+        context["problem"] = _first_error(form)  # what is only not there yet is no problem
     return render(request, "tools/quote.html", context)
 
 

@@ -2,6 +2,7 @@
 
 export function model(select) {
   const form = select.form;
+  if (!select.options[0]?.dataset.model) return; // a tool whose models recommend nothing
   const about = () => JSON.parse(select.selectedOptions[0].dataset.model);
   form.addEventListener("change", () => {
     const { placeholders, picture } = about();

@@ -76,7 +76,8 @@ class UpscaleForm(ToolForm):
         source: Asset | None = data.get("source")
         if source is None:
             if "source" not in self.errors:
-                self.add_error("source", "Choose the picture or the film that is to be larger.")
+                missing = "Choose the picture or the film that is to be larger."
+                self.add_error("source", forms.ValidationError(missing, code="required"))
             return data
         factor, height, fps = data.get("factor"), data.get("height"), data.get("fps")
         if factor and height:
