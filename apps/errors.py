@@ -4,7 +4,6 @@ Nothing else reaches a user: pages, the API and job cards all show a row of this
 """
 
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 
@@ -32,6 +31,7 @@ CATALOGUE: dict[str, Entry] = {
             "method_not_allowed", 405, "This address does not take that method.", "See the API page for what it takes."
         ),
         Entry("invalid_request", 400, "The request could not be read.", "Check that the body is valid JSON."),
+        Entry("invalid_header", 400, "A header of the request cannot be used.", "See the API page for what it takes."),
         Entry("unsupported_media_type", 415, "This content type is not understood.", "Send JSON or a multipart form."),
         Entry("validation_failed", 422, "Some fields need another value.", "Each field says what it needs."),
         Entry("invalid_frames", 422, "This length cannot be made.", "Choose one of the nearest lengths named."),
@@ -40,52 +40,65 @@ CATALOGUE: dict[str, Entry] = {
         Entry(
             "input_missing",
             409,
-            "The picture or video that this film begins with is not in your library any more.",
+            "Something that this begins with is not in your library any more.",
             "Bring it back, or choose another one.",
+        ),
+        Entry(
+            "asset_of_job", 409, "This file belongs to the job that made it.", "Delete the job; its files go with it."
+        ),
+        Entry(
+            "upscale_refused", 422, "This cannot be made larger as asked.", "Choose the size that the sentence names."
         ),
         Entry("duplicate_request", 409, "This key was used for a different request.", "Send a new Idempotency-Key."),
         Entry("wrong_state", 409, "The job has moved on, so this no longer applies.", "Reload to see where it is now."),
         # what you may spend
-        Entry("insufficient_credits", 402, "Your wallet has too few credits.", "Choose a shorter film."),
-        Entry("too_many_jobs", 429, "Too many of your films are being made.", "Wait for one to finish, or cancel one."),
+        Entry("insufficient_credits", 402, "Your wallet has too few credits.", "Ask for something smaller or shorter."),
+        Entry(
+            "too_many_jobs",
+            429,
+            "Too many of your jobs are waiting or at work.",
+            "Wait for one to finish, or cancel one.",
+        ),
         Entry("rate_limited", 429, "Too many requests.", "Wait a moment and try again."),
         # what went wrong while making it
+        Entry("generation_failed", 500, "This could not be made.", "Try again; if it happens twice, change the seed."),
         Entry(
-            "generation_failed", 500, "The film could not be made.", "Try again; if it happens twice, change the seed."
+            "prerequisite_failed",
+            409,
+            "Another job, which this one was to begin with, was not made.",
+            "Make that one again, then this one.",
         ),
-        Entry("generation_timeout", 504, "Making the film took too long.", "Ask for a shorter film or fewer steps."),
-        Entry("worker_lost", 500, "The worker making this film stopped three times.", "Try again in a few minutes."),
+        Entry("generation_timeout", 504, "Making this took too long.", "Ask for something shorter, or fewer steps."),
+        Entry("worker_lost", 500, "The worker making this stopped too often.", "Try again in a few minutes."),
         Entry(
             "memory_short",
             507,
-            "This film needs more memory than the card has.",
+            "This needs more memory than the card has.",
             "Make it smaller, or its windows shorter.",
         ),
+        Entry("rank_lost", 500, "One of the GPUs that shared this job stopped.", "Try again, or without several GPUs."),
         Entry(
-            "rank_lost", 500, "One of the GPUs that shared this film stopped.", "Try again, or without several GPUs."
-        ),
-        Entry(
-            "ranks_unfit", 409, "This film cannot be shared among so many GPUs.", "Tell the operator which number fits."
+            "ranks_unfit", 409, "This job cannot be shared among so many GPUs.", "Tell the operator which number fits."
         ),
         Entry(
             "ranks_too_many",
             409,
-            "More GPUs were to share this film than there are.",
+            "More GPUs were to share this job than there are.",
             "The operator sets CINEVIVID_RANKS.",
         ),
         Entry(
             "ranks_not_started",
             500,
-            "The GPUs that were to share this film did not start.",
+            "The GPUs that were to share this job did not start.",
             "Try again, or without several GPUs.",
         ),
         Entry(
             "ranks_backend",
             500,
-            "The GPUs of this studio cannot share a film as they are set up.",
+            "The GPUs of this studio cannot share a job as they are set up.",
             "The operator sets CINEVIVID_SEQUENCE_PARALLEL.",
         ),
-        Entry("out_of_memory", 507, "The card ran out of memory.", "Ask for a smaller or shorter film."),
+        Entry("out_of_memory", 507, "The card ran out of memory.", "Ask for something smaller or shorter."),
         Entry(
             "model_not_ready",
             503,
@@ -99,9 +112,9 @@ CATALOGUE: dict[str, Entry] = {
         Entry("model_absent", 409, "This model is not on this machine.", "Download it first."),
         Entry("model_busy", 409, "This model is being worked on already.", "Wait for it, or cancel it."),
         Entry(
-            "model_needed", 409, "Films that wait or are being made need this model.", "Wait for them, or cancel them."
+            "model_needed", 409, "Jobs that wait or are being made need this model.", "Wait for them, or cancel them."
         ),
-        Entry("model_in_use", 409, "This model makes the films of the studio.", "Choose another engine first."),
+        Entry("model_in_use", 409, "The studio works with this model.", "Choose another engine first."),
         Entry("model_broken", 500, "The model's files are damaged.", "The operator repairs it on the page Models."),
         Entry("disk_full", 507, "The disk of the models is too full.", "Remove a model that is not used."),
         Entry(
@@ -116,9 +129,14 @@ CATALOGUE: dict[str, Entry] = {
         Entry("repo_missing", 404, "The hub has no such model.", "Check the catalogue and HF_ENDPOINT."),
         Entry("hub_unreachable", 503, "The model hub did not answer.", "Check the network, or try again later."),
         Entry("external_service", 503, "A service that this tool needs did not answer.", "Try again in a few minutes."),
-        Entry("storage_failed", 507, "The film could not be saved.", "Try again; the operator has to free some space."),
         Entry(
-            "maintenance", 503, "The studio is closed for maintenance.", "Films in the making go on. Come back soon."
+            "storage_failed",
+            507,
+            "What was made could not be saved.",
+            "Try again; the operator has to free some space.",
+        ),
+        Entry(
+            "maintenance", 503, "The studio is closed for maintenance.", "What is being made goes on. Come back soon."
         ),
         Entry("configuration", 500, "This studio is not set up for that.", "Tell the operator which tool you used."),
         Entry(
@@ -165,14 +183,3 @@ def problem(code: str, message: str = "", **extra: Any) -> dict[str, Any]:
         "advice": entry.advice,
         **extra,
     }
-
-
-def for_status(status: int) -> str:
-    """The code of an HTTP error that came without one of ours."""
-    by_status = {401: "authentication_required", 403: "permission_denied", 400: "invalid_request"}
-    if status in by_status:
-        return by_status[status]
-    for entry in CATALOGUE.values():
-        if entry.status == status:
-            return entry.code
-    return "internal_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request"

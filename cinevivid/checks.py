@@ -1,9 +1,11 @@
-"""What must be true of an installation, said by `manage.py check --deploy`."""
+"""What must be true of an installation, said by `manage.py check` and, of a fleet, by `manage.py check --deploy`."""
 
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+from workers.weights import catalog
 
 
 @register(Tags.security, deploy=True)
@@ -26,13 +28,8 @@ def production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return found
 
 
-@register(Tags.compatibility)
-def video_model(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """The chosen video model is in the catalogue and can be had."""
-    from workers.engines.skyreels import catalog
-
-    try:
-        released = catalog.get(settings.VIDEO_MODEL).released
-    except KeyError:
-        return [Error(f"CINEVIVID_VIDEO_ENGINE names no model: {settings.VIDEO_MODEL!r}.", id="cinevivid.E003")]
-    return [] if released else [Error(f"{settings.VIDEO_MODEL} is not released.", id="cinevivid.E004")]
+@register
+def models(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """For every kind of work, the model that the environment chooses can do it."""
+    found = [trouble for kind in catalog.kinds() if (trouble := catalog.trouble(kind))]
+    return [Error(trouble, id="cinevivid.E003") for trouble in found]

@@ -27,7 +27,8 @@ class ProbeMiddleware:
 class RequestLogMiddleware(RequestMiddleware):
     """Logs requests by route: addresses carry prompts in their queries and one-time keys in their paths."""
 
-    def format_request(self, request: HttpRequest) -> str:
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
         match = request.resolver_match
         return f"{request.method} /{match.route}" if match else f"{request.method} (no route)"
 

@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "apps.accounts",
     "apps.billing",
     "apps.library",
+    "apps.weights",
     "apps.tools",
     "workers",
     "cinevivid",
@@ -197,7 +198,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "/home/tools/to-video"
+LOGIN_REDIRECT_URL = "tools:start"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "apps.accounts.adapter.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -246,7 +247,6 @@ JOB_TIME_LIMIT_SECONDS = env.int("JOB_TIME_LIMIT_SECONDS", default=2 * 60 * 60)
 MODEL_TIME_LIMIT_SECONDS = env.int("MODEL_TIME_LIMIT_SECONDS", default=24 * 60 * 60)
 TRASH_DAYS = env.int("TRASH_DAYS", default=7)
 MAINTENANCE_MODE = env.bool("MAINTENANCE_MODE", default=False)
-VIDEO_MODEL = env.str("CINEVIVID_VIDEO_ENGINE", default="nano")
 DEVICE_GB = float(env.str("CINEVIVID_DEVICE_GB", default="") or 0) or None
 
 # --- how many proxies stand in front, for the addresses that rate limits count
@@ -261,6 +261,11 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "apps.parsers.StrictJSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
     "DEFAULT_THROTTLE_CLASSES": [
@@ -271,7 +276,7 @@ REST_FRAMEWORK = {
         "anon": env.str("API_RATE_ANON", default="60/min"),
         "user": env.str("API_RATE_USER", default="300/min"),
     },
-    "EXCEPTION_HANDLER": "apps.tools.problems.exception_handler",
+    "EXCEPTION_HANDLER": "apps.problems.exception_handler",
     "PAGE_SIZE": 20,
     "NUM_PROXIES": 1 if BEHIND_PROXY else 0,
 }
@@ -286,7 +291,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "DEFAULT_GENERATOR_CLASS": "apps.tools.schema.ToolSchemaGenerator",
-    "ENUM_NAME_OVERRIDES": {"GenerationStatus": "apps.library.models.Generation.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "GenerationStatus": "apps.library.models.Generation.Status",
+        "Enlargement": [(2, "× 2"), (4, "× 4")],  # two tools ask for it, under two names
+    },
 }
 
 # --- administration: the models page stands beside what the admin lists

@@ -6,7 +6,7 @@ from django.urls import include, path
 from django.views.decorators.cache import cache_control
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from cinevivid import studio, views
+from cinevivid import views
 
 # Staff sign in like everybody else, within the same rate limits.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -17,14 +17,12 @@ urlpatterns = [
     path("manifest.webmanifest", cache_control(max_age=86400)(views.manifest), name="manifest"),
     path("accounts/", include("apps.accounts.urls")),
     path("accounts/", include("allauth.account.urls")),
-    path("api/v1/", include("apps.tools.api_urls")),
+    path("api/v1/", include("cinevivid.api_urls")),
     path("admin/", admin.site.urls),
-    path("studio/models", studio.models, name="models"),
-    path("studio/models/<str:model_id>", studio.model, name="model"),
-    path("studio/models/<str:model_id>/<str:verb>", studio.act, name="model_act"),
     path("", include("apps.billing.urls")),
     path("", include("apps.library.urls")),
     path("", include("apps.tools.urls")),
+    path("", include("apps.weights.urls")),
 ]
 
 handler400 = views.bad_request

@@ -11,10 +11,11 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django_htmx.http import reswap, retarget
 
 from apps.errors import problem
 from apps.tools import registry
-from apps.tools.catalog.text_to_video import MODEL
+from apps.tools.videos import MODEL
 
 log = structlog.get_logger(__name__)
 
@@ -32,9 +33,10 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 
 def prices() -> list[dict[str, int]]:
-    """What films of some lengths cost, in credits, and how many of them the free credits make."""
-    tool = registry.get_or_404("to-video")
-    costs = {seconds: tool.price({"num_frames": seconds * MODEL.fps}) for seconds in (3, 10, 30)}
+    """Return what films of some lengths cost as the page makes them, and how many of them the free credits make."""
+    tool = registry.main()
+    usual = tool.form_class.page_data()
+    costs = {seconds: tool.price(usual | {"num_frames": seconds * MODEL.fps}) for seconds in (3, 10, 30)}
     return [
         {"seconds": seconds, "credits": cost, "films": settings.FREE_CREDITS // cost} for seconds, cost in costs.items()
     ]
@@ -45,7 +47,7 @@ def manifest(request: HttpRequest) -> JsonResponse:
         {
             "name": settings.SITE_NAME,
             "short_name": settings.SITE_NAME,
-            "start_url": "/home/tools/to-video",
+            "start_url": registry.main().get_absolute_url(),
             "display": "standalone",
             "background_color": "#0b0c10",
             "theme_color": "#0b0c10",
@@ -93,8 +95,7 @@ def error_page(request: HttpRequest, code: str, message: str = "", **details: An
         return JsonResponse(body, status=body["status"], content_type="application/problem+json")
     if getattr(request, "htmx", False):
         response = render(request, "components/toast.html", {"problem": body}, status=body["status"])
-        response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#toasts", "beforeend"
-        return response
+        return reswap(retarget(response, "#toasts"), "beforeend")
     return render(request, "error.html", {"problem": body}, status=body["status"])
 
 

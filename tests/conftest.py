@@ -92,10 +92,10 @@ def wait_until():
 @pytest.fixture(scope="session")
 def nano_repo(tmp_path_factory):
     """A repository in diffusers' layout with a real model in it, and files that nobody needs."""
-    from workers.engines.skyreels import catalog
+    from workers.engines.skyreels import cards
 
     folder = tmp_path_factory.mktemp("repo") / "nano"
-    shutil.copytree(catalog.NANO, folder)
+    shutil.copytree(cards.NANO, folder)
     (folder / "README.md").write_text("# A model")
     (folder / "transformer" / "diffusion_pytorch_model.bin").write_bytes(b"another copy")
     return folder
@@ -105,10 +105,10 @@ def nano_repo(tmp_path_factory):
 def hub_server(nano_repo):
     """A model hub, with the weights of nano under the name of a model of the catalogue."""
     from tests.workers.hub_server import Hub
-    from workers.engines.skyreels import catalog
+    from workers.engines.skyreels import cards
 
     server = Hub()
-    server.repos[catalog.get("SkyReels-V2-DF-1.3B-540P").diffusers_repo] = nano_repo
+    server.repos[cards.get("SkyReels-V2-DF-1.3B-540P").repo] = nano_repo
     yield server
     server.stop()
 
@@ -116,10 +116,10 @@ def hub_server(nano_repo):
 @pytest.fixture
 def remote(hub_server, tmp_path, monkeypatch):
     """The hub that this process asks, and an empty folder for its models."""
-    from workers.engines.skyreels import fetch
+    from workers.weights import download
 
     monkeypatch.setenv("HF_ENDPOINT", hub_server.url)
     monkeypatch.setenv("CINEVIVID_MODELS", str(tmp_path / "models"))
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    monkeypatch.setattr(fetch, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(download, "RETRY_SECONDS", 0.01)
     return hub_server

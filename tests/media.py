@@ -42,13 +42,18 @@ def film(
     return path
 
 
-def sound(path):
-    """Write a file of silence, without a picture."""
+def sound(path, codec="aac", seconds=0.02, rate=44100, title=""):
+    """Write a tone of 440 Hz, without a picture."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=44100)
-        silence = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")
-        silence.sample_rate = 44100
-        container.mux(stream.encode(silence))
+        container.metadata.update({"title": title} if title else {})
+        stream = container.add_stream(codec, rate=rate, layout="stereo")
+        wave = np.sin(np.arange(int(rate * seconds)) * 440 * 2 * np.pi / rate).astype(np.float32) / 4
+        tone = av.AudioFrame.from_ndarray(np.stack([wave, wave]), "fltp", "stereo")
+        tone.sample_rate, tone.pts = rate, 0
+        context = stream.codec_context
+        resampler = av.AudioResampler(context.format, "stereo", rate, frame_size=context.frame_size or 1024)
+        for frame in (*resampler.resample(tone), *resampler.resample(None)):
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
 

@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -12,41 +12,52 @@ import structlog
 from django.conf import settings
 from django.core.files import File
 from django.db import DatabaseError, connections
+from django.utils import timezone
+from dramatiq.middleware import TimeLimitExceeded
+from dramatiq.middleware.threading import raise_thread_exception
 
 from apps.errors import CATALOGUE, StudioError
 from apps.library import progress
+from apps.library.ids import is_uuid
+from apps.library.keeper import StorageKeeper
 from apps.library.models import Asset, Generation
-from apps.library.rushes import Rushes, is_uuid
 from apps.tools import services
-from apps.tools.registry import LARGE_QUEUE
-from workers.engines.base import Cancelled, EngineError, Progress, Stopped
-from workers.engines.skyreels import hub
+from apps.tools.registry import QUEUES
+from workers.base import Cancelled, EngineError, Progress, PublicError, Stopped
+from workers.weights import store
 
 log = structlog.get_logger(__name__)
 WRITE_EVERY_SECONDS = 0.5
 RETRIED = ("rank_lost", "ranks_not_started")  # what may go well another time: a part of the worker died
 RETRIED_LATER = ("storage_failed",)
+FOREVER_MS = 10 * 365 * 24 * 3600 * 1000  # dramatiq wants a number
 HEARTBEAT_SECONDS = settings.LEASE_SECONDS / 8
-# A worker hears only what its own process declares, and no actor has this queue's name.
-dramatiq.get_broker().declare_queue(LARGE_QUEUE)
+# A worker hears only what its own process declares, and no actor has these queues' names.
+for queue_name in QUEUES:
+    dramatiq.get_broker().declare_queue(queue_name)
 
 
-@dramatiq.actor(queue_name="gpu", max_retries=0, time_limit=settings.JOB_TIME_LIMIT_SECONDS * 1000)
-def run_generation(pk: str) -> None:
-    """Make what one queued generation asks for."""
-    job = Generation.objects.claim(pk)
+@dramatiq.actor(queue_name="gpu", max_retries=0, time_limit=FOREVER_MS)
+def run_generation(queue: str) -> None:
+    """Take the best job of a queue and make what it asks for; nothing when none waits.
+
+    The message is a nudge. How long the job may take is its tool's business, and known only once it is taken.
+    """
+    job = Generation.objects.claim(queue)
     if job is None:
         return
-    with structlog.contextvars.bound_contextvars(generation=pk, attempt=job.attempt):
+    with structlog.contextvars.bound_contextvars(generation=str(job.pk), attempt=job.attempt):
         progress.changed(job)
         progress.queue_moved(job.queue)
         started = time.monotonic()
+        tool = services.tool_of(job)
+        limit = tool.time_limit if tool else settings.JOB_TIME_LIMIT_SECONDS
         try:
-            with heartbeat(job), workshop(job) as folder:
+            with heartbeat(job, limit), workshop(job) as folder:
                 make(job, folder)
         except Cancelled:
             log.info("generation_dropped")
-        except dramatiq.middleware.TimeLimitExceeded:
+        except TimeLimitExceeded:
             give_up(job, StudioError(code="generation_timeout"))
         except Exception as error:
             log.exception("generation_failed")
@@ -56,21 +67,24 @@ def run_generation(pk: str) -> None:
 
 
 def give_up(job: Generation, error: StudioError) -> None:
-    """End an attempt that came to nothing; the job goes on in another one where that may do better.
+    """End a failed attempt: fail the job, or queue it again where another attempt may succeed.
 
-    Finished windows are worth another attempt: when only the time was too short for all of them, and when the storage,
-    which may be full or away for a while, did not take the next one.
+    A job with finished windows is tried again when only the time was too short for all of them, and when the storage,
+    which may be full or away for a while, did not take the next one. Where the time brought not even one more window,
+    it is tried again only to keep those that there are, as a stop does.
     """
-    too_slow = error.code == "generation_timeout" and job.kept_attempt == job.attempt
+    timeout = error.code == "generation_timeout" and job.kept_windows > 0
+    if timeout and job.kept_attempt != job.attempt:
+        job.move(frm=(Generation.Status.RUNNING,), stop_requested_at=timezone.now())
     later = error.code in RETRIED_LATER and job.kept_windows > 0
-    if error.code in RETRIED or too_slow or later:
+    if error.code in RETRIED or timeout or later:
         services.retry(job, error, at_once=not later)
     else:
         services.fail(job, error)
 
 
 @dramatiq.actor(
-    queue_name="cpu", max_retries=0, time_limit=settings.MODEL_TIME_LIMIT_SECONDS * 1000, notify_shutdown=True
+    queue_name="models", max_retries=0, time_limit=settings.MODEL_TIME_LIMIT_SECONDS * 1000, notify_shutdown=True
 )
 def work_on_model(model_id: str, verb: str) -> None:
     """Download or verify a model of the catalogue, if its note in the models' folder still asks for it.
@@ -79,7 +93,7 @@ def work_on_model(model_id: str, verb: str) -> None:
     """
     with structlog.contextvars.bound_contextvars(model=model_id, verb=verb):
         try:
-            now = {"download": hub.download, "verify": hub.verify}[verb](model_id, queued=True)
+            now = {"download": store.download, "verify": store.verify}[verb](model_id, queued=True)
         except Cancelled:
             log.info("model_work_cancelled")
         except EngineError as error:
@@ -89,43 +103,56 @@ def work_on_model(model_id: str, verb: str) -> None:
 
 
 def make(job: Generation, folder: Path) -> None:
-    """Run the job's task in a folder and hand the files to the library. Raises Cancelled when the job is not ours."""
-    from workers.tasks import INPUTS, TASKS
+    """Run the job's task and hand what it made to the library. Raises Cancelled when the job is not ours."""
+    from workers.tasks import registry as tasks
 
     tool = services.tool_of(job)
-    if tool is None or tool.task not in TASKS:
-        raise StudioError(code="configuration")
-    bring(job, tool.inputs, folder / INPUTS)
-    made = TASKS[tool.task](job.params, folder, reporter(job), Rushes(job))
+    try:
+        task = tasks.get(tool.task if tool else "")
+    except KeyError:
+        raise StudioError(code="configuration") from None
+    (work := folder / "work").mkdir()
+    request = tasks.Request(
+        params=job.params,
+        folder=work,
+        inputs=bring(job, folder / "inputs"),
+        on_progress=reporter(job),
+        keeper=StorageKeeper(job),
+    )
+    made = task(request)
     with ExitStack() as stack:
-        files = {name: File(stack.enter_context(path.open("rb")), path.name) for name, path in made.files.items()}
-        asset = Asset(kind=made.kind, recipe=made.recipe, **made.facts)
-        if not services.finish(job, asset, files, made.engine, stopped=made.stopped):
+        assets = [
+            (
+                Asset(kind=each.kind, recipe=made.recipe, **each.facts),
+                {name: File(stack.enter_context(path.open("rb")), path.name) for name, path in each.files.items()},
+            )
+            for each in made.assets
+        ]
+        if not services.finish(job, assets, made.engine, data=made.data, stopped=made.stopped):
             raise Cancelled
 
 
-def bring(job: Generation, names: Iterable[str], folder: Path) -> None:
-    """Fetch the pictures and clips that the job begins with from storage.
+def bring(job: Generation, folder: Path) -> dict[str, list[Path]]:
+    """Fetch what the job begins with from storage; returns the files by parameter, in their order.
 
     Raises StudioError: "input_missing" when one is gone, "storage_failed".
     """
-    for name in names:
-        if not job.params.get(name):
-            continue
-        asset = Asset.objects.of(job.user).exclude(file="").filter(pk=job.params[name]).first()
+    brought: dict[str, list[Path]] = {}
+    for given in job.inputs.select_related("asset", "source"):
+        asset = given.found
         if asset is None:
             raise StudioError(code="input_missing")
         folder.mkdir(exist_ok=True)
+        path = folder / f"{given.name}-{given.position}{Path(str(asset.file.name)).suffix}"
         try:
-            with (
-                asset.file.open("rb") as stored,
-                (folder / f"{name}{Path(str(asset.file.name)).suffix}").open("wb") as out,
-            ):
+            with asset.file.open("rb") as stored, path.open("wb") as out:
                 shutil.copyfileobj(stored, out)
         except FileNotFoundError:
             raise StudioError(code="input_missing") from None
         except Exception as error:
             raise StudioError(code="storage_failed") from error
+        brought.setdefault(given.name, []).append(path)
+    return brought
 
 
 def reporter(job: Generation) -> Callable[[Progress], None]:
@@ -157,16 +184,9 @@ def reporter(job: Generation) -> Callable[[Progress], None]:
     return report
 
 
-def send(pk: str, queue: str) -> None:
-    """Put a message for this job on its tool's queue."""
-    broker = dramatiq.get_broker()
-    broker.declare_queue(queue)
-    broker.enqueue(run_generation.message(pk).copy(queue_name=queue))
-
-
 @contextmanager
 def workshop(job: Generation) -> Iterator[Path]:
-    """The folder in which this attempt works, gone at its end. What is worth keeping is kept by Rushes.
+    """Make the folder of this attempt and remove it at the end; the StorageKeeper has what is worth keeping.
 
     Folders that killed attempts have left on this machine go first.
     """
@@ -188,15 +208,22 @@ def workshop(job: Generation) -> Iterator[Path]:
 
 
 @contextmanager
-def heartbeat(job: Generation) -> Iterator[None]:
-    """Keep the row's lease alive while a step takes longer than it (loading 14B weights, one 720P step)."""
-    stop = threading.Event()
+def heartbeat(job: Generation, limit: float) -> Iterator[None]:
+    """Keep the row's lease alive while a step takes longer than it (loading 14B weights, one 720P step).
+
+    After `limit` seconds TimeLimitExceeded is raised in the thread that entered.
+    """
+    stop, worker, ends = threading.Event(), threading.get_ident(), time.monotonic() + limit
 
     def beat() -> None:
-        alive = True
-        while alive and not stop.wait(HEARTBEAT_SECONDS):
+        ours = True
+        while not stop.wait(min(HEARTBEAT_SECONDS, max(0.0, ends - time.monotonic()))):
+            if time.monotonic() >= ends:
+                raise_thread_exception(worker, TimeLimitExceeded)  # type: ignore[no-untyped-call]
+                return
+            # A step that hangs keeps its worker, whosever the row is by now, until its time is over.
             try:
-                alive = job.advance()
+                ours = ours and job.advance()
             except DatabaseError:
                 log.warning("heartbeat_missed", exc_info=True)
             finally:
@@ -215,7 +242,7 @@ def public_error(error: Exception) -> StudioError:
     """What a user is told about a failure: a row of the catalogue, never a traceback."""
     if isinstance(error, StudioError):
         return error
-    if isinstance(error, EngineError):
+    if isinstance(error, PublicError):
         return StudioError(error.public_text, code=error.code if error.code in CATALOGUE else "generation_failed")
     if isinstance(error, OSError):
         return StudioError(code="storage_failed")

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workers.engines.base import EngineError, Inputs, OnProgress, Progress, Window, ignore_progress
-from workers.engines.skyreels.plan import plan
-from workers.engines.skyreels.run import Run
-from workers.engines.skyreels.spec import VideoSpec
-from workers.kept import CLIP_PARTS, PLAYLIST, STATE, Keeper, KeepNothing, Kept, write_whole
+from workers.base import EngineError, Inputs, OnProgress, Progress, Window, ignore_progress
+from workers.engines.skyreels.request.execution import Execution
+from workers.engines.skyreels.request.plan import plan
+from workers.engines.skyreels.request.spec import VideoSpec
+from workers.keeper import CLIP_PARTS, PLAYLIST, STATE, Keeper, KeepNothing, Kept, write_whole
 from workers.media import uploads
 from workers.media.film import Film
 from workers.media.hls import Playlist
@@ -28,8 +28,8 @@ from workers.media.probe import MediaError, MediaInfo
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from workers.engines.skyreels.checkpoint import Checkpoint
     from workers.engines.skyreels.engine import SkyReelsEngine
+    from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 
 OnWindow = Callable[[Window], None]
 
@@ -39,7 +39,7 @@ def inputs_of(spec: VideoSpec) -> Inputs:
 
     Raises EngineError with the sentence of `workers.media.uploads` for what cannot be used.
     """
-    with _in_words():
+    with _as_engine_error():
         return Inputs(
             image=uploads.picture(spec.image, spec.width, spec.height) if spec.image else None,
             end_image=uploads.picture(spec.end_image, spec.width, spec.height) if spec.end_image else None,
@@ -57,7 +57,7 @@ def render(
     on_window: OnWindow | None = None,
     keeper: Keeper | None = None,
     comment: str = "",
-    run: Run | None = None,
+    run: Execution | None = None,
 ) -> MediaInfo:
     """Make the film of `spec` in `folder` and join it into the MP4 `out`; goes on where an earlier call was killed.
 
@@ -73,7 +73,7 @@ def render(
     saved, film = _left_off(spec, folder)
     # Asked before anything is computed: the film may have been cancelled or stopped while no worker was there.
     windows = len(plan(spec).windows)
-    on_progress(Progress("loading", min(saved.index + 2, windows) if saved else 1, windows, 0, 1))
+    on_progress(Progress(stage="loading", window=min(saved.index + 2, windows) if saved else 1, windows=windows))
     playlist = Playlist(folder / PLAYLIST, spec.fps, min(spec.num_frames, spec.base_num_frames), film.segments)
     if spec.video and saved is None:
         parts = 0
@@ -114,7 +114,7 @@ def keep(spec: VideoSpec, folder: Path, out: Path, comment: str = "") -> tuple[M
 
 def _left_off(spec: VideoSpec, folder: Path) -> tuple[Checkpoint | None, Film]:
     """Return the saved state and the film of an earlier call; no state and an empty film where they are of no use."""
-    from workers.engines.skyreels.checkpoint import Checkpoint
+    from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 
     try:
         saved = Checkpoint.load(folder / STATE)
@@ -130,7 +130,7 @@ def _left_off(spec: VideoSpec, folder: Path) -> tuple[Checkpoint | None, Film]:
 def _parts_of_clip(spec: VideoSpec) -> Iterator[list[NDArray[np.uint8]]]:
     """Yield the clip that goes on in parts as long as a window."""
     assert spec.video is not None
-    with _in_words():
+    with _as_engine_error():
         frames = uploads.clip(spec.video, spec.width, spec.height, spec.fps)
         while part := list(itertools.islice(frames, spec.base_num_frames)):
             yield part
@@ -143,8 +143,8 @@ def _end_of_clip(spec: VideoSpec) -> NDArray[np.uint8] | None:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
-    """Let what is wrong with a file reach the caller as the engine's kind of error."""
+def _as_engine_error() -> Iterator[None]:
+    """Raise what is wrong with a file as an EngineError."""
     try:
         yield
     except MediaError as error:

@@ -17,12 +17,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workers.engines.base import EngineError, Progress
-from workers.engines.skyreels import catalog, flags
-from workers.engines.skyreels.flags import Command, Job
-from workers.engines.skyreels.spec import SpecError, frames_for_seconds
+from workers.base import EngineError, Progress
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.request import flags
+from workers.engines.skyreels.request.flags import Command, VideoRequest
+from workers.engines.skyreels.request.spec import SpecError, frames_for_seconds
 from workers.media import uploads
 from workers.media.probe import MediaError
+from workers.tasks.registry import recipe
+from workers.tasks.video import sent
 
 NAME_LENGTH = 60
 
@@ -46,8 +49,8 @@ def generate(
     Returns the exit code: 2 with a sentence on stderr for flags that cannot be, 1 for a video that could not be made.
     """
     try:
-        job = flags.job(values, command, _picture_size(values.get("image")))
-        print(make(job, out or job.outdir / _name(job), quiet))
+        asked = flags.request(values, command, _picture_size(values.get("image")))
+        print(make(asked, out or asked.outdir / _name(asked), quiet))
     except SpecError as error:
         return _refused(error)
     except EngineError as error:
@@ -60,27 +63,28 @@ def generate(
     return 0
 
 
-def make(job: Job, out: Path, quiet: bool = False) -> str:
-    """Run a job through the engine into the MP4 `out` and return one line about it."""
+def make(asked: VideoRequest, out: Path, quiet: bool = False) -> str:
+    """Make a request's film with the engine into the MP4 `out` and return one line about it."""
     from workers.engines import registry
     from workers.prompts.enhance import enhance
     from workers.render import render
 
     began = time.monotonic()
-    spec = job.spec
-    if job.prompt_enhancer:
+    spec = asked.spec
+    if asked.prompt_enhancer:
         spec = dataclasses.replace(spec, prompt=enhance(spec.prompt, spec.seed))
         if not quiet:
             print(spec.prompt, file=sys.stderr)
     out.parent.mkdir(parents=True, exist_ok=True)
     show = _silent if quiet else _show
     with tempfile.TemporaryDirectory(prefix="video-") as folder:
-        made_from = recipe(dataclasses.replace(job, spec=spec)) | {"prompt_given": job.spec.prompt}
+        made_from = recipe("video", _params(asked), spec.model)
+        made_from |= sent(dataclasses.replace(asked, spec=spec), asked.prompt_enhancer)
         engine = registry.get("video")
         if not quiet:
-            _tell(engine.settle(spec, job.run).why if job.run.ranks == 1 else "")
-            _tell(catalog.get(spec.model).teacache_warning if spec.teacache else "")
-        info = render(engine, spec, Path(folder), out, on_progress=show, comment=json.dumps(made_from), run=job.run)
+            _tell(engine.settle(spec, asked.run).why if asked.run.ranks == 1 else "")
+            _tell(cards.get(spec.model).teacache_warning if spec.teacache else "")
+        info = render(engine, spec, Path(folder), out, on_progress=show, comment=json.dumps(made_from), run=asked.run)
     if not quiet:
         print(file=sys.stderr)
     return (
@@ -94,10 +98,10 @@ def _tell(sentence: str) -> None:
         print(sentence, file=sys.stderr)
 
 
-def recipe(job: Job) -> dict[str, Any]:
-    """Return the values that make this video again, for the file's comment."""
-    values = dataclasses.asdict(job.spec) | {"run": dataclasses.asdict(job.run)}
-    return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+def _params(asked: VideoRequest) -> dict[str, Any]:
+    """Return what was asked for, without the files: a recipe names them by their hashes."""
+    values = dataclasses.asdict(asked.spec) | {"prompt_enhancer": asked.prompt_enhancer}
+    return {name: value for name, value in values.items() if value is not None and not isinstance(value, Path)}
 
 
 def _refused(error: SpecError) -> int:
@@ -115,9 +119,9 @@ def _picture_size(image: Path | None) -> tuple[int, int] | None:
         raise SpecError("image", f"The file cannot be read: {error.strerror}.") from error
 
 
-def _name(job: Job) -> str:
-    words = re.sub(r"\W+", "-", job.spec.prompt.lower())[:NAME_LENGTH].strip("-")
-    return f"{words}_{job.spec.seed}_{time.strftime('%Y-%m-%d_%H-%M-%S')}.mp4"
+def _name(asked: VideoRequest) -> str:
+    words = re.sub(r"\W+", "-", asked.spec.prompt.lower())[:NAME_LENGTH].strip("-")
+    return f"{words}_{asked.spec.seed}_{time.strftime('%Y-%m-%d_%H-%M-%S')}.mp4"
 
 
 def _frames(options: Mapping[str, Any]) -> int:
@@ -141,7 +145,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _show(progress: Progress) -> None:
     left = "" if progress.seconds_left is None else f", about {progress.seconds_left:.0f} s left"
-    place = f"window {progress.window} of {progress.windows}, step {progress.step} of {progress.steps}"
+    place = f"step {progress.step} of {progress.steps}"
+    if progress.windows:
+        place = f"window {progress.window} of {progress.windows}, {place}"
     print(f"\r\033[K{progress.stage}: {place}{left}", end="", file=sys.stderr, flush=True)
 
 

@@ -40,6 +40,14 @@ class Receipt:
     released: int = 0
     transfers: list[Transfer] = field(default_factory=list)
 
+    def of_part(self, part: str, held: int) -> "Receipt":
+        """The share of one job of `held` credits in a hold of several."""
+        found = Receipt(self.reference, held, transfers=[each for each in self.transfers if each.part == part])
+        for transfer in found.transfers:
+            if column := COLUMNS.get(transfer.kind):
+                setattr(found, column, getattr(found, column) + transfer.amount)
+        return found
+
     @property
     def open(self) -> int:
         """Credits still held."""
@@ -73,12 +81,14 @@ def grant(user: User, amount: int, reference: str) -> bool:
 
 
 def hold(user: User, amount: int, reference: str) -> bool:
-    """Set credits aside for a job; False when that was done before. Raises InsufficientCredits."""
-    if amount == 0:
-        return False
+    """Set credits aside for a job. Returns False for 0 credits and for a job that has them already.
+
+    The wallet stays locked until the caller's transaction ends, also for 0 credits, so that the caller can count the
+    user's jobs while no other hold is made. Raises InsufficientCredits.
+    """
     with transaction.atomic():
         wallet, held_account = _lock(user)
-        if _made(Kind.HOLD, reference):
+        if amount == 0 or _made(Kind.HOLD, reference):
             return False
         if wallet.balance < amount:
             raise InsufficientCredits(needed=amount, balance=wallet.balance)
@@ -98,14 +108,18 @@ def capture(user: User, amount: int, reference: str, part: str = "") -> bool:
         return _move(held_account, _system(Account.Kind.EARNED), amount, Kind.CAPTURE, reference, part)
 
 
-def release(user: User, reference: str) -> int:
-    """Give back whatever a job still holds; the credits given back."""
+def release(user: User, reference: str, amount: int | None = None, part: str = "") -> int:
+    """Give back whatever a job still holds, or an amount of a hold that several share; the credits given back.
+
+    A part is given back once, and never more than is held.
+    """
     with transaction.atomic():
         wallet, held_account = _lock(user)
-        amount = receipt(reference).open
-        if amount:
-            _move(held_account, wallet, amount, Kind.RELEASE, reference)
-        return amount
+        still = receipt(reference).open
+        amount = still if amount is None else min(amount, still)
+        if amount and _move(held_account, wallet, amount, Kind.RELEASE, reference, part):
+            return amount
+        return 0
 
 
 def receipt(reference: str) -> Receipt:

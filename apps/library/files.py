@@ -16,14 +16,15 @@ from django.utils.http import content_disposition_header, quote_etag
 from django.views.decorators.http import require_safe
 
 from apps.accounts.models import ApiToken, User
-from apps.library import rushes
+from apps.library import keeper
 from apps.library.models import Asset, Generation
-from workers.kept import INDEX
+from workers.keeper import INDEX
 
 END = b"#EXT-X-ENDLIST\n"
 CHUNK = 256 * 1024
 OPEN_RANGE = 4 * 1024 * 1024
 PARTS = ("file", "poster", "strip")
+# What browsers are told that a file is, by its suffix.
 TYPES = {
     ".mp4": "video/mp4",
     ".m4v": "video/mp4",
@@ -34,6 +35,15 @@ TYPES = {
     ".png": "image/png",
     ".m3u8": "application/vnd.apple.mpegurl",
     ".m4s": "video/iso.segment",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".aac": "audio/aac",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".flac": "audio/flac",
+    ".wav": "audio/wav",
+    ".weba": "audio/webm",
 }
 
 
@@ -59,7 +69,7 @@ async def live_file(request: HttpRequest, pk: uuid.UUID, name: str) -> HttpRespo
     job = await Generation.objects.of(user).with_assets().filter(pk=pk).afirst() if user else None
     if not job:
         raise Http404
-    path = rushes.path_of(job, name)
+    path = keeper.path_of(job, name)
     if name == INDEX and not path and job.asset:
         return HttpResponse(status=302, headers={"Location": job.asset.file_url, "Cache-Control": "no-store"})
     if not path:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import models
-from django.db.models import F, Q
+from django.db import models, transaction
+from django.db.models import Count, F, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -26,61 +26,139 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
     def active(self) -> Self:
         return self.filter(status__in=Generation.ACTIVE)
 
+    def ended(self) -> Self:
+        return self.filter(status__in=Generation.ENDED)
+
+    def units(self) -> int:
+        """How many things these rows are to a limit: a group counts once."""
+        alone = self.filter(group=None).count()
+        return alone + self.exclude(group=None).values("group").distinct().count()
+
     def abandoned(self, older_than: datetime) -> Self:
         """Running rows whose worker has not been heard of since."""
         return self.filter(status=Generation.Status.RUNNING, heartbeat_at__lt=older_than)
 
     def with_assets(self) -> Self:
-        return self.prefetch_related("assets")
+        """With what they made, and what they began with."""
+        return self.prefetch_related("assets", "inputs")
 
-    def claim(self, pk: uuid.UUID | str) -> "Generation | None":
-        """Take a queued row for this worker; None when another one was faster or it is no longer queued."""
-        now = timezone.now()
-        taken = (
-            self.queued()
-            .filter(pk=pk)
-            .update(
+    def in_turn(self) -> Self:
+        """The policy of the queues: which row starts first, in front. It is first come, first served.
+
+        `Generation.position` counts by it.
+        """
+        return self.order_by("created_at", "pk")
+
+    def claimable(self) -> Self:
+        """Queued rows that may start now, in the order in which they start."""
+        return self.queued().filter(Q(ready_at=None) | Q(ready_at__lte=timezone.now())).in_turn()
+
+    def claim(self, queue: str) -> "Generation | None":
+        """Take the best row of a queue for this worker; None when nothing waits there.
+
+        One statement decides who gets it. Rows that another worker is just taking are passed over, where the database
+        can tell (PostgreSQL: SKIP LOCKED); SQLite lets one writer in at a time.
+        """
+        now, claim = timezone.now(), uuid.uuid4()
+        with transaction.atomic():
+            # No key: a job that is being submitted to wait for a row holds its key, and must not hide it.
+            best = (
+                self.claimable().filter(queue=queue).select_for_update(skip_locked=True, no_key=True).values("pk")[:1]
+            )
+            # With "=" the subquery runs once. With "IN" a plan may run it for each row, and lock another one each time.
+            taken = Generation.objects.filter(pk=models.Subquery(best), status=Generation.Status.QUEUED).update(
                 status=Generation.Status.RUNNING,
                 attempt=F("attempt") + 1,
+                claimed_by=claim,
                 heartbeat_at=now,
                 started_at=now,
-                stage=Generation.Stage.LOADING,
+                stage=Generation.LOADING,
                 step=0,
                 steps=0,
                 seconds_left=None,
             )
+        return Generation.objects.select_related("user").get(claimed_by=claim) if taken else None
+
+
+class Group(models.Model):
+    """Jobs that are one thing to their owner, such as a batch or a drama: one quote, one hold, one receipt."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="generation_groups")
+    kind = models.CharField(max_length=20, help_text="Who owns it: batch, drama …")
+    title = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.title or str(self.pk)
+
+    @property
+    def reference(self) -> str:
+        """How the ledger names this group."""
+        return f"group:{self.pk}"
+
+    @property
+    def is_active(self) -> bool:
+        """A job of it has not ended."""
+        return self.generations.active().exists()
+
+    def tally(self) -> dict[str, int]:
+        """How many jobs it has (`jobs`), and how many of them are `made`, `lost` or still `active`."""
+        lost = (Generation.Status.FAILED, Generation.Status.CANCELLED)
+        return self.generations.aggregate(
+            jobs=Count("pk"),
+            made=Count("pk", filter=Q(status=Generation.Status.SUCCEEDED)),
+            lost=Count("pk", filter=Q(status__in=lost)),
+            active=Count("pk", filter=Q(status__in=Generation.ACTIVE)),
         )
-        return self.select_related("user").get(pk=pk) if taken else None
+
+    @property
+    def percent(self) -> int:
+        """How much of it is done, 0-100: jobs that have ended count as done, and each as much as it costs."""
+        parts = [(max(1, job.cost), 100 if job.is_ended else job.percent) for job in self.generations.all()]
+        whole = sum(weight for weight, _ in parts)
+        return sum(weight * done for weight, done in parts) // whole if whole else 0
 
 
 class Generation(models.Model):
-    """A job: one run of a tool. The row is the truth; queue messages only point to it."""
+    """A job: one run of a tool. The row is the truth; queue messages are only nudges."""
 
     class Status(models.TextChoices):
+        WAITING = "waiting", "Waiting for others"
         QUEUED = "queued", "Queued"
         RUNNING = "running", "Running"
         SUCCEEDED = "succeeded", "Finished"
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
 
-    class Stage(models.TextChoices):
-        WAITING = "waiting", "Waiting"
-        LOADING = "loading", "Loading the model"
-        DENOISING = "denoising", "Making the picture"
-        DECODING = "decoding", "Developing the frames"
-        ENCODING = "encoding", "Writing the file"
+    WAITING, LOADING, ENCODING = "waiting", "loading", "encoding"  # stages that every tool has
+    STAGES = {
+        "waiting": "Waiting",
+        "loading": "Loading the model",
+        "denoising": "Denoising",
+        "decoding": "Decoding",
+        "upscaling": "Making it larger",
+        "encoding": "Writing the file",
+    }
 
-    ACTIVE = (Status.QUEUED, Status.RUNNING)
+    ACTIVE = (Status.WAITING, Status.QUEUED, Status.RUNNING)
     ENDED = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="generations")
     tool = models.CharField(max_length=40)
     title = models.CharField(max_length=200, blank=True)
-    params = models.JSONField(default=dict)
+    params = models.JSONField(default=dict, help_text="Cleaned values of the tool's form, but for its inputs.")
+    work = models.FloatField(default=0, help_text="Its size, in units of the tool that its time is proportional to.")
+    data = models.JSONField(null=True, blank=True, help_text="The result of a tool that answers in words.")
+    group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.PROTECT, related_name="generations")
+    waits_for = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="followers")
     queue = models.CharField(max_length=20, default="gpu")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
-    stage = models.CharField(max_length=10, choices=Stage.choices, default=Stage.WAITING)
+    stage = models.CharField(max_length=20, default=WAITING)
     window = models.PositiveIntegerField(default=0)
     windows = models.PositiveIntegerField(default=0)
     step = models.PositiveIntegerField(default=0)
@@ -91,7 +169,8 @@ class Generation(models.Model):
     error_code = models.CharField(max_length=40, blank=True)
     error = models.CharField(max_length=500, blank=True)
     attempt = models.PositiveIntegerField(default=0)
-    kept_attempt = models.PositiveIntegerField(default=0, help_text="The attempt whose rushes count.")
+    claimed_by = models.UUIDField(null=True, blank=True, db_index=True, help_text="Drawn by the worker that took it.")
+    kept_attempt = models.PositiveIntegerField(default=0, help_text="The attempt whose windows count.")
     kept_windows = models.PositiveIntegerField(default=0, help_text="Finished, safe in storage, and to be seen.")
     kept_frames = models.PositiveIntegerField(default=0, help_text="Of those that were asked for.")
     kept_seconds = models.FloatField(default=0, help_text="Of film, with the clip that it goes on from.")
@@ -100,11 +179,13 @@ class Generation(models.Model):
     idempotency_key = models.CharField(max_length=200, blank=True)
     request_digest = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    ready_at = models.DateTimeField(null=True, blank=True, help_text="Not to be started before; empty: at once.")
     dispatched_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     first_frames_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    told_at = models.DateTimeField(null=True, blank=True, help_text="When its end was told to who owns its graph.")
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects = GenerationQuerySet.as_manager()
@@ -114,7 +195,11 @@ class Generation(models.Model):
         indexes = [
             models.Index(fields=["queue", "created_at"], condition=Q(status="queued"), name="generation_queued"),
             models.Index(fields=["heartbeat_at"], condition=Q(status="running"), name="generation_running"),
+            models.Index(fields=["created_at"], condition=Q(status="waiting"), name="generation_waiting"),
             models.Index(fields=["user", "-created_at"], name="generation_library"),
+            models.Index(
+                fields=["finished_at"], condition=Q(finished_at__isnull=False, told_at=None), name="generation_untold"
+            ),
             models.Index(fields=["tool", "-created_at"], condition=Q(status="succeeded"), name="generation_measured"),
         ]
         constraints = [
@@ -122,7 +207,7 @@ class Generation(models.Model):
                 fields=["user", "idempotency_key"], condition=~Q(idempotency_key=""), name="generation_idempotent"
             ),
             models.CheckConstraint(
-                condition=Q(status__in=["queued", "running"], finished_at__isnull=True)
+                condition=Q(status__in=["waiting", "queued", "running"], finished_at__isnull=True)
                 | Q(status__in=["succeeded", "failed", "cancelled"], finished_at__isnull=False),
                 name="generation_ended_has_time",
             ),
@@ -136,12 +221,26 @@ class Generation(models.Model):
 
     @property
     def reference(self) -> str:
-        """How the ledger names this job."""
-        return f"generation:{self.pk}"
+        """How the ledger names what this job is paid from: its own hold, or the one of its group."""
+        return f"group:{self.group_id}" if self.group_id else f"generation:{self.pk}"
+
+    @property
+    def part(self) -> str:
+        """How the ledger names this job's share of the hold; empty for a job that has one of its own."""
+        return str(self.pk) if self.group_id else ""
 
     @property
     def is_active(self) -> bool:
         return self.status in self.ACTIVE
+
+    @property
+    def is_ended(self) -> bool:
+        return self.status in self.ENDED
+
+    @property
+    def stage_words(self) -> str:
+        """What is being done, in words; a stage of a tool's own is a word already."""
+        return self.STAGES.get(self.stage) or self.stage.capitalize()
 
     @property
     def is_watchable(self) -> bool:
@@ -155,18 +254,25 @@ class Generation(models.Model):
 
     @property
     def percent(self) -> int:
-        """How much of the denoising is done, 0-100; steps of what follows it do not count anew."""
+        """How much of the work is done, 0-100.
+
+        Of a job in windows, steps of what follows the denoising of a window do not count anew.
+        """
         if self.status == self.Status.SUCCEEDED:
             return 100
-        if not (self.windows and self.steps and self.window):
+        if not self.windows:
+            return min(99, 100 * self.step // self.steps) if self.steps else 0
+        if not (self.steps and self.window):
             return 0
-        denoising = self.stage in (self.Stage.WAITING, self.Stage.LOADING, self.Stage.DENOISING)
+        denoising = self.stage in (self.WAITING, self.LOADING, "denoising")
         done = self.window - 1 + (self.step / self.steps if denoising else 1)
         return min(99, int(100 * done / self.windows))
 
     @property
-    def position(self) -> int:
-        """1 for the job that starts next on its queue."""
+    def position(self) -> int | None:
+        """1 for the job that starts next on its queue; None for one that has started. A query each time."""
+        if self.status != self.Status.QUEUED:
+            return None
         return (
             Generation.objects.queued()
             .filter(Q(created_at__lt=self.created_at) | Q(created_at=self.created_at, pk__lt=self.pk), queue=self.queue)
@@ -176,7 +282,7 @@ class Generation(models.Model):
 
     @property
     def asset(self) -> "Asset | None":
-        """The file it made, if it made one (uses a prefetch when there is one)."""
+        """The first file it made, if it made one (uses a prefetch when there is one)."""
         return next(iter(self.assets.all()), None)
 
     @property
@@ -220,11 +326,14 @@ class Asset(models.Model):
         VIDEO = "video", "Video"
         IMAGE = "image", "Picture"
         AUDIO = "audio", "Sound"
+        MODEL = "model", "Model"
+        PACKAGE = "package", "Package"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="assets")
     generation = models.ForeignKey(Generation, null=True, blank=True, on_delete=models.CASCADE, related_name="assets")
-    kind = models.CharField(max_length=5, choices=Kind.choices)
+    position = models.PositiveIntegerField(default=0, help_text="Its place among what its job made.")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
     file = models.FileField(upload_to=by_uuid, max_length=200)
     poster = models.FileField(upload_to=by_uuid, max_length=200, blank=True)
     strip = models.FileField(upload_to=by_uuid, max_length=200, blank=True)
@@ -242,11 +351,11 @@ class Asset(models.Model):
     objects = AssetQuerySet.as_manager()
 
     class Meta:
-        ordering = ["created_at"]
+        ordering = ["created_at", "position"]
         indexes = [models.Index(fields=["user", "-created_at"], name="asset_library")]
         constraints = [
             models.UniqueConstraint(
-                fields=["generation", "kind"], condition=Q(generation__isnull=False), name="asset_once_per_generation"
+                fields=["generation", "position"], condition=Q(generation__isnull=False), name="asset_once_per_position"
             )
         ]
 
@@ -262,8 +371,10 @@ class Asset(models.Model):
 
     @property
     def name(self) -> str:
-        """What people know it by: the film's prompt, or the name of the file that they brought."""
-        return (self.generation.title if self.generation else self.recipe.get("name", "")) or "Last frame of a film"
+        """What people know it by: the prompt of its job, or the name of the file that they brought."""
+        made = self.generation.title if self.generation else self.recipe.get("name", "")
+        frame = "Last frame of a video" if "last_frame_of" in self.recipe else ""
+        return made or frame or str(self.get_kind_display())
 
     @property
     def file_url(self) -> str:
@@ -280,3 +391,34 @@ class Asset(models.Model):
     @property
     def download_name(self) -> str:
         return f"cinevivid-{self.pk.hex[:8]}{Path(str(self.file.name)).suffix}"
+
+
+class GenerationInput(models.Model):
+    """Something that a job begins with: an asset of its owner, or what another job will have made first."""
+
+    generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="inputs")
+    name = models.CharField(max_length=40, help_text="The parameter of the tool.")
+    position = models.PositiveIntegerField(default=0, help_text="Its place among the inputs of this name.")
+    asset = models.ForeignKey(Asset, null=True, blank=True, on_delete=models.PROTECT, related_name="used_by")
+    source = models.ForeignKey(
+        Generation, null=True, blank=True, on_delete=models.PROTECT, related_name="feeds", help_text="Its first asset."
+    )
+
+    class Meta:
+        ordering = ["name", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["generation", "name", "position"], name="input_once_per_position"),
+            models.CheckConstraint(
+                condition=Q(asset__isnull=False, source__isnull=True) | Q(asset__isnull=True, source__isnull=False),
+                name="input_is_asset_or_job",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.generation_id}"
+
+    @property
+    def found(self) -> Asset | None:
+        """The asset as it is in the owner's library now; None when it is not (any more)."""
+        asset = self.asset or (self.source.asset if self.source else None)
+        return asset if asset and asset.deleted_at is None and asset.file else None

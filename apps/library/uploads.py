@@ -1,52 +1,75 @@
-"""What people bring: verified by decoding, stripped of what it says about them, and kept as an asset of theirs."""
+"""User uploads: verified by decoding, stripped of personal metadata, stored as assets."""
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from PIL import Image
 
 from apps.accounts.models import User
 from apps.errors import StudioError
 from apps.library.models import Asset
-from workers.media import uploads
+from workers.media import kinds, sound, uploads
 from workers.media.probe import MediaError, sha256
 
 POSTER_SIDE = 640  # pixels
-MAX_BYTES = {Asset.Kind.IMAGE: uploads.MAX_PICTURE_BYTES, Asset.Kind.VIDEO: uploads.MAX_CLIP_BYTES}
+MAX_BYTES = {
+    Asset.Kind.IMAGE: uploads.MAX_PICTURE_BYTES,
+    Asset.Kind.VIDEO: uploads.MAX_CLIP_BYTES,
+    Asset.Kind.AUDIO: sound.MAX_SOUND_BYTES,
+}
 CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".ts", ".mpg", ".mpeg", ".3gp")
 
 
 class UnusableFile(StudioError):
-    """What was uploaded is no picture or clip that can be worked with."""
+    """An uploaded file is no picture, clip or sound that a tool can use."""
 
     code = "invalid_file"
 
 
+class AssetOfJob(StudioError):
+    """The file belongs to the job that made it."""
+
+    code = "asset_of_job"
+
+
 def keep(user: User, kind: str, upload: "UploadedFile[Any]") -> Asset:
-    """Verify an upload and store it for its owner. The same file again is the same asset. Raises UnusableFile."""
-    with _verified(kind, upload) as (asset, path, frame):
+    """Verify an upload and store it as an asset; the same file again returns the same asset. Raises UnusableFile."""
+    with _verified(kind, upload) as (asset, path, picture, digests):
         asset.user = user
-        again = Asset.objects.of(user).filter(kind=kind, generation=None, recipe__upload=asset.recipe["upload"]).first()
-        if again:
-            return again
-        return _store(asset, path, frame)
+        mine = Asset.objects.of(user).filter(kind=kind, generation=None)
+        return mine.filter(recipe__upload__in=digests).first() or _store(asset, path, picture)
+
+
+def kind_of(upload: "UploadedFile[Any]", allowed: Sequence[str] = tuple(MAX_BYTES)) -> str:
+    """Return which of these kinds an upload is, told from its content; verifying it says whether it can be used.
+
+    A film where only a sound would do is a sound. Raises UnusableFile for what is none of any kind.
+    """
+    if len(allowed) == 1:
+        return allowed[0]
+    try:
+        found = kinds.kind_of(cast("IO[bytes]", upload))
+    except MediaError as error:
+        raise UnusableFile(error.public_text) from error
+    return found if found in allowed else next(kind for kind in allowed if kind != Asset.Kind.IMAGE)
 
 
 def look(kind: str, upload: "UploadedFile[Any]") -> Asset:
-    """Verify an upload and say what it is, without storing it. Raises UnusableFile."""
-    with _verified(kind, upload) as (asset, _, _):
+    """Verify an upload and return it as an unsaved asset. Raises UnusableFile."""
+    with _verified(kind, upload) as (asset, *_):
         return asset
 
 
 def keep_last_frame(film: Asset) -> Asset:
-    """Store the last frame of a film as a picture of its owner, so that another film can begin with it.
+    """Store the last frame of a film as a picture, so that another film can begin with it; once for each film.
 
     Raises UnusableFile for a film that cannot be read.
     """
@@ -69,13 +92,20 @@ def keep_last_frame(film: Asset) -> Asset:
 
 
 def delete(asset: Asset) -> None:
-    """Move an upload to the trash."""
+    """Move an upload to the trash. Raises AssetOfJob for what a job has made: it goes with its job."""
+    if asset.generation_id:
+        raise AssetOfJob(generation=str(asset.generation_id))
     Asset.objects.filter(pk=asset.pk).update(deleted_at=timezone.now())
 
 
 @contextmanager
-def _verified(kind: str, upload: "UploadedFile[Any]") -> Iterator[tuple[Asset, Path, Image.Image]]:
-    """The upload as an asset that is not saved, with its file and the picture that stands for it."""
+def _verified(
+    kind: str, upload: "UploadedFile[Any]"
+) -> Iterator[tuple[Asset, Path, Image.Image | None, tuple[str, str]]]:
+    """Verify an upload. Yields the unsaved asset, its cleaned file, its poster (a sound has none) and its two digests.
+
+    The first digest is keyed; the second is the plain SHA-256, which rows stored before digests were keyed still have.
+    """
     limit = MAX_BYTES[Asset.Kind(kind)]
     if (upload.size or 0) > limit:
         raise UnusableFile(f"The file has more than {limit // 1_000_000} MB.", code="file_too_large")
@@ -86,29 +116,37 @@ def _verified(kind: str, upload: "UploadedFile[Any]") -> Iterator[tuple[Asset, P
             for chunk in upload.chunks():
                 digest.update(chunk)
                 file.write(chunk)
-        about = {"upload": digest.hexdigest(), "name": Path(upload.name or "").name[:100]}
+        # Keyed, so that whoever reads a recipe cannot look the digest up in a list of known files.
+        keyed = salted_hmac("apps.library.uploads", digest.hexdigest(), algorithm="sha256").hexdigest()
+        about = {"upload": keyed, "name": Path(upload.name or "").name[:100]}
+        digests = (keyed, digest.hexdigest())
         try:
             if kind == Asset.Kind.IMAGE:
                 kept = Path(folder) / "picture.png"
                 width, height = uploads.keep_picture(given, kept)
                 asset = Asset(kind=kind, width=width, height=height, recipe=about)
-                yield asset, kept, Image.open(kept)
+                yield asset, kept, Image.open(kept), digests
+            elif kind == Asset.Kind.AUDIO:
+                kept, heard = sound.keep_sound(given, Path(folder))
+                yield Asset(kind=kind, seconds=heard.seconds, recipe=about), kept, None, digests
             else:
                 kept = Path(folder) / f"clip{given.suffix}"
                 clip = uploads.keep_clip(given, kept)
-                asset = Asset(kind=kind, width=clip.width, height=clip.height, seconds=clip.seconds, recipe=about)
-                yield asset, kept, Image.fromarray(uploads.first_frame(kept))
+                told = {"width": clip.width, "height": clip.height, "seconds": clip.seconds, "fps": float(clip.fps)}
+                asset = Asset(kind=kind, recipe=about, **told)
+                yield asset, kept, Image.fromarray(uploads.first_frame(kept)), digests
         except MediaError as error:
             raise UnusableFile(error.public_text) from error
 
 
-def _store(asset: Asset, path: Path, picture: Image.Image) -> Asset:
+def _store(asset: Asset, path: Path, picture: Image.Image | None) -> Asset:
     asset.bytes, asset.sha256 = path.stat().st_size, sha256(path)
-    poster = path.with_name("poster.webp")
-    picture.thumbnail((POSTER_SIDE, POSTER_SIDE))
-    picture.convert("RGB").save(poster, quality=85)
     with path.open("rb") as file:
         asset.file.save(path.name, File(file), save=False)
-    asset.poster.save("poster.webp", ContentFile(poster.read_bytes()), save=False)
+    if picture:
+        poster = path.with_name("poster.webp")
+        picture.thumbnail((POSTER_SIDE, POSTER_SIDE))
+        picture.convert("RGB").save(poster, quality=85)
+        asset.poster.save("poster.webp", ContentFile(poster.read_bytes()), save=False)
     asset.save()
     return asset

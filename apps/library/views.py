@@ -19,6 +19,7 @@ from apps.library.models import Asset, Generation
 PAGE_SIZE = 24
 NAMES = {"num_frames": "Frames", "guidance_scale": "Guidance", "negative_prompt": "Not seen", "model_id": "Model"}
 TOLD_APART = ("prompt", "seed", "mode")
+FACTS = ("kind", "made_width", "made_height", "seconds", "frames")  # what a tool works out, not what was asked for
 
 
 @login_required
@@ -32,11 +33,12 @@ def library(request: SignedIn) -> HttpResponse:
 
 @login_required
 def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
-    """One film: the player, and everything it was made from."""
+    """One job: what it made, and everything that was made from."""
     mine = Generation.objects.of(request.user)
-    job = get_object_or_404(mine.with_assets(), pk=pk)
+    job = get_object_or_404(mine.with_assets().select_related("group"), pk=pk)
     asset = job.asset
-    begins_with = _inputs(request, job)
+    begins_with = list(job.inputs.select_related("asset", "source"))
+    told_apart = {*TOLD_APART, *FACTS, *(given.name for given in begins_with)}
     about = {
         "asset": asset,
         "recipe": json.dumps(asset.recipe, indent=2, sort_keys=True) if asset else "",
@@ -45,8 +47,9 @@ def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
         "values": {
             NAMES.get(name, name.replace("_", " ").capitalize()): value
             for name, value in job.params.items()
-            if name not in TOLD_APART and name not in begins_with and value not in ("", None)
+            if name not in told_apart and value not in ("", None)
         },
+        "tally": job.group.tally() if job.group else None,
     }
     walk = {
         "newer": mine.filter(created_at__gt=job.created_at).last(),
@@ -55,27 +58,13 @@ def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     return render(request, "library/generation.html", {"job": job, **about, **walk})
 
 
-def _inputs(request: SignedIn, job: Generation) -> dict[str, Asset | None]:
-    """What the job began with, by parameter; None where it is not in the library any more."""
-    named = {name: value for name, value in job.params.items() if isinstance(value, str) and _is_uuid(value)}
-    mine = {str(asset.pk): asset for asset in Asset.objects.of(request.user).filter(pk__in=named.values())}
-    return {name: mine.get(value) for name, value in named.items()}
-
-
-def _is_uuid(value: str) -> bool:
-    try:
-        return str(uuid.UUID(value)) == value
-    except ValueError:
-        return False
-
-
 @login_required
 @require_POST
 def last_frame(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """Keep the last frame of a film as a picture, and open the tool in which another film begins with it."""
     film = get_object_or_404(Asset.objects.of(request.user).exclude(file=""), pk=pk, kind=Asset.Kind.VIDEO)
     picture = uploads.keep_last_frame(film)
-    return redirect(f"{reverse('tools:tool', args=['to-video'])}?image={picture.pk}")
+    return redirect(f"{reverse('tools:start')}?image={picture.pk}")
 
 
 @login_required
@@ -91,5 +80,5 @@ def my_uploads(request: SignedIn) -> HttpResponse:
 def delete_upload(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """Move what a user has brought to the trash."""
     uploads.delete(get_object_or_404(Asset.objects.of(request.user), pk=pk, generation=None))
-    messages.success(request, "Deleted. Films that begin with it and are not made yet will not be made.")
+    messages.success(request, "Deleted. What begins with it and is not made yet will not be made.")
     return redirect("library:uploads")

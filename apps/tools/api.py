@@ -7,48 +7,55 @@ from typing import Any
 import django_filters
 import django_filters.rest_framework
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Prefetch, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from apps.accounts.models import User
+from apps.accounts.http import caller
 from apps.billing import services as billing
-from apps.library.models import Generation, GenerationQuerySet
+from apps.errors import StudioError
+from apps.library.api import NewestFirst
+from apps.library.models import Generation, GenerationQuerySet, Group
+from apps.problems import ProblemSerializer
 from apps.tools import registry, services
 from apps.tools.registry import Tool
 from apps.tools.schema import ToolSchema
 from apps.tools.serializers import (
-    AccountSerializer,
     GenerationSerializer,
-    ProblemSerializer,
+    GroupSerializer,
     QuoteSerializer,
     ToolSerializer,
     form_serializer,
 )
 
-PROBLEMS = {code: OpenApiResponse(ProblemSerializer) for code in (401, 402, 409, 422, 429)}
+MAX_KEY = 200
+PROBLEMS = {code: OpenApiResponse(ProblemSerializer) for code in (400, 401, 402, 409, 422, 429)}
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
-    description="Any string of up to 200 characters. Sending the same request again with it returns the first job.",
+    description=f"Any string of up to {MAX_KEY} characters. "
+    "Sending the same request again with it returns the first job.",
 )
 
 
-def caller(request: Request) -> User:
-    """The user behind the token or session; permissions let nobody else through."""
-    assert isinstance(request.user, User)
-    return request.user
+def _key(request: Request) -> str:
+    """Return the Idempotency-Key, or "". Raises StudioError when it is too long: cut, two keys could be the same."""
+    key = request.headers.get("Idempotency-Key", "")
+    if len(key) > MAX_KEY:
+        text = f"The Idempotency-Key has {len(key)} characters; it has at most {MAX_KEY}."
+        raise StudioError(text, code="invalid_header", header="Idempotency-Key")
+    return key
 
 
 def _content(file: "UploadedFile[Any]") -> str:
-    """What an upload is for the digest of its request: its bytes, whatever the file is called."""
+    """Return what stands for an upload in the digest of its request: a hash of its bytes, without its name."""
     digest = hashlib.sha256()
     for chunk in file.chunks():
         digest.update(chunk)
@@ -100,13 +107,16 @@ class ToolView(APIView):
 class Submit(ToolView):
     operation = "submit"
 
-    @extend_schema(parameters=[IDEMPOTENCY_KEY], responses={202: GenerationSerializer, **PROBLEMS})
+    @extend_schema(
+        parameters=[IDEMPOTENCY_KEY],
+        responses={202: GenerationSerializer, **PROBLEMS},
+    )
     def post(self, request: Request, slug: str = "") -> Response:
         assert self.tool is not None
-        user, key = caller(request), request.headers.get("Idempotency-Key", "")[:200]
+        user, key = caller(request), _key(request)
         asked = json.dumps([slug, request.data], sort_keys=True, default=_content)
         digest = hashlib.sha256(asked.encode()).hexdigest()
-        # Before the parameters are looked at: what they name may be gone since the job was made.
+        # Before the parameters are validated: an asset that they name may have been deleted since.
         job = services.earlier(user, key, digest)
         if job is None:
             params = self.params(request)
@@ -123,12 +133,6 @@ class Quote(ToolView):
     def post(self, request: Request, slug: str = "") -> Response:
         assert self.tool is not None
         return Response(QuoteSerializer(services.quote(self.tool, self.params(request))).data)
-
-
-class NewestFirst(CursorPagination):
-    ordering = "-created_at"
-    page_size_query_param = "page_size"
-    max_page_size = 100
 
 
 class GenerationFilter(django_filters.FilterSet):
@@ -181,10 +185,20 @@ class GenerationViewSet(
         return Response(self.get_serializer(self.get_object()).data)
 
 
-class Account(APIView):
-    """Who the token belongs to, and their credits."""
+class GroupViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[Group]):
+    """Jobs that are one thing, such as a batch: follow them and cancel them together."""
 
-    @extend_schema(responses=AccountSerializer, tags=["account"], operation_id="account")
-    def get(self, request: Request) -> Response:
-        user = caller(request)
-        return Response({"email": user.email, "credits": billing.balance(user), "held": billing.held(user)})
+    queryset = Group.objects.none()
+    serializer_class = GroupSerializer
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[Group]:
+        jobs = Generation.objects.filter(deleted_at=None).order_by("created_at", "pk")
+        return Group.objects.filter(user=caller(self.request)).prefetch_related(Prefetch("generations", jobs))
+
+    @extend_schema(request=None, responses={200: GroupSerializer, 401: PROBLEMS[401]})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str | None = None) -> Response:
+        """Cancel every job of it that has not ended. What they held goes back to the wallet."""
+        services.cancel_group(self.get_object())
+        return Response(self.get_serializer(self.get_object()).data)

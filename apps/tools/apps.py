@@ -8,6 +8,9 @@ class ToolsConfig(AppConfig):
     def ready(self) -> None:
         """Find the tools: every module in catalog/, and `tool.py` of any other app."""
         from apps.tools import catalog
+        from apps.tools.services import models_in_use
+        from apps.weights import needs
 
+        needs.register(models_in_use)
         catalog.load()
         autodiscover_modules("tool")

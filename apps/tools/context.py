@@ -1,4 +1,4 @@
-"""What every page shows of the tools: the TOOLS menu, and the credits that a new account starts with."""
+"""Template variables of every page: the tools of the menu, the main tool, the credits of a new account."""
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -7,4 +7,4 @@ from apps.tools import registry
 
 
 def tools(request: HttpRequest) -> dict[str, object]:
-    return {"tool_menu": registry.by_category, "free_credits": settings.FREE_CREDITS}
+    return {"tool_menu": registry.by_category, "main_tool": registry.main, "free_credits": settings.FREE_CREDITS}

@@ -1,8 +1,7 @@
 """Form fields and widgets that more than one tool uses."""
 
 import secrets
-import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -11,6 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from apps.accounts.models import User
 from apps.errors import StudioError
 from apps.library import uploads
+from apps.library.ids import as_uuid
 from apps.library.models import Asset
 
 SHELF = 12  # how many of the newest are offered
@@ -28,7 +28,7 @@ class SeedField(forms.IntegerField):
     widget = SeedInput
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("help_text", "The same seed and settings make the same film. Empty: a new one.")
+        kwargs.setdefault("help_text", "The same seed and settings make the same again. Empty: a new one.")
         super().__init__(required=False, min_value=0, max_value=2**31 - 1, **kwargs)
 
     def clean(self, value: Any) -> int:
@@ -37,7 +37,7 @@ class SeedField(forms.IntegerField):
 
 
 class CatalogueField(forms.ChoiceField):
-    """A choice of what this machine has; `known` is what any machine may have, and what the API's schema names."""
+    """A choice of what this machine has. `known` is what any machine may have; the API's schema lists that."""
 
     def __init__(self, *, known: Iterable[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -77,77 +77,95 @@ class ModeSelect(forms.RadioSelect):
 
 
 class AssetInput(forms.FileInput):
-    """A file of one's own, or something out of the library."""
+    """Choose a file to upload or an asset of the library."""
 
     template_name = "forms/asset.html"
-    WORDS = {Asset.Kind.IMAGE: ("picture", "image/*"), Asset.Kind.VIDEO: ("video", "video/*")}
+    # How each kind is called, its icon, and what the browser offers to choose from.
+    WORDS = {
+        Asset.Kind.IMAGE: ("picture", "photo", "image/*"),
+        Asset.Kind.VIDEO: ("video", "film", "video/*"),
+        Asset.Kind.AUDIO: ("sound", "speaker-wave", "audio/*,video/*"),
+    }
 
-    def __init__(self, kind: str) -> None:
-        self.word, accept = self.WORDS[Asset.Kind(kind)]
-        self.kind, self.user = kind, None
-        super().__init__(attrs={"accept": accept})
+    def __init__(self, kinds: Sequence[str]) -> None:
+        words = [self.WORDS[Asset.Kind(kind)] for kind in kinds]
+        self.word, self.icon = " or ".join(word for word, _, _ in words), words[-1][1]
+        self.kinds, self.user = kinds, None
+        super().__init__(attrs={"accept": ",".join(accept for _, _, accept in words)})
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         return files.get(name) or data.get(name)
 
+    def use_required_attribute(self, initial: Any) -> bool:
+        """Never: what is chosen from the library leaves the file input empty."""
+        return False
+
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, None, attrs)
         mine = (
-            Asset.objects.of(self.user).filter(kind=self.kind).exclude(file="") if self.user else Asset.objects.none()
+            Asset.objects.of(self.user).filter(kind__in=self.kinds).exclude(file="")
+            if self.user
+            else Asset.objects.none()
         )
         shelf = list(mine.select_related("generation").order_by("-created_at")[:SHELF])
         chosen = next((asset for asset in shelf if str(asset.pk) == str(value)), None)
-        if value and not chosen and is_uuid(value) and (chosen := mine.filter(pk=value).first()):
+        if value and not chosen and as_uuid(value) and (chosen := mine.filter(pk=value).first()):
             shelf.insert(0, chosen)
-        context["widget"] |= {"word": self.word, "kind": self.kind, "shelf": shelf, "chosen": chosen}
+        context["widget"] |= {"word": self.word, "icon": self.icon, "shelf": shelf, "chosen": chosen}
         return context
 
 
 class AssetField(forms.Field):
-    """A picture or video, uploaded or by its id in the owner's library; cleaned, it is an Asset.
+    """A picture, video or sound, uploaded or by its id in the owner's library; cleaned, it is an Asset.
 
-    `modes` are those of the tool's modes that have it. A form sets `user`; with `draft`, as for a quote, nothing is
-    stored; when `ignored` nothing is looked at.
+    Of several `kinds`, an upload is what its bytes say. `modes` are the modes of the tool that show it. `use` is what
+    an asset becomes there, in the words of its menu "Use as…"; without it, no asset leads here. The form sets
+    `user`. A `draft`, as for a quote, stores nothing and may lack what is `required`; an `ignored` field is not read
+    at all.
     """
 
     user: User | None = None
     draft = ignored = False
     kept: Asset | None = None
 
-    def __init__(self, kind: str, *, modes: tuple[str, ...] = (), **kwargs: Any) -> None:
-        self.kind, self.modes = kind, " ".join(modes)
-        super().__init__(required=False, widget=AssetInput(kind), **kwargs)
+    def __init__(
+        self, *kinds: str, use: str = "", modes: tuple[str, ...] = (), required: bool = False, **kwargs: Any
+    ) -> None:
+        self.kinds, self.use, self.modes = kinds, use, " ".join(modes)
+        super().__init__(required=required, widget=AssetInput(kinds), **kwargs)
+        self.error_messages["required"] = f"Choose a {self.widget.word}."
+
+    def takes(self, asset: Asset) -> bool:
+        """An asset of this kind can be chosen for it."""
+        return asset.kind in self.kinds
 
     def of(self, user: User | None, draft: bool) -> None:
         self.user, self.draft = user, draft
+        self.required = self.required and not draft
         self.widget.user = user
 
     def clean(self, value: Any) -> Asset | None:
-        if self.ignored or not value or self.user is None:
+        if self.ignored or self.user is None:
+            return None
+        if not value:
+            self.validate(value)
             return None
         if not isinstance(value, UploadedFile):
             return self._from_library(self.user, str(value))
         try:
-            self.kept = uploads.look(self.kind, value) if self.draft else uploads.keep(self.user, self.kind, value)
+            kind = uploads.kind_of(value, self.kinds)
+            self.kept = uploads.look(kind, value) if self.draft else uploads.keep(self.user, kind, value)
         except StudioError as error:
             raise forms.ValidationError(error.message, code=error.code) from error
         return self.kept
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """What was uploaded once is chosen from then on, also when the form comes back for another reason."""
+        """Show an upload that was stored as the chosen asset when the form comes back with other errors."""
         return str(self.kept.pk) if self.kept else data
 
     def _from_library(self, user: User, value: str) -> Asset | None:
-        mine = Asset.objects.of(user).filter(kind=self.kind).exclude(file="")
-        asset = mine.filter(pk=value).first() if is_uuid(value) else None
-        if asset is None and not (self.draft and not is_uuid(value)):
+        mine = Asset.objects.of(user).filter(kind__in=self.kinds).exclude(file="")
+        asset = mine.filter(pk=value).first() if as_uuid(value) else None
+        if asset is None and not (self.draft and not as_uuid(value)):
             raise forms.ValidationError("It is not in your library (any more): choose another.", code="not_found")
         return asset
-
-
-def is_uuid(value: Any) -> bool:
-    try:
-        uuid.UUID(str(value))
-    except ValueError:
-        return False
-    return True

@@ -3,16 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
+from django.conf import settings
 from django.http import Http404
 from django.urls import reverse
 
 from apps.accounts.models import User
-from apps.library.models import Asset
+from apps.library.models import Asset, Generation
 from apps.tools.fields import AssetField
+from workers.weights import catalog
 
-LARGE_QUEUE = "gpu-large"  # for workers whose cards share one film
+LARGE_QUEUE = "gpu-large"  # for workers whose GPUs share one film
+RESULT_TEMPLATE = "components/result.html"
+QUEUES = ("gpu", LARGE_QUEUE, "cpu")  # the queues of jobs; downloads of models have one of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +81,16 @@ class Tool:
     icon: ClassVar[str] = "film"
     category: ClassVar[str] = "Video"
     popular: ClassVar[bool] = False
+    main: ClassVar[bool] = False  # True for one tool: it opens after sign-in, and takes the prompt of the landing page
     task: ClassVar[str]
+    kind: ClassVar[str] = ""  # the kind of model that does the work, as the catalogue of weights names it
     queue: ClassVar[str] = "gpu"
     verb: ClassVar[str] = "Generate"
+    noun: ClassVar[str] = "film"  # what it makes, in one word
+    nouns: ClassVar[str] = "films"
+    prefill: ClassVar[tuple[str, ...]] = ("prompt",)  # what its page takes from the address, beside its inputs
+    compares: ClassVar[str] = ""  # the input that the result is shown beside, before and after
+    result_template: ClassVar[str] = RESULT_TEMPLATE  # shows what a job has made: `job` and its assets or data
     clip: ClassVar[str] = ""
     form_class: ClassVar[type[ToolForm]]
     template: ClassVar[str] = "tools/tool.html"
@@ -87,16 +99,22 @@ class Tool:
         """Credits for one run with these cleaned parameters."""
         raise NotImplementedError(f"{type(self).__name__} names no price")
 
-    def price_of_part(self, params: Mapping[str, Any], frames: int) -> int:
-        """Credits for a run that was stopped after `frames` of the frames that it was asked for."""
-        return self.price({**params, "num_frames": frames})
+    @property
+    def time_limit(self) -> float:
+        """Seconds after which a run of it is given up."""
+        return float(settings.JOB_TIME_LIMIT_SECONDS)
 
     def queue_of(self, params: Mapping[str, Any]) -> str:
-        """The queue of a run: that of the workers which have what it needs."""
+        """The queue of the workers that can run these parameters."""
         return self.queue
 
+    def models(self, params: Mapping[str, Any]) -> set[str]:
+        """The ids of the models that a run needs, which are not removed before it ends."""
+        named = params.get("model_id") or (catalog.chosen(self.kind) if self.kind else "")
+        return {str(named)} if named else set()
+
     def work(self, params: Mapping[str, Any]) -> float:
-        """The size of a run in units that its time is proportional to."""
+        """The amount of work of a run, in any unit that its time is proportional to."""
         return 1.0
 
     def summary(self, params: Mapping[str, Any]) -> str:
@@ -108,9 +126,19 @@ class Tool:
         return str(params.get("prompt") or self.title)
 
     @property
+    def asset_fields(self) -> dict[str, AssetField]:
+        """The parameters that hold an asset of the user."""
+        return {name: field for name, field in self.form_class.base_fields.items() if isinstance(field, AssetField)}
+
+    @property
     def inputs(self) -> list[str]:
-        """The parameters that name an asset of the user."""
-        return [name for name, field in self.form_class.base_fields.items() if isinstance(field, AssetField)]
+        """The names of the parameters that hold an asset of the user."""
+        return list(self.asset_fields)
+
+    @property
+    def a_noun(self) -> str:
+        """What it makes, with its article: "a film", "an image"."""
+        return f"{'an' if self.noun[0].lower() in 'aeiou' else 'a'} {self.noun}"
 
     @property
     def description(self) -> str:
@@ -123,6 +151,14 @@ class Tool:
 
     def get_absolute_url(self) -> str:
         return reverse("tools:tool", args=[self.slug])
+
+
+class Stoppable(Tool):
+    """A tool whose work is done in parts that are kept: it can be stopped early, and only what is kept is paid for."""
+
+    def price_of_part(self, job: Generation, frames: int) -> int:
+        """Credits for a job that was stopped after `frames` of the frames that it was asked for."""
+        raise NotImplementedError(f"{type(self).__name__} names no price of a part")
 
 
 _tools: dict[str, Tool] = {}
@@ -154,6 +190,23 @@ def by_category() -> dict[str, list[Tool]]:
 
 def get(slug: str) -> Tool | None:
     return _tools.get(slug)
+
+
+def main() -> Tool:
+    """Return the tool that opens after sign-in."""
+    return next(tool for tool in tools() if tool.main)
+
+
+def uses(asset: Asset) -> list[tuple[str, str]]:
+    """What an asset can be to the tools: the name of each use, and the page that begins with it."""
+    if not asset.file:
+        return []
+    return [
+        (field.use, f"{tool.get_absolute_url()}?{urlencode({name: asset.pk})}")
+        for tool in tools()
+        for name, field in tool.asset_fields.items()
+        if field.use and field.takes(asset)
+    ]
 
 
 def get_or_404(slug: str) -> Tool:

@@ -6,13 +6,14 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.datastructures import MultiValueDict
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.billing import services as billing
 from apps.errors import problem
-from apps.library.models import Asset, Generation
+from apps.library.models import Generation, GenerationInput, Group
+from apps.library.serializers import AssetSerializer
+from apps.problems import ProblemSerializer
 from apps.tools import services
 from apps.tools.fields import AssetField, CatalogueField
 from apps.tools.registry import Tool, ToolForm
@@ -82,34 +83,12 @@ class AssetOrFile(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
-class AssetSerializer(serializers.ModelSerializer[Asset]):
-    """A file and where to fetch it (with the same token)."""
-
-    url = serializers.SerializerMethodField()
-    poster_url = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Asset
-        fields = [
-            "id", "kind", "url", "poster_url", "width", "height", "frames", "fps", "seconds", "bytes", "sha256",
-            "recipe", "created_at",
-        ]  # fmt: skip
-
-    @extend_schema_field(OpenApiTypes.URI)
-    def get_url(self, asset: Asset) -> str:
-        return str(self.context["request"].build_absolute_uri(asset.get_absolute_url()))
-
-    @extend_schema_field(OpenApiTypes.URI)
-    def get_poster_url(self, asset: Asset) -> str:
-        return str(self.context["request"].build_absolute_uri(asset.get_part_url("poster"))) if asset.poster else ""
-
-
 class ProgressSerializer(serializers.Serializer[Any]):
     """Where a running job is: window and step count from 1; seconds_left is null until it is known."""
 
-    stage = serializers.ChoiceField(choices=Generation.Stage.choices)
+    stage = serializers.CharField(help_text="What is being done, in one word; it depends on the tool.")
     percent = serializers.IntegerField(min_value=0, max_value=100)
-    window = serializers.IntegerField()
+    window = serializers.IntegerField(help_text="0 where the work is not done in windows.")
     windows = serializers.IntegerField()
     step = serializers.IntegerField()
     steps = serializers.IntegerField()
@@ -136,20 +115,12 @@ class CreditsSerializer(serializers.Serializer[Any]):
     released = serializers.IntegerField()
 
 
-class ProblemSerializer(serializers.Serializer[Any]):
-    """The one shape of an error."""
+class InputSerializer(serializers.ModelSerializer[GenerationInput]):
+    """Something that a job begins with: an asset, or the first file that another job will have made."""
 
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    code = serializers.CharField(help_text="Stable: meant for programs.")
-    advice = serializers.CharField()
-    errors = serializers.DictField(  # type: ignore[assignment]
-        child=serializers.ListField(child=serializers.CharField()),
-        required=False,
-        help_text="By field, when some are wrong.",
-    )
+    class Meta:
+        model = GenerationInput
+        fields = ["name", "position", "asset", "source"]
 
 
 class GenerationSerializer(serializers.ModelSerializer[Generation]):
@@ -160,19 +131,23 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
     kept = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
     assets = AssetSerializer(many=True, read_only=True)
+    inputs = InputSerializer(many=True, read_only=True)
+    data = serializers.JSONField(  # type: ignore[assignment]
+        read_only=True, allow_null=True, help_text="The result of a tool that answers in words."
+    )
 
     class Meta:
         model = Generation
         fields = [
-            "id", "tool", "title", "params", "status", "stopped_early", "progress", "kept", "cost", "credits",
-            "engine", "error", "assets", "created_at", "started_at", "first_frames_at", "finished_at",
+            "id", "tool", "title", "params", "inputs", "group", "status", "stopped_early", "progress", "kept", "cost",
+            "credits", "engine", "error", "assets", "data", "created_at", "started_at", "first_frames_at",
+            "finished_at",
         ]  # fmt: skip
 
     @extend_schema_field(ProgressSerializer)
     def get_progress(self, job: Generation) -> dict[str, Any]:
         names = ("stage", "percent", "window", "windows", "step", "steps", "seconds_left")
-        position = job.position if job.status == Generation.Status.QUEUED else None
-        return {name: getattr(job, name) for name in names} | {"position": position}
+        return {name: getattr(job, name) for name in (*names, "position")}
 
     @extend_schema_field(KeptSerializer(allow_null=True))
     def get_kept(self, job: Generation) -> dict[str, Any] | None:
@@ -189,11 +164,41 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
     def get_credits(self, job: Generation) -> dict[str, int]:
         known = self.context.get("receipts", {})
         receipt = known.get(job.reference) or billing.receipt(job.reference)
+        if job.group_id:
+            receipt = receipt.of_part(job.part, job.cost)
         return {"held": receipt.held, "captured": receipt.captured, "released": receipt.released}
 
     @extend_schema_field(ProblemSerializer(allow_null=True))
     def get_error(self, job: Generation) -> dict[str, Any] | None:
         return problem(job.error_code, job.error) if job.error_code else None
+
+
+class GroupedSerializer(serializers.ModelSerializer[Generation]):
+    """A job of a group, in short."""
+
+    percent = serializers.IntegerField(min_value=0, max_value=100, read_only=True)
+
+    class Meta:
+        model = Generation
+        fields = ["id", "tool", "title", "status", "percent", "cost"]
+
+
+class GroupSerializer(serializers.ModelSerializer[Group]):
+    """Jobs that are one thing to you: how far they are together, and what they cost together."""
+
+    active = serializers.BooleanField(source="is_active", read_only=True, help_text="A job of it has not ended.")
+    percent = serializers.IntegerField(min_value=0, max_value=100, read_only=True)
+    credits = serializers.SerializerMethodField()
+    generations = GroupedSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Group
+        fields = ["id", "kind", "title", "active", "percent", "credits", "generations", "created_at"]
+
+    @extend_schema_field(CreditsSerializer)
+    def get_credits(self, group: Group) -> dict[str, int]:
+        receipt = billing.receipt(group.reference)
+        return {"held": receipt.held, "captured": receipt.captured, "released": receipt.released}
 
 
 class ToolSerializer(serializers.Serializer[Any]):
@@ -212,11 +217,3 @@ class QuoteSerializer(serializers.Serializer[Any]):
     credits = serializers.IntegerField()
     seconds = serializers.FloatField(allow_null=True, help_text="Expected time; null when it was never measured.")
     summary = serializers.CharField()
-
-
-class AccountSerializer(serializers.Serializer[Any]):
-    """The caller and their credits."""
-
-    email = serializers.EmailField()
-    credits = serializers.IntegerField()
-    held = serializers.IntegerField()

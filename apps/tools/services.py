@@ -1,9 +1,9 @@
-"""What can happen to a job. Each verb is one transaction over the row, the ledger and the files."""
+"""The verbs of a job: submit, finish, fail, retry, cancel, stop, delete, restore. Each is one transaction."""
 
 import statistics
-import threading
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,20 +12,22 @@ from uuid import UUID, uuid5
 import structlog
 from django.conf import settings
 from django.core.files import File
-from django.db import IntegrityError, close_old_connections, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.billing import services as billing
 from apps.errors import StudioError
-from apps.library import progress, rushes
-from apps.library.models import Asset, Generation, by_uuid
-from apps.tools import registry
-from apps.tools.registry import Quote, Tool
+from apps.library import keeper, progress
+from apps.library.models import Asset, Generation, GenerationInput, GenerationQuerySet, Group, by_uuid
+from apps.tools import graph, registry
+from apps.tools.queue import dispatch
+from apps.tools.registry import Quote, Stoppable, Tool
 
 log = structlog.get_logger(__name__)
 Status = Generation.Status
 RECENT = 20
+RETRY_AFTER_LEASES = 5  # how long a job waits that is not tried again at once
 
 
 class TooManyJobs(StudioError):
@@ -46,96 +48,150 @@ class WrongState(StudioError):
     code = "wrong_state"
 
 
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """A job that is to be submitted with others; `params` and `waits_for` may name others of them.
+
+    A job that names another one as an input begins with the first file that it will have made, and waits for it.
+    """
+
+    tool: Tool
+    params: Mapping[str, Any]
+    waits_for: Sequence["Planned"] = ()
+
+
 def quote(tool: Tool, params: Mapping[str, Any]) -> Quote:
-    """Credits and expected seconds; the time is the median of what this tool took lately, scaled by the work."""
-    # The last attempt of several made a part only, and so did one that was stopped.
+    """Return the credits and the expected seconds of a run: the median of recent runs, scaled by the work."""
+    # A later attempt made only the rest of a film, and a stopped one only a part: their times say nothing.
     whole = Generation.objects.filter(tool=tool.slug, status=Status.SUCCEEDED, attempt__lte=1, stopped_early=False)
-    recent = whole.filter(started_at__isnull=False)[:RECENT]
-    rates = [
-        (job.finished_at - job.started_at).total_seconds() / max(tool.work(job.params), 1e-9)
-        for job in recent
-        if job.finished_at and job.started_at
-    ]
+    recent = whole.filter(started_at__isnull=False, finished_at__isnull=False, work__gt=0)
+    times = recent.values_list("started_at", "finished_at", "work")[:RECENT]
+    rates = [(finished - started).total_seconds() / work for started, finished, work in times if started and finished]
     seconds = statistics.median(rates) * tool.work(params) if rates else None
     return Quote(tool.price(params), seconds, tool.summary(params))
 
 
 def submit(
-    user: User, tool: Tool, params: dict[str, Any], *, idempotency_key: str = "", request_digest: str = ""
+    user: User,
+    tool: Tool,
+    params: Mapping[str, Any],
+    *,
+    waits_for: Sequence[Generation] = (),
+    idempotency_key: str = "",
+    request_digest: str = "",
 ) -> Generation:
-    """Record, charge and queue one generation; all of it or nothing.
+    """Create a job, hold its credits and queue it, all in one transaction.
 
-    Raises InsufficientCredits, TooManyJobs, or DuplicateRequest when the key was used for another request. The same key
-    with the same request returns the job that it made.
+    `params` are a form's; what they name of the user's library, by its id, becomes an input of the job. A parameter may
+    also be a job: then this one begins with the first file that it makes. A job that waits for others starts when they
+    have SUCCEEDED. Raises InsufficientCredits, TooManyJobs, StudioError("input_missing"), or DuplicateRequest when the
+    key was used for another request. The same key with the same request returns the job that it made.
     """
     if job := earlier(user, idempotency_key, request_digest):
         return job
     try:
         with transaction.atomic():
-            job = Generation.objects.create(
-                user=user,
-                tool=tool.slug,
-                title=tool.job_title(params)[:200],
-                params=params,
-                queue=tool.queue_of(params),
-                cost=tool.price(params),
-                idempotency_key=idempotency_key,
-                request_digest=request_digest,
-            )
+            job = _record(user, tool, params, waits_for, idempotency_key=idempotency_key, request_digest=request_digest)
             billing.hold(user, job.cost, job.reference)
-            # The hold locked the wallet, so two submits of one user count one after the other.
-            if Generation.objects.filter(user=user).active().count() > settings.MAX_ACTIVE_JOBS:
-                raise TooManyJobs(
-                    f"{settings.MAX_ACTIVE_JOBS} of your films are waiting or being made, which is the most at once.",
-                    limit=settings.MAX_ACTIVE_JOBS,
-                )
-            transaction.on_commit(partial(dispatch, job))
-            transaction.on_commit(partial(progress.changed, job))
+            _refuse_too_many(user)
     except IntegrityError:
         if made := earlier(user, idempotency_key, request_digest):
             return made
         raise
+    return job
+
+
+def submit_group(user: User, kind: str, title: str, planned: Sequence[Planned]) -> Group:
+    """Record, charge and queue jobs that are one thing to their owner; all of them or none.
+
+    Those that others name come first in `planned`. Raises what `submit` raises.
+    """
+    made: dict[Planned, Generation] = {}
+    with transaction.atomic():
+        group = Group.objects.create(user=user, kind=kind, title=title[:200])
+        for each in planned:
+            params = {name: made[value] if isinstance(value, Planned) else value for name, value in each.params.items()}
+            made[each] = _record(user, each.tool, params, [made[other] for other in each.waits_for], group=group)
+        billing.hold(user, sum(job.cost for job in made.values()), group.reference)
+        _refuse_too_many(user)
+    return group
+
+
+def _record(
+    user: User, tool: Tool, params: Mapping[str, Any], waits_for: Sequence[Generation], **columns: Any
+) -> Generation:
+    """Write the rows of one job, and let a worker know once they are committed."""
+    inputs = {name: _listed(params[name]) for name in tool.inputs if params.get(name)}
+    plain = {name: value for name, value in params.items() if name not in inputs}
+    job = Generation(user=user, tool=tool.slug, params=plain, queue=tool.queue_of(params), **columns)
+    job.title, job.cost, job.work = tool.job_title(params)[:200], tool.price(params), tool.work(params)
+    sources = [value for values in inputs.values() for value in values if isinstance(value, Generation)]
+    first = {other.pk: other for other in (*waits_for, *sources)}
+    job.status = Status.QUEUED if all(other.status == Status.SUCCEEDED for other in first.values()) else Status.WAITING
+    job.save()
+    job.waits_for.set(first.values())
+    ids = {str(value) for values in inputs.values() for value in values if not isinstance(value, Generation)}
+    mine = {str(asset.pk): asset for asset in Asset.objects.of(user).filter(pk__in=ids)}
+    if ids - mine.keys():
+        raise StudioError(code="input_missing")
+    GenerationInput.objects.bulk_create(
+        GenerationInput(
+            generation=job,
+            name=name,
+            position=position,
+            asset=None if isinstance(value, Generation) else mine[str(value)],
+            source=value if isinstance(value, Generation) else None,
+        )
+        for name, values in inputs.items()
+        for position, value in enumerate(values)
+    )
+    transaction.on_commit(partial(graph.start, job))
     log.info("generation_queued", generation=str(job.pk), tool=tool.slug, credits=job.cost)
     return job
 
 
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _refuse_too_many(user: User) -> None:
+    """Raise TooManyJobs beyond the limit. The hold locked the wallet, so submits of one user count one by one."""
+    if Generation.objects.filter(user=user).active().units() > settings.MAX_ACTIVE_JOBS:
+        raise TooManyJobs(
+            f"{settings.MAX_ACTIVE_JOBS} of your jobs are waiting or at work, which is the most at once.",
+            limit=settings.MAX_ACTIVE_JOBS,
+        )
+
+
 def earlier(user: User, key: str, digest: str) -> Generation | None:
-    """The job that a request with this key made; None without a key. Raises DuplicateRequest for another request."""
+    """Return the job made with this key, if any. Raises DuplicateRequest when it was made by another request."""
     job = Generation.objects.filter(user=user, idempotency_key=key).first() if key else None
     if job and job.request_digest != digest:
         raise DuplicateRequest()
     return job
 
 
-def dispatch(job: Generation) -> bool:
-    """Nudge a worker; False when the queue does not answer, which `sweep` makes good.
-
-    Sending twice is harmless, because the claim decides. Not sending is too: the row is the job.
-    """
-    from workers.actors import send
-
-    try:
-        send(str(job.pk), job.queue)
-    except Exception:
-        log.warning("message_not_sent", generation=str(job.pk), exc_info=True)
-        return False
-    Generation.objects.filter(pk=job.pk).update(dispatched_at=timezone.now())
-    return True
-
-
 def finish(
-    job: Generation, asset: Asset, files: Mapping[str, "File[bytes]"], engine: str, *, stopped: bool = False
+    job: Generation,
+    made: Sequence[tuple[Asset, Mapping[str, "File[bytes]"]]],
+    engine: str,
+    *,
+    data: Mapping[str, Any] | None = None,
+    stopped: bool = False,
 ) -> bool:
-    """Store what the job made and charge for it; False (and nothing kept) when the job is no longer this worker's.
+    """Store the asset and charge for it. Returns False, and stores nothing, when another worker has the job.
 
-    Of a job that was stopped early, only the finished part is charged. Raises StudioError("storage_failed").
+    `made` has the assets in their order, each with its files. Of a job that was stopped early, only the finished part
+    is charged. Raises StudioError("storage_failed").
     """
-    asset.pk, asset.user_id, asset.generation_id = _asset_pk(job), job.user_id, job.pk
     mine: bool = False
     try:
         try:
-            for name, file in files.items():
-                getattr(asset, name).save(file.name, file, save=False)
+            for position, (asset, files) in enumerate(made):
+                asset.pk, asset.position = _asset_pk(job, position), position
+                asset.user_id, asset.generation_id = job.user_id, job.pk
+                for name, file in files.items():
+                    getattr(asset, name).save(file.name, file, save=False)
         except Exception as error:
             raise StudioError(code="storage_failed") from error
         with transaction.atomic():
@@ -143,25 +199,26 @@ def finish(
                 frm=(Status.RUNNING,),
                 status=Status.SUCCEEDED,
                 engine=engine,
+                data=data,
                 seconds_left=0,
                 stopped_early=stopped,
             )
             if mine:
-                asset.save()
-                billing.capture(job.user, price_if_stopped(job) if stopped else job.cost, job.reference)
-                billing.release(job.user, job.reference)
-                transaction.on_commit(partial(_ended, job))
+                for asset, _ in made:
+                    asset.save()
+                graph.settle(job, price_if_stopped(job) if stopped else job.cost)
+                transaction.on_commit(partial(graph.ended, job))
     except BaseException:
         mine = _may_be_made(job)
         raise
     finally:
         if not mine:
-            _remove_unfinished(job)
+            _remove_unfinished(job, len(made))
     return mine
 
 
 def _may_be_made(job: Generation) -> bool:
-    """False only when it is certain that this attempt has not ended the job: its last word may have been heard."""
+    """Return False only when it is certain that this attempt did not end the job: a lost answer may hide a commit."""
     try:
         return Generation.objects.filter(pk=job.pk, attempt=job.attempt, status=Status.SUCCEEDED).exists()
     except Exception:
@@ -170,7 +227,7 @@ def _may_be_made(job: Generation) -> bool:
 
 
 def fail(job: Generation, error: StudioError, *, still: dict[str, Any] | None = None) -> bool:
-    """End a running job that could not be made and give back everything still held; False when it is not ours.
+    """End a running job with an error and give back what is held. Returns False when another worker has the job.
 
     `still` as in `Generation.move`.
     """
@@ -178,21 +235,22 @@ def fail(job: Generation, error: StudioError, *, still: dict[str, Any] | None = 
         failed = {"status": Status.FAILED, "error_code": error.code, "error": error.message[:500]}
         mine = job.move(frm=(Status.RUNNING,), still=still, **failed)
         if mine:
-            billing.release(job.user, job.reference)
-            transaction.on_commit(partial(_ended, job))
+            graph.settle(job, 0)
+            transaction.on_commit(partial(graph.ended, job))
     return mine
 
 
 def retry(job: Generation, error: StudioError, *, still: dict[str, Any] | None = None, at_once: bool = True) -> bool:
-    """Put a running job back into the queue, to go on after its last finished window; False when it is not ours.
+    """Requeue a running job, to go on after its last finished window. Returns False when another worker has it.
 
-    After MAX_ATTEMPTS without a new window it fails with `error` instead. `still` as in `Generation.move`. Not
-    `at_once` leaves the next attempt to `sweep`, which waits as long as for a message that may be lost.
+    After MAX_ATTEMPTS without a new window it fails with `error` instead. `still` as in `Generation.move`. Unless
+    `at_once`, no message is sent now: `sweep` sends it after the time it gives to lost messages.
     """
     if job.attempt - job.kept_attempt >= settings.MAX_ATTEMPTS:
         return fail(job, error, still=still)
-    sent = None if at_once else timezone.now()
-    back = {"status": Status.QUEUED, "stage": Generation.Stage.WAITING, "dispatched_at": sent}
+    later = timezone.now() + timedelta(seconds=RETRY_AFTER_LEASES * settings.LEASE_SECONDS)
+    back: dict[str, Any] = {"status": Status.QUEUED, "stage": Generation.WAITING, "dispatched_at": None}
+    back["ready_at"] = None if at_once else later
     if not job.move(frm=(Status.RUNNING,), still=still, **back):
         return False
     log.warning("generation_requeued", generation=str(job.pk), attempt=job.attempt, code=error.code)
@@ -204,28 +262,37 @@ def retry(job: Generation, error: StudioError, *, still: dict[str, Any] | None =
 
 
 def cancel(job: Generation) -> int:
-    """Stop a job that has not ended; the credits given back. Raises WrongState when it has ended."""
+    """Cancel a job. Returns the credits given back. Raises WrongState when it has ended."""
     with transaction.atomic():
-        # Only the job's row: the user's is also locked by whoever inserts a row that points to it.
-        job = Generation.objects.select_for_update(of=("self",)).select_related("user").get(pk=job.pk)
-        if not job.move(frm=Generation.ACTIVE, status=Status.CANCELLED):
-            raise WrongState(f"This film is already {job.get_status_display().lower()}, so it cannot be cancelled.")
-        given_back = billing.release(job.user, job.reference)
-        transaction.on_commit(partial(_ended, job))
+        job = _locked(Generation.objects.filter(pk=job.pk)).get()
+        if not job.is_active:
+            ended = job.get_status_display().lower()
+            raise WrongState(f"This {noun_of(job)} is already {ended}, so it cannot be cancelled.")
+        return _cancel(job)
+
+
+def _cancel(job: Generation) -> int:
+    """Cancel a job whose row is locked and that has not ended; the credits given back."""
+    job.move(frm=Generation.ACTIVE, status=Status.CANCELLED)
+    given_back = graph.settle(job, 0)
+    transaction.on_commit(partial(graph.ended, job))
     log.info("generation_cancelled", generation=str(job.pk), released=given_back)
     return given_back
 
 
 def stop(job: Generation) -> Generation:
-    """End a job with the windows that it has finished, which are all that is charged; the row as it is then.
+    """Ask a job to end with its finished windows; only these are charged. Returns the row.
 
-    This only asks: the worker joins what is there, or the next one does when that is lost. Before the first window it
-    is a cancel. Asking twice is harmless. Raises WrongState when the job has ended.
+    The worker joins the windows at its next report, or the next worker does if that one is lost. Before the first
+    window this cancels the job. Asking twice is harmless. Raises WrongState when the job has ended.
     """
     with transaction.atomic():
-        job = Generation.objects.select_for_update(of=("self",)).select_related("user").get(pk=job.pk)
+        job = _locked(Generation.objects.filter(pk=job.pk)).get()
         if not job.is_active:
-            raise WrongState(f"This film is already {job.get_status_display().lower()}, so it cannot be stopped.")
+            ended = job.get_status_display().lower()
+            raise WrongState(f"This {noun_of(job)} is already {ended}, so it cannot be stopped.")
+        if not isinstance(tool_of(job), Stoppable):
+            raise WrongState(f"A {noun_of(job)} is made as a whole, so it can only be cancelled.")
         if not job.kept_windows:
             cancel(job)
             job.refresh_from_db()
@@ -237,13 +304,13 @@ def stop(job: Generation) -> Generation:
 
 
 def price_if_stopped(job: Generation) -> int:
-    """Credits for the windows that a job has finished, never more than were held."""
+    """Return the credits for the finished windows of a job, at most those held."""
     tool = tool_of(job)
-    return min(job.cost, tool.price_of_part(job.params, job.kept_frames)) if tool else job.cost
+    return min(job.cost, tool.price_of_part(job, job.kept_frames)) if isinstance(tool, Stoppable) else job.cost
 
 
 def delete(job: Generation) -> None:
-    """Move a job and its files to the trash, cancelling it first when it has not ended."""
+    """Move a job and its files to the trash; a job that has not ended is cancelled first."""
     if job.is_active:
         try:
             cancel(job)
@@ -258,89 +325,62 @@ def delete(job: Generation) -> None:
 def restore(job: Generation) -> None:
     """Take a job out of the trash. Raises WrongState when its files are gone for good."""
     if Asset.objects.filter(generation=job, file="").exists():
-        raise WrongState(f"This film was deleted more than {settings.TRASH_DAYS} days ago, so its files are gone.")
+        text = f"This {noun_of(job)} was deleted more than {settings.TRASH_DAYS} days ago, so its files are gone."
+        raise WrongState(text)
     with transaction.atomic():
         Generation.objects.filter(pk=job.pk).update(deleted_at=None)
         Asset.objects.filter(generation=job).update(deleted_at=None)
 
 
-def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = None) -> tuple[int, int]:
-    """Heal what a lost worker or queue left behind: (rows requeued or failed, messages sent again).
+def cancel_group(group: Group) -> int:
+    """Cancel every job of a group that has not ended; the credits given back."""
+    with transaction.atomic():
+        # All rows are locked before the first credit moves, as everywhere. All end before anybody looks at what waits:
+        # a job that waits for another of them is cancelled with it, it has not failed.
+        active = list(_locked(group.generations.active()).order_by("pk"))
+        return sum(_cancel(job) for job in active)
 
-    Running rows whose heartbeat is older than the lease go back to the queue, or fail after MAX_ATTEMPTS. Queued rows
-    whose message may be lost are sent again. Trash older than TRASH_DAYS loses its bytes, and so do the windows that an
-    ended job has left.
+
+def _locked(jobs: GenerationQuerySet) -> GenerationQuerySet:
+    """Lock jobs whose end will move credits.
+
+    Only their own rows, and not their keys: the commit of a new job locks the keys of its user and of those that it
+    waits for, while it holds the wallet.
     """
-    lease = timedelta(seconds=settings.LEASE_SECONDS) if lease is None else lease
-    resend_after = 5 * lease if resend_after is None else resend_after
-    now = timezone.now()
-    healed = 0
-    for job in Generation.objects.abandoned(now - lease).select_related("user"):
-        try:
-            healed += _heal(job)
-        except Exception:
-            # One row that cannot be healed must not keep the others from it.
-            log.exception("generation_not_healed", generation=str(job.pk))
-    waiting = Generation.objects.queued().exclude(dispatched_at__gt=now - resend_after).order_by("created_at")
-    sent = sum(dispatch(job) for job in waiting)
-    try:
-        _empty_trash(now - timedelta(days=settings.TRASH_DAYS))
-        rushes.remove_ended()
-    except Exception:
-        log.exception("trash_not_emptied")
-    return healed, sent
+    return jobs.select_for_update(of=("self",), no_key=True).select_related("user")
 
 
-def keep_sweeping(every: float, stopped: threading.Event) -> None:
-    """Sweep until told to stop; a database or queue that is away is met again on the next pass."""
-    while not stopped.is_set():
-        try:
-            close_old_connections()
-            healed, sent = sweep()
-            if healed or sent:
-                log.info("swept", healed=healed, sent=sent)
-        except Exception:
-            log.exception("sweep_failed")
-        stopped.wait(every)
-
-
-def _heal(job: Generation) -> bool:
-    return retry(job, StudioError(code="worker_lost"), still={"heartbeat_at": job.heartbeat_at})
-
-
-def _empty_trash(before: datetime) -> None:
-    for asset in Asset.objects.filter(deleted_at__lt=before).exclude(file=""):
-        _remove_files(asset)
-        Asset.objects.filter(pk=asset.pk).update(file="", poster="", strip="")
-
-
-def _remove_files(asset: Asset) -> None:
-    for file in (asset.file, asset.poster, asset.strip):
-        if file:
-            file.storage.delete(str(file.name))
-
-
-def _asset_pk(job: Generation) -> UUID:
+def _asset_pk(job: Generation, position: int) -> UUID:
     """One for each attempt, so that files of one that was killed while it stored them are found again."""
-    return uuid5(job.pk, f"asset of attempt {job.attempt}")
+    return uuid5(
+        job.pk, f"asset {position} of attempt {job.attempt}" if position else f"asset of attempt {job.attempt}"
+    )
 
 
-def _remove_unfinished(job: Generation) -> None:
+def _remove_unfinished(job: Generation, assets: int = 0) -> None:
+    """Remove what an attempt has stored of its result; without a number, until nothing is found at a position."""
     try:
-        rushes.remove_folder(str(PurePosixPath(by_uuid(Asset(pk=_asset_pk(job)), "file")).parent))
+        position = 0
+        while position < assets or not assets:
+            asset = Asset(pk=_asset_pk(job, position))
+            if not keeper.remove_folder(str(PurePosixPath(by_uuid(asset, "file")).parent)) and not assets:
+                return
+            position += 1
     except Exception:
         log.warning("files_not_removed", generation=str(job.pk), exc_info=True)
 
 
-def _ended(job: Generation) -> None:
-    # The end is in the database by now: whoever wrote it is not to take it for one that failed.
-    try:
-        progress.changed(job)
-        progress.queue_moved(job.queue)
-    except Exception:
-        log.warning("end_not_told", generation=str(job.pk), exc_info=True)
-    rushes.remove(job)
-
-
 def tool_of(job: Generation) -> Tool | None:
     return registry.get(job.tool)
+
+
+def noun_of(job: Generation) -> str:
+    """What the job makes, in a word."""
+    tool = tool_of(job)
+    return tool.noun if tool else "job"
+
+
+def models_in_use() -> set[str]:
+    """Return the ids of the models that jobs which have not ended need."""
+    active = Generation.objects.active().values_list("tool", "params")
+    return {model for slug, params in active if (tool := registry.get(slug)) for model in tool.models(params)}

@@ -9,6 +9,7 @@ urlpatterns = [
     path("home/tools/<slug:slug>", views.tool_page, name="tool"),
     path("home/tools/<slug:slug>/quote", views.tool_quote, name="quote"),
     path("home/jobs/<uuid:pk>/cancel", views.cancel, name="cancel"),
+    path("home/jobs/<uuid:pk>/cancel-all", views.cancel_group, name="cancel_group"),
     path("home/jobs/<uuid:pk>/stop", views.stop, name="stop"),
     path("home/jobs/<uuid:pk>/delete", views.delete, name="delete"),
     path("home/jobs/<uuid:pk>/restore", views.restore, name="restore"),

@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from apps.accounts.http import PENDING_PROMPT, SignedIn
@@ -49,29 +49,32 @@ def tool_page(request: SignedIn, slug: str) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_http_methods(["GET", "HEAD", "POST"])
 def tool_quote(request: SignedIn, slug: str) -> HttpResponse:
-    """Credits and time of the form as it stands; what does not fit is said in the same place."""
+    """The price and time of the form as it is filled in, or its first error; posted, with what is to be uploaded."""
     tool = registry.get_or_404(slug)
-    form = tool.form_class(request.GET, user=request.user, draft=True)
+    form = tool.form_class(request.POST or request.GET, request.FILES, user=request.user, draft=True)
     context: dict[str, Any] = {"tool": tool, "quote": None}
     if form.is_valid():
         context["quote"] = services.quote(tool, form.params)
-    else:
-        context["problem"] = _first_error(form)
+    elif not all(error.code == "required" for each in form.errors.as_data().values() for error in each):
+        context["problem"] = _first_error(form)  # what is only not there yet is no problem
     return render(request, "tools/quote.html", context)
 
 
 def start(request: HttpRequest) -> HttpResponse:
-    """The prompt box of the landing page: straight to the running job, by way of sign-up when needed."""
+    """Start a job from the prompt of the landing page, after sign-up when needed; without one, open the main tool.
+
+    The query of the address is handed on to the tool's form.
+    """
     if request.method == "POST":
         request.session[PENDING_PROMPT] = request.POST.get("prompt", "").strip()[:2000]
     if not isinstance(request.user, User):
         return redirect("account_signup")
-    tool = registry.get_or_404("to-video")
+    tool = registry.main()
     prompt = request.session.pop(PENDING_PROMPT, None)
     if prompt is None:
-        return redirect(tool)
+        return redirect(f"{tool.get_absolute_url()}?{request.GET.urlencode()}" if request.GET else tool)
     form = tool.form_class(tool.form_class.page_data() | {"prompt": prompt}, user=request.user)
     problem = _first_error(form)
     if not problem:
@@ -97,11 +100,22 @@ def cancel(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
 @login_required
 @require_POST
 def stop(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
-    """End a job with the windows that it has finished, and say what is kept."""
+    """End a job with what it has finished, and say what is kept."""
     job = services.stop(get_object_or_404(Generation.objects.of(request.user), pk=pk))
     if job.is_active:
-        return _answer(request, job, "Stopping. The finished windows are kept; what the rest costs comes back.")
+        return _answer(request, job, "Stopping. What is finished is kept; what the rest costs comes back.")
     return _answer(request, job, f"Nothing was finished yet. {job.cost} credits are back in your wallet.")
+
+
+@login_required
+@require_POST
+def cancel_group(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
+    """Stop a job and all others of its group that have not ended, and say what came back."""
+    job = get_object_or_404(Generation.objects.of(request.user).select_related("group"), pk=pk, group__isnull=False)
+    assert job.group is not None
+    given_back = services.cancel_group(job.group)
+    messages.success(request, f"Cancelled. {given_back} credits are back in your wallet.")
+    return redirect(job)
 
 
 @login_required
@@ -156,14 +170,17 @@ def _page(request: SignedIn, tool: Tool, form: ToolForm) -> dict[str, Any]:
 
 
 def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
-    """What the form starts with: the parameters of a remixed job, or a prompt handed over in the address."""
+    """What the form starts with: the parameters of a remixed job, or what the address hands over."""
     source = request.GET.get("from", "")
     if source:
         try:
-            return dict(Generation.objects.of(request.user).get(pk=uuid.UUID(source), tool=tool.slug).params)
+            job = Generation.objects.of(request.user).get(pk=uuid.UUID(source), tool=tool.slug)
+            return {**job.params} | {given.name: str(given.asset_id) for given in job.inputs.all() if given.asset_id}
         except (ValueError, Generation.DoesNotExist):
-            messages.error(request, "That film is not in your library any more, so its settings cannot be used.")
-    return {name: request.GET[name][:2000] for name in ("prompt", "mode", *tool.inputs) if request.GET.get(name)}
+            messages.error(
+                request, f"That {tool.noun} is not in your library any more, so its settings cannot be used."
+            )
+    return {name: request.GET[name][:2000] for name in (*tool.prefill, *tool.inputs) if request.GET.get(name)}
 
 
 def _data(form: ToolForm) -> dict[str, Any]:

@@ -58,13 +58,13 @@ def measure(case: Case) -> Found:
 
 def _load(model: str) -> Any:
     from workers.engines.skyreels import tiny
-    from workers.engines.skyreels.models import Pool
+    from workers.engines.skyreels.memory.pool import Pool
 
     return tiny.components(layers=4, wide=True) if model == "wide" else Pool().get(model)
 
 
 def _spec(case: Case, job: int = 0) -> Any:
-    from workers.engines.skyreels.spec import VideoSpec
+    from workers.engines.skyreels.request.spec import VideoSpec
 
     window = {"base_num_frames": case.base, "overlap_history": case.overlap} if case.base else {}
     return VideoSpec.for_model(
@@ -83,7 +83,7 @@ def _spec(case: Case, job: int = 0) -> Any:
 
 def _engine(models: Any) -> Any:
     from workers.engines.skyreels.engine import SkyReelsEngine
-    from workers.engines.skyreels.models import Pool
+    from workers.engines.skyreels.memory.pool import Pool
 
     pool = Pool()
     pool.put("nano", models)
@@ -136,7 +136,7 @@ def _list(case: Case, spec: Any, models: Any) -> Found:
 
 def _resume(case: Case, spec: Any, models: Any) -> Found:
     """A film once through, then from the saved state of a quarter, half and three quarters of its windows."""
-    from workers.engines.skyreels.checkpoint import Checkpoint
+    from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 
     engine, found = _engine(models), Found(loaded=time.monotonic())
     next(engine.stream(spec))  # what only the first job of a process pays

@@ -70,7 +70,7 @@ def measure(overlap: str, noise: int, seeds: int, steps: int) -> Iterator[list[D
     """Make films of a still scene on the nano model and yield the drift of each window."""
     from workers.engines.skyreels.engine import SkyReelsEngine
     from workers.engines.skyreels.nano_lab import captions, paint, world
-    from workers.engines.skyreels.spec import VideoSpec, frames_of, latents_of
+    from workers.engines.skyreels.request.spec import VideoSpec, frames_of, latents_of
 
     engine = SkyReelsEngine("nano")
     for seed in range(seeds):

@@ -21,18 +21,19 @@ const isTile = (card) => !isStage(card) && card.matches(".grid > article, #stage
 
 /** Many at once play under the pointer or the focus; the one on the stage plays when it is in view. */
 function stage(card) {
-  const video = card.querySelector("video[data-film], video[data-clip]");
-  if (!video || "held" in video.dataset) return;
-  const tile = isTile(card); // its whole face is a link
-  video.controls = !tile;
-  video.tabIndex = tile ? -1 : 0;
   shape(card);
-  if (isStage(card) || "film" in video.dataset) {
-    video.preload = "auto";
-    inView.observe(video);
-  } else {
-    inView.unobserve(video);
-    if (!card.matches(":hover, :focus-within")) video.pause();
+  const tile = isTile(card); // its whole face is a link
+  for (const video of card.querySelectorAll("video[data-film], video[data-clip]")) {
+    if ("held" in video.dataset) continue;
+    video.controls = !tile;
+    video.tabIndex = tile ? -1 : 0;
+    if (isStage(card) || "film" in video.dataset) {
+      video.preload = "auto";
+      inView.observe(video);
+    } else {
+      inView.unobserve(video);
+      if (!card.matches(":hover, :focus-within")) video.pause();
+    }
   }
 }
 
@@ -76,9 +77,11 @@ document.addEventListener("pointermove", (event) => {
   strip.hidden = !("ready" in strip.dataset);
 });
 
+/** The shape of a card is that of its picture; one with several has the shape of their grid. */
 function shape(item) {
-  const video = item.querySelector("video");
-  if (video?.width && video.height) item.style.setProperty("--shape", video.width / video.height);
+  const [media, more] = item.querySelectorAll("video, img.card__media");
+  const [width, height] = ["width", "height"].map((side) => Number(media?.getAttribute(side)));
+  if (width && height && !more) item.style.setProperty("--shape", width / height);
 }
 
 function bind(root) {
@@ -105,25 +108,4 @@ document.addEventListener("htmx:load", (event) => bind(event.detail.elt));
 
 still.addEventListener("change", () => {
   for (const video of document.querySelectorAll("video")) if (still.matches) video.pause();
-});
-
-// Keys of the card that has the focus: d downloads, r remixes, Delete deletes.
-document.addEventListener("keydown", (event) => {
-  if (event.metaKey || event.ctrlKey || event.altKey || event.target.closest("input, textarea, select, video")) return;
-  if (event.defaultPrevented || document.querySelector("details[data-menu][open]")) return;
-  const asset = document.querySelector("main.asset");
-  const card = event.target.closest(".card") ?? asset;
-  const action = [...((asset ?? card)?.querySelectorAll("[data-key]") ?? [])].find((item) => item.dataset.key === event.key);
-  if (action) {
-    event.preventDefault();
-    action.click();
-  }
-  // Arrow keys walk through a grid.
-  const walk = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  const grid = event.target.closest("[data-walk]");
-  if (walk && grid) {
-    const links = [...grid.querySelectorAll(".card__title a")];
-    const at = links.findIndex((link) => link.closest(".card") === card);
-    links[at + walk]?.focus();
-  }
 });

@@ -1,5 +1,8 @@
 // The controls of a tool page. Everything here is a comfort: the form works without it.
 
+import { model } from "./model.js";
+import { pick } from "./pick.js";
+
 const phone = matchMedia("(max-width: 63.99rem)");
 const sheet = document.querySelector("[data-sheet]");
 const opener = document.querySelector("[data-sheet-open]");
@@ -73,74 +76,6 @@ function seed(box) {
   input.addEventListener("change", () => locked(input.value !== ""));
 }
 
-/** A file or something from the library: one of the two, with a look at it. */
-function pick(box) {
-  const file = box.querySelector("input[type=file]");
-  const drop = box.querySelector(".pick__drop");
-  const preview = box.querySelector("[data-pick-preview]");
-  const name = box.querySelector("[data-pick-name]");
-  const none = box.querySelector("[data-pick-none]");
-  let address = "";
-
-  const show = (element, text) => {
-    if (address) URL.revokeObjectURL(address);
-    address = "";
-    preview.replaceChildren(...(element ? [element] : []));
-    name.textContent = text;
-  };
-  const changed = () => file.dispatchEvent(new Event("change", { bubbles: true }));
-
-  file.addEventListener("change", () => {
-    const [chosen] = file.files;
-    if (!chosen) return;
-    if (none) none.checked = true;
-    const video = chosen.type.startsWith("video/");
-    const element = Object.assign(document.createElement(video ? "video" : "img"), video ? { muted: true } : { alt: "" });
-    show(element, `${chosen.name} · ${chosen.size < 1e6 ? `${Math.ceil(chosen.size / 1e3)} kB` : `${(chosen.size / 1e6).toFixed(1)} MB`}`);
-    address = URL.createObjectURL(chosen);
-    // What the browser cannot show may still be good: the studio looks at it.
-    element.addEventListener("error", () => preview.firstChild === element && preview.replaceChildren(document.createElement("span")));
-    element.src = address;
-  });
-  box.addEventListener("change", (event) => {
-    if (event.target.type !== "radio") return;
-    file.value = "";
-    const image = event.target.value && event.target.parentElement.querySelector("img");
-    show(image ? Object.assign(image.cloneNode(), { alt: "" }) : null, event.target.dataset.pickAbout || "");
-  });
-  box.querySelector("[data-pick-remove]").addEventListener("click", () => {
-    file.value = "";
-    if (none) none.checked = true;
-    show(null, "");
-    changed();
-    file.focus();
-  });
-  for (const type of ["dragenter", "dragover"]) drop.addEventListener(type, () => drop.classList.add("is-over"));
-  for (const type of ["dragleave", "drop"]) drop.addEventListener(type, () => drop.classList.remove("is-over"));
-}
-
-/** What is left empty is the model's recommendation, so another model shows its own, and another one for pictures. */
-function model(select) {
-  const form = select.form;
-  const about = () => JSON.parse(select.selectedOptions[0].dataset.model);
-  form.addEventListener("change", () => {
-    const { placeholders, picture } = about();
-    const pictures = ["picture", "ends"].includes(form.elements.mode.value);
-    const values = pictures ? { ...placeholders, ...picture } : placeholders;
-    for (const [field, value] of Object.entries(values)) form.elements[field].placeholder = value;
-  });
-  select.addEventListener("change", () => {
-    const { slider, ratios } = about();
-    const length = form.elements.num_frames;
-    for (const [name, value] of Object.entries(slider)) length.setAttribute(name, value);
-    length.dispatchEvent(new Event("input", { bubbles: true }));
-    for (const ratio of form.querySelectorAll("[name=ratio]")) {
-      ratio.disabled = ratio.value !== "" && !ratios.includes(ratio.value);
-      if (ratio.disabled && ratio.checked) form.querySelector("[name=ratio][value='']").checked = true;
-    }
-  });
-}
-
 function bind(panel) {
   panel.querySelectorAll("[data-slider]").forEach(slide);
   panel.querySelectorAll("[data-count-for]").forEach(count);
@@ -181,6 +116,15 @@ document.addEventListener("click", (event) => {
   fill(field, new URL(chip.href).searchParams.get("prompt"));
   showSheet(true);
   field.focus();
+});
+
+// The price of an upload needs the upload; a large one is looked at only when it is started.
+const LOOKED_AT = 50e6;
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.elt.id !== "quote") return;
+  const files = [...event.detail.elt.closest("form").querySelectorAll("input[type=file]")].flatMap((input) => [...input.files]);
+  const bytes = files.reduce((sum, file) => sum + file.size, 0);
+  if (bytes > 0 && bytes < LOOKED_AT) Object.assign(event.detail, { verb: "post", useUrlParams: false });
 });
 
 // A started film: the sheet goes, the stage comes, and an unlocked seed is drawn anew.

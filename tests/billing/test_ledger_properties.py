@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from apps.billing import services as billing
 from apps.errors import StudioError
 from apps.library.models import Asset, Generation
-from apps.tools import services
+from apps.tools import services, sweeper
 from tests.factories import UserFactory
 from tests.params import PARAMS
 from tests.tools.toy import toy_tool
@@ -48,14 +48,14 @@ class JobFates(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs())
     @rule(data=st.data())
     def claim(self, data):
-        job = Generation.objects.claim(data.draw(st.sampled_from(self.jobs())).pk)
+        job = Generation.objects.claim(data.draw(st.sampled_from(self.jobs())).queue)
         if job:
             self.claims.append(job)
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data())
     def finish(self, data):
-        services.finish(data.draw(st.sampled_from(self.claims)), Asset(kind="video"), {}, "nano")
+        services.finish(data.draw(st.sampled_from(self.claims)), [(Asset(kind="video"), {})], "nano")
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data())
@@ -75,7 +75,7 @@ class JobFates(RuleBasedStateMachine):
     def lose_all_workers_and_sweep(self):
         from datetime import timedelta
 
-        services.sweep(lease=timedelta(0))
+        sweeper.sweep(lease=timedelta(0))
 
     @invariant()
     def the_books_are_right(self):

@@ -40,14 +40,40 @@ def test_two_hundred_submits_never_overdraw_a_wallet(settings):
     assert billing.audit() == []
 
 
+@pytest.mark.parametrize("price", [10, 0])
 @pytest.mark.django_db(transaction=True)
-def test_submits_at_once_keep_to_the_job_limit(settings):
+def test_submits_at_once_keep_to_the_job_limit(settings, price):
     settings.MAX_ACTIVE_JOBS = 3
     user = UserFactory(credits=1000)
-    results = at_once(lambda: services.submit(user, toy_tool(10), dict(PARAMS)), 40)
+    results = at_once(lambda: services.submit(user, toy_tool(price), dict(PARAMS)), 40)
     assert sum(isinstance(result, Generation) for result in results) == 3
     assert Generation.objects.filter(user=user).count() == 3
-    assert billing.held(user) == 30
+    assert billing.held(user) == 3 * price
+
+
+@pytest.mark.parametrize("amount", [10, 0])
+@pytest.mark.django_db(transaction=True)
+def test_whoever_holds_credits_of_a_user_waits_for_another_who_does(amount):
+    """Also a hold of nothing: what is counted after it must be counted by one at a time."""
+    user = UserFactory(credits=100)
+    holding, order = threading.Event(), []
+
+    def first():
+        with transaction.atomic():
+            billing.hold(user, amount, "generation:first")
+            holding.set()
+            time.sleep(0.3)
+            order.append("first")
+
+    def second():
+        assert holding.wait(10)
+        with transaction.atomic():
+            billing.hold(user, amount, "generation:second")
+            order.append("second")
+
+    actions = iter([first, second])
+    at_once(lambda: next(actions)(), 2)
+    assert order == ["first", "second"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -88,11 +114,11 @@ def test_whatever_comes_first_a_job_ends_once():
     """Cancel, finish and fail at the same moment, many times."""
     user = UserFactory(credits=1000)
     for _ in range(10):
-        job = Generation.objects.claim(services.submit(user, toy_tool(10), dict(PARAMS)).pk)
+        job = Generation.objects.claim(services.submit(user, toy_tool(10), dict(PARAMS)).queue)
         ends = iter(
             [
                 lambda job=job: services.cancel(job),
-                lambda job=job: services.finish(job, Asset(kind="video"), {}, "paper"),
+                lambda job=job: services.finish(job, [(Asset(kind="video"), {})], "paper"),
                 lambda job=job: services.fail(job, StudioError(code="generation_failed")),
             ]
         )
@@ -107,5 +133,5 @@ def test_whatever_comes_first_a_job_ends_once():
 @pytest.mark.django_db(transaction=True)
 def test_a_job_is_claimed_by_one_worker_only():
     job = services.submit(UserFactory(credits=100), toy_tool(10), dict(PARAMS))
-    claims = at_once(lambda: Generation.objects.claim(job.pk), 20)
+    claims = at_once(lambda: Generation.objects.claim(job.queue), 20)
     assert sum(claim is not None for claim in claims) == 1

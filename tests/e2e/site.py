@@ -22,6 +22,8 @@ def free_port() -> int:
 class Site:
     """A running studio: embedded in one process, or web and worker apart when REDIS_URL is set."""
 
+    program: tuple[str, ...] = ("manage.py",)  # what Python is given before a command of Django's
+
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
         self.url = f"http://localhost:{self.port}"
@@ -58,9 +60,9 @@ class Site:
                 "cinevivid.asgi:application",
             )
             self.start_worker()
-            self.run("sweep", "manage.py", "sweep", "--every", "2")
+            self.run("sweep", *self.program, "sweep", "--every", "2")
         else:
-            self.run("web", "manage.py", "studio", "--port", str(self.port))
+            self.run("web", *self.program, "studio", "--port", str(self.port))
         for _ in range(600):
             try:
                 urllib.request.urlopen(f"{self.url}/healthz", timeout=2)
@@ -71,7 +73,7 @@ class Site:
         raise AssertionError(f"The site did not start:\n{self.log('web')}")
 
     def start_worker(self) -> None:
-        self.run("worker", "manage.py", "rundramatiq", "-p", "1", "-t", "1")
+        self.run("worker", *self.program, "rundramatiq", "-p", "1", "-t", "1")
 
     def run(self, name: str, *arguments: str) -> None:
         log = (self.folder / f"{name}.log").open("ab")
@@ -81,7 +83,7 @@ class Site:
         )
 
     def manage(self, *arguments: str) -> str:
-        return self.python("manage.py", *arguments)
+        return self.python(*self.program, *arguments)
 
     def python(self, *arguments: str) -> str:
         """Run a Python command in the site's environment; what it printed."""

@@ -11,10 +11,10 @@ import pytest
 
 from tests.e2e.site import Site
 from tests.params import PARAMS
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-NANO = catalog.get("nano")
+NANO = cards.get("nano")
 
 
 def call(site, secret, path, body=None):

@@ -109,7 +109,7 @@ def test_stop_here_keeps_what_is_finished_and_says_what_it_cost(open_page, site)
     film = playing(page)
     stop = card(page).get_by_role("button", name=re.compile(rf"Stop here: keep \d+\.\d s, pay \d+ of {PRICE} credits"))
     stop.click()
-    page.get_by_text("The finished windows are kept").wait_for()
+    page.get_by_text("What is finished is kept").wait_for()
     assert film.evaluate("video => video.isConnected"), "the answer swapped the film away"
     card(page, "succeeded").wait_for(timeout=300_000)
     job = job_of(page, site)

@@ -8,14 +8,14 @@ import pytest
 
 from tests.e2e.pictures import moving_colour
 from tests.media import encoded, quarters
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 from workers.media.probe import probe, read_comment, read_frames
 from workers.media.uploads import picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TOOL = "/home/tools/to-video"
 PROMPT = "a red circle moves right on a black background"
-NANO = catalog.get("nano")
+NANO = cards.get("nano")
 STEP = NANO.base_num_frames - NANO.overlap_history
 
 
@@ -27,6 +27,7 @@ def card(page, status=None):
 def order(page, prompt=PROMPT, frames=NANO.base_num_frames, steps=None):
     page.get_by_label("Prompt", exact=True).fill(prompt)
     slide(page, frames)
+    page.get_by_label("Finish").select_option("")  # as made: how it looks larger is another test's matter
     if steps:
         page.locator("details.advanced > summary").click()
         page.get_by_label("Steps").fill(str(steps))
@@ -77,7 +78,7 @@ def test_a_stranger_signs_up_and_gets_the_film_that_was_asked_for(open_page, sit
     page.get_by_label("Prompt", exact=True).fill(PROMPT)
     slide(page, frames)
     quote = page.locator("#quote")
-    quote.get_by_text(str(10 * seconds)).first.wait_for()
+    quote.get_by_text(str(11 * seconds)).first.wait_for()
     assert f"{frames} frames" in quote.inner_text()
     assert "2 windows" in quote.inner_text()
 
@@ -91,7 +92,7 @@ def test_a_stranger_signs_up_and_gets_the_film_that_was_asked_for(open_page, sit
             break
         page.wait_for_timeout(100)
     assert {match.split(",")[0] for match in seen} == {"Window 1 of 2", "Window 2 of 2"}
-    assert credits(page) == 300 - 10 * seconds
+    assert credits(page) == 300 - 11 * seconds
 
     video = finished(page)
     assert video.get_attribute("poster")
@@ -103,7 +104,9 @@ def test_a_stranger_signs_up_and_gets_the_film_that_was_asked_for(open_page, sit
     path = tmp_path / "film.mp4"
     download.value.save_as(path)
     info, (width, height) = probe(path), next(iter(NANO.sizes.values()))
-    assert (info.codec, info.width, info.height, info.frames) == ("h264", width, height, frames)
+    assert (info.codec, info.width, info.height, info.frames) == ("h264", 4 * width, 4 * height, frames), (
+        "the page finishes small films"
+    )
     assert abs(info.seconds - frames / NANO.fps) < 0.05
     assert PROMPT in read_comment(path)
     assert moving_colour(path) == "red"

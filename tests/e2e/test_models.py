@@ -4,10 +4,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.site import Site
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-CARD = catalog.get("SkyReels-V2-DF-1.3B-540P")
+CARD = cards.get("SkyReels-V2-DF-1.3B-540P")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_a_download_is_started_watched_cancelled_and_finished(open_page, site, h
     row.get_by_text("Not here").wait_for()
     row.get_by_role("button", name="Download").click()
     # What the hub of the tests has is nano.
-    whole = sum(f.stat().st_size for f in catalog.NANO.rglob("*.safetensors"))
+    whole = sum(f.stat().st_size for f in cards.NANO.rglob("*.safetensors"))
     row.get_by_text(f"MB of {whole / 1e6:.1f} MB").wait_for()
     assert row.get_by_role("progressbar").is_visible()
     shown = row.get_by_role("progressbar").get_attribute("value")

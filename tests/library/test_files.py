@@ -37,6 +37,24 @@ def test_the_owner_gets_the_whole_file(page, asset):
 
 
 @pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("voice.mp3", "audio/mpeg"),
+        ("voice.wav", "audio/wav"),
+        ("voice.m4a", "audio/mp4"),
+        ("voice.ogg", "audio/ogg"),
+        ("voice.opus", "audio/ogg"),
+        ("voice.flac", "audio/flac"),
+        ("voice.weba", "audio/webm"),
+    ],
+)
+def test_a_sound_is_served_as_one(page, ada, name, kind):
+    sound = AssetFactory(generation=None, user=ada, kind="audio", recipe={}, file=ContentFile(BYTES, name), poster="")
+    answer = page.get(sound.file_url, HTTP_RANGE="bytes=0-9")
+    assert (answer.status_code, answer["Content-Type"], len(read(answer))) == (206, kind, 10)
+
+
+@pytest.mark.parametrize(
     ("asked", "start", "end"),
     [("bytes=0-99", 0, 99), ("bytes=10000-", 10000, 10239), ("bytes=-5", 10235, 10239), ("bytes=5-999999", 5, 10239)],
 )

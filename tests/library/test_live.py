@@ -6,12 +6,12 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from apps.accounts.models import ApiToken
+from apps.library.keeper import GRACE
 from apps.library.models import Asset, Generation
-from apps.library.rushes import GRACE
 from apps.tools import services
 from tests.factories import GenerationFactory
+from tests.keeper import film
 from tests.library.test_files import read
-from tests.rushes import film
 
 
 class Bucket(InMemoryStorage):
@@ -23,7 +23,7 @@ class Bucket(InMemoryStorage):
 
 @pytest.fixture
 def job(ada, tmp_path):
-    job = Generation.objects.claim(GenerationFactory(user=ada).pk)
+    job = Generation.objects.claim(GenerationFactory(user=ada).queue)
     film(job, tmp_path / "work", 2)
     return job
 
@@ -67,17 +67,17 @@ def test_only_what_a_player_needs_has_an_address(page, job, name):
 
 
 def test_before_the_first_window_there_is_nothing_to_watch(page, ada):
-    assert page.get(Generation.objects.claim(GenerationFactory(user=ada).pk).live_url).status_code == 404
+    assert page.get(Generation.objects.claim(GenerationFactory(user=ada).queue).live_url).status_code == 404
 
 
 def test_a_player_at_the_live_edge_finds_its_segments_for_a_while_after_the_end(page, job):
-    services.finish(job, Asset(kind="video"), {}, "paper", stopped=True)
+    services.finish(job, [(Asset(kind="video"), {})], "paper", stopped=True)
     assert page.get(job.live_url).content == b"#EXTM3U 2#EXT-X-ENDLIST\n"
     assert read(page.get(beside(job, "0001.m4s"))) == b"media 1"
 
 
 def test_later_the_playlist_leads_to_the_film(page, job):
-    services.finish(job, Asset(kind="video"), {}, "paper")
+    services.finish(job, [(Asset(kind="video"), {})], "paper")
     Generation.objects.filter(pk=job.pk).update(finished_at=timezone.now() - GRACE)
     answer = page.get(job.live_url)
     assert (answer.status_code, answer["Location"]) == (302, job.assets.get().file_url)
@@ -91,7 +91,7 @@ def test_a_job_that_ended_without_a_film_has_no_playlist(page, job):
 
 def test_on_s3_the_playlist_is_read_and_its_parts_are_signed_addresses(page, ada, tmp_path, settings):
     settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "tests.library.test_live.Bucket", "OPTIONS": {}}}
-    job = Generation.objects.claim(GenerationFactory(user=ada).pk)
+    job = Generation.objects.claim(GenerationFactory(user=ada).queue)
     film(job, tmp_path / "elsewhere", 1)
     assert page.get(job.live_url).content == b"#EXTM3U 1"
     answer = page.get(beside(job, "0000.m4s"))

@@ -1,5 +1,6 @@
 import pytest
 
+from tests.tools import paper as chains
 from tests.tools import toy
 
 
@@ -8,4 +9,12 @@ def boat():
     """The toy tool, registered for one test."""
     remove = toy.install()
     yield toy.ToyTool()
+    remove()
+
+
+@pytest.fixture
+def paper():
+    """The tool whose jobs begin with what others have made, registered for one test."""
+    paper, remove = chains.install()
+    yield paper
     remove()

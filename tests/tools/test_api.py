@@ -1,12 +1,14 @@
 """The API: one way in for programs, one shape for everything that is refused."""
 
 import pytest
+from rest_framework.exceptions import APIException
 from rest_framework.test import APIClient
 
 from apps.accounts.models import ApiToken
 from apps.billing import services as billing
 from apps.errors import CATALOGUE
 from apps.library.models import Generation
+from apps.problems import BY_STATUS, exception_handler
 from tests.factories import AssetFactory, GenerationFactory
 from tests.params import PARAMS
 
@@ -36,6 +38,16 @@ def test_the_same_key_for_another_request_is_refused(api):
     api.post(URL, {"prompt": "star"}, format="json", HTTP_IDEMPOTENCY_KEY="k")
     answer = api.post(URL, {"prompt": "ring"}, format="json", HTTP_IDEMPOTENCY_KEY="k")
     assert (answer.status_code, answer.json()["code"]) == (409, "duplicate_request")
+
+
+def test_a_key_that_is_too_long_is_refused_and_not_cut(api):
+    answers = [
+        api.post(URL, {"prompt": "star"}, format="json", HTTP_IDEMPOTENCY_KEY="k" * 200 + end) for end in ("a", "")
+    ]
+    assert [answer.status_code for answer in answers] == [400, 202]
+    told = answers[0].json()
+    assert (told["code"], told["header"]) == ("invalid_header", "Idempotency-Key")
+    assert "201 characters; it has at most 200" in told["detail"]
 
 
 def test_two_people_may_use_the_same_key(api, ben):
@@ -199,3 +211,24 @@ def test_the_docs_page_is_open(client, db):
     answer = client.get("/docs")
     assert answer.status_code == 200
     assert "swagger" in answer.content.decode().lower()
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(500, "internal_error"), (503, "external_service"), (406, "invalid_request"), (429, "rate_limited")],
+)
+def test_an_error_that_nobody_named_is_told_by_its_status_and_not_as_a_film_that_failed(status, code):
+    error = APIException("Something of a library.")
+    error.status_code = status
+    assert exception_handler(error, {}).data["code"] == code
+
+
+def test_every_status_of_the_table_is_that_of_its_row():
+    odd = {status: code for status, code in BY_STATUS.items() if CATALOGUE[code].status != status}
+    assert odd == {502: "external_service", 504: "external_service"}, "answered by whoever stands in front of us"
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"a":' * 100_000, '{"factor": "\\ud800"}', '{"\\udc00": [{}]}'])
+def test_json_that_cannot_be_stored_is_refused(api, body):
+    answer = api.post("/api/v1/tools/upscale/quote/", body, content_type="application/json")
+    assert answer.status_code == 400 and answer.json()["code"] == "invalid_request"

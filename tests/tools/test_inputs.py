@@ -13,18 +13,18 @@ from PIL import Image
 from apps.billing import services as billing
 from apps.library import uploads
 from apps.library.models import Asset, Generation
-from apps.tools import registry
-from apps.tools.catalog import text_to_video
+from apps.tools import registry, videos
+from apps.tools.catalog import to_video
 from tests.factories import AssetFactory, GenerationFactory
 from tests.media import encoded, film, quarters, sound
 from tests.params import PARAMS
 from workers.actors import run_generation
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 from workers.media.probe import probe, read_frames
 from workers.media.uploads import picture
 
 PAGE, API = "/home/tools/to-video", "/api/v1/tools/to-video/"
-NANO = catalog.get("nano")
+NANO = cards.get("nano")
 SMALL = PARAMS | {"num_frames": 9}
 WINDOWS = PARAMS | {"base_num_frames": 9, "overlap_history": 5}
 
@@ -52,7 +52,7 @@ def made(transactional_db, tmp_path):
     """Run a job as a worker does, beside its own heartbeat, and return its film's frames [T, H, W, 3]."""
 
     def run(job):
-        run_generation(str(job.pk))
+        run_generation(job.queue)
         job.refresh_from_db()
         assert job.status == "succeeded", job.error
         path = tmp_path / "made.mp4"
@@ -70,7 +70,8 @@ def test_a_picture_that_is_uploaded_on_the_page_is_the_first_frame(made, page, a
     answer = page.post(PAGE, SMALL | {"mode": "picture", "ratio": "", "image": upload()})
     assert answer.status_code == 302
     job, kept = Generation.objects.get(), Asset.objects.get()
-    assert (job.params["image"], job.params["mode"], job.params["ratio"]) == (str(kept.pk), "picture", "16:9")
+    assert (job.inputs.get().asset, job.params["mode"], job.params["ratio"]) == (kept, "picture", "16:9")
+    assert "image" not in job.params
     assert (kept.user, kept.generation, kept.kind, kept.width, kept.height) == (ada, None, "image", 96, 64)
     frames = made(job)
     (tmp_path / "start.png").write_bytes(encoded(quarters()))
@@ -84,7 +85,8 @@ def test_the_api_takes_a_file_or_an_id(api, ada):
     assert sent.status_code == 202, sent.json()
     asset = Asset.objects.get()
     named = api.post(API, {"prompt": "a swan", "image": str(asset.pk)}, format="json")
-    assert {answer.json()["params"]["image"] for answer in (sent, named)} == {str(asset.pk)}
+    given = [{"name": "image", "position": 0, "asset": str(asset.pk), "source": None}]
+    assert [answer.json()["inputs"] for answer in (sent, named)] == [given, given]
     assert named.json()["params"]["mode"] == "picture"
 
 
@@ -183,9 +185,9 @@ def test_the_last_frame_of_a_film_begins_another(page, ada, tmp_path):
     asset = AssetFactory(generation__user=ada, file=ContentFile(data, "film.mp4"))
     answers = [page.post(f"/home/my-library/last-frame/{asset.pk}") for _ in range(2)]
     frame = Asset.objects.get(kind="image")
-    assert {answer.url for answer in answers} == {f"{PAGE}?image={frame.pk}"}
+    assert {answer.url for answer in answers} == {f"/start?image={frame.pk}"}
     assert abs(int(np.asarray(Image.open(frame.file)).mean()) - 220) < 5
-    form = page.get(answers[0].url)
+    form = page.get(answers[0].url, follow=True)
     assert f'value="{frame.pk}" checked' in form.content.decode()
     assert form.context["form"]["mode"].value() == "picture"
 
@@ -299,7 +301,7 @@ def test_a_mode_says_what_it_needs(page, ada, mode, field):
 def test_what_another_mode_has_counts_for_nothing(page, ada):
     page.post(PAGE, PARAMS | {"mode": "text", "image": upload(b"no picture"), "video": str(uuid.uuid4())})
     job = Generation.objects.get()
-    assert "image" not in job.params and "video" not in job.params
+    assert not job.inputs.exists() and "image" not in job.params
 
 
 def test_a_picture_is_not_lost_when_something_else_is_wrong(page, ada):
@@ -313,7 +315,7 @@ def test_a_picture_that_is_deleted_while_the_film_waits_gives_the_credits_back(p
     page.post(PAGE, PARAMS | {"mode": "picture", "image": upload()})
     job, asset = Generation.objects.get(), Asset.objects.get()
     assert page.post(f"/home/my-library/uploads/{asset.pk}/delete").url == "/home/my-library/uploads"
-    run_generation(str(job.pk))
+    run_generation(job.queue)
     job.refresh_from_db()
     assert (job.status, job.error_code, billing.balance(ada)) == ("failed", "input_missing", 100)
     html = page.get(job.get_absolute_url()).content.decode()
@@ -334,7 +336,7 @@ def test_a_remix_begins_with_the_same_picture(page, ada):
     page.post(PAGE, PARAMS | {"mode": "picture", "image": upload()})
     job = Generation.objects.get()
     html = page.get(f"{PAGE}?from={job.pk}").content.decode()
-    assert f'value="{job.params["image"]}" checked' in html
+    assert f'value="{job.inputs.get().asset_id}" checked' in html
 
 
 def test_uploads_are_listed_for_their_owner_and_deleted_by_nobody_else(page, client, ada, ben):
@@ -411,8 +413,8 @@ def test_models_of_this_machine_are_offered_and_have_their_own_values(page, api,
 
 
 def test_the_studios_own_model_is_refused_until_it_is_here(api, ada, large_models, monkeypatch):
-    absent = catalog.get("SkyReels-V2-DF-14B-720P")
-    monkeypatch.setattr(text_to_video, "MODEL", absent)
+    absent = cards.get("SkyReels-V2-DF-14B-720P")
+    monkeypatch.setattr(videos, "MODEL", absent)
     errors = api.post(API, {"prompt": "a swan"}, format="json").json()["errors"]
     assert f"{absent.title}, which makes the films here, is not on this machine yet" in errors["model_id"][0]
     assert nothing_happened(ada)
@@ -456,13 +458,13 @@ def test_what_is_shown_as_recommended_is_what_is_used(page, ada, large_models, k
     asked = {"prompt": "a swan", "model_id": large_models[kind], "mode": mode, "num_frames": 97} | picture
     form = remixed(page, ada, guidance_scale=None, shift=None, **asked)
     assert f'placeholder="{shown}"' in str(form["guidance_scale"])
-    spec = text_to_video.video_job(asked).spec
+    spec = to_video.video_job(asked).spec
     values = {name: form.fields[name].widget.attrs["placeholder"] for name in ("guidance_scale", "shift", "steps")}
     assert values == {name: getattr(spec, name) for name in values}
 
 
 def test_every_flag_has_a_field():
-    from workers.engines.skyreels.flags import FLAGS, parameter_of
+    from workers.engines.skyreels.request.flags import FLAGS, parameter_of
 
     fields = registry.get_or_404("to-video").form_class.base_fields
     assert {parameter_of(flag) for flag in FLAGS} - {"outdir"} <= set(fields)

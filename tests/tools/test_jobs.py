@@ -1,5 +1,6 @@
 """A job ends once and is charged once, whatever happens around it. A real worker runs them."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -17,12 +18,13 @@ from django.utils import timezone
 from apps.billing import services as billing
 from apps.errors import StudioError
 from apps.library.models import Asset, Generation
-from apps.tools import services
-from tests.factories import AssetFactory
-from tests.rushes import film
+from apps.tools import queue, services, sweeper
+from apps.weights import queue as weights
+from tests.factories import AssetFactory, GenerationFactory
+from tests.keeper import film
 from tests.tools import toy
 from workers.actors import bring, give_up, run_generation
-from workers.engines.base import EngineError, Progress
+from workers.base import EngineError, Progress
 
 Status = Generation.Status
 
@@ -89,9 +91,9 @@ def test_progress_is_on_the_row_while_it_runs(stage, ada, worker):
 
 def test_a_message_sent_three_times_runs_the_job_once(stage, ada, worker, wait_until):
     job = submit(ada)
-    services.dispatch(job)
+    queue.dispatch(job)
     assert stage.reached.wait(30)
-    services.dispatch(job)
+    queue.dispatch(job)
     stage.go_on.set()
     wait_until(ended(job))
     worker.join()
@@ -109,7 +111,7 @@ def test_cancel_while_queued_gives_everything_back(stage, ada):
 def test_a_job_cancelled_in_the_queue_is_never_run(stage, ada, worker):
     job = Generation.objects.create(user=ada, tool="paper-boat", params={"prompt": "swan", "size": 2}, cost=0)
     services.cancel(job)
-    services.dispatch(job)
+    queue.dispatch(job)
     worker.join()
     assert stage.runs == 0
 
@@ -150,9 +152,9 @@ def test_a_film_that_lost_one_of_its_gpus_is_tried_three_times_and_costs_nothing
     stage.go_on.set()
     job = submit(ada)
     for attempt in range(1, settings.MAX_ATTEMPTS):
-        run_generation(str(job.pk))
+        run_generation(job.queue)
         assert (fresh(job).status, fresh(job).attempt, billing.held(ada)) == (Status.QUEUED, attempt, job.cost)
-    run_generation(str(job.pk))
+    run_generation(job.queue)
     assert (fresh(job).status, fresh(job).error_code, stage.runs) == (Status.FAILED, "rank_lost", settings.MAX_ATTEMPTS)
     assert (billing.balance(ada), billing.held(ada)) == (100, 0)
 
@@ -181,27 +183,27 @@ def test_an_unexpected_error_never_shows_its_text(stage, ada, worker, wait_until
     stage.go_on.set()
     job = submit(ada)
     wait_until(ended(job))
-    assert (fresh(job).error_code, fresh(job).error) == ("generation_failed", "The film could not be made.")
+    assert (fresh(job).error_code, fresh(job).error) == ("generation_failed", "This could not be made.")
 
 
 def test_a_worker_thought_dead_can_neither_finish_nor_charge(ada):
     job = submit(ada)
-    slow = Generation.objects.claim(job.pk)
+    slow = Generation.objects.claim(job.queue)
     Generation.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - timedelta(hours=1))
-    services.sweep()
-    quick = Generation.objects.claim(job.pk)
+    sweeper.sweep()
+    quick = Generation.objects.claim(job.queue)
     assert not slow.advance(step=3)
-    assert not services.finish(slow, Asset(kind="video"), {}, "paper")
+    assert not services.finish(slow, [(Asset(kind="video"), {})], "paper")
     assert not services.fail(slow, StudioError(code="generation_failed"))
-    assert services.finish(quick, Asset(kind="video"), {}, "paper")
+    assert services.finish(quick, [(Asset(kind="video"), {})], "paper")
     assert (quick.attempt, billing.balance(ada), billing.held(ada)) == (2, 90, 0)
 
 
 def test_a_late_result_leaves_no_file_behind(ada, settings):
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     services.cancel(job)
     asset = Asset(kind="video")
-    assert not services.finish(job, asset, {"file": ContentFile(b"late", "late.mp4")}, "paper")
+    assert not services.finish(job, [(asset, {"file": ContentFile(b"late", "late.mp4")})], "paper")
     assert not asset.file.storage.exists(asset.file.name)
 
 
@@ -211,11 +213,11 @@ def test_what_breaks_after_the_end_does_not_cost_the_film(ada, monkeypatch, trou
     def broken(*args):
         raise trouble
 
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     asset = Asset(kind="video")
     monkeypatch.setattr(services.progress, "queue_moved", broken)
     with suppress(dramatiq.middleware.TimeLimitExceeded):
-        services.finish(job, asset, {"file": ContentFile(b"film", "film.mp4")}, "paper")
+        services.finish(job, [(asset, {"file": ContentFile(b"film", "film.mp4")})], "paper")
     assert (fresh(job).status, billing.balance(ada)) == (Status.SUCCEEDED, 90)
     assert asset.file.storage.exists(asset.file.name)
 
@@ -227,11 +229,11 @@ def test_a_storage_that_neither_stores_nor_deletes_is_told_as_such(ada, monkeypa
     def away(*args, **options):
         raise Away
 
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     monkeypatch.setattr(default_storage.__class__, "save", away)
     monkeypatch.setattr(default_storage.__class__, "listdir", away)
     with pytest.raises(StudioError) as caught:
-        services.finish(job, Asset(kind="video"), {"file": ContentFile(b"film", "film.mp4")}, "paper")
+        services.finish(job, [(Asset(kind="video"), {"file": ContentFile(b"film", "film.mp4")})], "paper")
     assert caught.value.code == "storage_failed"
 
 
@@ -240,32 +242,33 @@ def test_what_a_film_begins_with_is_asked_for_again_when_the_storage_is_away(ada
         raise RuntimeError
 
     picture = AssetFactory(user=ada, kind="image", generation=None, recipe={})
-    job = Generation(user=ada, params={"image": str(picture.pk)})
+    job = GenerationFactory(user=ada)
+    job.inputs.create(name="image", asset=picture)
     monkeypatch.setattr(default_storage.__class__, "open", away)
     with pytest.raises(StudioError) as caught:
-        bring(job, ["image"], tmp_path / "inputs")
+        bring(job, tmp_path / "inputs")
     assert caught.value.code == "storage_failed"
 
 
 def test_sweep_does_not_give_up_a_last_attempt_that_was_heard_of_meanwhile(ada, settings):
     job = submit(ada)
     Generation.objects.filter(pk=job.pk).update(attempt=settings.MAX_ATTEMPTS - 1)
-    stale = Generation.objects.claim(job.pk)
+    stale = Generation.objects.claim(job.queue)
     assert fresh(job).advance()
-    assert not services._heal(stale) and fresh(job).status == Status.RUNNING
+    assert not sweeper.heal(stale) and fresh(job).status == Status.RUNNING
 
 
 def test_sweep_leaves_a_living_job_alone(ada):
-    job = Generation.objects.claim(submit(ada).pk)
-    assert services.sweep() == (0, 0)
+    job = Generation.objects.claim(submit(ada).queue)
+    assert sweeper.sweep() == (0, 0)
     assert fresh(job).status == Status.RUNNING
 
 
 def test_sweep_gives_up_after_three_attempts_and_gives_the_credits_back(ada, settings):
     job = submit(ada)
     for _ in range(settings.MAX_ATTEMPTS):
-        Generation.objects.claim(job.pk)
-        services.sweep(lease=timedelta(0))
+        Generation.objects.claim(job.queue)
+        sweeper.sweep(lease=timedelta(0))
     assert (fresh(job).status, fresh(job).error_code) == (Status.FAILED, "worker_lost")
     assert (billing.balance(ada), billing.held(ada)) == (100, 0)
 
@@ -273,28 +276,30 @@ def test_sweep_gives_up_after_three_attempts_and_gives_the_credits_back(ada, set
 def test_a_film_that_comes_further_with_every_attempt_is_not_given_up(ada, settings, tmp_path):
     job = submit(ada)
     for attempt in range(1, settings.MAX_ATTEMPTS + 3):
-        film(Generation.objects.claim(job.pk), tmp_path / str(attempt), windows=attempt, of=9)
-        services.sweep(lease=timedelta(0))
+        film(Generation.objects.claim(job.queue), tmp_path / str(attempt), windows=attempt, of=9)
+        sweeper.sweep(lease=timedelta(0))
         assert (fresh(job).status, fresh(job).kept_windows) == (Status.QUEUED, attempt)
     for _ in range(settings.MAX_ATTEMPTS):
-        Generation.objects.claim(job.pk)
-        services.sweep(lease=timedelta(0))
+        Generation.objects.claim(job.queue)
+        sweeper.sweep(lease=timedelta(0))
     assert fresh(job).status == Status.FAILED, "but one that comes no further is"
 
 
-@pytest.mark.parametrize(("windows", "status"), [(2, Status.QUEUED), (1, Status.FAILED)])
-def test_time_that_was_enough_for_a_window_is_given_again(ada, tmp_path, windows, status):
-    job = Generation.objects.claim(submit(ada).pk)
+@pytest.mark.parametrize(("windows", "stopped"), [(2, False), (1, True)])
+def test_time_that_was_enough_for_a_window_is_given_again_and_else_what_is_there_is_kept(
+    ada, tmp_path, windows, stopped
+):
+    job = Generation.objects.claim(submit(ada).queue)
     film(job, tmp_path / "first", windows=1)
-    services.sweep(lease=timedelta(0))
-    job = Generation.objects.claim(job.pk)
+    sweeper.sweep(lease=timedelta(0))
+    job = Generation.objects.claim(job.queue)
     film(job, tmp_path / "second", windows=windows)
     give_up(job, StudioError(code="generation_timeout"))
-    assert fresh(job).status == status
+    assert (fresh(job).status, fresh(job).stop_requested_at is not None) == (Status.QUEUED, stopped)
 
 
 def test_a_storage_that_is_away_does_not_cost_the_finished_windows(ada, tmp_path):
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     film(job, tmp_path / "film", windows=1)
     place = Path(default_storage.path(f"live/{job.pk}"))
     place.rename(tmp_path / "away")
@@ -303,12 +308,14 @@ def test_a_storage_that_is_away_does_not_cost_the_finished_windows(ada, tmp_path
         film(job, tmp_path / "film", windows=2)
     give_up(job, caught.value)
     assert (fresh(job).status, fresh(job).kept_windows) == (Status.QUEUED, 1)
-    assert services.sweep() == (0, 0), "it is not tried again at once"
-    assert services.sweep(resend_after=timedelta(0)) == (0, 1)
+    assert sweeper.sweep() == (0, 0), "it is not tried again at once"
+    assert Generation.objects.claim(job.queue) is None, "nor by a worker that another message wakes"
+    Generation.objects.update(ready_at=timezone.now())
+    assert sweeper.sweep() == (0, 1)
 
 
 def test_a_storage_that_is_full_from_the_beginning_ends_the_job(ada):
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     give_up(job, StudioError(code="storage_failed"))
     assert (fresh(job).status, billing.balance(ada)) == (Status.FAILED, 100)
 
@@ -317,19 +324,19 @@ def test_files_of_an_attempt_that_was_killed_while_it_stored_them_are_removed(ad
     class Killed(BaseException):
         """There is no time to clean up."""
 
-    def killed(asset):
+    def killed(*args):
         raise Killed
 
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     asset = Asset(kind="video")
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(services, "_remove_unfinished", killed)
         patch.setattr(Generation, "move", lambda *args, **options: killed(asset))
-        services.finish(job, asset, {"file": ContentFile(b"film", "film.mp4")}, "paper")
+        services.finish(job, [(asset, {"file": ContentFile(b"film", "film.mp4")})], "paper")
     assert asset.file.storage.exists(asset.file.name)
-    services.sweep(lease=timedelta(0))
+    sweeper.sweep(lease=timedelta(0))
     assert not asset.file.storage.exists(asset.file.name)
-    assert services.finish(Generation.objects.claim(job.pk), Asset(kind="video"), {}, "paper")
+    assert services.finish(Generation.objects.claim(job.queue), [(Asset(kind="video"), {})], "paper")
 
 
 @pytest.mark.parametrize(("stage", "percent"), [("denoising", 12), ("decoding", 50), ("encoding", 50)])
@@ -340,45 +347,88 @@ def test_how_much_is_made_never_goes_back(stage, percent):
 def test_sweep_sends_a_lost_message_again(ada):
     job = submit(ada)
     Generation.objects.filter(pk=job.pk).update(dispatched_at=None)
-    assert services.sweep() == (0, 1)
-    assert services.sweep() == (0, 0)
+    assert sweeper.sweep() == (0, 1)
+    assert sweeper.sweep() == (0, 0)
 
 
 def test_a_queue_that_does_not_answer_loses_nothing(ada, monkeypatch, django_capture_on_commit_callbacks):
     def broken(*args):
         raise ConnectionError
 
-    monkeypatch.setattr("workers.actors.send", broken)
+    monkeypatch.setattr("apps.messages.send", broken)
     with django_capture_on_commit_callbacks(execute=True):
         job = submit(ada)
     assert (fresh(job).status, fresh(job).dispatched_at) == (Status.QUEUED, None)
     monkeypatch.undo()
-    assert services.sweep() == (0, 1)
+    assert sweeper.sweep() == (0, 1)
 
 
 def test_one_sick_row_does_not_keep_others_from_healing(ada, monkeypatch):
-    sick, other = (Generation.objects.claim(submit(ada).pk) for _ in range(2))
-    heal = services._heal
-    monkeypatch.setattr(services, "_heal", lambda job: 1 / 0 if job.pk == sick.pk else heal(job))
-    assert services.sweep(lease=timedelta(0))[0] == 1
+    sick, other = (Generation.objects.claim(submit(ada).queue) for _ in range(2))
+    heal = sweeper.heal
+    monkeypatch.setattr(sweeper, "heal", lambda job: 1 / 0 if job.pk == sick.pk else heal(job))
+    assert sweeper.sweep(lease=timedelta(0))[0] == 1
     assert fresh(other).status == Status.QUEUED
 
 
-def test_a_job_that_takes_too_long_is_stopped_and_costs_nothing(stage, ada, worker, wait_until, monkeypatch):
-    monkeypatch.setitem(run_generation.options, "time_limit", 500)
-    worker.broker.emit_after("process_boot")
+@pytest.fixture
+def half_a_second(monkeypatch):
+    """What a run of the toy tool may take at most."""
+    monkeypatch.setattr(toy.ToyTool, "time_limit", 0.5)
+
+
+def test_a_job_that_takes_longer_than_its_tool_allows_is_stopped_and_costs_nothing(
+    stage, ada, worker, wait_until, half_a_second
+):
     stage.polls = True
     job = submit(ada)
     wait_until(ended(job))
     assert (fresh(job).error_code, billing.balance(ada)) == ("generation_timeout", 100)
 
 
+def test_a_step_that_hangs_keeps_its_worker_no_longer_when_its_job_is_cancelled(
+    stage, ada, worker, wait_until, half_a_second, monkeypatch
+):
+    monkeypatch.setattr("workers.actors.HEARTBEAT_SECONDS", 0.05)
+    stage.polls = True
+    job = submit(ada)
+    assert stage.reached.wait(30)
+    services.cancel(fresh(job))
+    worker.join()
+    assert (fresh(job).status, fresh(job).error_code, billing.balance(ada)) == (Status.CANCELLED, "", 100)
+
+
+def test_other_tools_have_the_limit_of_the_settings(settings):
+    settings.JOB_TIME_LIMIT_SECONDS = 77
+    assert toy.ToyTool().time_limit == 77.0
+
+
 def test_a_message_goes_to_its_tools_queue(ada):
     job = submit(ada)
     Generation.objects.filter(pk=job.pk).update(queue="cpu")
-    services.dispatch(fresh(job))
+    queue.dispatch(fresh(job))
     broker = dramatiq.get_broker()
     assert "cpu" in broker.get_declared_queues()
+
+
+def test_the_names_that_messages_call_are_those_of_actors():
+    broker = dramatiq.get_broker()
+    assert broker.get_actor(queue.ACTOR).queue_name == "gpu"
+    assert broker.get_actor(weights.ACTOR).queue_name == weights.QUEUE
+
+
+def test_the_site_sends_messages_without_loading_the_workers():
+    code = (
+        "import sys, dramatiq; from apps import messages; messages.send('gpu', 'run_generation', 'x');"
+        "print('workers.actors' in sys.modules, len(dramatiq.get_broker().queues['gpu'].queue))"
+    )
+    told = subprocess.run(
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"REDIS_URL": ""},
+    )
+    assert told.stdout.split() == ["False", "1"], told.stderr
 
 
 def test_a_film_whose_files_are_gone_does_not_come_back(ada):
@@ -395,10 +445,10 @@ def test_the_trash_keeps_its_bytes_for_a_week_then_loses_them(stage, ada, worker
     asset = fresh(job).asset
     services.delete(fresh(job))
     assert not Generation.objects.of(ada).exists()
-    services.sweep()
+    sweeper.sweep()
     assert asset.file.storage.exists(asset.file.name)
     Asset.objects.update(deleted_at=timezone.now() - timedelta(days=8))
-    services.sweep()
+    sweeper.sweep()
     assert not asset.file.storage.exists(asset.file.name)
 
 
@@ -420,6 +470,7 @@ def test_the_quote_learns_from_what_runs_took(ada):
             status=Status.SUCCEEDED,
             started_at=now - timedelta(seconds=seconds),
             finished_at=now,
+            work=1,
         )
     quote = services.quote(toy.ToyTool(), {"prompt": "x", "size": 2})
     assert (quote.credits, round(quote.seconds)) == (10, 20)

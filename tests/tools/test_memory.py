@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.tools.catalog.text_to_video import VideoForm
+from apps.tools.catalog.to_video import VideoForm
 from apps.tools.registry import get
 
 

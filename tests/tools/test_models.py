@@ -32,7 +32,7 @@ def made(transactional_db, tmp_path, ada):
     def run():
         job = Generation.objects.get()
         assert billing.held(ada) == job.cost > 0
-        run_generation(str(job.pk))
+        run_generation(job.queue)
         job.refresh_from_db()
         assert job.status == "succeeded", job.error
         assert (billing.held(ada), billing.balance(ada)) == (0, 100 - job.cost)

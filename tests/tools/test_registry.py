@@ -10,7 +10,7 @@ from django.core.management import call_command
 from apps.billing import services as billing
 from apps.library.models import Generation
 from apps.tools import registry
-from workers.engines.skyreels import catalog
+from workers.engines.skyreels import cards
 
 
 def test_a_new_tool_has_a_card(client, boat):
@@ -47,7 +47,7 @@ def test_a_new_tool_is_in_the_schema(api, boat):
 
 def test_the_schema_names_every_model_and_ratio_of_the_catalogue(api):
     schemas = yaml.safe_load(api.get("/api/v1/schema/").content)["components"]["schemas"]
-    released = [card for card in catalog.all() if card.released]
+    released = [card for card in cards.all() if card.released]
 
     def choices(field):
         one = schemas["ToVideoRequestRequest"]["properties"][field]

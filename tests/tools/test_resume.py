@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 import torch
 
+from apps.library.keeper import StorageKeeper
 from apps.library.models import Generation
-from apps.library.rushes import Rushes
-from apps.tools import services
+from apps.tools import sweeper
 from tests.factories import GenerationFactory
+from tests.keeper import film
 from tests.params import PARAMS
-from tests.rushes import film
 from tests.workers.conftest import tiny_components, tiny_spec
-from workers.engines.base import Stopped
+from workers.base import Stopped
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.models import Pool
-from workers.kept import PROMPT
+from workers.engines.skyreels.memory.pool import Pool
+from workers.keeper import PROMPT
 from workers.media.film import write
 from workers.media.probe import read_frames
 from workers.render import keep, render
-from workers.tasks import _sent, film_of
+from workers.tasks.video import film_of, sent
 
 
 class Lost(BaseException):
@@ -45,7 +45,7 @@ def clip(tmp_path):
 
 @pytest.fixture
 def job(ada):
-    return Generation.objects.claim(GenerationFactory(user=ada).pk)
+    return Generation.objects.claim(GenerationFactory(user=ada).queue)
 
 
 def lost_in(window):
@@ -63,13 +63,13 @@ def stopped(now):
 def attempt(engine, job, spec, folder, on_progress, **options):
     """Make the film in an empty folder, as a worker on another machine would."""
     shutil.rmtree(folder, ignore_errors=True)
-    options = {"keeper": Rushes(job), "on_progress": on_progress} | options
+    options = {"keeper": StorageKeeper(job), "on_progress": on_progress} | options
     return render(engine, spec, folder, folder.with_suffix(".mp4"), **options)
 
 
 def next_attempt(job):
-    services.sweep(lease=timedelta(0))
-    return Generation.objects.claim(job.pk)
+    sweeper.sweep(lease=timedelta(0))
+    return Generation.objects.claim(job.queue)
 
 
 def quiet(now):
@@ -128,8 +128,8 @@ def test_a_stopped_extension_keeps_the_clip_and_pays_for_the_new_frames(engine, 
 def test_a_recipe_names_the_stored_form_and_not_where_it_lies(monkeypatch, form):
     monkeypatch.setenv("CINEVIVID_QUANTIZE", form)
     params = {**PARAMS, "model_id": "nano"}
-    sent = _sent(film_of(params, {}, Path("unused"), quiet), params)
-    assert sent.get("weights") == {"int8": "int8", "gguf:other=x": None}.get(form, "gguf:small.gguf")
+    told = sent(film_of(params, {}, Path("unused"), quiet), enhanced=False)
+    assert told.get("weights") == {"int8": "int8", "gguf:other=x": None}.get(form, "gguf:small.gguf")
 
 
 def test_a_prompt_that_was_written_for_the_model_is_not_written_again(job, tmp_path, monkeypatch):
@@ -138,7 +138,7 @@ def test_a_prompt_that_was_written_for_the_model_is_not_written_again(job, tmp_p
     assert len(first.spec.prompt) > len(params["prompt"])
     film(job, tmp_path / "first", 1)
     job = next_attempt(job)
-    Rushes(job).fetch(tmp_path / "second")
+    StorageKeeper(job).fetch(tmp_path / "second")
     monkeypatch.setenv("CINEVIVID_PROMPT_ENGINE", "/no/model/is/here")
     assert film_of(params, {}, tmp_path / "second" / PROMPT, stopped).spec == first.spec
     with pytest.raises(Stopped):

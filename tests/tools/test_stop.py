@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from apps.billing import services as billing
 from apps.errors import StudioError
 from apps.library.models import Asset, Generation
-from apps.tools import registry, services
+from apps.tools import registry, services, sweeper
 from tests.factories import GenerationFactory
+from tests.keeper import FPS, film
 from tests.params import PARAMS
-from tests.rushes import FPS, film
 from workers.actors import reporter
-from workers.engines.base import Cancelled, Progress, Stopped
+from workers.base import Cancelled, Progress, Stopped
 from workers.media.probe import probe
 
 Status = Generation.Status
@@ -41,7 +41,7 @@ def sums(job):
 @pytest.fixture
 def running(ada, tmp_path):
     """A job of three windows of which two are finished."""
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     film(job, tmp_path, 2)
     return job
 
@@ -52,7 +52,7 @@ def test_a_queued_job_is_cancelled_and_everything_comes_back(ada):
 
 
 def test_before_the_first_window_it_is_a_cancel(ada):
-    job = Generation.objects.claim(submit(ada).pk)
+    job = Generation.objects.claim(submit(ada).queue)
     reporter(job)(progress())
     assert services.stop(job).status == Status.CANCELLED
     assert sums(job) == (60, 0, 60)
@@ -72,7 +72,7 @@ def test_the_worker_hears_of_it_at_its_next_step_and_may_still_write_the_file(ru
 def test_only_what_is_kept_is_charged(running, ada):
     services.stop(running)
     assert services.price_if_stopped(running) == 50  # 33 frames are 5 begun seconds
-    assert services.finish(running, Asset(kind="video"), {}, "nano", stopped=True)
+    assert services.finish(running, [(Asset(kind="video"), {})], "nano", stopped=True)
     job = fresh(running)
     assert (job.status, job.stopped_early, job.kept_windows, job.windows) == (Status.SUCCEEDED, True, 2, 3)
     assert (sums(job), billing.balance(ada), billing.audit()) == ((60, 50, 10), 50, [])
@@ -81,7 +81,7 @@ def test_only_what_is_kept_is_charged(running, ada):
 def test_a_film_that_was_whole_before_anybody_could_stop_it_is_charged_whole(running, tmp_path):
     film(running, tmp_path, 3)
     services.stop(running)
-    services.finish(running, Asset(kind="video"), {}, "nano", stopped=False)
+    services.finish(running, [(Asset(kind="video"), {})], "nano", stopped=False)
     assert (fresh(running).stopped_early, sums(running)) == (False, (60, 60, 0))
 
 
@@ -100,7 +100,7 @@ def test_a_stopped_job_can_still_be_cancelled(running):
 @pytest.mark.parametrize("end", ["finish", "fail", "cancel"])
 def test_what_has_ended_cannot_be_stopped(running, end):
     if end == "finish":
-        services.finish(running, Asset(kind="video"), {}, "nano")
+        services.finish(running, [(Asset(kind="video"), {})], "nano")
     elif end == "fail":
         services.fail(running, StudioError(code="generation_failed"))
     else:
@@ -137,7 +137,7 @@ def test_page_and_api_say_what_is_kept(page, api, running):
     assert "finished windows are kept" in page.post(url, headers={"HX-Request": "true"}).content.decode()
     answer = api.post(f"/api/v1/generations/{running.pk}/stop/")
     assert (answer.status_code, answer.json()["status"], answer.json()["stopped_early"]) == (200, "running", False)
-    services.finish(running, Asset(kind="video"), {}, "nano", stopped=True)
+    services.finish(running, [(Asset(kind="video"), {})], "nano", stopped=True)
     answer = api.post(f"/api/v1/generations/{running.pk}/stop/")
     assert (answer.status_code, answer.json()["code"]) == (409, "wrong_state")
     job = api.get(f"/api/v1/generations/{running.pk}/").json()
@@ -156,7 +156,7 @@ def test_the_card_offers_it_and_says_afterwards_what_was_kept(page, running):
     services.stop(running)
     html = page.get(running.get_absolute_url()).content.decode()
     assert "Stop here" not in html and "Keeping 2 windows" in html
-    services.finish(running, Asset(kind="video"), {}, "nano", stopped=True)
+    services.finish(running, [(Asset(kind="video"), {})], "nano", stopped=True)
     html = page.get(running.get_absolute_url()).content.decode()
     assert "Stopped early: 2 of 3 windows kept" in html
     assert "50 of 60 credits" in html
@@ -171,10 +171,10 @@ def test_a_waiting_job_that_nothing_was_made_of_offers_no_stop(page, ada):
 @pytest.mark.django_db(transaction=True)
 def test_the_next_worker_keeps_what_a_lost_one_finished_and_computes_nothing(ada, tmp_path, worker, wait_until):
     """The first attempt is the real task on nano, lost in its second window; the second is a real worker."""
-    from apps.library.rushes import Rushes
+    from apps.library.keeper import StorageKeeper
     from workers.engines import registry as engines
     from workers.engines.skyreels.engine import SkyReelsEngine
-    from workers.tasks import TASKS
+    from workers.tasks import registry as tasks
 
     def lose(now):
         if now.window == 2 and now.step:
@@ -182,13 +182,14 @@ def test_the_next_worker_keeps_what_a_lost_one_finished_and_computes_nothing(ada
 
     job = Generation.objects.create(user=ada, tool="to-video", params=THREE_WINDOWS, cost=60)
     billing.hold(ada, 60, job.reference)
-    job = Generation.objects.claim(job.pk)
+    job = Generation.objects.claim(job.queue)
     with pytest.raises(KeyboardInterrupt):
-        TASKS["skyreels.t2v"](job.params, tmp_path, lose, Rushes(job))
+        request = tasks.Request(params=job.params, folder=tmp_path, on_progress=lose, keeper=StorageKeeper(job))
+        tasks.get("video")(request)
     assert fresh(job).kept_windows == 1
     services.stop(fresh(job))
     empty = engines._engines["video"] = SkyReelsEngine("nano")
-    services.sweep(lease=timedelta(0))
+    sweeper.sweep(lease=timedelta(0))
     wait_until(lambda: not fresh(job).is_active)
     job = fresh(job)
     assert (job.status, job.stopped_early, job.attempt) == (Status.SUCCEEDED, True, 2), job.error

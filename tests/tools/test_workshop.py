@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.core.files.storage import default_storage
 
-from apps.library import rushes
+from apps.library import keeper
 from apps.library.models import Generation
 from tests.factories import GenerationFactory
 from workers.actors import workshop
@@ -13,11 +13,11 @@ from workers.actors import workshop
 
 @pytest.fixture
 def job(ada):
-    return Generation.objects.claim(GenerationFactory(user=ada).pk)
+    return Generation.objects.claim(GenerationFactory(user=ada).queue)
 
 
 def test_what_a_killed_attempt_and_an_ended_job_left_goes_and_others_at_work_stay(ada, job, settings):
-    other = Generation.objects.claim(GenerationFactory(user=ada).pk)
+    other = Generation.objects.claim(GenerationFactory(user=ada).queue)
     ended = GenerationFactory(user=ada, status="cancelled", finished_at=job.started_at)
     for name in (f"{job.pk}-{job.attempt}", f"{other.pk}-1", f"{ended.pk}-2"):
         (settings.WORK_ROOT / name).mkdir(parents=True)
@@ -33,7 +33,7 @@ def test_folders_that_no_attempt_has_made_are_left_alone(job, settings):
         place.mkdir(parents=True)
     with workshop(job):
         pass
-    rushes.remove_ended()
+    keeper.remove_ended()
     assert (settings.WORK_ROOT / "lost+found").is_dir()
     assert (Path(default_storage.path("live/lost+found"))).is_dir()
 

@@ -19,6 +19,7 @@ class ToyTool(Tool):
     title = "Paper boat"
     tagline = "A boat, folded from your words."
     icon = "sparkles"
+    noun, nouns = "boat", "boats"
     category = "Toys"
     task = "toy.boat"
     form_class = ToyForm
@@ -39,19 +40,21 @@ def install(make=None):
     `make(params, folder, on_progress)` may do something in the middle of the job.
     """
     from apps.tools import registry
-    from workers.tasks import TASKS, Made, recipe
+    from workers.tasks import registry as tasks
 
-    def fold(params, folder, on_progress, keeper):
+    @tasks.task("toy.boat")
+    def fold(request):
         if make:
-            make(params, folder, on_progress)
-        (folder / "boat.mp4").write_bytes(b"boat")
-        return Made("video", {"file": folder / "boat.mp4"}, {"bytes": 4}, "paper", recipe("toy.boat", params, "paper"))
+            make(request.params, request.folder, request.on_progress)
+        (request.folder / "boat.mp4").write_bytes(b"boat")
+        boat = tasks.MadeAsset(kind="video", files={"file": request.folder / "boat.mp4"}, facts={"bytes": 4})
+        made_from = tasks.recipe("toy.boat", request.params, "paper")
+        return tasks.Made(assets=[boat], engine="paper", recipe=made_from)
 
     registry.register(ToyTool)
-    TASKS["toy.boat"] = fold
 
     def remove():
         registry.unregister(ToyTool.slug)
-        del TASKS["toy.boat"]
+        tasks.forget("toy.boat")
 
     return remove

@@ -15,7 +15,7 @@ def test_a_film_lands_in_the_folder_and_progress_on_the_other_stream(tmp_path, c
     told = capsys.readouterr()
     assert str(film) in told.out and "step 2 of 2" in told.err
     assert (probe(film).frames, probe(film).fps) == (9, 12)
-    assert '"prompt_given": "a red circle moves right"' in read_comment(film)
+    assert '"params": {"prompt": "a red circle moves right"' in read_comment(film)
 
 
 @pytest.mark.parametrize(

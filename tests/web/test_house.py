@@ -1,5 +1,6 @@
 """Promises of the whole site."""
 
+import os
 import re
 import subprocess
 import sys
@@ -159,7 +160,7 @@ def test_the_pager_says_where_it_leads(page, ada, sort, word):
     for _ in range(25):
         GenerationFactory(user=ada, held=False)
     html = page.get(f"/home/my-library?sort={sort}").content.decode()
-    assert re.search(r'rel="next"[^>]*>(\w+)<', html)[1] == word
+    assert re.search(r'rel="next"[^>]*>\s*(\w+)', html)[1] == word
 
 
 def test_the_asset_page_tells_the_whole_recipe(page, ada):
@@ -199,6 +200,15 @@ def test_empty_variables_mean_the_defaults(tmp_path):
     )
     env = {"PATH": "/usr/bin", "DJANGO_SETTINGS_MODULE": "cinevivid.settings"} | dict.fromkeys(names, "")
     subprocess.run([sys.executable, "-c", script], check=True, env=env, cwd=root)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("SkyReels-V9", "is in no catalogue"), ("SkyReels-V2-DF-5B-540P", "is not released")]
+)
+def test_a_default_model_that_cannot_be_had_is_told_before_anything_starts(name, why):
+    env = os.environ | {"CINEVIVID_VIDEO_ENGINE": name}
+    told = subprocess.run([sys.executable, "manage.py", "check"], capture_output=True, text=True, env=env)
+    assert told.returncode and f"CINEVIVID_VIDEO_ENGINE names the model '{name}', which {why}." in told.stderr
 
 
 def test_every_error_is_in_the_api_guide():

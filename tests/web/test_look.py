@@ -16,6 +16,8 @@ PAIRS = [
     ("on-accent", "accent-hover", TEXT),
     ("on-screen", "screen", TEXT),
     ("on-screen-muted", "screen", TEXT),
+    ("on-screen-danger", "screen", TEXT),
+    ("on-screen", "shade", TEXT),
     ("canvas", "text", TEXT),
 ]
 
@@ -59,6 +61,26 @@ def test_luminance_of_known_colours():
     assert luminance(0.62796, 0.25768, 29.234) == pytest.approx(0.2126, abs=2e-3)
 
 
-def test_only_the_tokens_and_pictures_of_styles_name_colours_in_hex():
+def test_only_the_tokens_and_the_pictures_of_styles_name_colours():
+    raw = re.compile(r"#[0-9a-fA-F]{3,8}\b(?=[;\s,)])|\b(?:oklch|oklab|rgba?|hsla?|lab|lch|color)\(")
     for sheet in TOKENS.parent.glob("*.css"):
-        assert not re.search(r"#[0-9a-fA-F]{3,8}\b(?=[;\s,)])", sheet.read_text(encoding="utf-8")), sheet.name
+        found = raw.search(re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.DOTALL))
+        assert sheet.name in ("tokens.css", "styles.css") or not found, f"{sheet.name}: {found}"
+
+
+def test_every_token_that_a_sheet_uses_is_there():
+    css = {sheet.name: sheet.read_text(encoding="utf-8") for sheet in TOKENS.parent.glob("*.css")}
+    set_somewhere = set(re.findall(r"(--[\w-]+):", "".join(css.values()))) | {"--share"}  # of a slider, by tool.js
+    used = {(name, token) for name, text in css.items() for token in re.findall(r"var\((--[\w-]+)", text)}
+    assert {(name, token) for name, token in used if token not in set_somewhere} == set()
+
+
+@pytest.mark.parametrize("folder", settings.TEMPLATES[0]["DIRS"])
+def test_no_line_of_a_template_is_longer_than_one_reads(folder):
+    lines = [
+        f"{path.relative_to(folder)}:{number}"
+        for path in sorted(folder.rglob("*.*"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > 160
+    ]
+    assert lines == []

@@ -9,11 +9,13 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from apps.tools import services
-from cinevivid.studio import send_again
+from apps.weights.queue import send_again
 from tests.e2e.site import Site
 from tests.factories import GenerationFactory
 from tests.params import PARAMS
-from workers.engines.skyreels import catalog, hub, shelf
+from workers.engines.skyreels import cards
+from workers.weights import folder, store
+from workers.weights import folder as models_folder
 
 ID = "SkyReels-V2-DF-1.3B-540P"
 PAGE = "/studio/models"
@@ -31,10 +33,10 @@ def staff(client, ada):
 
 def test_staff_see_every_model_with_what_they_need_to_choose(staff, remote):
     html = staff.get(PAGE).content.decode()
-    for card in catalog.all():
+    for card in cards.all():
         assert f"model-{card.id.replace('.', '-')}" in html and card.title in html
     assert "960 × 544, 97 frames" in html and "1280 × 720, 121 frames" in html
-    assert "about 14.7 GB" in html and catalog.SKYWORK_LICENCE_URL in html
+    assert "about 14.7 GB" in html and cards.SKYWORK_LICENCE_URL in html
     assert html.count("Not released") == 10 and html.count("Makes the films") == 1
     assert html.count(">Download<") == 8 and "free in" in html
 
@@ -54,7 +56,7 @@ def test_for_everybody_else_there_is_nothing(client, page, remote):
     client.logout()
     assert client.get(PAGE).url.startswith("/accounts/login/")
     assert client.post(f"{PAGE}/{ID}/download").url.startswith("/accounts/login/")
-    assert hub.status(ID).state == "absent"
+    assert store.status(ID).state == "absent"
 
 
 def test_nothing_happens_by_following_a_link(staff, remote):
@@ -70,25 +72,25 @@ def test_a_download_from_the_page_is_done_by_the_worker(worker, staff, remote, w
     remote.seconds_a_block = 0.02
     html = staff.post(f"{PAGE}/{ID}/download", **HTMX).content.decode()
     assert 'hx-trigger="every 2s"' in html and ">Cancel<" in html
-    wait_until(lambda: hub.status(ID).done, message="no byte came")
+    wait_until(lambda: store.status(ID).done, message="no byte came")
     moving = staff.get(f"{PAGE}/{ID}", **HTMX).content.decode()
     assert "<progress" in moving and "MB of" in moving and "<button" not in moving
     remote.seconds_a_block = 0
-    wait_until(lambda: hub.status(ID).state == "ready", message="the model did not come")
+    wait_until(lambda: store.status(ID).state == "ready", message="the model did not come")
     answer = staff.get(f"{PAGE}/{ID}", **HTMX)
     assert answer.headers["HX-Retarget"] == "#model-SkyReels-V2-DF-1-3B-540P"
     assert ">Verify<" in answer.content.decode() and "every 2s" not in answer.content.decode()
     staff.post(f"{PAGE}/{ID}/verify")
-    wait_until(lambda: not hub.status(ID).active, message="it was not verified")
-    assert hub.status(ID).state == "ready"
+    wait_until(lambda: not store.status(ID).active, message="it was not verified")
+    assert store.status(ID).state == "ready"
 
 
 def test_a_cancelled_download_keeps_what_came_and_offers_to_go_on(worker, staff, remote, wait_until):
     remote.seconds_a_block = 0.05
     staff.post(f"{PAGE}/{ID}/download")
-    wait_until(lambda: hub.status(ID).done, message="no byte came")
+    wait_until(lambda: store.status(ID).done, message="no byte came")
     staff.post(f"{PAGE}/{ID}/cancel")
-    wait_until(lambda: not hub.status(ID).active, message="it did not stop")
+    wait_until(lambda: not store.status(ID).active, message="it did not stop")
     html = staff.get(PAGE).content.decode()
     assert "Interrupted at" in html and ">Go on<" in html
 
@@ -100,13 +102,13 @@ def test_a_worker_that_is_stopped_leaves_what_came_and_says_so(transactional_db,
     worker.start()
     remote.seconds_a_block = 0.05
     staff.post(f"{PAGE}/{ID}/download")
-    wait_until(lambda: hub.status(ID).done, message="no byte came")
+    wait_until(lambda: store.status(ID).done, message="no byte came")
     worker.stop()
-    now = hub.status(ID)
+    now = store.status(ID)
     assert now.state == "interrupted" and now.code == "download_interrupted" and now.done
     assert "stopped from outside" in staff.get(PAGE).content.decode()
     # A studio that starts again goes on with it.
-    assert hub.requeue() == [(ID, "download")] and hub.status(ID).state == "queued"
+    assert store.requeue() == [(ID, "download")] and store.status(ID).state == "queued"
 
 
 @pytest.fixture
@@ -129,24 +131,24 @@ def test_messages_of_downloads_that_were_cancelled_or_removed_start_nothing(work
     for verb in ("download", "cancel", "download", "cancel"):
         staff.post(f"{PAGE}/{ID}/{verb}")
     work_off()
-    part = catalog.root() / f"{ID}.part"
+    part = models_folder.root() / f"{ID}.part"
     part.mkdir(parents=True)
     (part / "model_index.json").write_text("{}")
     for verb in ("download", "cancel", "remove"):
         staff.post(f"{PAGE}/{ID}/{verb}")
     work_off()
-    assert hub.status(ID).state == "absent" and not remote.requests
+    assert store.status(ID).state == "absent" and not remote.requests
 
 
 def test_what_waited_when_the_studio_was_stopped_is_done_by_the_next_one(work_off, staff, remote):
-    assert hub.requeue() == []
+    assert store.requeue() == []
     staff.post(f"{PAGE}/{ID}/download")
     dramatiq.get_broker().flush_all()  # the queue of one process ends with it
     work_off()
-    assert hub.status(ID).state == "queued"
+    assert store.status(ID).state == "queued"
     send_again()
     work_off()
-    assert hub.status(ID).state == "ready" and hub.requeue() == []
+    assert store.status(ID).state == "ready" and store.requeue() == []
 
 
 @pytest.mark.slow
@@ -157,16 +159,16 @@ def test_the_studio_goes_on_with_a_download_in_which_it_was_killed(hub_server, t
     site.folder.mkdir()
     monkeypatch.setenv("CINEVIVID_MODELS", str(tmp_path / "models"))
     site.env |= {"HF_ENDPOINT": hub_server.url, "CINEVIVID_MODELS": str(tmp_path / "models")}
-    hub.queue(ID, "download")
+    store.queue(ID, "download")
     hub_server.seconds_a_block = 0.5
     try:
         site.start()
-        wait_until(lambda: hub.status(ID).done, message="no byte came")
+        wait_until(lambda: store.status(ID).done, message="no byte came")
         site.kill("web")
-        assert hub.status(ID).state == "interrupted"
+        assert store.status(ID).state == "interrupted"
         hub_server.seconds_a_block = 0
         site.start()
-        wait_until(lambda: hub.status(ID).state == "ready", seconds=200, message="it did not come")
+        wait_until(lambda: store.status(ID).state == "ready", seconds=200, message="it did not come")
     finally:
         site.stop()
 
@@ -174,28 +176,28 @@ def test_the_studio_goes_on_with_a_download_in_which_it_was_killed(hub_server, t
 def test_a_failure_is_told_on_the_page(worker, staff, remote, wait_until):
     remote.token = "hf_right"
     staff.post(f"{PAGE}/{ID}/download")
-    wait_until(lambda: hub.status(ID).code, message="it did not fail")
+    wait_until(lambda: store.status(ID).code, message="it did not fail")
     html = staff.get(PAGE).content.decode()
     assert "Its terms are at" in html and "and set HF_TOKEN." in html and "token_missing" in html
 
 
 def test_a_model_is_removed_from_the_page(staff, remote):
-    shutil.copytree(catalog.NANO, catalog.root() / ID)
+    shutil.copytree(cards.NANO, models_folder.root() / ID)
     assert ">Remove it<" in staff.get(PAGE).content.decode()
     html = staff.post(f"{PAGE}/{ID}/remove", **HTMX).content.decode()
-    assert "Not here" in html and hub.status(ID).state == "absent"
+    assert "Not here" in html and store.status(ID).state == "absent"
 
 
 def test_a_model_that_a_film_in_the_queue_needs_is_not_removed(staff, remote, capsys):
-    shutil.copytree(catalog.NANO, catalog.root() / ID)
+    shutil.copytree(cards.NANO, models_folder.root() / ID)
     job = GenerationFactory(params=PARAMS | {"model_id": ID})
     answer = staff.post(f"{PAGE}/{ID}/remove", {"force": "yes"}, **HTMX)
     assert answer.status_code == 409 and "needed by films that wait" in answer.content.decode()
     with pytest.raises(CommandError, match="needed by films"):
         call_command("models", "evict", ID, "--force")
     with pytest.raises(CommandError, match="would be missing"):
-        call_command("models", "evict", "--free", f"{shelf.free_bytes() / shelf.GB + 0.005}")
-    assert hub.status(ID).state == "ready"
+        call_command("models", "evict", "--free", f"{folder.free_bytes() / folder.GB + 0.005}")
+    assert store.status(ID).state == "ready"
     services.cancel(job)
     assert staff.post(f"{PAGE}/{ID}/remove", **HTMX).status_code == 200
 
@@ -227,7 +229,7 @@ def test_the_command_lists_downloads_verifies_and_removes(db, remote, capsys):
     call_command("models", "list")
     assert "1280 × 720, 121 frames" in capsys.readouterr().out
     call_command("models", "evict", ID)
-    assert "is removed" in capsys.readouterr().out and hub.status(ID).state == "absent"
+    assert "is removed" in capsys.readouterr().out and store.status(ID).state == "absent"
     call_command("models", "evict", "--free", "0.001")
     assert "GB are free." in capsys.readouterr().out
 

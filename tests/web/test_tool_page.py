@@ -3,10 +3,13 @@
 import re
 
 import pytest
+from django.db import connection
+from django.template.loader import render_to_string
+from django.test.utils import CaptureQueriesContext
 
 from apps.billing import services as billing
 from apps.library.models import Generation
-from tests.factories import AssetFactory, GenerationFactory
+from tests.factories import AssetFactory, GenerationFactory, UserFactory
 from tests.params import PARAMS
 
 URL = "/home/tools/to-video"
@@ -73,8 +76,25 @@ def test_too_many_jobs_at_once_are_told(page, ada, settings):
     settings.MAX_ACTIVE_JOBS = 1
     page.post(URL, PARAMS)
     html = page.post(URL, PARAMS).content.decode()
-    assert "1 of your films" in html
+    assert "1 of your jobs" in html
     assert billing.held(ada) == 30
+
+
+def test_a_card_asks_for_its_place_in_the_queue_once(ada):
+    GenerationFactory.create_batch(2, user=UserFactory(credits=100))
+    job = GenerationFactory(user=ada)
+    with CaptureQueriesContext(connection) as queries:
+        html = render_to_string("components/card.html", {"job": job})
+    assert "Waiting, number 3 in line" in html and ">3</span>" in re.sub(r"\s", "", html)
+    assert sum("COUNT(" in query["sql"] for query in queries) == 1
+
+
+def test_a_card_plays_what_was_made(page, ada):
+    made = [AssetFactory(generation__user=ada, kind=kind) for kind in ("video", "image", "audio")]
+    html = page.get("/home/my-library").content.decode()
+    for asset, tag in zip(made, ("video", "img", "audio"), strict=True):
+        assert re.search(rf'<{tag} class="[^"]+" src="{asset.file_url}"', html), tag
+    assert re.search(r'<audio class="sound__player"[^>]+ controls ', html)
 
 
 def test_cancel_says_what_came_back(page, ada):

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from workers.engines.skyreels import catalog
-from workers.engines.skyreels.catalog import Kind
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.cards import Variant
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.models import Components, Pool
-from workers.engines.skyreels.spec import VideoSpec
+from workers.engines.skyreels.memory.components import Components
+from workers.engines.skyreels.memory.pool import Pool
+from workers.engines.skyreels.request.spec import VideoSpec
 from workers.engines.skyreels.tiny import components as tiny_components
 
 T2V, I2V = "SkyReels-V2-T2V-14B-540P", "SkyReels-V2-I2V-14B-540P"
@@ -34,15 +35,15 @@ def tiny_spec(prompt="a cat", model="nano", **values) -> VideoSpec:
     return VideoSpec.for_model(model, prompt, **(small | {"guidance_scale": 6.0, "seed": 7} | values))
 
 
-def repository(place: Path, kind: Kind = "df") -> Path:
+def repository(place: Path, variant: Variant = "df") -> Path:
     """Write a tiny model as a repository in diffusers' layout, with nano's tokenizer; return its folder."""
-    parts = tiny_components(kind)
+    parts = tiny_components(variant)
     for name in ("transformer", "vae", "text_encoder", "image_encoder", "image_processor"):
         if (part := getattr(parts, name)) is not None:
             part.save_pretrained(place / name)
     parts.scheduler(5.0).save_pretrained(place / "scheduler")
-    shutil.copytree(catalog.NANO / "tokenizer", place / "tokenizer")
-    shutil.copy(catalog.NANO / "model_index.json", place)
+    shutil.copytree(cards.NANO / "tokenizer", place / "tokenizer")
+    shutil.copy(cards.NANO / "model_index.json", place)
     return place
 
 

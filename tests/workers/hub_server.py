@@ -14,12 +14,12 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from workers.engines.base import EngineError
-from workers.engines.skyreels import catalog
+from workers.base import EngineError
+from workers.engines.skyreels import cards
 
 ID, OTHER = "SkyReels-V2-DF-1.3B-540P", "SkyReels-V2-T2V-14B-540P"
 WEIGHTS = "vae/diffusion_pytorch_model.safetensors"
-SIZE = (catalog.NANO / WEIGHTS).stat().st_size
+SIZE = (cards.NANO / WEIGHTS).stat().st_size
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 BLOCK = 64 * 1024
 

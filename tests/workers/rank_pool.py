@@ -6,8 +6,8 @@ import torch
 import torch.distributed as dist
 
 from tests.workers.conftest import I2V, T2V
-from workers.engines.skyreels.models import Pool
-from workers.engines.skyreels.parallel import BACKENDS, Xfuser
+from workers.engines.skyreels.memory.pool import Pool
+from workers.engines.skyreels.sampler.sequence import BACKENDS, Xfuser
 from workers.engines.skyreels.tiny import components
 
 ODD_HEADS = "SkyReels-V2-DF-1.3B-540P"

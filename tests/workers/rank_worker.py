@@ -2,7 +2,7 @@
 
 from tests.workers.conftest import tiny_spec
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.run import Run
+from workers.engines.skyreels.request.execution import Execution
 
 told = False
 
@@ -17,4 +17,4 @@ def tell(progress):
 
 if __name__ == "__main__":
     engine = SkyReelsEngine(ranks_pool="tests.workers.rank_pool:pool")
-    list(engine.stream(tiny_spec(num_frames=401, steps=200), tell, run=Run(ranks=2)))
+    list(engine.stream(tiny_spec(num_frames=401, steps=200), tell, run=Execution(ranks=2)))

@@ -3,8 +3,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.workers.conftest import last_latents, tiny_components, tiny_spec
-from workers.engines.skyreels.attention import self_attention
-from workers.engines.skyreels.spec import SpecError
+from workers.engines.skyreels.request.spec import SpecError
+from workers.engines.skyreels.sampler.attention import self_attention
 
 TOKENS = 4  # a latent of 4 x 4 in patches of 2 x 2
 

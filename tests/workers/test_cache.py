@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from tests.workers.conftest import T2V, tiny_components, tiny_spec
-from workers.engines.skyreels import catalog
-from workers.engines.skyreels.cache import TeaCache, teacache
-from workers.engines.skyreels.denoise import Condition, denoise_window
-from workers.engines.skyreels.plan import plan
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.request.plan import plan
+from workers.engines.skyreels.sampler.denoise import Condition, denoise_window
+from workers.engines.skyreels.sampler.teacache import TeaCache, teacache
 
 EAGER = 1.0  # a threshold that skips all it may
 
@@ -149,14 +149,14 @@ def test_the_frame_rate_counts_where_the_model_knows_it():
 
 
 def test_polynomials_go_by_the_catalogue_and_not_by_a_path():
-    df, t2v, i2v = (catalog.get(f"SkyReels-V2-{kind}-540P") for kind in ("DF-1.3B", "T2V-14B", "I2V-1.3B"))
+    df, t2v, i2v = (cards.get(f"SkyReels-V2-{kind}-540P") for kind in ("DF-1.3B", "T2V-14B", "I2V-1.3B"))
     assert df.teacache[0] == 2396.76752 and t2v.teacache[0] == -5784.54975374
-    assert i2v.teacache == catalog.get("SkyReels-V2-I2V-14B-540P").teacache != catalog.get(f"{i2v.id[:-9]}14B-720P")
-    assert all(len(card.teacache) == len(card.teacache_retained) == 5 for card in catalog.all() if card.repo)
+    assert i2v.teacache == cards.get("SkyReels-V2-I2V-14B-540P").teacache != cards.get(f"{i2v.id[:-9]}14B-720P")
+    assert all(len(card.teacache) == len(card.teacache_retained) == 5 for card in cards.all() if card.repo)
 
 
 def test_what_is_to_be_known_is_said():
-    warning = catalog.get("SkyReels-V2-DF-14B-540P").teacache_warning
+    warning = cards.get("SkyReels-V2-DF-14B-540P").teacache_warning
     assert "diffusion forcing do not go together" in warning and "polynomial" not in warning
-    assert "No polynomial" in catalog.get("nano").teacache_warning
-    assert catalog.get(T2V).teacache_warning == ""
+    assert "No polynomial" in cards.get("nano").teacache_warning
+    assert cards.get(T2V).teacache_warning == ""

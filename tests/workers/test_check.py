@@ -15,8 +15,9 @@ from safetensors.torch import load_file, save_file
 from transformers import UMT5Config, UMT5EncoderModel
 
 from tests.workers.hub_server import refused
-from workers.engines.skyreels import catalog, figures
+from workers.engines.skyreels import cards
 from workers.engines.skyreels.check import check
+from workers.engines.skyreels.memory import figures
 
 
 @pytest.mark.parametrize("part", ["transformer", "vae", "text_encoder"])
@@ -31,7 +32,7 @@ from workers.engines.skyreels.check import check
     ],
 )
 def test_every_kind_of_damage_is_found_without_reading_the_weights(tmp_path, part, damage, sentence):
-    shutil.copytree(catalog.NANO, tmp_path / "nano")
+    shutil.copytree(cards.NANO, tmp_path / "nano")
     (file,) = (tmp_path / "nano" / part).glob("*.safetensors")
     tensors = load_file(file)
     name = sorted(tensors)[3]
@@ -86,7 +87,7 @@ def check_14b():
         tied = getattr(module, "all_tied_weights_keys", {})
         holes(folder / part / name, {k: t.shape for k, t in module.state_dict().items() if k not in tied}, dtype)
     for part in ("tokenizer", "scheduler"):
-        shutil.copytree(catalog.NANO / part, folder / part)
+        shutil.copytree(cards.NANO / part, folder / part)
     weight = sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     check(folder)

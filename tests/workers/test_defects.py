@@ -18,9 +18,10 @@ from diffusers import SkyReelsV2DiffusionForcingPipeline
 
 from tests.workers.conftest import last_latents, picture, tiny_spec, whole
 from tests.workers.test_denoise import latents_of
-from workers.engines.base import Inputs
-from workers.engines.skyreels import catalog, vae_stream
-from workers.engines.skyreels.plan import plan
+from workers.base import Inputs
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.request.plan import plan
+from workers.engines.skyreels.sampler import vae_stream
 
 ASYNC = {"num_frames": 33, "base_num_frames": 33, "causal_block_size": 3, "ar_step": 2}
 
@@ -121,7 +122,7 @@ def test_o1_the_end_pictures_own_latent_is_never_shown(tiny_engine, tiny, file, 
 
 def test_o3_every_model_has_an_upright_size_of_its_own_resolution():
     """The official script's portrait branch sets the same side twice."""
-    for card in catalog.all():
+    for card in cards.all():
         wide, tall = card.sizes["16:9"], card.sizes["9:16"]
         assert wide == tall[::-1] and wide[0] > wide[1]
 

@@ -3,9 +3,9 @@ import torch
 from diffusers import SkyReelsV2DiffusionForcingPipeline
 
 from tests.workers.conftest import tiny_components, tiny_spec
-from workers.engines.skyreels.denoise import Condition, denoise_window, draw
-from workers.engines.skyreels.plan import plan
-from workers.engines.skyreels.text import TextEncoder
+from workers.engines.skyreels.request.plan import plan
+from workers.engines.skyreels.sampler.denoise import Condition, denoise_window, draw
+from workers.engines.skyreels.sampler.text import TextEncoder
 
 
 def latents_of(models, spec, on_step=lambda i: None):

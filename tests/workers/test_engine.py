@@ -8,13 +8,13 @@ from safetensors.torch import load_file, save_file
 
 from tests.workers.conftest import tiny_spec, whole
 from tests.workers.test_denoise import latents_of
+from workers.base import Cancelled, EngineError, Inputs
 from workers.engines import registry
-from workers.engines.base import Cancelled, EngineError, Inputs
-from workers.engines.skyreels.checkpoint import Checkpoint
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.models import Key, Pool
-from workers.engines.skyreels.run import Run
-from workers.engines.skyreels.spec import SpecError, VideoSpec
+from workers.engines.skyreels.memory.pool import Key, Pool
+from workers.engines.skyreels.request.execution import Execution
+from workers.engines.skyreels.request.spec import SpecError, VideoSpec
+from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 
 LONG = {"num_frames": 25, "base_num_frames": 9, "overlap_history": 5}
 
@@ -70,7 +70,9 @@ def test_after_the_last_window_nothing_is_loaded_or_made(tiny_engine):
 
 def test_a_film_that_goes_on_with_other_rounding_says_so(tiny_engine, caplog):
     first = next(tiny_engine.stream(tiny_spec(**LONG)))
-    assert len(list(tiny_engine.stream(tiny_spec(**LONG), resume=first.checkpoint, run=Run(vae_tiling=True)))) == 4
+    assert (
+        len(list(tiny_engine.stream(tiny_spec(**LONG), resume=first.checkpoint, run=Execution(vae_tiling=True)))) == 4
+    )
     assert "goes on as 'tiles'" in caplog.text
 
 

@@ -4,7 +4,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
 from workers.prompts.enhance import INSTRUCTION, engine_name, enhance
 
 

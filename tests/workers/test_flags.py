@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from workers.engines.skyreels import catalog
-from workers.engines.skyreels.flags import FLAGS, add_flags, flags_of, job, nearest_ratio
-from workers.engines.skyreels.spec import SpecError
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.request.flags import FLAGS, add_flags, flags_of, nearest_ratio, request
+from workers.engines.skyreels.request.spec import SpecError
 
 # As the makers' own description of the two scripts has them.
 BOTH = {
@@ -22,7 +22,7 @@ OURS = {"negative_prompt", "ratio"}
 def parsed(command, line, **more):
     parser = argparse.ArgumentParser()
     add_flags(parser, command)
-    return job(vars(parser.parse_args(["--prompt", "a swan", *line.split()])), command, **more)
+    return request(vars(parser.parse_args(["--prompt", "a swan", *line.split()])), command, **more)
 
 
 def df(line="", **more):
@@ -35,7 +35,7 @@ def test_every_flag_of_the_two_scripts_is_there():
 
 
 def test_nothing_of_torch_is_loaded():
-    code = "import sys; import workers.engines.skyreels.flags; sys.exit('torch' in sys.modules)"
+    code = "import sys; import workers.engines.skyreels.request.flags; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -59,14 +59,14 @@ def test_what_is_left_out_is_what_the_makers_recommend(line, expected):
 def test_a_model_without_diffusion_forcing_says_what_it_cannot_do(flag):
     value = {"overlap": "latent", "end_image": Path("a.png"), "video_path": Path("b.mp4")}.get(flag, 5)
     with pytest.raises(SpecError) as caught:
-        job({"prompt": "a swan", "model_id": "SkyReels-V2-T2V-14B-540P", flag: value})
+        request({"prompt": "a swan", "model_id": "SkyReels-V2-T2V-14B-540P", flag: value})
     assert caught.value.field == flag and "diffusion forcing" in caught.value.public_text
 
 
 @pytest.mark.parametrize("model", ["SkyReels-V2-DF-14B-540P", "SkyReels-V2-T2V-14B-720P"])
 def test_what_the_makers_never_want_to_see_is_excluded_unless_told_otherwise(model):
     def negative(**more):
-        return job({"prompt": "a swan", "model_id": model} | more).spec.negative_prompt
+        return request({"prompt": "a swan", "model_id": model} | more).spec.negative_prompt
 
     assert "worst quality" in negative()
     assert (negative(negative_prompt="rain"), negative(negative_prompt="")) == ("rain", "")
@@ -108,7 +108,7 @@ def test_a_seed_is_drawn_once_and_kept_in_the_job():
 
 @pytest.mark.parametrize(("size", "ratio"), [((3000, 4000), "9:16"), ((4000, 2250), "16:9"), ((500, 500), "1:1")])
 def test_a_picture_held_upright_makes_a_video_held_upright(size, ratio):
-    card = catalog.get("SkyReels-V2-DF-14B-540P")
+    card = cards.get("SkyReels-V2-DF-14B-540P")
     assert nearest_ratio(card, *size) == ratio
     spec = df(f"--model_id {card.id} --image a.png", picture_size=size).spec
     assert (spec.width, spec.height) == card.sizes[ratio]

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from tests.workers.conftest import I2V, T2V, last_latents, picture, tiny_spec, whole
-from workers.engines.base import EngineError, Inputs
-from workers.engines.skyreels import vae_stream
+from workers.base import EngineError, Inputs
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.plan import plan
-from workers.engines.skyreels.spec import SpecError
+from workers.engines.skyreels.request.plan import plan
+from workers.engines.skyreels.request.spec import SpecError
+from workers.engines.skyreels.sampler import vae_stream
 
 START, END = picture(1), picture(2)
 CLIP = np.stack([picture(10 + i) for i in range(9)])

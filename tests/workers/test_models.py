@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from tests.workers.conftest import I2V, picture, repository, tiny_components, tiny_spec, whole
-from workers.engines.base import EngineError, Inputs
+from workers.base import EngineError, Inputs
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.models import load
+from workers.engines.skyreels.memory.components import load
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.flags import job_of
 from workers.engines.skyreels.nano_lab import captions, export, paint, samples, text, train, transformer, vae, world
 from workers.engines.skyreels.nano_lab.evaluate import psnr
 from workers.engines.skyreels.nano_lab.export import SHIPPED
 from workers.engines.skyreels.nano_lab.report import picture
+from workers.engines.skyreels.request.flags import video_request
 from workers.render import inputs_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -201,7 +201,7 @@ def test_a_film_ends_nearer_to_its_last_picture_also_where_the_words_say_otherwi
 
     def decibels(**given: Path) -> float:
         """Of the last frame, against the last picture."""
-        asked = job_of({"prompt": words, "ratio": "1:1", "seed": 3}, given).spec
+        asked = video_request({"prompt": words, "ratio": "1:1", "seed": 3}, given).spec
         last = list(engine.stream(asked, inputs=inputs_of(asked)))[-1].frames[-1]
         return psnr(last / 255, np.asarray(Image.open(pictures["end_image"])) / 255)
 

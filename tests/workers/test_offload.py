@@ -6,8 +6,8 @@ from diffusers.hooks.layerwise_casting import LayerwiseCastingHook
 
 from tests.workers.conftest import tiny_components, tiny_spec
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.models import Pool
-from workers.engines.skyreels.offload import Turns
+from workers.engines.skyreels.memory.offload import Turns
+from workers.engines.skyreels.memory.pool import Pool
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 PARTS = ("text_encoder", "transformer", "vae")

@@ -15,15 +15,15 @@ import torch
 
 from tests.workers.conftest import I2V, T2V, picture, tiny_spec
 from tests.workers.rank_pool import ODD_HEADS, ON_ONE_RANK, pool
-from workers.engines.base import Cancelled, EngineError, Inputs
-from workers.engines.skyreels.checkpoint import Checkpoint
+from workers.base import Cancelled, EngineError, Inputs
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.parallel import Xfuser
-from workers.engines.skyreels.ranks import refuse_too_many
-from workers.engines.skyreels.run import Run, fits, refuse_unfit
+from workers.engines.skyreels.gpus.group import refuse_too_many
+from workers.engines.skyreels.request.execution import Execution, fits, refuse_unfit
+from workers.engines.skyreels.sampler.checkpoint import Checkpoint
+from workers.engines.skyreels.sampler.sequence import Xfuser
 
 POOL = "tests.workers.rank_pool:pool"
-TWO = Run(ranks=2)
+TWO = Execution(ranks=2)
 LONG = {"num_frames": 17, "base_num_frames": 9, "overlap_history": 5}
 ODD_TOKENS = {"width": 48, "height": 48}  # 9 tokens for each of 3 latents
 

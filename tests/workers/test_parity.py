@@ -12,10 +12,10 @@ from diffusers import (
 from PIL import Image
 
 from tests.workers.conftest import I2V, T2V, last_latents, picture, tiny_components, tiny_spec
-from workers.engines.base import Inputs
+from workers.base import Inputs
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.models import Pool
-from workers.engines.skyreels.spec import VideoSpec
+from workers.engines.skyreels.memory.pool import Pool
+from workers.engines.skyreels.request.spec import VideoSpec
 
 LIMIT = 1e-4
 BLOCKS = {"num_frames": 29, "base_num_frames": 29, "causal_block_size": 4, "ar_step": 1}

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workers.conftest import tiny_spec
-from workers.engines.skyreels.plan import plan, step_table
-from workers.engines.skyreels.spec import frames_of
+from workers.engines.skyreels.request.plan import plan, step_table
+from workers.engines.skyreels.request.spec import frames_of
 
 
 @given(st.integers(2, 26), st.integers(1, 25), st.integers(1, 120), st.sampled_from(["fixed", "official", "diffusers"]))

@@ -4,13 +4,14 @@ import sys
 
 import pytest
 
-from workers.engines.base import EngineError
-from workers.engines.skyreels import catalog, figures, planner
-from workers.engines.skyreels.planner import options, plan_memory
-from workers.engines.skyreels.run import Run
-from workers.engines.skyreels.spec import VideoSpec
+from workers.base import EngineError
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.memory import figures, planner
+from workers.engines.skyreels.memory.planner import options, plan_memory
+from workers.engines.skyreels.request.execution import Execution
+from workers.engines.skyreels.request.spec import VideoSpec
 
-LARGE, SMALL = (catalog.get(f"SkyReels-V2-DF-{size}-540P") for size in ("14B", "1.3B"))
+LARGE, SMALL = (cards.get(f"SkyReels-V2-DF-{size}-540P") for size in ("14B", "1.3B"))
 
 
 def spec(card, **values):
@@ -19,8 +20,9 @@ def spec(card, **values):
 
 def test_a_page_can_plan_without_torch():
     code = (
-        "import sys; from workers.engines.skyreels import catalog, planner, spec;"
-        "planner.plan_memory(catalog.get('nano'), spec.VideoSpec.for_model('nano', 'x'), 8);"
+        "import sys; from workers.engines.skyreels import cards; from workers.engines.skyreels.memory import planner;"
+        "from workers.engines.skyreels.request import spec;"
+        "planner.plan_memory(cards.get('nano'), spec.VideoSpec.for_model('nano', 'x'), 8);"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -28,17 +30,17 @@ def test_a_page_can_plan_without_torch():
 
 @pytest.mark.parametrize("model", ["nano", "SkyReels-V2-DF-1.3B-540P", "SkyReels-V2-I2V-1.3B-540P"])
 def test_the_figures_are_those_of_the_real_configurations(model):
-    assert dataclasses.asdict(figures.measure(catalog.get(model))) == dataclasses.asdict(planner.figures()[model])
+    assert dataclasses.asdict(figures.measure(cards.get(model))) == dataclasses.asdict(planner.figures()[model])
 
 
 def test_the_model_that_comes_along_is_planned():
-    assert planner.weighed(catalog.get("nano"))
+    assert planner.weighed(cards.get("nano"))
 
 
 def test_every_model_that_can_be_had_is_weighed_as_its_name_says():
     known = planner.figures()
-    assert set(known) == {card.id for card in catalog.all() if card.released}
-    for card in catalog.all():
+    assert set(known) == {card.id for card in cards.all() if card.released}
+    for card in cards.all():
         if card.released and card.parameters != "nano":
             parameters = known[card.id].transformer_bytes / 2 / 1e9
             assert parameters == pytest.approx({"1.3B": 1.5, "14B": 15.2}[card.parameters], rel=0.1)
@@ -46,7 +48,7 @@ def test_every_model_that_can_be_had_is_weighed_as_its_name_says():
 
 @pytest.mark.parametrize(("model", "told"), [("DF-14B-540P", 51.2), ("T2V-14B-540P", 43.4), ("DF-1.3B-540P", 14.7)])
 def test_the_makers_own_peaks_with_offload_are_near(model, told):
-    card = catalog.get(f"SkyReels-V2-{model}")
+    card = cards.get(f"SkyReels-V2-{model}")
     found = next(option for option in options(card, spec(card)) if option.mode == "model")
     assert found.card_gb == pytest.approx(told, rel=0.2)
 
@@ -83,7 +85,7 @@ def test_length_costs_nothing_beyond_a_window_and_size_does():
 
 def test_the_table_has_a_row_for_every_model_that_can_be_had():
     rows = planner.table()
-    assert len(rows) == sum(card.released for card in catalog.all()) and all(len(cells) == 5 for _, cells in rows)
+    assert len(rows) == sum(card.released for card in cards.all()) and all(len(cells) == 5 for _, cells in rows)
 
 
 def test_tiles_let_a_small_card_decode_a_large_picture():
@@ -120,14 +122,14 @@ def test_remembered_steps_are_counted():
 def test_what_the_installation_and_the_request_say_counts_before_it_is_paid_for(monkeypatch):
     asked = spec(LARGE)
     assert planner.check(asked, 48).chosen.mode == "fp8"
-    assert planner.check(asked, 48, Run(memory="group")).chosen.mode == "group"
+    assert planner.check(asked, 48, Execution(memory="group")).chosen.mode == "group"
     with pytest.raises(EngineError, match="left to the studio, it may need less"):
-        planner.check(asked, 48, Run(memory="resident"))
+        planner.check(asked, 48, Execution(memory="resident"))
     monkeypatch.setenv("CINEVIVID_QUANTIZE", "int8")
     assert planner.check(asked, 48).chosen.mode == "resident"
-    smaller = planner.check(asked, 48, Run(memory="model")).chosen
-    assert planner.check(asked, 48, Run(memory="fp8")).chosen == smaller
-    assert planner.check(asked, 48, Run(memory="sequential")).chosen.mode == "sequential"
+    smaller = planner.check(asked, 48, Execution(memory="model")).chosen
+    assert planner.check(asked, 48, Execution(memory="fp8")).chosen == smaller
+    assert planner.check(asked, 48, Execution(memory="sequential")).chosen.mode == "sequential"
     assert "GB" in planner.sentence(LARGE, 48)
 
 
@@ -144,10 +146,10 @@ def test_a_film_that_cannot_be_shared_is_refused_before_it_is_paid_for(monkeypat
     monkeypatch.setenv("CINEVIVID_SEQUENCE_PARALLEL", backend)
     asked = VideoSpec.for_model("SkyReels-V2-DF-1.3B-540P", "a swan", **values)
     if not told:
-        assert planner.check(asked, None, Run(ranks=ranks)) is None
+        assert planner.check(asked, None, Execution(ranks=ranks)) is None
         return
     with pytest.raises(EngineError, match=told):
-        planner.check(asked, None, Run(ranks=ranks))
+        planner.check(asked, None, Execution(ranks=ranks))
 
 
 def test_nothing_is_said_where_nobody_said_how_large_the_cards_are():

@@ -6,11 +6,11 @@ import threading
 import pytest
 
 from tests.workers.conftest import repository, tiny_spec
-from workers.engines.base import EngineError
-from workers.engines.skyreels import planner
+from workers.base import EngineError
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.models import Key, Limit, Pool
-from workers.engines.skyreels.run import Run
+from workers.engines.skyreels.memory import planner
+from workers.engines.skyreels.memory.pool import Key, Limit, Pool
+from workers.engines.skyreels.request.execution import Execution
 
 MODELS = ("SkyReels-V2-DF-1.3B-540P", "SkyReels-V2-DF-14B-540P", "SkyReels-V2-T2V-14B-540P")
 
@@ -106,7 +106,7 @@ def test_limits_are_read_or_refused():
 
 def test_the_way_that_was_asked_for_is_taken(on_disk):
     engine = SkyReelsEngine(MODELS[0])
-    film(engine, run=Run(memory="model"))
+    film(engine, run=Execution(memory="model"))
     assert engine.pool.has(Key(MODELS[0], "model")) and not engine.pool.has(Key(MODELS[0]))
 
 

@@ -8,11 +8,11 @@ import torch
 
 from tests.workers.conftest import tiny_components, tiny_spec
 from tests.workers.test_pool import MODELS, on_disk, stored  # noqa: F401
-from workers.engines.base import EngineError
-from workers.engines.skyreels import quantise
+from workers.base import EngineError
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.models import Key, Pool
-from workers.engines.skyreels.run import Run
+from workers.engines.skyreels.memory import quantise
+from workers.engines.skyreels.memory.pool import Key, Pool
+from workers.engines.skyreels.request.execution import Execution
 
 # The names of the makers' checkpoint, which such files have; diffusers knows them backwards.
 NAMES = {
@@ -62,7 +62,7 @@ def latents(form, monkeypatch, memory="auto"):
     monkeypatch.setenv("CINEVIVID_QUANTIZE", form)
     engine = SkyReelsEngine(MODELS[0], Pool())
     spec = tiny_spec(model=MODELS[0], steps=2, guidance_scale=1.0, prompt="a")
-    made = list(engine.stream(spec, run=Run(memory=memory)))[-1].checkpoint.latents
+    made = list(engine.stream(spec, run=Execution(memory=memory)))[-1].checkpoint.latents
     way = "resident" if memory == "auto" else memory
     return made, engine.pool.get(Key(MODELS[0], way, form)).transformer
 

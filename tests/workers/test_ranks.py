@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from workers.engines.base import Cancelled, EngineError, Inputs, Progress, Stopped, ignore_progress
-from workers.engines.skyreels import ranks
-from workers.engines.skyreels.ranks import Failed, RankGroup, Ready
-from workers.engines.skyreels.run import Run
-from workers.engines.skyreels.spec import VideoSpec
+from workers.base import Cancelled, EngineError, Inputs, Progress, Stopped, ignore_progress
+from workers.engines.skyreels.gpus import group
+from workers.engines.skyreels.gpus.group import RankGroup
+from workers.engines.skyreels.gpus.messages import Failed, Ready
+from workers.engines.skyreels.request.execution import Execution
+from workers.engines.skyreels.request.spec import VideoSpec
 
 PROGRAM = Path(__file__).with_name("silent_ranks.py")
 SILENT, GONE = "", "gone"
@@ -40,15 +41,15 @@ class Group(RankGroup):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(ranks, "LEAVE_SECONDS", 0.5)
-    monkeypatch.setattr(ranks, "STOP_SECONDS", 0.5)
+    monkeypatch.setattr(group, "LEAVE_SECONDS", 0.5)
+    monkeypatch.setattr(group, "STOP_SECONDS", 0.5)
 
 
 def film(group, on_progress=ignore_progress):
     """Take what the group makes of a film."""
     return list(
         group.stream(
-            VideoSpec.for_model("nano", "a cat"), Inputs(), Run(ranks=group.ranks), None, on_progress, windows=1
+            VideoSpec.for_model("nano", "a cat"), Inputs(), Execution(ranks=group.ranks), None, on_progress, windows=1
         )
     )
 
@@ -92,12 +93,12 @@ def test_what_a_starting_rank_fails_with_is_what_the_job_fails_with():
 
 @pytest.mark.parametrize("speeches", [[say(Ready(0)), SILENT], [say(Ready(0))]], ids=["silent", "never-there"])
 def test_ranks_that_do_not_get_ready_are_given_up(speeches, monkeypatch):
-    monkeypatch.setattr(ranks, "START_SECONDS", 1.0)
+    monkeypatch.setattr(group, "START_SECONDS", 1.0)
     assert failure(Group(*speeches)) == "ranks_not_started"
 
 
 def test_a_rank_that_stops_within_a_message_is_lost(monkeypatch):
-    monkeypatch.setattr(ranks, "MESSAGE_SECONDS", 0.5)
+    monkeypatch.setattr(group, "MESSAGE_SECONDS", 0.5)
     assert failure(Group(say(Ready(0)), say(Ready(1))[:20])) == "rank_lost"
 
 
@@ -119,12 +120,12 @@ def test_a_wish_is_heard_while_ranks_load_or_hang(wish):
 
     with pytest.raises(wish):
         film(group, on_progress)
-    assert told == [Progress("loading", 1, 1, 0, 1)] * 4
+    assert told == [Progress(stage="loading", window=1, windows=1)] * 4
     assert group._torchrun is None
 
 
 def test_what_was_told_last_is_told_again_while_nothing_is_heard():
-    step = Progress("denoising", 1, 1, step=2, steps=3)
+    step = Progress(stage="denoising", window=1, windows=1, step=2, steps=3)
     group, told = Group(say(Ready(1)), say(Ready(0)) + say(step)), []
 
     def on_progress(progress):

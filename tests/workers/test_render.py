@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from tests.workers.conftest import picture, tiny_components, tiny_spec
-from workers.engines.base import Cancelled, EngineError
+from workers.base import Cancelled, EngineError
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.models import Pool
+from workers.engines.skyreels.memory.pool import Pool
 from workers.media.probe import probe, read_frames
 from workers.render import STATE, inputs_of, keep, render
 

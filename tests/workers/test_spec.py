@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workers.conftest import tiny_spec
-from workers.engines.skyreels import catalog
-from workers.engines.skyreels.spec import (
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.request.spec import (
     SpecError,
     VideoSpec,
     block_sizes,
@@ -29,7 +29,8 @@ def refused(**values):
 
 def test_the_web_process_can_check_a_request_without_torch():
     code = (
-        "import sys; from workers.engines import base, registry; from workers.engines.skyreels import plan, spec;"
+        "import sys; from workers import base; from workers.engines import registry;"
+        "from workers.engines.skyreels.request import plan, spec;"
         "plan.plan(spec.VideoSpec.for_model('nano', 'x')); sys.exit('torch' in sys.modules or 'django' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -118,11 +119,11 @@ def test_the_hash_sees_every_value_and_the_content_of_files(tmp_path):
 
 
 def test_the_catalogue_has_every_model_of_the_family_with_legal_sizes():
-    cards = catalog.all()
-    assert cards[0].id == "nano" and len(cards) == 19
-    assert sum(card.released for card in cards) == 9
-    for card in cards:
+    models = cards.all()
+    assert models[0].id == "nano" and len(models) == 19
+    assert sum(card.released for card in models) == 9
+    for card in models:
         for ratio in card.ratios:
             if card.released:
-                image = Path("start.png") if card.kind == "i2v" else None
+                image = Path("start.png") if card.variant == "i2v" else None
                 VideoSpec.for_model(card.id, "x", ratio=ratio, image=image).validate()

@@ -7,7 +7,7 @@ import torch
 
 from tests.workers.test_pool import MODELS, film, on_disk, stored  # noqa: F401
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.text import Shelf, TextEncoder
+from workers.engines.skyreels.sampler.text import Shelf, TextEncoder
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import torch
 from tests.workers.conftest import picture, tiny_components, tiny_spec, whole
 from tests.workers.test_vae_stream import raw
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.models import Pool
-from workers.engines.skyreels.run import Run
-from workers.engines.skyreels.vae_stream import StreamDecoder, encode, from_uint8
+from workers.engines.skyreels.memory.pool import Pool
+from workers.engines.skyreels.request.execution import Execution
+from workers.engines.skyreels.sampler.vae_stream import StreamDecoder, encode, from_uint8
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_tiles_go_on_from_window_to_window(models):
     pool = Pool()
     pool.put("nano", models)
     spec = tiny_spec(num_frames=13, steps=1, width=80, height=80, guidance_scale=1.0)
-    windows = list(SkyReelsEngine("nano", pool).stream(spec, run=Run(vae_tiling=True)))
+    windows = list(SkyReelsEngine("nano", pool).stream(spec, run=Execution(vae_tiling=True)))
     tail = windows[-1].checkpoint.latents
     assert tail.shape[2] == 4
     again = (streamed(models, tail, True) * 0.5 + 0.5).clamp(0, 1).mul(255).round()

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from tests.workers.conftest import tiny_components
-from workers.engines.skyreels.vae_stream import CpuKernels, StreamDecoder, encode, kernels, to_uint8
+from workers.engines.skyreels.sampler.vae_stream import CpuKernels, StreamDecoder, encode, kernels, to_uint8
 
 
 @pytest.fixture

@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-import os
+import importlib
 import threading
-from typing import TYPE_CHECKING
+from typing import Any
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
+from workers.weights import catalog
 
-if TYPE_CHECKING:
-    from workers.engines.skyreels.engine import SkyReelsEngine
-
-_engines: dict[str, SkyReelsEngine] = {}
+_engines: dict[str, Any] = {}
 _lock = threading.Lock()
 
 
-def get(kind: str = "video") -> SkyReelsEngine:
+def get(kind: str = "video", model_id: str = "") -> Any:
     """Return this process's engine for `kind`, made on the first call; its models load with `load()` or the first job.
 
-    `CINEVIVID_VIDEO_ENGINE` names a row of the model catalogue and defaults to the nano model that ships with the code.
-    Raises EngineError("engine_unknown") for a kind or a name that does not exist.
+    The engine is the one that the card of `model_id` names, by default of the model that is chosen for the kind
+    (`workers.weights.catalog.chosen`). Raises EngineError("engine_unknown") for a kind or a model that does not exist,
+    or when no model of the kind has the name that was chosen.
     """
     with _lock:
-        if kind not in _engines:
-            _engines[kind] = _make(kind)
-        return _engines[kind]
+        key = f"{kind}:{model_id}" if model_id else kind
+        if key not in _engines:
+            _engines[key] = _make(kind, model_id)
+        return _engines[key]
 
 
-def chosen(kind: str = "video") -> str:
-    """Return the model id that `get(kind)` uses, without importing torch."""
-    return os.environ.get(f"CINEVIVID_{kind.upper()}_ENGINE") or "nano"
-
-
-def _make(kind: str) -> SkyReelsEngine:
-    if kind != "video":
-        raise EngineError("engine_unknown", f"There is no engine for {kind}.")
-    from workers.engines.skyreels.engine import SkyReelsEngine
-
-    return SkyReelsEngine(chosen(kind))
+def _make(kind: str, model_id: str) -> Any:
+    if not model_id and (trouble := catalog.trouble(kind)):
+        raise EngineError("engine_unknown", trouble)
+    try:
+        card = catalog.get(model_id or catalog.chosen(kind))
+    except KeyError:
+        raise EngineError("engine_unknown", f"There is no engine for {model_id or kind}.") from None
+    module, _, name = card.engine.partition(":")
+    return getattr(importlib.import_module(module), name)(card.id)

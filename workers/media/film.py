@@ -38,8 +38,8 @@ class Film:
         for stale in sorted(set(folder.glob("*.mp4*")) - set(self.segments)):
             stale.unlink()
 
-    def append(self, frames: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> Path:
-        """Encode frames [T, H, W, 3] of uint8 RGB as the next segment and return its path."""
+    def append(self, frames: NDArray[np.uint8] | Iterable[NDArray[np.uint8]]) -> Path:
+        """Encode frames [T, H, W, 3] of uint8 RGB, or one after another, as the next segment and return its path."""
         path = self._path(len(self.segments))
         partial = path.with_name(path.name + ".part")
         write(partial, frames, self.width, self.height, self.fps)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import av
 
-from workers.kept import INDEX
+from workers.keeper import INDEX
 from workers.media.probe import MediaError
 
 INIT = "init.mp4"

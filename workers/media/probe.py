@@ -12,16 +12,13 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.base import PublicError
+
 COLOUR = "ITU709"
 
 
-class MediaError(ValueError):
-    """A file cannot be used: a stable `code` and a sentence for the user."""
-
-    def __init__(self, code: str, public_text: str) -> None:
-        super().__init__(f"{code}: {public_text}")
-        self.code = code
-        self.public_text = public_text
+class MediaError(PublicError):
+    """A file cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)

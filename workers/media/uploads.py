@@ -1,6 +1,7 @@
-"""Pictures and clips that people bring, made fit for a model or refused in words. Nothing here trusts a file.
+"""Uploaded pictures and clips: verified by decoding, prepared for a model, or refused with a sentence.
 
-What is in the headers (kind, sides, length) is checked before a pixel is decoded. Metadata goes no further than this.
+No file is trusted. What is in the headers (kind, sides, length) is checked before a pixel is decoded. Metadata is not
+kept.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ MAX_CLIP_BYTES = 500_000_000
 MAX_CLIP_PIXELS = 4096 * 2304
 MAX_STRETCH = 4.0  # how much a pixel is wider than high, or higher than wide; that of cameras and discs is 2 at most
 MAX_CLIP_SECONDS = 120.0
+MAX_CLIP_FPS = 120
 # A playlist or a list of files would make the reader open what it names, so only real containers are let in.
 CLIP_OPTIONS = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg",
@@ -51,11 +53,13 @@ ROUNDING = 1e-3  # a frame half-way between two places always takes the earlier,
 
 @dataclass(frozen=True, slots=True)
 class ClipInfo:
-    """A clip as it is shown: sides in pixels after rotation and with square pixels, length in seconds."""
+    """A clip as it is shown: sides in pixels after rotation and with square pixels, length in seconds, and the rate
+    that its file tells, or its mean rate where that cannot be."""
 
     width: int
     height: int
     seconds: float
+    fps: Fraction
 
 
 def picture_size(path: Path) -> tuple[int, int]:
@@ -105,12 +109,15 @@ def last_frame(path: Path) -> NDArray[np.uint8]:
 def clip_info(path: Path) -> ClipInfo:
     """Decode a clip to its end to see that it can be used, and say what it is. Raises MediaError."""
     reader = _ClipReader(path)
-    width = height = 0
+    width = height = count = 0
     seconds = 0.0
     for frame, _, end in reader.frames():
         width, height = reader.shown_size(frame)
-        seconds = end
-    return ClipInfo(width, height, seconds)
+        count, seconds = count + 1, end
+    fps = reader.rate
+    if not 1 <= fps <= MAX_CLIP_FPS:
+        fps = Fraction(min(MAX_CLIP_FPS, max(1, round(count / seconds))))
+    return ClipInfo(width, height, seconds, fps)
 
 
 def keep_clip(path: Path, out: Path) -> ClipInfo:
@@ -121,7 +128,7 @@ def keep_clip(path: Path, out: Path) -> ClipInfo:
     """
     given = clip_info(path)
     try:
-        with _container(path) as source, av.open(str(out), "w") as target:
+        with open_clip(path) as source, av.open(str(out), "w") as target:
             copies = {}
             for stream in (*source.streams.video, *source.streams.audio):
                 if stream.codec_context and not stream.disposition & Disposition.attached_pic:
@@ -133,14 +140,14 @@ def keep_clip(path: Path, out: Path) -> ClipInfo:
                     target.mux(packet)
         reader = _ClipReader(out)
         frame, _, _ = next(reader.frames())
-    except (av.FFmpegError, ValueError) as error:
+    except (av.FFmpegError, MediaError, ValueError) as error:
         raise _uncopied() from error
     if reader.shown_size(frame) != (given.width, given.height):
         raise _uncopied()
     return given
 
 
-def clip(path: Path, width: int, height: int, fps: int) -> Iterator[NDArray[np.uint8]]:
+def clip(path: Path, width: int, height: int, fps: int | Fraction) -> Iterator[NDArray[np.uint8]]:
     """Yield a clip as uint8 RGB frames [height, width, 3] at an even `fps`, upright, its middle cut to fill the frame.
 
     The rate of the clip may be any and may vary: frames are shown as long as they last, some twice, some never. One
@@ -256,7 +263,8 @@ def _fill(image: Image.Image, width: int, height: int, stretch: float = 1.0) -> 
     return np.array(scaled, dtype=np.uint8)
 
 
-def _container(path: Path) -> av.container.InputContainer:
+def open_clip(path: Path) -> av.container.InputContainer:
+    """Open a file that somebody brought, as one of the containers that are let in. Raises av.FFmpegError."""
     return av.open(str(path), options=dict(CLIP_OPTIONS), metadata_errors="ignore")
 
 
@@ -264,7 +272,7 @@ class _ClipReader:
     """Decodes one uploaded clip and says how each of its frames is to be shown."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.rate = path, Fraction(0)
         size = path.stat().st_size
         if not size:
             raise MediaError("video_empty", "The video is empty: its file has 0 bytes.")
@@ -274,9 +282,9 @@ class _ClipReader:
     def frames(self) -> Iterator[tuple[av.VideoFrame, float, float]]:
         """Yield each frame with the seconds at which it begins and ends; the first begins at 0."""
         try:
-            with _container(self.path) as container:
+            with open_clip(self.path) as container:
                 stream = self._stream(container)
-                rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+                rate = self.rate = stream.average_rate or stream.guessed_rate or Fraction(25)
                 start: float | None = None
                 begin = end = 0.0
                 for count, frame in enumerate(container.decode(stream)):

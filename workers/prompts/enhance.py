@@ -11,7 +11,7 @@ import gc
 import os
 import random
 
-from workers.engines.base import EngineError
+from workers.base import EngineError
 
 MAX_NEW_TOKENS = 200
 INSTRUCTION = (
@@ -76,7 +76,7 @@ def _composed(prompt: str, seed: int) -> str:
 
 
 def _written(prompt: str, name: str) -> str:
-    """Let an instruct model write; it leaves the memory again, which a video model beside it needs."""
+    """Write the prompt with an instruct model, which is freed afterwards: the video model needs the memory."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -1,4 +1,4 @@
-"""Looks that a user can pick: words added to the prompt, said openly on the page and in the recipe."""
+"""Styles that a user can choose: words added to the prompt, shown on the page and in the recipe."""
 
 STYLES: dict[str, tuple[str, str]] = {
     "realistic": ("Realistic", ""),

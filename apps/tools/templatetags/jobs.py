@@ -1,14 +1,54 @@
-"""What a card says about its job's tool."""
+"""What pages say about a job's tool, and what its assets are to other tools."""
 
 from django import template
 
-from apps.library.models import Generation
-from apps.tools import services
+from apps.library.models import Asset, Generation, GenerationInput
+from apps.tools import registry, services
+from apps.tools.registry import Stoppable
 
 register = template.Library()
 
 
+@register.filter
+def terms(job: Generation) -> str:
+    """What a stop now keeps, and what it costs: "keep 4.1 s, pay 50 of 60 credits"."""
+    price = f", pay {services.price_if_stopped(job)} of {job.cost} credits" if job.cost else ""
+    return f"keep {job.kept_seconds:.1f} s{price}"
+
+
+@register.filter
+def can_stop(job: Generation) -> bool:
+    """Something of it is kept, more is to come, and nobody has asked it to stop yet."""
+    # Work that is not done in windows tells its frames as steps.
+    more = job.kept_windows < job.windows if job.windows else job.kept_frames < job.steps
+    return job.is_watchable and more and not job.stop_requested_at and isinstance(services.tool_of(job), Stoppable)
+
+
+@register.filter
+def result_template(job: Generation) -> str:
+    """The template that shows what a job has made; also of a job whose tool is no longer here."""
+    tool = services.tool_of(job)
+    return tool.result_template if tool else registry.RESULT_TEMPLATE
+
+
+@register.filter
+def uses(asset: Asset) -> list[tuple[str, str]]:
+    """What an asset can be to the tools: names and addresses."""
+    return registry.uses(asset)
+
+
+@register.filter
+def label(given: GenerationInput) -> str:
+    """How the tool's page calls an input of a job: "First frame"."""
+    tool = services.tool_of(given.generation)
+    field = tool.asset_fields.get(given.name) if tool else None
+    return str((field.label if field else None) or given.name.replace("_", " ").capitalize())
+
+
 @register.simple_tag
-def price_if_stopped(job: Generation) -> int:
-    """Credits that are charged when the job is stopped now."""
-    return services.price_if_stopped(job)
+def before(job: Generation) -> Asset | None:
+    """What the result is compared with: an input of the same kind that is still in the library."""
+    tool = registry.get(job.tool)
+    given = next((each for each in job.inputs.all() if tool and each.name == tool.compares), None)
+    found = given.found if given else None
+    return found if found and job.asset and found.kind == job.asset.kind else None

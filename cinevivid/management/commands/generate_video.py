@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from workers import video
-from workers.engines.skyreels.flags import add_flags
+from workers.engines.skyreels.request.flags import add_flags
 
 
 class Command(BaseCommand):

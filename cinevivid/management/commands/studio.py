@@ -15,8 +15,9 @@ from apps.accounts.links import sign_in_url
 from apps.accounts.models import User
 from apps.billing import services as billing
 from apps.tools.registry import tools
-from apps.tools.services import keep_sweeping, sweep
-from cinevivid.studio import send_again
+from apps.tools.sweeper import keep_sweeping, sweep
+from apps.weights.queue import QUEUE as MODELS
+from apps.weights.queue import send_again
 
 DEMO_EMAIL = "demo@cinevivid.local"
 SWEEP_SECONDS = 30
@@ -64,13 +65,17 @@ class Command(BaseCommand):
             lock.close()
 
 
-def crew(broker: dramatiq.Broker) -> tuple[dramatiq.Worker, dramatiq.Worker]:
-    """Workers that have not started: films one at a time, and downloads that take hours with threads of their own."""
+def crew(broker: dramatiq.Broker) -> list[dramatiq.Worker]:
+    """Workers that have not started, one for each need, so that none waits for another.
+
+    What needs the card is made one at a time; downloads of models take hours and have two threads.
+    """
     queues = broker.get_declared_queues() | {tool.queue for tool in tools()}
-    films = dramatiq.Worker(broker, queues=queues - {"cpu"}, worker_threads=1)
-    rest = dramatiq.Worker(broker, queues={"cpu"}, worker_threads=2)
-    rest.queue_prefetch = 2  # counts messages at work too, so that one (settings) would leave a thread idle
-    return films, rest
+    card = dramatiq.Worker(broker, queues=queues - {"cpu", MODELS}, worker_threads=1)
+    cpu = dramatiq.Worker(broker, queues={"cpu"}, worker_threads=1)
+    models = dramatiq.Worker(broker, queues={MODELS}, worker_threads=2)
+    models.queue_prefetch = 2  # counts messages at work too, so that one (settings) would leave a thread idle
+    return [card, cpu, models]
 
 
 def serve(host: str, port: int) -> None:

@@ -1,4 +1,4 @@
-"""Whether a folder of weights is the model it says it is: a load in which the tensors stay on the disk."""
+"""Check that a folder holds the model it claims to be, by a load in which the tensors stay on the disk."""
 
 from __future__ import annotations
 
@@ -14,12 +14,18 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPVisionModel, UMT5EncoderModel
 from transformers.utils import logging as transformers_logging
 
-from workers.engines.base import EngineError
-from workers.engines.skyreels import models
+from workers.base import EngineError
+from workers.engines.skyreels.memory import components
+from workers.weights.card import WeightCard
 
 # Loading for good as well costs seconds for a small model; a large one would not fit beside the films being made.
 SMALL_BYTES = 2_000_000_000
 LOADED_BYTES_PER_BYTE = 2.5  # bfloat16 becomes float32, and some room
+
+
+def check_card(card: WeightCard, folder: Path) -> None:
+    """Check the folder of a card. Raises EngineError("model_broken")."""
+    check(folder)
 
 
 def check(folder: Path) -> None:
@@ -52,7 +58,7 @@ def check(folder: Path) -> None:
     weight = sum(file.stat().st_size for file in folder.glob("*/*.safetensors"))
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if weight <= SMALL_BYTES and weight * LOADED_BYTES_PER_BYTE <= free:
-        models.load(folder, device="cpu")
+        components.load(folder, device="cpu")
 
 
 def _diffusers(cls: Any, folder: Path, part: str) -> Any:

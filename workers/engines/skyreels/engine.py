@@ -12,18 +12,21 @@ from dataclasses import dataclass
 
 import torch
 
-from workers.engines.base import EngineError, Inputs, OnProgress, Window, ignore_progress
-from workers.engines.skyreels import catalog, conditions, planner, quantise, vae_stream
-from workers.engines.skyreels.checkpoint import Checkpoint
-from workers.engines.skyreels.control import Clock, turn
-from workers.engines.skyreels.denoise import denoise_window
-from workers.engines.skyreels.models import Components, Key, Pool
-from workers.engines.skyreels.parallel import SequenceParallel
-from workers.engines.skyreels.plan import Plan, WindowPlan, plan
-from workers.engines.skyreels.ranks import POOL, RankGroup, refuse_too_many
-from workers.engines.skyreels.run import Run
-from workers.engines.skyreels.spec import VideoSpec, frames_of
-from workers.engines.skyreels.text import TextEncoder
+from workers.base import EngineError, Inputs, OnProgress, Window, ignore_progress
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.gpus.group import POOL, RankGroup, refuse_too_many
+from workers.engines.skyreels.memory import planner, quantise
+from workers.engines.skyreels.memory.components import Components
+from workers.engines.skyreels.memory.pool import Key, Pool
+from workers.engines.skyreels.request.execution import Execution
+from workers.engines.skyreels.request.plan import Plan, WindowPlan, plan
+from workers.engines.skyreels.request.spec import VideoSpec, frames_of
+from workers.engines.skyreels.sampler import conditions, vae_stream
+from workers.engines.skyreels.sampler.checkpoint import Checkpoint
+from workers.engines.skyreels.sampler.clock import Clock, turn
+from workers.engines.skyreels.sampler.denoise import denoise_window
+from workers.engines.skyreels.sampler.sequence import SequenceParallel
+from workers.engines.skyreels.sampler.text import TextEncoder
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ class Way:
 
     @property
     def rounding(self) -> str:
-        """What of it changes the film by more than the last bits, for a film that is gone on with elsewhere."""
+        """The settings that change pixels visibly; stored so that a resumed film can be compared."""
         rounded = {
             self.key.quantise: self.key.quantise != "none",
             "fp8": self.key.memory == "fp8",
@@ -76,9 +79,9 @@ class SkyReelsEngine:
 
         Raises EngineError when it is not there, damaged, or too large for this machine.
         """
-        self.pool.get(self.settle(planner.recommended(catalog.get(self.name)), Run()).key)
+        self.pool.get(self.settle(planner.recommended(cards.get(self.name)), Execution()).key)
 
-    def settle(self, spec: VideoSpec, run: Run) -> Way:
+    def settle(self, spec: VideoSpec, run: Execution) -> Way:
         """Choose how to make `spec`: as `run` says, or as the planner does.
 
         Raises EngineError("memory_short") when the planner finds no way that fits, EngineError("quantise_unknown").
@@ -88,7 +91,7 @@ class SkyReelsEngine:
         form = quantise.chosen(spec.model)
         if run.memory != "auto":
             return Way(Key(spec.model, run.memory, form), run.vae_tiling, planner.WORDS[run.memory].capitalize() + ".")
-        card = catalog.get(spec.model)
+        card = cards.get(spec.model)
         if not planner.weighed(card):
             return Way(Key(spec.model, "resident", form), run.vae_tiling)
         kind, gigabytes = device_memory()
@@ -101,7 +104,7 @@ class SkyReelsEngine:
         on_progress: OnProgress = ignore_progress,
         resume: Checkpoint | None = None,
         inputs: Inputs | None = None,
-        run: Run | None = None,
+        run: Execution | None = None,
     ) -> Iterator[Window]:
         """Make the film of `spec` and yield each window as soon as its frames are decoded.
 
@@ -110,7 +113,7 @@ class SkyReelsEngine:
         caller has kept: windows after it come out as if nothing had happened. `inputs` are the pictures and the clip
         that the spec names, decoded (workers/render.py does that); of a clip only new frames come out, counted from
         the first of its last `overlap_history` frames. `run` says where the model's parts are kept meanwhile, and how
-        many processes share the video (ranks.py). Memory does not grow with the length.
+        many processes share the video (gpus/group.py). Memory does not grow with the length.
 
         Raises SpecError for an illegal spec and EngineError for a model that is not ready or does not fit into this
         machine and for inputs that are missing or of another size, before the first window.
@@ -128,7 +131,7 @@ class SkyReelsEngine:
                 yield from self._ranks(run.ranks).stream(spec, inputs, run, resume, on_progress, len(layout.windows))
                 return
             self.close()
-            way = self.settle(spec, run or Run())
+            way = self.settle(spec, run or Execution())
             if resume is not None and resume.way != way.rounding:
                 log.warning("The film was begun as %r, and goes on as %r.", resume.way, way.rounding)
             clock = Clock(layout, on_progress, done=resume.index + 1 if resume else 0)
@@ -169,7 +172,7 @@ def device_memory() -> tuple[planner.Device, float]:
 
 
 def _check(spec: VideoSpec, inputs: Inputs) -> None:
-    """Better no video than one that quietly leaves out what was asked for."""
+    """Raise EngineError when a named input is missing, too short or the wrong size."""
     size = (spec.height, spec.width, 3)
     for name in ("image", "end_image", "video"):
         named, array = getattr(spec, name), getattr(inputs, name)
@@ -183,7 +186,7 @@ def _check(spec: VideoSpec, inputs: Inputs) -> None:
 
 
 class _Film:
-    """One job: what is carried from window to window."""
+    """The state of one job, carried from window to window."""
 
     def __init__(
         self,
@@ -201,7 +204,7 @@ class _Film:
         self.spec, self.inputs, self.tiling, self.way = layout.spec, inputs, way.tiling, way.rounding
         self.generator = torch.Generator().manual_seed(self.spec.seed)
         # The other implementations draw this noise from a stream of its own; ours has one stream for everything.
-        apart = self.spec.compat != "fixed" and catalog.get(self.spec.model).kind == "df"
+        apart = self.spec.compat != "fixed" and cards.get(self.spec.model).variant == "df"
         self.addnoise = torch.Generator().manual_seed(self.spec.seed) if apart else None
         self.decoder = vae_stream.StreamDecoder(models, tiling=self.tiling)
         base = layout.windows[0].latents
@@ -247,7 +250,7 @@ class _Film:
         )
 
     def go_on_from(self, checkpoint: Checkpoint) -> None:
-        """Put everything back to where it was after the checkpoint's window."""
+        """Restore the state after the checkpoint's window."""
         self.generator.set_state(checkpoint.generator)
         if self.addnoise is not None and checkpoint.addnoise is not None:
             self.addnoise.set_state(checkpoint.addnoise)
@@ -276,7 +279,7 @@ class _Film:
         return self.tail[:, :, -window.history :]
 
     def _decode(self, window: WindowPlan, new: torch.Tensor) -> torch.Tensor:
-        """Go on with the one continuous decode: [1, 3, T, H, W] of the new latents."""
+        """Decode new latents with the continuous decoder: returns frames [1, 3, T, H, W]."""
         pieces = []
         for i in range(new.shape[2]):
             pieces.append(self.decoder.push(new[:, :, i : i + 1]))
@@ -293,7 +296,7 @@ class _Film:
         return whole
 
     def _newest_frames(self, whole: torch.Tensor, window: WindowPlan) -> torch.Tensor:
-        """Those that the window after this one begins with."""
+        """Return the newest frames, as many as the next window begins with."""
         following = self.layout.windows[window.index + 1 : window.index + 2]
         return whole[:, :, -(frames_of(following[0].history) if following else 1) :].clone()
 

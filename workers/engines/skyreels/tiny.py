@@ -9,9 +9,9 @@ import torch
 from diffusers import AutoencoderKLWan, SkyReelsV2Transformer3DModel, UniPCMultistepScheduler
 from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
 
-from workers.engines.skyreels.catalog import Kind
-from workers.engines.skyreels.conditions import IMAGE_MODEL_SEQUENCE
-from workers.engines.skyreels.models import Components
+from workers.engines.skyreels.cards import Variant
+from workers.engines.skyreels.memory.components import Components
+from workers.engines.skyreels.sampler.conditions import IMAGE_MODEL_SEQUENCE
 
 HEADS, HEAD, CHANNELS = 2, 12, 3
 WIDE_HEADS, WIDE_HEAD, WIDE_CHANNELS = 6, 64, 32
@@ -33,7 +33,7 @@ class LetterTokenizer:
 
 
 def components(
-    kind: Kind = "df",
+    variant: Variant = "df",
     *,
     inject: bool = False,
     layers: int = 2,
@@ -49,7 +49,7 @@ def components(
     """
     usual, head, channels = (WIDE_HEADS, WIDE_HEAD, WIDE_CHANNELS) if wide else (HEADS, HEAD, CHANNELS)
     heads = heads or usual
-    image = kind == "i2v"
+    image = variant == "i2v"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         vae = AutoencoderKLWan(
@@ -89,7 +89,7 @@ def components(
         tokenizer=LetterTokenizer(),
         scheduler_config=dict(scheduler.config),
         device=torch.device("cpu"),
-        revision=f"tiny-{kind}-{inject}-{layers}-{seed}-{wide}-{heads}",
+        revision=f"tiny-{variant}-{inject}-{layers}-{seed}-{wide}-{heads}",
         max_sequence_length=IMAGE_MODEL_SEQUENCE if image else 16,
         image_encoder=sight,
         image_processor=CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=32) if image else None,

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from apps.tools.services import keep_sweeping, sweep
+from apps.tools.sweeper import keep_sweeping, sweep
 
 
 class Command(BaseCommand):

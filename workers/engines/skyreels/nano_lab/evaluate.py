@@ -58,7 +58,7 @@ SPEED = """
 import json, re, sys, time
 began = time.monotonic()
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.spec import VideoSpec, frames_for_seconds
+from workers.engines.skyreels.request.spec import VideoSpec, frames_for_seconds
 engine = SkyReelsEngine("nano")
 begun = time.monotonic()
 engine.load()
@@ -210,7 +210,8 @@ class Bench:
     def engine(self) -> Any:
         """Our own engine with the folder's weights, as the product loads them."""
         from workers.engines.skyreels.engine import SkyReelsEngine
-        from workers.engines.skyreels.models import Pool, load
+        from workers.engines.skyreels.memory.components import load
+        from workers.engines.skyreels.memory.pool import Pool
 
         pool = Pool()
         pool.put("nano", load(self.folder, max_sequence_length=PADDED_WORDS))
@@ -218,7 +219,7 @@ class Bench:
 
     def run_engine(self, n: int, mode: str, **values: Any) -> Result:
         """Text to video through our own sampler; ``values`` are ``VideoSpec`` fields."""
-        from workers.engines.skyreels.spec import VideoSpec
+        from workers.engines.skyreels.request.spec import VideoSpec
 
         engine = self.engine()
         result = Result(mode)
@@ -259,8 +260,8 @@ class Bench:
 
         Left out are clips whose object has left the last picture.
         """
-        from workers.engines.base import Inputs
-        from workers.engines.skyreels.spec import VideoSpec
+        from workers.base import Inputs
+        from workers.engines.skyreels.request.spec import VideoSpec
 
         result = Result(f"our sampler, {frames} frames between two pictures", judged=("colour", "shape", "scene"))
         engine = self.engine()

@@ -1,0 +1,29 @@
+"""The API's view of a wallet."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.accounts.http import caller
+from apps.billing import services as billing
+
+
+class AccountSerializer(serializers.Serializer[Any]):
+    """The caller and their credits."""
+
+    email = serializers.EmailField()
+    credits = serializers.IntegerField()
+    held = serializers.IntegerField()
+
+
+class Account(APIView):
+    """Who the token belongs to, and their credits."""
+
+    @extend_schema(responses=AccountSerializer, tags=["account"], operation_id="account")
+    def get(self, request: Request) -> Response:
+        user = caller(request)
+        return Response({"email": user.email, "credits": billing.balance(user), "held": billing.held(user)})

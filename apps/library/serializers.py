@@ -1,0 +1,44 @@
+"""The API's view of files."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.library.models import Asset
+
+
+class AssetSerializer(serializers.ModelSerializer[Asset]):
+    """A file and where to fetch it (with the same token)."""
+
+    name = serializers.CharField(read_only=True, help_text="The prompt of its job, or the name of the uploaded file.")
+    url = serializers.SerializerMethodField()
+    poster_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Asset
+        fields = [
+            "id", "kind", "name", "generation", "url", "poster_url", "width", "height", "frames", "fps", "seconds",
+            "bytes", "sha256", "recipe", "created_at",
+        ]  # fmt: skip
+        extra_kwargs = {"generation": {"help_text": "The job that made it; null for what was uploaded."}}
+
+    @extend_schema_field(OpenApiTypes.URI)
+    def get_url(self, asset: Asset) -> str:
+        return str(self.context["request"].build_absolute_uri(asset.get_absolute_url()))
+
+    @extend_schema_field(OpenApiTypes.URI)
+    def get_poster_url(self, asset: Asset) -> str:
+        return str(self.context["request"].build_absolute_uri(asset.get_part_url("poster"))) if asset.poster else ""
+
+
+class UploadSerializer(serializers.Serializer[Any]):
+    """A file to keep in the library."""
+
+    file = serializers.FileField(help_text="A picture, video or sound, in a multipart form.")
+    kind = serializers.ChoiceField(
+        choices=[Asset.Kind.IMAGE, Asset.Kind.VIDEO, Asset.Kind.AUDIO],
+        required=False,
+        help_text="What it is to be used as; left out, it is told from the content.",
+    )

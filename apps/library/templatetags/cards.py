@@ -1,0 +1,73 @@
+"""Words about jobs and files that several pages show."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import template
+
+from apps.library.models import Asset, Generation
+
+register = template.Library()
+
+
+@register.filter
+def facts(asset: Asset) -> str:
+    """How large and how long a file is: "96 × 64 · 1.0 s"; of a sound, only how long."""
+    sides = f"{asset.width} × {asset.height}" if asset.width else ""
+    return " · ".join(filter(None, [sides, f"{asset.seconds:.1f} s" if asset.seconds else ""]))
+
+
+@register.filter
+def contents(job: Generation) -> str:
+    """What a job has made, in a few words: the facts of its only file, or "3 pictures"."""
+    assets = list(job.assets.all())
+    if len(assets) < 2:
+        return "".join(facts(asset) for asset in assets)
+    kinds = {asset.get_kind_display().lower() for asset in assets}
+    return f"{len(assets)} {kinds.pop() if len(kinds) == 1 else 'file'}s"
+
+
+@register.filter
+def shape(value: Any) -> str:
+    """How a value of a job's data is shown: as a "map", a "list" or a "text"."""
+    return "map" if isinstance(value, Mapping) else "list" if isinstance(value, list | tuple) else "text"
+
+
+@register.filter
+def pairs(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The names of a mapping, in words, with their values."""
+    return [(str(name).replace("_", " ").capitalize(), each) for name, each in value.items()]
+
+
+@register.filter
+def duration(seconds: float) -> str:
+    """A time as one says it, in seconds up to a minute and a half and in minutes beyond: "45 s", "3 min"."""
+    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
+
+
+@register.filter
+def kept(job: Generation) -> str:
+    """What a stop keeps, in words: "2 windows" of a job at work, "2 of 3 windows" of one that has ended.
+
+    Of work that is not done in windows, it is the seconds: "4.1 s".
+    """
+    if not job.windows:
+        return f"{job.kept_seconds:.1f} s"
+    number = f"{job.kept_windows} of {job.windows}" if job.is_ended else str(job.kept_windows)
+    return f"{number} window{'' if number == '1' else 's'}"
+
+
+@register.filter
+def detail(job: Generation) -> str:
+    """What a running job is at: "Window 1 of 2, step 3 of 4, about 20 s left"; empty between its stages."""
+    if job.stop_requested_at:
+        return f"{job.kept_seconds:.1f} s kept"
+    window = f"Window {job.window} of {job.windows}" if job.windows and job.stage != "upscaling" else ""
+    if job.stage == "decoding" and job.windows > 1:
+        return window
+    if job.stage in (job.WAITING, job.LOADING, job.ENCODING, "decoding"):
+        return ""
+    step = f"step {job.step} of {job.steps}" if job.steps else ""
+    left = f"about {duration(job.seconds_left)} left" if job.seconds_left else ""
+    words = ", ".join(filter(None, [window if step else "", step, left]))
+    return words[:1].upper() + words[1:]

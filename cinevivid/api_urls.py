@@ -1,0 +1,26 @@
+"""The addresses of the API, under /api/v1/."""
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.routers import DefaultRouter
+
+from apps.billing.api import Account
+from apps.library.api import AssetViewSet
+from apps.tools import api
+
+router = DefaultRouter(use_regex_path=False)
+router.include_root_view = False
+router.include_format_suffixes = False
+router.register("assets", AssetViewSet, basename="asset")
+router.register("groups", api.GroupViewSet, basename="group")
+router.register("generations", api.GenerationViewSet, basename="generation")
+
+app_name = "api"
+urlpatterns = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("account/", Account.as_view(), name="account"),
+    path("tools/", api.ToolList.as_view(), name="tools"),
+    path("tools/<slug:slug>/", api.Submit.as_view(), name="submit"),
+    path("tools/<slug:slug>/quote/", api.Quote.as_view(), name="quote"),
+    *router.urls,
+]

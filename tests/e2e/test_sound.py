@@ -1,0 +1,43 @@
+"""A sound in the library is played on its card, on its page and among the uploads."""
+
+import pytest
+
+from tests.media import sound
+
+pytestmark = pytest.mark.browser
+MAKE = """
+import sys
+from pathlib import Path
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+from apps.accounts.models import User
+from apps.library import uploads
+from apps.library.models import Asset, Generation
+user = User.objects.get(email="ear@example.org")
+data = Path("{path}").read_bytes()
+ended = dict(status="succeeded", finished_at=timezone.now())
+job = Generation.objects.create(user=user, tool="to-video", title="a bell", **ended)
+Asset.objects.create(user=user, generation=job, kind="audio", seconds=1.0, file=ContentFile(data, "bell.mp3"))
+uploads.keep(user, "audio", SimpleUploadedFile("voice.mp3", data))
+print(job.get_absolute_url())
+"""
+
+
+def test_a_sound_can_be_played_wherever_it_is_shown(open_page, site, tmp_path):
+    page = open_page("ear@example.org", "/home/my-library")
+    path = sound(tmp_path / "bell.mp3", "libmp3lame", seconds=1)
+    (address,) = site.manage("shell", "--no-imports", "-c", MAKE.format(path=path)).split()
+    for place in ("/home/my-library", address, "/home/my-library/uploads"):
+        page.goto(f"{site.url}{place}")
+        player = page.locator("audio")
+        player.scroll_into_view_if_needed()
+        assert player.bounding_box()["width"] > 180, f"too narrow for its buttons on {place}"
+        assert player.evaluate(
+            """audio => {
+                const { left, top, width, height } = audio.getBoundingClientRect();
+                return document.elementFromPoint(left + width / 2, top + height / 2) === audio;
+            }"""
+        ), f"something lies over the player on {place}"
+        player.evaluate("audio => { audio.muted = true; return audio.play(); }")
+        assert 0.9 < player.evaluate("audio => audio.duration") < 1.2

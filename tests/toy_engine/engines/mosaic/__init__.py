@@ -1,0 +1,1 @@
+"""Lays mosaics: a toy engine, of a kind that no other engine has."""

@@ -1,0 +1,147 @@
+"""The parts of one model, read from a diffusers folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLWan, UniPCMultistepScheduler
+from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPVisionModel, UMT5EncoderModel
+from transformers.utils import logging as transformers_logging
+
+from workers.base import EngineError
+from workers.engines.skyreels.memory.offload import Turns
+from workers.engines.skyreels.memory.planner import Mode
+from workers.engines.skyreels.memory.quantise import transformer_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Components:
+    """The parts of one model, in evaluation mode on `device`. Jobs read them and never change their configurations."""
+
+    transformer: Any
+    vae: Any
+    text_encoder: Any
+    tokenizer: Any
+    scheduler_config: dict[str, Any]
+    device: torch.device
+    revision: str
+    max_sequence_length: int
+    # Only image to video models have these.
+    image_encoder: Any = None
+    image_processor: Any = None
+    # Where the parts are while they work; None: on `device`, and they stay there.
+    turns: Turns | None = None
+
+    @property
+    def bytes(self) -> int:
+        """What the weights take that have been read."""
+        parts = self.turns.parts.values() if self.turns else (self.transformer, self.vae, self.text_encoder)
+        return sum(p.numel() * p.element_size() for part in parts for p in part.parameters())
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of a latent."""
+        return int(self.vae.config.z_dim)
+
+    @property
+    def spatial_factor(self) -> int:
+        """Pixels along a side for each latent pixel."""
+        return int(2 ** len(self.vae.config.temperal_downsample)) * int(self.vae.config.patch_size or 1)
+
+    def scheduler(self, shift: float) -> Any:
+        """Return a fresh UniPC scheduler with this flow shift; the stored configuration stays as it is."""
+        return UniPCMultistepScheduler.from_config(self.scheduler_config, flow_shift=shift)
+
+
+def load(
+    folder: Path,
+    *,
+    device: str | None = None,
+    max_sequence_length: int = 512,
+    memory: Mode = "resident",
+    quantise: str = "none",
+    text_later: bool = False,
+) -> Components:
+    """Load a diffusers folder: everything in float32 on a CPU; on a card the transformer and text encoder in bfloat16.
+
+    `memory` says where the parts are kept while they work (offload.py), `quantise` in what form the transformer's
+    weights are stored (quantise.py). With `text_later` the text encoder is read for the first prompt that needs it.
+    Raises EngineError("model_broken") when the folder cannot be read.
+    """
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    dtype = torch.bfloat16 if place.type == "cuda" else torch.float32
+    transformers_logging.disable_progress_bar()
+    turns = Turns(memory, place, quantised=quantise != "none")
+
+    def part(name: str, read: Callable[[], Any]) -> Any:
+        with _damage_told():
+            module = read()
+        turns.add(name, module.eval().requires_grad_(False))
+        return module
+
+    def read_text() -> Any:
+        return part(
+            "text_encoder", lambda: UMT5EncoderModel.from_pretrained(folder, subfolder="text_encoder", dtype=dtype)
+        )
+
+    # The VAE stays in float32: in half precision it bands and drifts.
+    vae = part("vae", lambda: AutoencoderKLWan.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32))
+    transformer = part("transformer", lambda: transformer_of(folder, dtype, quantise))
+    image_encoder = image_processor = None
+    # CLIP's picture encoder (Radford et al. 2021, arXiv:2103.00020), which only image to video models have.
+    if (folder / "image_encoder").is_dir():
+        image_encoder = part(
+            "image_encoder", lambda: CLIPVisionModel.from_pretrained(folder, subfolder="image_encoder", dtype=dtype)
+        )
+    with _damage_told():
+        if image_encoder is not None:
+            image_processor = CLIPImageProcessorPil.from_pretrained(folder, subfolder="image_processor")
+        tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
+        scheduler_config = dict(UniPCMultistepScheduler.load_config(folder, subfolder="scheduler"))
+    return Components(
+        transformer=transformer,
+        vae=vae,
+        text_encoder=Later(read_text) if text_later else read_text(),
+        tokenizer=tokenizer,
+        scheduler_config=scheduler_config,
+        device=place,
+        revision=_revision(folder),
+        max_sequence_length=max_sequence_length,
+        image_encoder=image_encoder,
+        image_processor=image_processor,
+        turns=turns,
+    )
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise EngineError("model_broken", "The model's files are damaged. Please tell the operator.") from error
+
+
+class Later:
+    """A part that is read when it is first used."""
+
+    def __init__(self, read: Callable[[], Any]) -> None:
+        # Jobs compute in inference mode; what is read there must not become bound to it.
+        self._read = cache(torch.inference_mode(False)(read))
+
+    def __call__(self, *values: Any, **named: Any) -> Any:
+        return self._read()(*values, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._read(), name)
+
+
+def _revision(folder: Path) -> str:
+    """Name the weights: where they are, how large, how new."""
+    files = sorted(folder.glob("*/*.safetensors"))
+    return str([folder.as_posix(), *((f.stat().st_size, f.stat().st_mtime_ns) for f in files)])

@@ -1,0 +1,1 @@
+"""What is asked of SkyReels-V2: no module here imports torch."""

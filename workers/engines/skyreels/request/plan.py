@@ -1,0 +1,145 @@
+"""A spec laid out in windows and sampler steps: pure arithmetic, no torch.
+
+A film longer than one window is made window by window; each begins with latents that the one before has made (its
+history). The step table of a window follows diffusion forcing (Chen et al. 2024, arXiv:2407.01392; SkyReels-V2,
+arXiv:2504.13074): every block of latents has its own place in the noise schedule, `ar_step` steps behind the block
+before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workers.engines.skyreels import cards
+from workers.engines.skyreels.request.spec import VideoSpec, block_sizes, frames_of, latents_of
+
+
+@dataclass(frozen=True, slots=True)
+class WindowPlan:
+    """One window. Latents are counted in the film: the window covers `first_latent` to `first_latent + latents`.
+
+    The first `history` of them are of the film before: the window before this one, or the clip that goes on. Of these
+    and of a start picture's latent, `given` are put in and kept. With `closing`, the latent of the end picture stands
+    behind the window, seen by the model and not shown. New frames: `first_frame` to `first_frame + frames`.
+
+    `blocks` are the sizes of the blocks that are denoised, the last of them ending with the window; `table[i][b]` is
+    the place of block b in the noise schedule at iteration i (see `step_table`). `attention` are the sizes of the
+    blocks that see only themselves and those before, None where every latent sees all.
+    """
+
+    index: int
+    first_latent: int
+    latents: int
+    history: int
+    given: int
+    closing: bool
+    first_frame: int
+    frames: int
+    prompt: str
+    blocks: tuple[int, ...]
+    table: tuple[tuple[int, ...], ...]
+    attention: tuple[int, ...] | None
+
+    @property
+    def steps(self) -> int:
+        """How often the transformer is asked in this window (twice that with guidance)."""
+        return len(self.table)
+
+    @property
+    def new_latents(self) -> int:
+        """How many latents this window adds to the film."""
+        return self.latents - self.history
+
+    @property
+    def denoised_from(self) -> int:
+        """The place in the window of the first latent that is denoised."""
+        return self.latents - sum(self.blocks)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The windows that make the film of `spec`."""
+
+    spec: VideoSpec
+    windows: tuple[WindowPlan, ...]
+
+    @property
+    def steps(self) -> int:
+        """Sampler steps over all windows."""
+        return sum(window.steps for window in self.windows)
+
+    @property
+    def latents(self) -> int:
+        """Latents of the whole film."""
+        return latents_of(self.spec.num_frames)
+
+
+def plan(spec: VideoSpec) -> Plan:
+    """Lay a spec out; raises SpecError where it is not valid."""
+    spec.validate()
+    total, base = latents_of(spec.num_frames), latents_of(min(spec.num_frames, spec.base_num_frames))
+    overlap = latents_of(spec.overlap_history)
+    windows = [_window(spec, 0, 0, base, overlap if spec.video else 0)]
+    done = base
+    while done < total:
+        if spec.compat == "fixed":
+            # The last window looks back further instead of being short: no model has been trained on short ones.
+            end = min(done - overlap + base, total)
+            first = end - base
+        else:
+            first = done - overlap
+            end = min(first + base, total)
+        windows.append(_window(spec, len(windows), first, end - first, done - first))
+        done = end
+    return Plan(spec, tuple(windows))
+
+
+def _window(spec: VideoSpec, index: int, first: int, latents: int, history: int) -> WindowPlan:
+    given = history if index or spec.video else int(spec.image is not None and not _channels(spec))
+    block = spec.causal_block_size
+    if spec.compat == "fixed":
+        sizes = block_sizes(latents, block, given)
+        assert sizes is not None  # validated
+    else:
+        # Both cut the history to whole blocks. A start picture is kept, but its whole block is denoised over it.
+        given -= given % block if history else 0
+        sizes = (block,) * (latents // block - given // block)
+    first_frame = frames_of(first + history) if history else 0
+    return WindowPlan(
+        index=index,
+        first_latent=first,
+        latents=latents,
+        history=history,
+        given=given,
+        closing=spec.end_image is not None and first + latents == latents_of(spec.num_frames),
+        first_frame=first_frame,
+        frames=frames_of(first + latents) - first_frame,
+        prompt=spec.prompt,
+        blocks=sizes,
+        table=step_table(len(sizes), spec.steps, spec.ar_step),
+        attention=block_sizes(latents, block) if spec.masked else None,
+    )
+
+
+def _channels(spec: VideoSpec) -> bool:
+    """True for models that take the start picture as channels beside every latent, not as the first latent."""
+    return cards.get(spec.model).variant == "i2v"
+
+
+def step_table(blocks: int, steps: int, ar_step: int) -> tuple[tuple[int, ...], ...]:
+    """Return for each iteration the schedule place of each block: 0 waiting, 1..steps at that step, steps + 1 done.
+
+    With `ar_step` 0 all blocks move together and there are `steps` iterations. Else a block starts when the one before
+    is `ar_step` steps ahead, and the table is as long as the slowest block needs. After `generate_timestep_matrix` of
+    the official repository; the blocks given here exclude those that are ready from the start.
+    """
+    rows: list[tuple[int, ...]] = []
+    before = (0,) * blocks
+    while any(place < steps for place in before):
+        row: list[int] = []
+        for i, place in enumerate(before):
+            follows = i > 0 and before[i - 1] < steps
+            row.append(min(max(row[i - 1] - ar_step if follows else place + 1, 0), steps + 1))
+        before = tuple(row)
+        rows.append(before)
+    return tuple(rows)

@@ -1,0 +1,1 @@
+"""How a film is computed."""

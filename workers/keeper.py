@@ -1,0 +1,57 @@
+"""Types shared by a task and the keeper that stores the finished parts of its work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+# What lies in the folder of a film while it grows, beside its MP4 segments.
+STATE = "state.safetensors"
+CLIP_PARTS = "clip-parts"  # how many segments the clip that goes on has become
+PROMPT = "prompt"  # as it was written for the model, where a model wrote it
+PLAYLIST = "hls"
+INDEX = "index.m3u8"
+# These change with every window; the others are written once.
+CHANGING = (STATE, f"{PLAYLIST}/{INDEX}")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How much of a film is finished.
+
+    `frames` are counted as the request counts its `num_frames`; `seconds` are those of the whole film, with the clip
+    that it goes on from.
+    """
+
+    windows: int
+    frames: int
+    seconds: float
+
+
+class Keeper(Protocol):
+    """Keeps the folder of a job where it outlives the worker. Raises Cancelled when another worker has the job."""
+
+    def fetch(self, folder: Path) -> None:
+        """Copy into `folder` what an earlier attempt has kept and the folder lacks."""
+
+    def keep(self, folder: Path, kept: Kept) -> None:
+        """Store what is new in `folder` after one more finished part."""
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a small file so that a crash leaves it whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+class KeepNothing:
+    """A keeper that stores nothing, for callers whose folder stays where it is."""
+
+    def fetch(self, folder: Path) -> None:
+        pass
+
+    def keep(self, folder: Path, kept: Kept) -> None:
+        pass

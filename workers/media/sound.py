@@ -1,0 +1,117 @@
+"""Uploaded sounds: verified by decoding, stripped of metadata, or refused with a sentence. No file is trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+from workers.media.probe import MediaError
+
+MAX_SOUND_BYTES = 200_000_000
+MAX_SOUND_SECONDS = 1800.0
+MIN_SOUND_SECONDS = 0.1
+# A playlist or a list of files would make the reader open what it names, so only real containers are let in.
+SOUND_OPTIONS = {
+    "format_whitelist": "mp3,wav,w64,aiff,flac,ogg,aac,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm",
+    "protocol_whitelist": "file",
+}
+# Containers whose headers know how long the sound is; the others guess.
+EXACT = {"flac", "mov"}
+# A file ends a little before or after its header says; one that misses more than this was cut off.
+MISSING_SECONDS, MISSING_PART = 0.5, 0.05
+# The plainest kind of file that holds a codec, and that browsers play.
+SUFFIXES = {"mp3": ".mp3", "aac": ".m4a", "alac": ".m4a", "flac": ".flac", "opus": ".ogg", "vorbis": ".ogg"}
+
+
+@dataclass(frozen=True, slots=True)
+class SoundInfo:
+    """A sound: its length in seconds, its samples a second, and how many channels it has."""
+
+    seconds: float
+    rate: int
+    channels: int
+
+
+def sound_info(path: Path) -> SoundInfo:
+    """Decode a sound to its end to see that it can be used, and say what it is. Raises MediaError."""
+    size = path.stat().st_size
+    if not size:
+        raise MediaError("sound_empty", "The sound is empty: its file has 0 bytes.")
+    if size > MAX_SOUND_BYTES:
+        raise MediaError("sound_large", f"A sound has at most {MAX_SOUND_BYTES // 1_000_000} MB.")
+    try:
+        with _container(path) as container:
+            stream = _stream(container)
+            said = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
+            exact = bool(EXACT & set(container.format.name.split(",")))
+            if exact and said > MAX_SOUND_SECONDS:
+                raise _too_long()
+            seconds, rate, channels = 0.0, 0, 0
+            for frame in container.decode(stream):
+                rate, channels = frame.sample_rate, frame.layout.nb_channels
+                seconds += frame.samples / rate
+                if seconds > MAX_SOUND_SECONDS:
+                    raise _too_long()
+    except (av.FFmpegError, EOFError) as error:
+        raise MediaError("sound_broken", "The file is no sound, or it is damaged.") from error
+    if seconds < MIN_SOUND_SECONDS:
+        raise MediaError("sound_short", f"A sound lasts at least {MIN_SOUND_SECONDS} s.")
+    if exact and said - seconds > max(MISSING_SECONDS, said * MISSING_PART):
+        raise MediaError("sound_broken", "The sound is cut off: its file is shorter than it says.")
+    return SoundInfo(seconds, rate, channels)
+
+
+def keep_sound(path: Path, folder: Path) -> tuple[Path, SoundInfo]:
+    """Copy the sound of a file, also of a film's, into a file of its own in `folder`: without pictures, titles, places
+    and dates. Nothing is encoded again. Returns the new file and what the sound is.
+
+    Raises MediaError for a sound that cannot be used, and for one that cannot be copied.
+    """
+    info = sound_info(path)
+    try:
+        with _container(path) as source:
+            stream = _stream(source)
+            name = stream.codec_context.name.removesuffix("float")
+            suffix = ".wav" if name.startswith("pcm_") else SUFFIXES.get(name)
+            if suffix is None:
+                raise _uncopied()
+            out = folder / f"sound{suffix}"
+            with av.open(str(out), "w") as target:
+                copy = target.add_stream_from_template(stream)
+                copy.metadata.clear()
+                for packet in source.demux(stream):
+                    if packet.size:
+                        packet.stream = copy
+                        target.mux(packet)
+        kept = sound_info(out)
+    except (av.FFmpegError, ValueError) as error:
+        if isinstance(error, MediaError) and error.code == "sound_uncopied":
+            raise
+        raise _uncopied() from error
+    if abs(kept.seconds - info.seconds) > MISSING_SECONDS:
+        raise _uncopied()
+    return out, kept
+
+
+def _container(path: Path) -> av.container.InputContainer:
+    return av.open(str(path), options=dict(SOUND_OPTIONS), metadata_errors="ignore")
+
+
+def _stream(container: av.container.InputContainer) -> av.AudioStream:
+    if not container.streams.audio:
+        raise MediaError("sound_missing", "The file has no sound.")
+    stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise MediaError("sound_codec", "The sound is in a codec that is not known here: save it as MP3 or WAV.")
+    return stream
+
+
+def _uncopied() -> MediaError:
+    text = "The sound cannot be kept without what its file says about you: save it as MP3 or WAV first."
+    return MediaError("sound_uncopied", text)
+
+
+def _too_long() -> MediaError:
+    return MediaError("sound_long", f"A sound is at most {MAX_SOUND_SECONDS / 60:.0f} minutes long.")

@@ -1,0 +1,152 @@
+"""Copy the sound of a clip to a film that was made from its pictures."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from workers.media.probe import MediaError, probe
+from workers.media.uploads import open_clip
+
+# Codecs that MP4 holds and browsers play; these are copied, others become AAC.
+COPIED = ("aac", "mp3", "opus", "flac")
+AAC_RATE, AAC_LAYOUT, AAC_BITS = 48_000, "stereo", 192_000
+AAC_FRAME = 1024  # samples
+
+
+def has_sound(path: Path) -> bool:
+    """True when a clip has a track of sound that can be read. Raises MediaError for what is no clip."""
+    try:
+        with open_clip(path) as container:
+            return _track(container) is not None
+    except (av.FFmpegError, OSError) as error:
+        raise MediaError("video_broken", "The file is no video, or it is damaged.") from error
+
+
+def add_sound(film: Path, source: Path) -> bool:
+    """Give the MP4 `film` the sound of the clip `source`, in step with its first picture and cut at the film's end.
+
+    The pictures and the comment stay as they are, and the file is replaced as a whole. Returns False, and does
+    nothing, when the clip has no sound. Raises MediaError when the sound is damaged.
+    """
+    if not has_sound(source):
+        return False
+    info = probe(film)
+    partial = film.with_name(film.name + ".part")
+    try:
+        with (
+            av.open(str(film)) as pictures,
+            open_clip(source) as clip,
+            av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as target,
+        ):
+            if comment := pictures.metadata.get("comment"):
+                target.metadata["comment"] = comment
+            stream = pictures.streams.video[0]
+            copy = target.add_stream_from_template(stream)
+            copy.time_base = stream.time_base
+            begin, end = _first_picture(source), Fraction(info.frames) / Fraction(stream.average_rate)
+            track = _track(clip)
+            assert track is not None
+            if track.codec_context.name in COPIED:
+                sounds = _copied(clip, track, target, begin, end)
+            else:
+                sounds = _encoded(clip, track, target, begin, end)
+            # In order of time, so that neither kind waits in memory for the other.
+            for packet in heapq.merge(_packets(pictures, stream, copy), sounds, key=_time):
+                target.mux(packet)
+    except (av.FFmpegError, EOFError) as error:
+        partial.unlink(missing_ok=True)
+        raise MediaError("sound_broken", "The sound of the video is damaged and cannot be kept.") from error
+    partial.replace(film)
+    return True
+
+
+def _track(container: av.container.InputContainer) -> av.AudioStream | None:
+    return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
+
+
+def _first_picture(path: Path) -> Fraction:
+    """Return the second at which the first picture of a clip is shown, by its file's clock."""
+    with open_clip(path) as container:
+        for frame in container.decode(container.streams.video[0]):
+            return Fraction(frame.pts or 0) * Fraction(frame.time_base or 0)
+    return Fraction(0)
+
+
+def _packets(
+    container: av.container.InputContainer, stream: av.VideoStream, copy: av.VideoStream
+) -> Iterator[av.Packet]:
+    for packet in container.demux(stream):
+        if packet.size:
+            packet.stream = copy
+            yield packet
+
+
+def _copied(
+    clip: av.container.InputContainer,
+    track: av.AudioStream,
+    target: av.container.OutputContainer,
+    begin: Fraction,
+    end: Fraction,
+) -> Iterator[av.Packet]:
+    """Yield the packets of a track as they are, from one before the first picture on: decoders warm up with it."""
+    copy = target.add_stream_from_template(track)
+    copy.metadata.clear()
+    copy.time_base = track.time_base
+
+    def packets() -> Iterator[av.Packet]:
+        shift = round(begin / track.time_base)
+        for packet in clip.demux(track):
+            if not packet.size or packet.pts is None:
+                continue
+            packet.pts -= shift
+            packet.dts = packet.pts
+            if packet.pts * track.time_base >= end:
+                return
+            if packet.pts + 2 * (packet.duration or 0) > 0:
+                packet.stream = copy
+                yield packet
+
+    return packets()
+
+
+def _encoded(
+    clip: av.container.InputContainer,
+    track: av.AudioStream,
+    target: av.container.OutputContainer,
+    begin: Fraction,
+    end: Fraction,
+) -> Iterator[av.Packet]:
+    """Yield a track as AAC in stereo."""
+    made = target.add_stream("aac", rate=AAC_RATE)
+    made.codec_context.layout, made.codec_context.bit_rate = AAC_LAYOUT, AAC_BITS
+    made.time_base = made.codec_context.time_base = Fraction(1, AAC_RATE)
+
+    def packets() -> Iterator[av.Packet]:
+        resampler = av.AudioResampler(format="fltp", layout=AAC_LAYOUT, rate=AAC_RATE, frame_size=AAC_FRAME)
+        at: int | None = None
+        # One frame after the other, and none after the end: a track may be hours longer than the pictures.
+        for piece in (
+            piece for frame in itertools.chain(clip.decode(track), (None,)) for piece in resampler.resample(frame)
+        ):
+            if at is None:
+                first = Fraction(piece.pts or 0) * Fraction(piece.time_base or Fraction(1, AAC_RATE))
+                at = round((first - begin) * AAC_RATE)
+            if at >= end * AAC_RATE:
+                break
+            if at + piece.samples > 0:
+                piece.pts, piece.time_base = at, Fraction(1, AAC_RATE)
+                yield from made.encode(piece)
+            at += piece.samples
+        yield from made.encode(None)
+
+    return packets()
+
+
+def _time(packet: av.Packet) -> Fraction:
+    return Fraction(packet.dts or 0) * Fraction(packet.time_base or 0)

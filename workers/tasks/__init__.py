@@ -1,0 +1,1 @@
+"""What workers can do: one module a task."""

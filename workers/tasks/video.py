@@ -1,0 +1,126 @@
+"""Films by SkyReels-V2: from words, pictures or a clip."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workers.base import OnProgress, Progress, Stopped
+from workers.keeper import PROMPT, write_whole
+from workers.tasks.registry import Made, MadeAsset, Request, recipe, task
+
+if TYPE_CHECKING:
+    from workers.engines.skyreels.request.flags import VideoRequest
+
+FACTS = ("width", "height", "frames", "fps", "seconds", "bytes", "sha256")
+
+
+@task("video")
+def video(request: Request) -> Made:
+    """Make a film from a prompt, and from the pictures or the clip that the request brings.
+
+    Goes on after the last window that the keeper has of an earlier attempt. When `on_progress` raises Stopped, the film
+    is what is finished of it, and is not made larger. Raises EngineError, or Cancelled through `on_progress`.
+    """
+    from workers.engines import registry
+    from workers.engines.skyreels.request.plan import plan
+    from workers.media.probe import probe
+    from workers.media.stills import poster, strip
+    from workers.render import keep, render
+
+    engine = registry.get("video")
+    params, folder, on_progress = request.params, request.folder, request.on_progress
+    segments, out = folder / "render", folder / "film.mp4"
+    request.keeper.fetch(segments)
+    inputs = {name: paths[0] for name, paths in request.inputs.items() if paths}
+    asked = film_of(params, inputs, segments / PROMPT, on_progress)
+    made_from = recipe("video", params, asked.spec.model) | sent(asked, params.get("prompt_enhancer", False))
+    comment = json.dumps(made_from, sort_keys=True)
+    windows = of = len(plan(asked.spec).windows)
+    told: dict[str, Any] = {"on_progress": on_progress, "keeper": request.keeper, "comment": comment, "run": asked.run}
+    try:
+        info, factor = render(engine, asked.spec, segments, out, **told), int(params.get("finish") or 0)
+    except Stopped:
+        # What is finished is wanted now, as it is.
+        (info, windows), factor = keep(asked.spec, segments, out, comment), 0
+        made_from |= {"windows_kept": windows}
+    if factor:
+        out = finished(out, folder, factor, made_from, _in_windows(on_progress, windows, of))
+        info = probe(out)
+    on_progress(Progress(stage="encoding", step=1, steps=1, window=windows, windows=of))
+    poster(out, folder / "poster.webp")
+    strip(out, folder / "strip.webp")
+    files = {"file": out, "poster": folder / "poster.webp", "strip": folder / "strip.webp"}
+    stopped = windows < of or bool(params.get("finish") and not factor)
+    film = MadeAsset(kind="video", files=files, facts={name: getattr(info, name) for name in FACTS})
+    return Made(assets=[film], engine=asked.spec.model, recipe=made_from, stopped=stopped)
+
+
+def finished(film: Path, folder: Path, factor: int, made_from: dict[str, Any], on_progress: OnProgress) -> Path:
+    """Make a film `factor` times as large, by the model of the tool Upscale; returns the new file.
+
+    A stop is not asked for any more: what is finished of the film is what is made larger.
+    """
+    from workers.upscale import Upscale, upscale_film
+    from workers.weights import catalog
+
+    def report(now: Progress) -> None:
+        with suppress(Stopped):
+            on_progress(now)
+
+    model = catalog.chosen("upscale")
+    made_from["finish"] = {"factor": factor, "model": model}
+    out = folder / "finished.mp4"
+    asked = Upscale(source=film, factor=factor, model=model)
+    upscale_film(asked, folder / "finish", out, on_progress=report, comment=json.dumps(made_from, sort_keys=True))
+    return out
+
+
+def _in_windows(on_progress: OnProgress, window: int, windows: int) -> OnProgress:
+    """Return an `on_progress` for what follows the last window: how much is made does not begin again."""
+
+    def report(now: Progress) -> None:
+        done: dict[str, Any] = {"step": 1, "steps": 1} if now.stage == "loading" else {}
+        on_progress(dataclasses.replace(now, window=window, windows=windows, **done))
+
+    return report
+
+
+def film_of(
+    params: Mapping[str, Any], inputs: Mapping[str, Path], written: Path, on_progress: OnProgress
+) -> VideoRequest:
+    """Return what the engine is asked for; a prompt that a model wrote is kept in `written`, and not written twice.
+
+    Raises SpecError, EngineError when the prompt's writer is not there, and what `on_progress` raises.
+    """
+    from workers.engines.skyreels.request.flags import video_request
+    from workers.prompts.enhance import enhance
+    from workers.prompts.styles import styled
+
+    prompt = params["prompt"]
+    if params.get("prompt_enhancer"):
+        if not written.exists():
+            on_progress(Progress(stage="loading"))
+            write_whole(written, enhance(prompt, params["seed"]))
+        prompt = written.read_text(encoding="utf-8")
+    return video_request({**params, "prompt": styled(prompt, params["style"])}, inputs)
+
+
+def sent(asked: VideoRequest, enhanced: bool) -> dict[str, Any]:
+    """Return what the model got: the prompt as it was sent, every value that was left to it, and the inputs' hashes."""
+    from workers.engines.skyreels.request.execution import GGUF, stored_form
+    from workers.media.probe import sha256
+    from workers.prompts.enhance import engine_name
+
+    spec = dataclasses.asdict(asked.spec)
+    found: dict[str, Any] = {"prompt_sent": spec.pop("prompt")}
+    paths = {name: spec.pop(name) for name in ("image", "end_image", "video")}
+    found |= {"spec": spec, "inputs": {name: sha256(path) for name, path in paths.items() if path}}
+    if (form := stored_form(asked.spec.model)) != "none":
+        # Of a file, the name: where it lies is the operator's business.
+        found["weights"] = f"{GGUF}{Path(form.partition('=')[2]).name}" if form.startswith(GGUF) else form
+    return found | ({"prompt_engine": engine_name()} if enhanced else {})

@@ -1,0 +1,73 @@
+"""One row of the catalogue of weights, of whatever kind. Imports neither torch nor Django."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from workers.base import EngineError
+
+# What `from_pretrained` of diffusers reads, and not the other copies that a repository may hold.
+_PARTS = ("transformer", "vae", "text_encoder", "tokenizer", "scheduler", "image_encoder", "image_processor")
+_ENDINGS = ("json", "safetensors", "model", "txt")
+DIFFUSERS_LAYOUT = ("model_index.json", *(f"{part}/*.{ending}" for part in _PARTS for ending in _ENDINGS))
+
+
+def root() -> Path:
+    """Return the folder of the downloaded models: CINEVIVID_MODELS, or `models` among this installation's data."""
+    data = os.environ.get("CINEVIVID_DATA_DIR") or Path(__file__).parents[2] / "var"
+    return Path(os.environ.get("CINEVIVID_MODELS") or Path(data) / "models")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightCard:
+    """A model of the catalogue: what it is, where its files come from, and how they are checked.
+
+    `kind` is the kind of work that the model does ("video", "image", "upscale" …); `CINEVIVID_<KIND>_ENGINE` chooses
+    among the cards of one kind. `repo` is the hub repository, `disk_gb` the size of the download in 10^9 bytes, and
+    `parameters` a size that people know, such as "14B". `engine` names what computes with it, as module:class; the
+    class is called with the card's id.
+    """
+
+    kind: ClassVar[str]
+    engine: ClassVar[str]
+    checker: ClassVar[str] = ""  # module:function, called with the card and the folder; by name, as it may need torch
+    makes: ClassVar[str] = "results"  # what comes out, in the plural, for sentences on pages
+    layout: ClassVar[tuple[str, ...]] = DIFFUSERS_LAYOUT  # the files of the repository that are downloaded
+    marker: ClassVar[str] = "model_index.json"  # the file without which a folder is no model
+
+    id: str
+    title: str
+    repo: str = ""
+    licence: str = ""
+    licence_url: str = ""
+    disk_gb: float = 0.0
+    parameters: str = ""
+    released: bool = True
+    limits: str = ""
+
+    @property
+    def builtin(self) -> Path | None:
+        """The folder of a model that ships with this software or its packages; None for one that is downloaded."""
+        return None
+
+    @property
+    def recommended(self) -> str:
+        """The size that the model makes best, in words."""
+        return ""
+
+    def folder(self) -> Path | None:
+        """Return the local folder with the weights, None when they are not on this machine."""
+        place = self.builtin or root() / self.id
+        return place if (place / self.marker).is_file() else None
+
+    def check(self, folder: Path) -> None:
+        """Load what is in `folder` to see that it is this model. Raises EngineError("model_broken")."""
+        if self.checker:
+            module, _, name = self.checker.partition(":")
+            getattr(importlib.import_module(module), name)(self, folder)
+        elif not (folder / self.marker).is_file():
+            raise EngineError("model_broken", f"The model has no {self.marker}.")
