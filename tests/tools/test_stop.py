@@ -134,7 +134,7 @@ def test_page_and_api_say_what_is_kept(page, api, running):
         "live_url": f"http://testserver/live/{running.pk}/index.m3u8",
     }
     assert page.get(url).status_code == 405
-    assert "finished windows are kept" in page.post(url, headers={"HX-Request": "true"}).content.decode()
+    assert "What is finished is kept" in page.post(url, headers={"HX-Request": "true"}).content.decode()
     answer = api.post(f"/api/v1/generations/{running.pk}/stop/")
     assert (answer.status_code, answer.json()["status"], answer.json()["stopped_early"]) == (200, "running", False)
     services.finish(running, [(Asset(kind="video"), {})], "nano", stopped=True)

@@ -100,12 +100,13 @@ def join(segments: Sequence[Path], out: Path, fps: Fraction | int, comment: str 
                 elif stream.codec_context.extradata != headers:
                     raise MediaError("segment_foreign", "The parts of the video were not encoded alike.")
                 # Places are counted in frames, not taken from durations, so that no rounding adds up.
+                assert stream.time_base is not None
                 offset = int(Fraction(done) / Fraction(fps) / stream.time_base)
                 for packet in source.demux(stream):
                     if not packet.size:
                         continue
-                    packet.pts += offset
-                    packet.dts += offset
+                    packet.pts = (packet.pts or 0) + offset
+                    packet.dts = (packet.dts or 0) + offset
                     packet.stream = target
                     container.mux(packet)
                     done += 1

@@ -80,8 +80,7 @@ def read_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
 
 def rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
     """Return one decoded frame as RGB [H, W, 3], by the colour matrix that it is tagged with."""
-    array: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", interpolation="BICUBIC")
-    return array
+    return frame.to_ndarray(format="rgb24", interpolation="BICUBIC").astype(np.uint8, copy=False)
 
 
 def _open(path: Path) -> av.container.InputContainer:

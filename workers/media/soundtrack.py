@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 
@@ -49,7 +50,7 @@ def add_sound(film: Path, source: Path) -> bool:
             stream = pictures.streams.video[0]
             copy = target.add_stream_from_template(stream)
             copy.time_base = stream.time_base
-            begin, end = _first_picture(source), Fraction(info.frames) / Fraction(stream.average_rate)
+            begin, end = _first_picture(source), Fraction(info.frames) / Fraction(stream.average_rate or info.fps)
             track = _track(clip)
             assert track is not None
             if track.codec_context.name in COPIED:
@@ -80,7 +81,7 @@ def _first_picture(path: Path) -> Fraction:
 
 def _packets(
     container: av.container.InputContainer, stream: av.VideoStream, copy: av.VideoStream
-) -> Iterator[av.Packet]:
+) -> Iterator[av.Packet[Any]]:
     for packet in container.demux(stream):
         if packet.size:
             packet.stream = copy
@@ -93,20 +94,21 @@ def _copied(
     target: av.container.OutputContainer,
     begin: Fraction,
     end: Fraction,
-) -> Iterator[av.Packet]:
+) -> Iterator[av.Packet[Any]]:
     """Yield the packets of a track as they are, from one before the first picture on: decoders warm up with it."""
     copy = target.add_stream_from_template(track)
     copy.metadata.clear()
     copy.time_base = track.time_base
 
-    def packets() -> Iterator[av.Packet]:
-        shift = round(begin / track.time_base)
+    def packets() -> Iterator[av.Packet[Any]]:
+        unit = track.time_base or Fraction(1, AAC_RATE)
+        shift = round(begin / unit)
         for packet in clip.demux(track):
             if not packet.size or packet.pts is None:
                 continue
             packet.pts -= shift
             packet.dts = packet.pts
-            if packet.pts * track.time_base >= end:
+            if packet.pts * unit >= end:
                 return
             if packet.pts + 2 * (packet.duration or 0) > 0:
                 packet.stream = copy
@@ -121,13 +123,13 @@ def _encoded(
     target: av.container.OutputContainer,
     begin: Fraction,
     end: Fraction,
-) -> Iterator[av.Packet]:
+) -> Iterator[av.Packet[Any]]:
     """Yield a track as AAC in stereo."""
     made = target.add_stream("aac", rate=AAC_RATE)
     made.codec_context.layout, made.codec_context.bit_rate = AAC_LAYOUT, AAC_BITS
     made.time_base = made.codec_context.time_base = Fraction(1, AAC_RATE)
 
-    def packets() -> Iterator[av.Packet]:
+    def packets() -> Iterator[av.Packet[Any]]:
         resampler = av.AudioResampler(format="fltp", layout=AAC_LAYOUT, rate=AAC_RATE, frame_size=AAC_FRAME)
         at: int | None = None
         # One frame after the other, and none after the end: a track may be hours longer than the pictures.
@@ -148,5 +150,5 @@ def _encoded(
     return packets()
 
 
-def _time(packet: av.Packet) -> Fraction:
+def _time(packet: av.Packet[Any]) -> Fraction:
     return Fraction(packet.dts or 0) * Fraction(packet.time_base or 0)

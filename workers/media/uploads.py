@@ -292,10 +292,10 @@ class _ClipReader:
                     self._check(*self.shown_size(frame))
                     if frame.color_trc in HDR_TRANSFERS:
                         raise MediaError("video_hdr", "The video is HDR: convert it to SDR first.")
-                    at = float(frame.pts * frame.time_base) if frame.pts is not None else count / float(rate)
+                    at = float(frame.pts * (frame.time_base or 0)) if frame.pts is not None else count / float(rate)
                     start = at if start is None else start
                     begin = max(begin, at - start)
-                    held = float(frame.duration * frame.time_base) if frame.duration else 1 / float(rate)
+                    held = float(frame.duration * (frame.time_base or 0)) if frame.duration else 1 / float(rate)
                     end = begin + held
                     if end > MAX_CLIP_SECONDS + 1:
                         raise _too_long()
