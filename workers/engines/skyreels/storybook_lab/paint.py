@@ -17,7 +17,7 @@ from .world import CHILDREN, GOES, WINDOW, Ints, Spec, path
 
 Bytes = npt.NDArray[np.uint8]
 PAN, ZOOM = 4, 1.4  # pixels a frame; magnification at the end of a window
-CLOSE, CLOSER = 2.8, 3.1  # magnification of portraits of grown-ups and of children
+CLOSE, CLOSER = 3.0, 3.4  # magnification of portraits of grown-ups and of children
 
 
 def film(
@@ -122,13 +122,13 @@ def empty(scene: str, light: str, camera: str, width: int, height: int, t: int) 
 
 def closeness(figure: str, size: tuple[int, int]) -> float:
     """Magnification of a portrait."""
-    return (CLOSER if figure in CHILDREN else CLOSE) * min(size) / 256
+    return (CLOSER if figure in CHILDREN else CLOSE) * (0.15 * size[0] + 0.85 * size[1]) / 256
 
 
 def portrait_place(figure: str, size: tuple[int, int], ox: int, oy: int) -> tuple[int, int]:
-    """Where the corner of a portrait lies whose origin is (``ox``, ``oy``) from it: the face in the middle."""
+    """Where the corner of a portrait lies whose origin is (``ox``, ``oy``) from it: the face near the middle."""
     crown = (86 if figure in CHILDREN else 107) * SCALE[figure] * closeness(figure, size)
-    return size[0] // 2 - ox, round(0.12 * size[1] + crown) - oy
+    return round(0.46 * size[0]) - ox, round(0.12 * size[1] + crown) - oy
 
 
 def _portrait(spec: Spec, frames: int, size: tuple[int, int], start: int) -> tuple[Bytes, Bytes]:
