@@ -39,8 +39,8 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         return self.filter(status=Generation.Status.RUNNING, heartbeat_at__lt=older_than)
 
     def with_assets(self) -> Self:
-        """With what they made, and what they began with."""
-        return self.prefetch_related("assets", "inputs")
+        """With what they made; cards need no more."""
+        return self.prefetch_related("assets")
 
     def in_turn(self) -> Self:
         """The policy of the queues: which row starts first, in front. It is first come, first served.

@@ -156,7 +156,7 @@ class GenerationViewSet(
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> GenerationQuerySet:
-        return Generation.objects.of(caller(self.request)).with_assets()
+        return Generation.objects.of(caller(self.request)).with_assets().prefetch_related("inputs")
 
     def paginate_queryset(self, queryset: Any) -> Any:
         """A page of jobs, with the receipts of all of them in one query."""
