@@ -22,6 +22,7 @@ from PIL import Image
 
 from workers.base import EngineError, OnProgress, Progress, ignore_progress
 from workers.engines import registry
+from workers.engines.interpolation import cards as interpolation
 from workers.engines.upscale import cards, plan
 from workers.keeper import PLAYLIST, STATE, Keeper, KeepNothing, Kept
 from workers.media import motion, uploads
@@ -43,7 +44,8 @@ MAX_FPS = 60
 class Upscale:
     """What is asked for: a file made larger by `factor` 2 or 4, or to a `height` of 1080 or 2160.
 
-    A height is the length of the shorter side. `fps` is the rate that a film is to have, None for its own.
+    A height is the length of the shorter side. `fps` is the rate that a film is to have, None for its own;
+    `interpolation` is the model of the catalogue that finds the frames between its frames.
     """
 
     source: Path
@@ -51,6 +53,7 @@ class Upscale:
     height: int | None = None
     fps: int | None = None
     model: str = cards.DEFAULT
+    interpolation: str = interpolation.DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,8 @@ def upscale_film(
     if upscaler is None:
         upscaler = registry.get("upscale", asked.model)
     upscaler.load()
+    if makes.fps != makes.source.fps:
+        registry.get("interpolation", asked.interpolation).load()
     playlist = Playlist(folder / PLAYLIST, makes.fps, SEGMENT_FRAMES, film.segments)
     frames = clock.counted(_frames(asked, makes, upscaler, first=len(film.segments) * SEGMENT_FRAMES))
     while (ahead := next(frames, None)) is not None:
@@ -195,7 +200,8 @@ def _frames(asked: Upscale, makes: Planned, upscaler: Upscaler, first: int) -> I
     if makes.fps == source.fps:
         yield from large
     else:
-        yield from motion.interpolate(large, source.fps, makes.fps, first=first)
+        between = registry.get("interpolation", asked.interpolation).between
+        yield from motion.interpolate(large, source.fps, makes.fps, first=first, pair=between)
 
 
 def _finish(film: Film, asked: Upscale, out: Path, comment: str) -> MediaInfo:

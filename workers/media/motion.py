@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -25,6 +26,13 @@ DOUBT = 0.05  # the weight of a pixel that only one of the frames shows
 STILL_LEVELS = 8.0  # of 255; what changes less over a whole film stands still
 
 
+class Pair(Protocol):
+    """What knows the way from one frame to the next."""
+
+    def at(self, part: float) -> Picture:
+        """Return the frame at `part` of the way, between 0 and 1; the earlier frame where there is a cut."""
+
+
 def frames_at(frames: int, fps_in: Fraction | int, fps_out: Fraction | int) -> int:
     """Return how many frames a film of `frames` at `fps_in` has at `fps_out`: as many as keep its length."""
     return max(1, math.floor(frames * Fraction(fps_out) / Fraction(fps_in) + Fraction(1, 2)))
@@ -36,12 +44,17 @@ def needed_from(first: int, fps_in: Fraction | int, fps_out: Fraction | int) -> 
 
 
 def interpolate(
-    frames: Iterable[Picture], fps_in: Fraction | int, fps_out: Fraction | int, *, first: int = 0
+    frames: Iterable[Picture],
+    fps_in: Fraction | int,
+    fps_out: Fraction | int,
+    *,
+    first: int = 0,
+    pair: Callable[[Picture, Picture], Pair] | None = None,
 ) -> Iterator[Picture]:
     """Yield uint8 RGB frames [H, W, 3] at `fps_out` for frames at `fps_in`; the film keeps its length.
 
-    A frame at a place that the film has is that frame, untouched. Between two frames both are moved along the flow
-    between them and blended; across a cut the earlier one stands until the later begins. Two frames are in memory.
+    A frame at a place that the film has is that frame, untouched. Between two frames `pair` finds the others, by
+    default `Between`; across a cut the earlier one stands until the later begins. Two frames are in memory.
     To go on with frame `first`, give `frames` from `needed_from(first, ...)` on: the same pictures come out.
     """
     step = Fraction(fps_in) / Fraction(fps_out)
@@ -52,12 +65,12 @@ def interpolate(
         if here is None:
             here = after
             continue
-        between: Between | None = None
+        between: Pair | None = None
         while (part := index * step - held) < 1:
             if part == 0:
                 yield here
             else:
-                between = between or Between(here, after)
+                between = between or (pair or Between)(here, after)
                 yield between.at(float(part))
             index += 1
         here, held = after, held + 1
@@ -67,7 +80,8 @@ def interpolate(
 
 
 class Between:
-    """What moved between two frames, found once for all the frames that are made between them."""
+    """What moved between two frames, found once for all the frames that are made between them: both are moved along
+    the optical flow, and blended."""
 
     def __init__(self, here: Picture, after: Picture) -> None:
         self.here, self.after = here, after

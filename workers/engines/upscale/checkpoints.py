@@ -11,10 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from workers.base import EngineError
+from workers.engines.checkpoint import read
 
 BORDER = 64  # pixels around a tile; what such networks see beyond it changes little
 NUMBERS_PER_PIXEL = 1200  # of input, at scale 1; RRDBNet's, which is among the largest
@@ -44,13 +44,14 @@ class Checkpoint(nn.Module):
 def network(path: Path) -> Checkpoint:
     """Return the network of a `.safetensors` or `.pth` file; no code in the file is run.
 
-    Raises EngineError("model_not_ready"), EngineError("model_not_ready"), EngineError("model_broken"), or
-    EngineError("model_broken") for a network that spandrel does not know or that does not enlarge RGB pictures.
+    Raises EngineError("model_not_ready") for a file that cannot be read and where spandrel is missing, and
+    EngineError("model_broken") for a damaged one, a network that spandrel does not know, and one that does not enlarge
+    RGB pictures.
     """
     with _spandrel() as spandrel:
         try:
             # Detected from names and shapes alone.
-            made = spandrel.ModelLoader("cpu").load_from_state_dict(spandrel.canonicalize_state_dict(_state(path)))
+            made = spandrel.ModelLoader("cpu").load_from_state_dict(spandrel.canonicalize_state_dict(read(path)))
         except (spandrel.UnsupportedModelError, RuntimeError, KeyError, ValueError) as error:
             raise EngineError("model_broken", f"{path.name} is no network that is known here.") from error
     if not isinstance(made, spandrel.ImageModelDescriptor) or (made.input_channels, made.output_channels) != (3, 3):
@@ -58,19 +59,6 @@ def network(path: Path) -> Checkpoint:
     if made.scale < 2:
         raise EngineError("model_broken", f"{path.name} makes no picture larger: its factor is {made.scale}.")
     return Checkpoint(made).eval().requires_grad_(False)
-
-
-def _state(path: Path) -> dict[str, Any]:
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return dict(load_file(path))
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except FileNotFoundError as error:
-        raise EngineError("model_not_ready", f"The weights {path.name} cannot be read.") from error
-    except Exception as error:  # unpicklers and safetensors raise whatever a damaged file makes them meet
-        raise EngineError("model_broken", f"The weights {path.name} are damaged, or hold more than weights.") from error
 
 
 @contextmanager

@@ -150,7 +150,7 @@ def read(card: cards.UpscaleCard, folder: Path | None) -> nn.Module:
     """Return the network of a model, read from its folder. Raises EngineError when it is not there or damaged."""
     if card.file:
         return ncnn_weights.network(card.file, folder)
-    path = cards.checkpoint_in(folder) if folder else None
+    path = models_folder.checkpoint_in(folder) if folder else None
     if path is None:
         raise EngineError("model_not_ready", f"The weights of {card.title} are not on this machine.")
     models_folder.used(card)

@@ -1,0 +1,1 @@
+"""Frame interpolation: frames between the frames of a film."""
