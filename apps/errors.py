@@ -135,6 +135,7 @@ CATALOGUE: dict[str, Entry] = {
             "What was made could not be saved.",
             "Try again; the operator has to free some space.",
         ),
+        Entry("studio_busy", 503, "The studio is busy.", "Try again in a few seconds."),
         Entry(
             "maintenance", 503, "The studio is closed for maintenance.", "What is being made goes on. Come back soon."
         ),

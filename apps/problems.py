@@ -54,6 +54,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     headers: dict[str, str] = {}
     if isinstance(error, StudioError):
         body = problem(error.code, error.message, **error.details)
+        if "retry_after" in body:
+            headers["Retry-After"] = str(body["retry_after"])
     elif isinstance(error, exceptions.ValidationError):
         body = problem("validation_failed", errors=_by_field(error.detail))
     elif type(error) in CODES or isinstance(error, exceptions.APIException):

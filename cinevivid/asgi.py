@@ -13,10 +13,11 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from django.urls import path  # noqa: E402
 
 from cinevivid.consumers import StudioConsumer  # noqa: E402
+from cinevivid.leaving import EndsWithItsClient  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": http,
+        "http": EndsWithItsClient(http),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter([path("ws/", StudioConsumer.as_asgi())]))
         ),

@@ -246,6 +246,9 @@ MAX_ATTEMPTS = env.int("MAX_ATTEMPTS", default=3)
 JOB_TIME_LIMIT_SECONDS = env.int("JOB_TIME_LIMIT_SECONDS", default=2 * 60 * 60)
 MODEL_TIME_LIMIT_SECONDS = env.int("MODEL_TIME_LIMIT_SECONDS", default=24 * 60 * 60)
 TRASH_DAYS = env.int("TRASH_DAYS", default=7)
+# How many uploads this process opens at once, each in a child process, and how long another one waits for its turn.
+DECODERS = max(1, env.int("DECODERS", default=2))
+DECODE_WAIT_SECONDS = env.float("DECODE_WAIT_SECONDS", default=15)
 MAINTENANCE_MODE = env.bool("MAINTENANCE_MODE", default=False)
 DEVICE_GB = float(env.str("CINEVIVID_DEVICE_GB", default="") or 0) or None
 

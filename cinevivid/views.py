@@ -90,7 +90,13 @@ def _storage() -> None:
 
 def error_page(request: HttpRequest, code: str, message: str = "", **details: Any) -> HttpResponse:
     """One error of the catalogue as the caller wants it: problem JSON, a toast for htmx, or a page."""
-    body = problem(code, message, **details)
+    response = _error_answer(request, problem(code, message, **details))
+    if "retry_after" in details:
+        response.headers["Retry-After"] = str(details["retry_after"])
+    return response
+
+
+def _error_answer(request: HttpRequest, body: dict[str, Any]) -> HttpResponse:
     if request.path.startswith("/api/"):
         return JsonResponse(body, status=body["status"], content_type="application/problem+json")
     if getattr(request, "htmx", False):

@@ -20,10 +20,11 @@ from workers.engines.skyreels.request.execution import Execution
 from workers.engines.skyreels.request.plan import plan
 from workers.engines.skyreels.request.spec import VideoSpec
 from workers.keeper import CLIP_PARTS, PLAYLIST, STATE, Keeper, KeepNothing, Kept, write_whole
-from workers.media import uploads
+from workers.media import foreign
+from workers.media.facts import MediaError
 from workers.media.film import Film
 from workers.media.hls import Playlist
-from workers.media.probe import MediaError, MediaInfo
+from workers.media.probe import MediaInfo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,12 +38,12 @@ OnWindow = Callable[[Window], None]
 def inputs_of(spec: VideoSpec) -> Inputs:
     """Decode the pictures and the end of the clip that a spec names, at its size and frame rate.
 
-    Raises EngineError with the sentence of `workers.media.uploads` for what cannot be used.
+    Raises EngineError with the sentence of `workers.media.foreign` for what cannot be used.
     """
     with _as_engine_error():
         return Inputs(
-            image=uploads.picture(spec.image, spec.width, spec.height) if spec.image else None,
-            end_image=uploads.picture(spec.end_image, spec.width, spec.height) if spec.end_image else None,
+            image=foreign.picture(spec.image, spec.width, spec.height) if spec.image else None,
+            end_image=foreign.picture(spec.end_image, spec.width, spec.height) if spec.end_image else None,
             video=_end_of_clip(spec),
         )
 
@@ -131,7 +132,7 @@ def _parts_of_clip(spec: VideoSpec) -> Iterator[list[NDArray[np.uint8]]]:
     """Yield the clip that goes on in parts as long as a window."""
     assert spec.video is not None
     with _as_engine_error():
-        frames = uploads.clip(spec.video, spec.width, spec.height, spec.fps)
+        frames = foreign.clip(spec.video, spec.width, spec.height, spec.fps)
         while part := list(itertools.islice(frames, spec.base_num_frames)):
             yield part
 
@@ -139,7 +140,7 @@ def _parts_of_clip(spec: VideoSpec) -> Iterator[list[NDArray[np.uint8]]]:
 def _end_of_clip(spec: VideoSpec) -> NDArray[np.uint8] | None:
     if spec.video is None:
         return None
-    return np.stack(deque(uploads.clip(spec.video, spec.width, spec.height, spec.fps), maxlen=spec.overlap_history))
+    return np.stack(deque(foreign.clip(spec.video, spec.width, spec.height, spec.fps), maxlen=spec.overlap_history))
 
 
 @contextmanager

@@ -25,11 +25,11 @@ from workers.engines import registry
 from workers.engines.interpolation import cards as interpolation
 from workers.engines.upscale import cards, plan
 from workers.keeper import PLAYLIST, STATE, Keeper, KeepNothing, Kept
-from workers.media import motion, uploads
+from workers.media import foreign, motion
+from workers.media.facts import ClipInfo, MediaError, sha256
 from workers.media.film import Film
 from workers.media.hls import Playlist
-from workers.media.probe import MediaError, MediaInfo, probe, sha256
-from workers.media.soundtrack import add_sound
+from workers.media.probe import MediaInfo, probe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +64,7 @@ class Planned:
     height: int
     fps: Fraction
     frames: int
-    source: uploads.ClipInfo
+    source: ClipInfo
 
     @property
     def segments(self) -> int:
@@ -79,7 +79,7 @@ def planned(asked: Upscale) -> Planned:
     smoother as asked.
     """
     with _as_engine_error():
-        source = uploads.clip_info(asked.source)
+        source = foreign.clip_info(asked.source)
     width, height = plan.target(source.width, source.height, factor=asked.factor, to_height=asked.height)
     fps = Fraction(asked.fps or source.fps)
     if fps < source.fps or fps > max(Fraction(MAX_FPS), source.fps):
@@ -154,9 +154,9 @@ def upscale_picture(
     Raises EngineError for a picture that cannot be used or would exceed 4K, and what the engine raises.
     """
     with _as_engine_error():
-        width, height = uploads.picture_size(asked.source)
+        width, height = foreign.picture_size(asked.source)
         size = plan.target(width, height, factor=asked.factor, to_height=asked.height)
-        pixels = uploads.picture(asked.source, width, height)
+        pixels = foreign.picture(asked.source, width, height)
     on_progress(Progress(stage="loading"))
     if upscaler is None:
         upscaler = registry.get("upscale", asked.model)
@@ -194,7 +194,7 @@ class _Clock:
 def _frames(asked: Upscale, makes: Planned, upscaler: Upscaler, first: int) -> Iterator[NDArray[np.uint8]]:
     """Yield the frames of the new film from its frame `first` on."""
     source = makes.source
-    given = uploads.clip(asked.source, source.width, source.height, source.fps)
+    given = foreign.clip(asked.source, source.width, source.height, source.fps)
     needed = motion.needed_from(first, source.fps, makes.fps)
     large = upscaler.upscale(itertools.islice(given, needed, None), makes.width, makes.height)
     if makes.fps == source.fps:
@@ -207,7 +207,7 @@ def _frames(asked: Upscale, makes: Planned, upscaler: Upscaler, first: int) -> I
 def _finish(film: Film, asked: Upscale, out: Path, comment: str) -> MediaInfo:
     with _as_engine_error():
         film.finish(out, comment)
-        add_sound(out, asked.source)
+        foreign.add_sound(out, asked.source)
         return probe(out)
 
 

@@ -22,8 +22,8 @@ from workers.engines.skyreels import cards
 from workers.engines.skyreels.request import flags
 from workers.engines.skyreels.request.flags import Command, VideoRequest
 from workers.engines.skyreels.request.spec import SpecError, frames_for_seconds
-from workers.media import uploads
-from workers.media.probe import MediaError
+from workers.media import foreign
+from workers.media.facts import MediaError
 from workers.tasks.registry import recipe
 from workers.tasks.video import sent
 
@@ -112,7 +112,7 @@ def _refused(error: SpecError) -> int:
 def _picture_size(image: Path | None) -> tuple[int, int] | None:
     """Return the sides of the start picture. Raises SpecError for one that cannot be used."""
     try:
-        return uploads.picture_size(image) if image else None
+        return foreign.picture_size(image) if image else None
     except MediaError as error:
         raise SpecError("image", error.public_text) from error
     except OSError as error:

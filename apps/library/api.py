@@ -50,7 +50,10 @@ class AssetViewSet(
 
     @extend_schema(
         request=UploadSerializer,
-        responses={201: AssetSerializer, **{code: OpenApiResponse(ProblemSerializer) for code in (400, 401, 415, 422)}},
+        responses={
+            201: AssetSerializer,
+            **{code: OpenApiResponse(ProblemSerializer) for code in (400, 401, 415, 422, 503)},
+        },
     )
     def create(self, request: Request) -> Response:
         """Upload a picture, video or sound. It is decoded to its end, and kept without what it says about you.

@@ -5,25 +5,24 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 from django.core.files.base import ContentFile, File
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-from PIL import Image
 
 from apps.accounts.models import User
 from apps.errors import StudioError
+from apps.library.decoding import turn
 from apps.library.models import Asset
-from workers.media import kinds, sound, uploads
-from workers.media.probe import MediaError, sha256
+from workers.media import facts, foreign
+from workers.media.facts import MediaError, sha256
 
-POSTER_SIDE = 640  # pixels
 MAX_BYTES = {
-    Asset.Kind.IMAGE: uploads.MAX_PICTURE_BYTES,
-    Asset.Kind.VIDEO: uploads.MAX_CLIP_BYTES,
-    Asset.Kind.AUDIO: sound.MAX_SOUND_BYTES,
+    Asset.Kind.IMAGE: facts.MAX_PICTURE_BYTES,
+    Asset.Kind.VIDEO: facts.MAX_CLIP_BYTES,
+    Asset.Kind.AUDIO: facts.MAX_SOUND_BYTES,
 }
 CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".ts", ".mpg", ".mpeg", ".3gp")
 
@@ -42,10 +41,10 @@ class AssetOfJob(StudioError):
 
 def keep(user: User, kind: str, upload: "UploadedFile[Any]") -> Asset:
     """Verify an upload and store it as an asset; the same file again returns the same asset. Raises UnusableFile."""
-    with _verified(kind, upload) as (asset, path, picture, digests):
+    with _verified(kind, upload) as (asset, path, poster, digests):
         asset.user = user
         mine = Asset.objects.of(user).filter(kind=kind, generation=None)
-        return mine.filter(recipe__upload__in=digests).first() or _store(asset, path, picture)
+        return mine.filter(recipe__upload__in=digests).first() or _store(asset, path, poster)
 
 
 def kind_of(upload: "UploadedFile[Any]", allowed: Sequence[str] = tuple(MAX_BYTES)) -> str:
@@ -55,10 +54,8 @@ def kind_of(upload: "UploadedFile[Any]", allowed: Sequence[str] = tuple(MAX_BYTE
     """
     if len(allowed) == 1:
         return allowed[0]
-    try:
-        found = kinds.kind_of(cast("IO[bytes]", upload))
-    except MediaError as error:
-        raise UnusableFile(error.public_text) from error
+    with tempfile.TemporaryDirectory(prefix="upload-") as folder, _opening():
+        found = foreign.kind_of(_on_disk(upload, Path(folder)))
     return found if found in allowed else next(kind for kind in allowed if kind != Asset.Kind.IMAGE)
 
 
@@ -79,16 +76,13 @@ def keep_last_frame(film: Asset) -> Asset:
         return again
     with tempfile.TemporaryDirectory(prefix="frame-") as folder, film.file.open("rb") as stored:
         path, out = Path(folder) / f"film{Path(str(film.file.name)).suffix}", Path(folder) / "frame.png"
+        poster = Path(folder) / "poster.webp"
         with path.open("wb") as copy:
             for chunk in stored.chunks():
                 copy.write(chunk)
-        try:
-            frame = Image.fromarray(uploads.last_frame(path))
-        except MediaError as error:
-            raise UnusableFile(error.public_text) from error
-        frame.save(out)
-        width, height = frame.size
-        return _store(Asset(user=film.user, kind="image", width=width, height=height, recipe=found), out, frame)
+        with _opening():
+            width, height = foreign.last_frame(path, out, poster)
+        return _store(Asset(user=film.user, kind="image", width=width, height=height, recipe=found), out, poster)
 
 
 def delete(asset: Asset) -> None:
@@ -99,9 +93,28 @@ def delete(asset: Asset) -> None:
 
 
 @contextmanager
-def _verified(
-    kind: str, upload: "UploadedFile[Any]"
-) -> Iterator[tuple[Asset, Path, Image.Image | None, tuple[str, str]]]:
+def _opening() -> Iterator[None]:
+    """Open a file within it, when it is its turn. Raises UnusableFile for one that cannot be used, and NotOpened."""
+    try:
+        with turn():
+            yield
+    except MediaError as error:
+        raise UnusableFile(error.public_text) from error
+
+
+def _on_disk(upload: "UploadedFile[Any]", folder: Path) -> Path:
+    """Return where an upload lies; one that is in memory is written to `folder` first."""
+    if isinstance(upload, TemporaryUploadedFile):
+        return Path(upload.temporary_file_path())
+    path = folder / "given"
+    with path.open("wb") as file:
+        for chunk in upload.chunks():
+            file.write(chunk)
+    return path
+
+
+@contextmanager
+def _verified(kind: str, upload: "UploadedFile[Any]") -> Iterator[tuple[Asset, Path, Path | None, tuple[str, str]]]:
     """Verify an upload. Yields the unsaved asset, its cleaned file, its poster (a sound has none) and its two digests.
 
     The first digest is keyed; the second is the plain SHA-256, which rows stored before digests were keyed still have.
@@ -120,33 +133,28 @@ def _verified(
         keyed = salted_hmac("apps.library.uploads", digest.hexdigest(), algorithm="sha256").hexdigest()
         about = {"upload": keyed, "name": Path(upload.name or "").name[:100]}
         digests = (keyed, digest.hexdigest())
-        try:
+        poster = Path(folder) / "poster.webp"
+        asset = Asset(kind=kind, recipe=about)
+        with _opening():
             if kind == Asset.Kind.IMAGE:
                 kept = Path(folder) / "picture.png"
-                width, height = uploads.keep_picture(given, kept)
-                asset = Asset(kind=kind, width=width, height=height, recipe=about)
-                yield asset, kept, Image.open(kept), digests
+                asset.width, asset.height = foreign.keep_picture(given, kept, poster)
             elif kind == Asset.Kind.AUDIO:
-                kept, heard = sound.keep_sound(given, Path(folder))
-                yield Asset(kind=kind, seconds=heard.seconds, recipe=about), kept, None, digests
+                kept, heard = foreign.keep_sound(given, Path(folder))
+                asset.seconds = heard.seconds
             else:
                 kept = Path(folder) / f"clip{given.suffix}"
-                clip = uploads.keep_clip(given, kept)
-                told = {"width": clip.width, "height": clip.height, "seconds": clip.seconds, "fps": float(clip.fps)}
-                asset = Asset(kind=kind, recipe=about, **told)
-                yield asset, kept, Image.fromarray(uploads.first_frame(kept)), digests
-        except MediaError as error:
-            raise UnusableFile(error.public_text) from error
+                clip = foreign.keep_clip(given, kept, poster)
+                asset.width, asset.height = clip.width, clip.height
+                asset.seconds, asset.fps = clip.seconds, float(clip.fps)
+        yield asset, kept, poster if poster.exists() else None, digests
 
 
-def _store(asset: Asset, path: Path, picture: Image.Image | None) -> Asset:
+def _store(asset: Asset, path: Path, poster: Path | None) -> Asset:
     asset.bytes, asset.sha256 = path.stat().st_size, sha256(path)
     with path.open("rb") as file:
         asset.file.save(path.name, File(file), save=False)
-    if picture:
-        poster = path.with_name("poster.webp")
-        picture.thumbnail((POSTER_SIDE, POSTER_SIDE))
-        picture.convert("RGB").save(poster, quality=85)
+    if poster:
         asset.poster.save("poster.webp", ContentFile(poster.read_bytes()), save=False)
     asset.save()
     return asset

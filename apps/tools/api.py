@@ -35,7 +35,7 @@ from apps.tools.serializers import (
 )
 
 MAX_KEY = 200
-PROBLEMS = {code: OpenApiResponse(ProblemSerializer) for code in (400, 401, 402, 409, 422, 429)}
+PROBLEMS = {code: OpenApiResponse(ProblemSerializer) for code in (400, 401, 402, 409, 422, 429, 503)}
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
@@ -129,7 +129,7 @@ class Submit(ToolView):
 class Quote(ToolView):
     operation = "quote"
 
-    @extend_schema(responses={200: QuoteSerializer, 401: PROBLEMS[401], 422: PROBLEMS[422]})
+    @extend_schema(responses={200: QuoteSerializer, **{code: PROBLEMS[code] for code in (401, 422, 503)}})
     def post(self, request: Request, slug: str = "") -> Response:
         assert self.tool is not None
         return Response(QuoteSerializer(services.quote(self.tool, self.params(request))).data)

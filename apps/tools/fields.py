@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from apps.accounts.models import User
 from apps.errors import StudioError
 from apps.library import uploads
+from apps.library.decoding import NotOpened
 from apps.library.ids import as_uuid
 from apps.library.models import Asset
 
@@ -155,6 +156,8 @@ class AssetField(forms.Field):
         try:
             kind = uploads.kind_of(value, self.kinds)
             self.kept = uploads.look(kind, value) if self.draft else uploads.keep(self.user, kind, value)
+        except NotOpened:
+            raise  # it says nothing about the file
         except StudioError as error:
             raise forms.ValidationError(error.message, code=error.code) from error
         return self.kept

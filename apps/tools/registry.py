@@ -50,6 +50,22 @@ class ToolForm(forms.Form):
             if isinstance(field, AssetField):
                 field.of(user, draft)
 
+    def _clean_fields(self) -> None:
+        """Clean the files after everything else, and those of a draft not at all when that is wrong: opening is dear.
+
+        What is submitted is opened all the same, so that a page which comes back need not be given the file again.
+        """
+        fields = self.fields
+        files = [name for name, field in fields.items() if isinstance(field, AssetField)]
+        try:
+            self.fields = {name: field for name, field in fields.items() if name not in files}
+            super()._clean_fields()  # type: ignore[misc]
+            if not (self.draft and self.errors):
+                self.fields = {name: fields[name] for name in files}
+                super()._clean_fields()  # type: ignore[misc]
+        finally:
+            self.fields = fields
+
     @property
     def params(self) -> dict[str, Any]:
         """The cleaned values as a job keeps them; of an asset, its id."""

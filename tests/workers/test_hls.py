@@ -4,9 +4,9 @@ import av
 import numpy as np
 import pytest
 
+from workers.media.facts import MediaError
 from workers.media.film import Film
 from workers.media.hls import Playlist
-from workers.media.probe import MediaError
 
 LENGTHS = (9, 12, 4)
 

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from workers import video
+from workers.media.facts import MediaError
 from workers.media.film import Film
-from workers.media.probe import MediaError, probe, read_comment, read_frames
+from workers.media.probe import probe, read_comment, read_frames
 from workers.media.stills import poster, strip
 
 PAINTS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [255, 255, 255], [0, 255, 255]], np.uint8)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.media import film, sound
-from workers.media.probe import MediaError
+from workers.media.facts import MediaError
 from workers.media.sound import keep_sound, sound_info
 
 FILES = [

@@ -9,7 +9,8 @@ from PIL import Image, ImageCms, ImageOps
 
 from tests.media import BLUE, GREEN, RED, WHITE, film, quarters, sound
 from workers.media import uploads
-from workers.media.probe import MediaError, probe
+from workers.media.facts import MediaError
+from workers.media.probe import probe
 from workers.media.uploads import clip, clip_info, first_frame, keep_picture, last_frame, picture, picture_size
 
 

@@ -10,7 +10,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.media.probe import COLOUR, MediaError, MediaInfo, probe
+from workers.media.facts import MediaError
+from workers.media.probe import COLOUR, MediaInfo, probe
 
 BT709 = 1  # the number of this standard in H.264's tags, the same for primaries, transfer and matrix
 LIMITED_RANGE = 1

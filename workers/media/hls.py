@@ -15,7 +15,7 @@ from pathlib import Path
 import av
 
 from workers.keeper import INDEX
-from workers.media.probe import MediaError
+from workers.media.facts import MediaError
 
 INIT = "init.mp4"
 # Any reader keeps enough precision at this many units a second, and every frame lasts a whole number of them.

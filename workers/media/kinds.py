@@ -1,13 +1,16 @@
-"""What kind of thing an unknown file is, told from its content. Nothing here trusts a file."""
+"""What kind of thing an unknown file is, told from its content. Nothing here trusts a file.
+
+Only `workers.media.child` calls this, in a process with a budget; others ask `workers.media.foreign`.
+"""
 
 import warnings
-from typing import IO
+from pathlib import Path
 
 import av
 from av.stream import Disposition
 from PIL import Image
 
-from workers.media.probe import MediaError
+from workers.media.facts import MediaError, let_through
 from workers.media.sound import SOUND_OPTIONS
 from workers.media.uploads import CLIP_OPTIONS, PICTURE_FORMATS
 
@@ -17,38 +20,33 @@ OPTIONS = CLIP_OPTIONS | {
 }
 
 
-def kind_of(file: IO[bytes]) -> str:
+def kind_of(path: Path) -> str:
     """Return "image", "video" or "audio"; whether it can be used is seen by whoever keeps it. Raises MediaError."""
-    file.seek(0)
-    try:
-        return "image" if _is_picture(file) else _of_container(file)
-    finally:
-        file.seek(0)
+    return "image" if _is_picture(path) else _of_container(path)
 
 
-def _is_picture(file: IO[bytes]) -> bool:
+def _is_picture(path: Path) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            Image.open(file, formats=PICTURE_FORMATS)
+            Image.open(path, formats=PICTURE_FORMATS).close()
     except Image.DecompressionBombError:
         return True
     except (OSError, SyntaxError, ValueError):
         return False
-    finally:
-        file.seek(0)
     return True
 
 
-def _of_container(file: IO[bytes]) -> str:
+def _of_container(path: Path) -> str:
     """Tell a film from a sound, which may have a picture of its cover."""
     try:
-        with av.open(file, options=dict(OPTIONS), metadata_errors="ignore") as container:
+        with av.open(str(path), options=dict(OPTIONS), metadata_errors="ignore") as container:
             if any(not stream.disposition & Disposition.attached_pic for stream in container.streams.video):
                 return "video"
             if container.streams.audio:
                 return "audio"
     except (av.FFmpegError, EOFError, ValueError) as error:
+        let_through(error)
         raise _unknown() from error
     raise _unknown()
 

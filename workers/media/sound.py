@@ -1,15 +1,17 @@
-"""Uploaded sounds: verified by decoding, stripped of metadata, or refused with a sentence. No file is trusted."""
+"""Uploaded sounds: verified by decoding, stripped of metadata, or refused with a sentence. No file is trusted.
+
+Only `workers.media.child` calls this, in a process with a budget; others ask `workers.media.foreign`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
 
-from workers.media.probe import MediaError
+from workers.media.facts import MAX_SOUND_BYTES, MediaError, SoundInfo, let_through
+from workers.media.uploads import check_tracks
 
-MAX_SOUND_BYTES = 200_000_000
 MAX_SOUND_SECONDS = 1800.0
 MIN_SOUND_SECONDS = 0.1
 # A playlist or a list of files would make the reader open what it names, so only real containers are let in.
@@ -23,15 +25,6 @@ EXACT = {"flac", "mov"}
 MISSING_SECONDS, MISSING_PART = 0.5, 0.05
 # The plainest kind of file that holds a codec, and that browsers play.
 SUFFIXES = {"mp3": ".mp3", "aac": ".m4a", "alac": ".m4a", "flac": ".flac", "opus": ".ogg", "vorbis": ".ogg"}
-
-
-@dataclass(frozen=True, slots=True)
-class SoundInfo:
-    """A sound: its length in seconds, its samples a second, and how many channels it has."""
-
-    seconds: float
-    rate: int
-    channels: int
 
 
 def sound_info(path: Path) -> SoundInfo:
@@ -55,6 +48,7 @@ def sound_info(path: Path) -> SoundInfo:
                 if seconds > MAX_SOUND_SECONDS:
                     raise _too_long()
     except (av.FFmpegError, EOFError) as error:
+        let_through(error)
         raise MediaError("sound_broken", "The file is no sound, or it is damaged.") from error
     if seconds < MIN_SOUND_SECONDS:
         raise MediaError("sound_short", f"A sound lasts at least {MIN_SOUND_SECONDS} s.")
@@ -87,6 +81,7 @@ def keep_sound(path: Path, folder: Path) -> tuple[Path, SoundInfo]:
                         target.mux(packet)
         kept = sound_info(out)
     except (av.FFmpegError, ValueError) as error:
+        let_through(error)
         if isinstance(error, MediaError) and error.code == "sound_uncopied":
             raise
         raise _uncopied() from error
@@ -100,6 +95,7 @@ def _container(path: Path) -> av.container.InputContainer:
 
 
 def _stream(container: av.container.InputContainer) -> av.AudioStream:
+    check_tracks(container, "sound")
     if not container.streams.audio:
         raise MediaError("sound_missing", "The file has no sound.")
     stream = container.streams.audio[0]

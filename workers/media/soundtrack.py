@@ -1,4 +1,7 @@
-"""Copy the sound of a clip to a film that was made from its pictures."""
+"""Copy the sound of a clip to a film that was made from its pictures.
+
+Only `workers.media.child` calls this, in a process with a budget; others ask `workers.media.foreign`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from typing import Any
 
 import av
 
-from workers.media.probe import MediaError, probe
+from workers.media.facts import MediaError, let_through
+from workers.media.probe import probe
 from workers.media.uploads import open_clip
 
 # Codecs that MP4 holds and browsers play; these are copied, others become AAC.
@@ -61,6 +65,7 @@ def add_sound(film: Path, source: Path) -> bool:
             for packet in heapq.merge(_packets(pictures, stream, copy), sounds, key=_time):
                 target.mux(packet)
     except (av.FFmpegError, EOFError) as error:
+        let_through(error)
         partial.unlink(missing_ok=True)
         raise MediaError("sound_broken", "The sound of the video is damaged and cannot be kept.") from error
     partial.replace(film)

@@ -1,4 +1,7 @@
-"""Pictures that stand for a film: the poster, and the strip that a card shows under the pointer."""
+"""Pictures that stand for a film: the poster, and the strip that a card shows under the pointer.
+
+All are made of what the studio has made itself.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from workers.media.probe import probe, read_frames
 
 STRIP_HEIGHT = 180  # pixels; smaller films keep their own height
 QUALITY = 90
+SMALL_SIDE, SMALL_QUALITY = 640, 85  # of the poster of an upload; pixels
 
 Frames = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 
@@ -21,6 +25,21 @@ def poster(source: Path | Frames, out: Path) -> Path:
     """Save the picture in the middle of a film (a path, or frames [T, H, W, 3]) as `out`: JPEG or WebP by its name."""
     (picture,) = pick(source, 1)
     return _save(Image.fromarray(picture), out)
+
+
+def small_poster(source: Path | Image.Image, out: Path) -> Path:
+    """Save a small copy of a picture, which the studio has written, as `out`: JPEG or WebP by its name."""
+    picture = read_picture(source) if isinstance(source, Path) else source
+    picture.thumbnail((SMALL_SIDE, SMALL_SIDE))
+    picture.convert("RGB").save(out, quality=SMALL_QUALITY)
+    return out
+
+
+def read_picture(path: Path) -> Image.Image:
+    """Read a picture that the studio has written."""
+    picture: Image.Image = Image.open(path)
+    picture.load()
+    return picture
 
 
 def strip(source: Path | Frames, out: Path, count: int = 10) -> Path:

@@ -1,7 +1,8 @@
 """Uploaded pictures and clips: verified by decoding, prepared for a model, or refused with a sentence.
 
-No file is trusted. What is in the headers (kind, sides, length) is checked before a pixel is decoded. Metadata is not
-kept.
+No file is trusted. What is in the headers (kind, sides, length, scans, tracks) is checked before a pixel is decoded.
+Metadata is not kept. Only `workers.media.child` calls this, in a process with a budget; others ask
+`workers.media.foreign`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ import struct
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -23,23 +23,29 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
-from workers.media.probe import MediaError, rgb
+from workers.media.facts import MAX_CLIP_BYTES, MAX_CLIP_SECONDS, MAX_PICTURE_BYTES, ClipInfo, MediaError, let_through
+from workers.media.probe import rgb
 
-MAX_PICTURE_BYTES = 32_000_000
 MAX_PICTURE_PIXELS = 50_000_000
 MIN_SIDE = 32  # pixels
 KEPT_SIDE = 2048  # pixels; no model makes larger films
 # Noise as PNG takes 3 bytes a pixel and a little more, and what is kept is opened again under MAX_PICTURE_BYTES.
 KEPT_PIXELS = 10_000_000
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+MAX_SCANS = 100  # of a progressive JPEG; programs write about ten, and each one costs as much as a whole picture
+IN_PIXELS = (0x00, *range(0xD0, 0xD8))  # what follows an FF among the pixels of a JPEG, and begins nothing
+STANDALONE = (0x01, 0xD8, *range(0xD0, 0xD8))  # markers of a JPEG without a length
 # What Pillow raises for files that end too early or say what cannot be.
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error)
 
-MAX_CLIP_BYTES = 500_000_000
 MAX_CLIP_PIXELS = 4096 * 2304
 MAX_STRETCH = 4.0  # how much a pixel is wider than high, or higher than wide; that of cameras and discs is 2 at most
-MAX_CLIP_SECONDS = 120.0
 MAX_CLIP_FPS = 120
+# What is decoded when a clip is brought: two minutes of 1920 x 1080 at 60 frames a second, half a minute of 4K.
+MAX_CLIP_VOLUME = 1920 * 1080 * 60 * 120  # pixels of all frames
+MAX_CLIP_FRAMES = 120 * MAX_CLIP_FPS
+MAX_TRACKS = 32  # of any kind
+THREADS = 4  # each one holds frames of its own; the same on every machine, because decoders tell of damage otherwise
 # A playlist or a list of files would make the reader open what it names, so only real containers are let in.
 CLIP_OPTIONS = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg",
@@ -49,17 +55,6 @@ HDR_TRANSFERS = (16, 18)  # PQ and HLG in the tables of ITU-T H.273
 # Clips end a little before or after their headers say; one that misses more than this was cut off.
 MISSING_SECONDS, MISSING_PART = 0.5, 0.05
 ROUNDING = 1e-3  # a frame half-way between two places always takes the earlier, whatever the file's clock rounds to
-
-
-@dataclass(frozen=True, slots=True)
-class ClipInfo:
-    """A clip as it is shown: sides in pixels after rotation and with square pixels, length in seconds, and the rate
-    that its file tells, or its mean rate where that cannot be."""
-
-    width: int
-    height: int
-    seconds: float
-    fps: Fraction
 
 
 def picture_size(path: Path) -> tuple[int, int]:
@@ -85,6 +80,7 @@ def keep_picture(path: Path, out: Path) -> tuple[int, int]:
     """
     with _opened(path) as image:
         upright = _srgb(_upright(image))
+        del image
         shrunk = min(KEPT_SIDE / min(upright.size), math.sqrt(KEPT_PIXELS / (upright.width * upright.height)))
         if shrunk < 1:
             size = (int(upright.width * shrunk), int(upright.height * shrunk))
@@ -106,9 +102,12 @@ def last_frame(path: Path) -> NDArray[np.uint8]:
     return _shown(path, lambda frames: deque(frames, maxlen=1).pop())
 
 
-def clip_info(path: Path) -> ClipInfo:
-    """Decode a clip to its end to see that it can be used, and say what it is. Raises MediaError."""
-    reader = _ClipReader(path)
+def clip_info(path: Path, volume: int | None = None) -> ClipInfo:
+    """Decode a clip to its end to see that it can be used, and say what it is. Raises MediaError.
+
+    Of a clip that has more pixels in all its frames than `volume`, no more are decoded.
+    """
+    reader = _ClipReader(path, volume)
     width = height = count = 0
     seconds = 0.0
     for frame, _, end in reader.frames():
@@ -126,7 +125,7 @@ def keep_clip(path: Path, out: Path) -> ClipInfo:
 
     Raises MediaError for a clip that cannot be used, and for one that cannot be copied.
     """
-    given = clip_info(path)
+    given = clip_info(path, MAX_CLIP_VOLUME)
     try:
         with open_clip(path) as source, av.open(str(out), "w") as target:
             copies = {}
@@ -141,6 +140,7 @@ def keep_clip(path: Path, out: Path) -> ClipInfo:
         reader = _ClipReader(out)
         frame, _, _ = next(reader.frames())
     except (av.FFmpegError, MediaError, ValueError) as error:
+        let_through(error)
         raise _uncopied() from error
     if reader.shown_size(frame) != (given.width, given.height):
         raise _uncopied()
@@ -199,24 +199,55 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             raise _too_many_pixels()
         if min(image.size) < MIN_SIDE:
             raise MediaError("picture_small", f"The sides of a picture are at least {MIN_SIDE} pixels.")
+        if image.format in ("JPEG", "MPO") and scans(path) > MAX_SCANS:
+            text = f"This picture takes too long to open: it is drawn in more than {MAX_SCANS} passes. Save it again."
+            raise MediaError("picture_heavy", text)
         try:
             # The files of many telephones hold a second, smaller picture, and do not move for that.
             moves = getattr(image, "is_animated", False) and image.format != "MPO"
             if not moves:
                 image.load()
         except DAMAGE as error:
+            let_through(error)
             raise MediaError("picture_broken", "The picture is damaged and cannot be read to its end.") from error
         if moves:
             raise MediaError("picture_animated", "The picture moves: choose a still one.")
         yield image
 
 
+def scans(path: Path) -> int:
+    """Count the scans of the first picture in a JPEG file by its markers; nothing is decoded."""
+    data, place, count = path.read_bytes(), 2, 0
+    while 0 <= place < len(data) - 4:
+        marker = data[place + 1]
+        if marker == 0xD9:  # the end of the picture
+            break
+        if marker in STANDALONE:
+            place += 2
+        elif marker == 0xFF:  # a filling byte
+            place += 1
+        else:
+            count += marker == 0xDA
+            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        # Pixels follow a scan's header, and damage may follow anything: decoders look for the next marker as well.
+        place = _marker(data, place)
+    return count
+
+
+def _marker(data: bytes, place: int) -> int:
+    """Return where the next marker begins that is no part of the pixels; -1 when there is none."""
+    while (place := data.find(b"\xff", place)) >= 0 and place + 1 < len(data):
+        if data[place + 1] not in IN_PIXELS:
+            return place
+        place += 2
+    return -1
+
+
 def _upright(image: Image.Image) -> Image.Image:
-    """Turn a picture as its EXIF says that it is to be shown."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except (OSError, SyntaxError, TypeError, ValueError, struct.error):
-        return image  # broken notes say nothing about the pixels
+    """Turn a picture, in its place, as its EXIF says that it is to be shown."""
+    with suppress(OSError, SyntaxError, TypeError, ValueError, struct.error):  # broken notes say nothing of the pixels
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def _too_many_pixels() -> MediaError:
@@ -231,9 +262,12 @@ def _srgb(image: Image.Image) -> Image.Image:
     if image.mode in ("P", "PA", "LA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
     if image.mode == "RGBA":
-        ground = Image.new("RGBA", image.size, "white")
         profile = image.info.get("icc_profile")
-        image = Image.alpha_composite(ground, image).convert("RGB")
+        # On itself, so that there are two pictures in memory and not four.
+        ground = Image.new("RGBA", image.size, "white")
+        ground.alpha_composite(image)
+        image = ground.convert("RGB")
+        del ground
         if profile:
             image.info["icc_profile"] = profile
     profile = image.info.get("icc_profile")
@@ -246,7 +280,7 @@ def _srgb(image: Image.Image) -> Image.Image:
                 return converted
         except (ImageCms.PyCMSError, OSError, ValueError):
             pass  # a broken profile says nothing about the pixels
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _fill(image: Image.Image, width: int, height: int, stretch: float = 1.0) -> NDArray[np.uint8]:
@@ -268,11 +302,17 @@ def open_clip(path: Path) -> av.container.InputContainer:
     return av.open(str(path), options=dict(CLIP_OPTIONS), metadata_errors="ignore")
 
 
+def check_tracks(container: av.container.InputContainer, noun: str) -> None:
+    """Refuse a file with more tracks than cameras and editors write. Raises MediaError."""
+    if len(container.streams) > MAX_TRACKS:
+        raise MediaError(f"{noun}_heavy", f"The {noun} has more than {MAX_TRACKS} tracks: save it with fewer.")
+
+
 class _ClipReader:
     """Decodes one uploaded clip and says how each of its frames is to be shown."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.rate = path, Fraction(0)
+    def __init__(self, path: Path, volume: int | None = None) -> None:
+        self.path, self.volume, self.rate = path, volume, Fraction(0)
         size = path.stat().st_size
         if not size:
             raise MediaError("video_empty", "The video is empty: its file has 0 bytes.")
@@ -289,6 +329,7 @@ class _ClipReader:
                 begin = end = 0.0
                 for count, frame in enumerate(container.decode(stream)):
                     self._check(frame.width, frame.height)
+                    self._check_volume(frame.width, frame.height, count + 1)
                     self._check(*self.shown_size(frame))
                     if frame.color_trc in HDR_TRANSFERS:
                         raise MediaError("video_hdr", "The video is HDR: convert it to SDR first.")
@@ -306,6 +347,7 @@ class _ClipReader:
                 if said - end > max(MISSING_SECONDS, said * MISSING_PART):
                     raise MediaError("video_broken", "The video is cut off: its file is shorter than it says.")
         except (av.FFmpegError, EOFError) as error:
+            let_through(error)
             raise MediaError("video_broken", "The file is no video, or it is damaged.") from error
 
     def quarter_turns(self, frame: av.VideoFrame) -> int:
@@ -325,6 +367,7 @@ class _ClipReader:
         return round(width * self.stretch(frame)), height
 
     def _stream(self, container: av.container.InputContainer) -> av.VideoStream:
+        check_tracks(container, "video")
         moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
         if not moving:
             raise MediaError("video_missing", "The file has no picture, only sound or data.")
@@ -334,12 +377,23 @@ class _ClipReader:
         self._check(stream.codec_context.width, stream.codec_context.height)
         if self._seconds_said(container, stream) > MAX_CLIP_SECONDS:
             raise _too_long()
+        self._check_volume(stream.codec_context.width, stream.codec_context.height, stream.frames)
         self.aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
         if self.aspect and not 1 / MAX_STRETCH <= self.aspect <= MAX_STRETCH:
             text = f"The pixels of this video are {self.aspect.numerator} : {self.aspect.denominator} wide and high"
             raise MediaError("video_stretched", f"{text}: save it with square ones.")
         stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = THREADS
         return stream
+
+    def _check_volume(self, width: int, height: int, frames: int) -> None:
+        """Refuse a clip of so many frames; a file that says nothing of it has 0."""
+        most = MAX_CLIP_FRAMES
+        if self.volume is not None:
+            most = min(most, self.volume // (width * height))
+        if frames > most:
+            text = f"This video takes too long to open: of {width} x {height} pixels it has at most {most} frames."
+            raise MediaError("video_heavy", text)
 
     @staticmethod
     def _check(width: int, height: int) -> None:

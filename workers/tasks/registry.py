@@ -121,7 +121,7 @@ def recipe(
 
 def hashes(inputs: Mapping[str, Sequence[Path]]) -> dict[str, str | list[str]]:
     """Return the SHA-256 of each input by its parameter; a list where a parameter has several files."""
-    from workers.media.probe import sha256
+    from workers.media.facts import sha256
 
     found = {name: [sha256(path) for path in paths] for name, paths in inputs.items()}
     return {name: each[0] if len(each) == 1 else each for name, each in found.items()}

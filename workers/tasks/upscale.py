@@ -39,16 +39,15 @@ def upscale(request: Request) -> Made:
 
 def _picture(request: Request, asked: Upscale, made_from: dict[str, Any]) -> Made:
     import numpy as np
-    from PIL import Image
 
-    from workers.media.probe import sha256
-    from workers.media.stills import poster
+    from workers.media.facts import sha256
+    from workers.media.stills import poster, read_picture
     from workers.upscale import upscale_picture
 
     out = request.folder / "picture.png"
     width, height = upscale_picture(asked, out, on_progress=request.on_progress)
     request.on_progress(Progress(stage="encoding", step=1, steps=1))
-    poster([np.asarray(Image.open(out))], request.folder / "poster.webp")
+    poster([np.asarray(read_picture(out))], request.folder / "poster.webp")
     facts = {"width": width, "height": height, "bytes": out.stat().st_size, "sha256": sha256(out)}
     files = {"file": out, "poster": request.folder / "poster.webp"}
     return Made(assets=[MadeAsset(kind="image", files=files, facts=facts)], engine=asked.model, recipe=made_from)

@@ -113,7 +113,7 @@ def film_of(
 def sent(asked: VideoRequest, enhanced: bool) -> dict[str, Any]:
     """Return what the model got: the prompt as it was sent, every value that was left to it, and the inputs' hashes."""
     from workers.engines.skyreels.request.execution import GGUF, stored_form
-    from workers.media.probe import sha256
+    from workers.media.facts import sha256
     from workers.prompts.enhance import engine_name
 
     spec = dataclasses.asdict(asked.spec)

@@ -21,7 +21,7 @@ from workers.engines.skyreels.request.flags import VideoRequest, devices, video_
 from workers.engines.skyreels.request.plan import plan
 from workers.engines.skyreels.request.spec import MAX_ADDNOISE, SpecError, nearest_frame_counts
 from workers.engines.upscale.plan import FACTORS, target
-from workers.media.uploads import MAX_CLIP_SECONDS
+from workers.media.facts import MAX_CLIP_SECONDS
 from workers.prompts.styles import STYLES
 from workers.weights import catalog
 

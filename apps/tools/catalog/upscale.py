@@ -13,7 +13,7 @@ from apps.tools.registry import Stoppable, ToolForm, register
 from workers.base import EngineError
 from workers.engines.upscale import cards
 from workers.engines.upscale.plan import FACTORS, HEIGHTS, target
-from workers.media.uploads import MAX_CLIP_SECONDS
+from workers.media.facts import MAX_CLIP_SECONDS
 from workers.weights import catalog
 
 USUAL_FPS = 24  # of a clip whose rate was not told when it was uploaded
