@@ -20,7 +20,7 @@ def test_a_key_that_is_held_makes_one_film(open_page):
     card(page).wait_for()
     finished(page)
     assert page.locator("article[id^=generation-]").count() == 1
-    assert before - credits(page) <= 33
+    assert before - credits(page) <= 8
 
 
 def test_a_double_click_on_the_first_page_makes_one_film(open_page):

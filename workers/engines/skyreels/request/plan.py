@@ -84,7 +84,9 @@ class Plan:
         """
         own, each = latents_of(cards.get(self.spec.model).base_num_frames), 2 if self.spec.guidance_scale > 1 else 1
         seen = ((window.steps, window.latents + window.closing) for window in self.windows)
-        return sum((each * steps * latents * max(Fraction(1), Fraction(latents, own)) for steps, latents in seen), Fraction())
+        return sum(
+            (each * steps * latents * max(Fraction(1), Fraction(latents, own)) for steps, latents in seen), Fraction()
+        )
 
 
 def effort(spec: VideoSpec) -> Fraction:
