@@ -246,6 +246,7 @@ MAX_ATTEMPTS = env.int("MAX_ATTEMPTS", default=3)
 JOB_TIME_LIMIT_SECONDS = env.int("JOB_TIME_LIMIT_SECONDS", default=2 * 60 * 60)
 MODEL_TIME_LIMIT_SECONDS = env.int("MODEL_TIME_LIMIT_SECONDS", default=24 * 60 * 60)
 TRASH_DAYS = env.int("TRASH_DAYS", default=7)
+USER_STORAGE_GB = env.float("USER_STORAGE_GB", default=10.0)
 MAINTENANCE_MODE = env.bool("MAINTENANCE_MODE", default=False)
 DEVICE_GB = float(env.str("CINEVIVID_DEVICE_GB", default="") or 0) or None
 
@@ -275,6 +276,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "anon": env.str("API_RATE_ANON", default="60/min"),
         "user": env.str("API_RATE_USER", default="300/min"),
+        "uploads": env.str("API_RATE_UPLOADS", default="60/min"),
     },
     "EXCEPTION_HANDLER": "apps.problems.exception_handler",
     "PAGE_SIZE": 20,

@@ -1,6 +1,8 @@
 """What people are making (generations) and have made (assets)."""
 
 import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -314,6 +316,14 @@ def by_uuid(asset: "Asset", filename: str) -> str:
     return f"assets/{asset.pk.hex[:2]}/{asset.pk}/{Path(filename).name}"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Staged:
+    """The verified files of an asset, by field, in a folder of this machine that `close` removes."""
+
+    files: Mapping[str, Path]
+    close: Callable[[], None]
+
+
 class AssetQuerySet(models.QuerySet["Asset"]):
     def of(self, user: User) -> Self:
         return self.filter(user=user, deleted_at=None)
@@ -343,12 +353,14 @@ class Asset(models.Model):
     fps = models.FloatField(default=0)
     seconds = models.FloatField(default=0)
     bytes = models.PositiveBigIntegerField(default=0)
+    stored_bytes = models.PositiveBigIntegerField(default=0, help_text="Of all its files, with poster and strip.")
     sha256 = models.CharField(max_length=64, blank=True)
     recipe = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects = AssetQuerySet.as_manager()
+    staged: Staged | None = None  # the files of an upload that is not stored yet
 
     class Meta:
         ordering = ["created_at", "position"]

@@ -18,7 +18,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.billing import services as billing
 from apps.errors import StudioError
-from apps.library import keeper, progress
+from apps.library import keeper, progress, storage, uploads
 from apps.library.models import Asset, Generation, GenerationInput, GenerationQuerySet, Group, by_uuid
 from apps.tools import graph, registry
 from apps.tools.queue import dispatch
@@ -83,14 +83,20 @@ def submit(
     """Create a job, hold its credits and queue it, all in one transaction.
 
     `params` are a form's; what they name of the user's library, by its id, becomes an input of the job. A parameter may
-    also be a job: then this one begins with the first file that it makes. A job that waits for others starts when they
-    have SUCCEEDED. Raises InsufficientCredits, TooManyJobs, StudioError("input_missing"), or DuplicateRequest when the
-    key was used for another request. The same key with the same request returns the job that it made.
+    also be an upload, which is stored for good only together with the hold, or a job: then this one begins with the
+    first file that it makes. A job that waits for others starts when they have SUCCEEDED. Raises InsufficientCredits,
+    TooManyJobs, StorageFull, StudioError("input_missing"), or DuplicateRequest when the key was used for another
+    request. The same key with the same request returns the job that it made.
     """
-    if job := earlier(user, idempotency_key, request_digest):
-        return job
+    brought = {name: value for name, value in params.items() if isinstance(value, Asset)}
     try:
-        with transaction.atomic():
+        if job := earlier(user, idempotency_key, request_digest):
+            return job
+        storage.refuse_full(user)
+        billing.refuse_beyond(user, tool.price(params))
+        with uploads.storing(list(brought.values())), transaction.atomic():
+            stored = uploads.save(user, list(brought.values()))
+            params = {**params, **{name: str(asset.pk) for name, asset in zip(brought, stored, strict=True)}}
             job = _record(user, tool, params, waits_for, idempotency_key=idempotency_key, request_digest=request_digest)
             billing.hold(user, job.cost, job.reference)
             _refuse_too_many(user)
@@ -98,6 +104,8 @@ def submit(
         if made := earlier(user, idempotency_key, request_digest):
             return made
         raise
+    finally:
+        uploads.let_go(brought.values())
     return job
 
 
@@ -106,6 +114,7 @@ def submit_group(user: User, kind: str, title: str, planned: Sequence[Planned]) 
 
     Those that others name come first in `planned`. Raises what `submit` raises.
     """
+    storage.refuse_full(user)
     made: dict[Planned, Generation] = {}
     with transaction.atomic():
         group = Group.objects.create(user=user, kind=kind, title=title[:200])
@@ -190,6 +199,7 @@ def finish(
             for position, (asset, files) in enumerate(made):
                 asset.pk, asset.position = _asset_pk(job, position), position
                 asset.user_id, asset.generation_id = job.user_id, job.pk
+                asset.stored_bytes = sum(file.size for file in files.values())
                 for name, file in files.items():
                     getattr(asset, name).save(file.name, file, save=False)
         except Exception as error:
@@ -325,7 +335,7 @@ def delete(job: Generation) -> None:
 def restore(job: Generation) -> None:
     """Take a job out of the trash. Raises WrongState when its files are gone for good."""
     if Asset.objects.filter(generation=job, file="").exists():
-        text = f"This {noun_of(job)} was deleted more than {settings.TRASH_DAYS} days ago, so its files are gone."
+        text = f"This {noun_of(job)} has left the trash, so its files are gone."
         raise WrongState(text)
     with transaction.atomic():
         Generation.objects.filter(pk=job.pk).update(deleted_at=None)

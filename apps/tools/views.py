@@ -15,6 +15,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from apps.accounts.http import PENDING_PROMPT, SignedIn
 from apps.accounts.models import User
 from apps.errors import StudioError
+from apps.library import storage
 from apps.library.models import Generation
 from apps.tools import registry, services
 from apps.tools.registry import Tool, ToolForm
@@ -31,6 +32,8 @@ def all_tools(request: HttpRequest) -> HttpResponse:
 def tool_page(request: SignedIn, slug: str) -> HttpResponse:
     """The form of a tool beside what it has made; a POST starts a job."""
     tool = registry.get_or_404(slug)
+    if request.method == "POST":
+        storage.refuse_full(request.user)  # before anything that is sent is decoded
     initial = _initial(request, tool)
     form = tool.form_class(request.POST or None, request.FILES or None, initial=initial, user=request.user)
     job = None

@@ -101,7 +101,7 @@ def effort(spec: VideoSpec) -> Fraction:
 
 
 def _as_recommended(spec: VideoSpec) -> VideoSpec:
-    """Return the film of as many new frames, from the same inputs, with the values that the model's makers recommend."""
+    """Return the film of as many new frames, from the same inputs, with the values that its makers recommend."""
     seen = cards.get(spec.model).overlap_history if spec.video else 0
     inputs = {"image": spec.image, "end_image": spec.end_image, "video": spec.video}
     return VideoSpec.for_model(spec.model, spec.prompt, num_frames=spec.new_frames + seen, **inputs)
