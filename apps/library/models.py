@@ -40,6 +40,10 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         """Running rows whose worker has not been heard of since."""
         return self.filter(status=Generation.Status.RUNNING, heartbeat_at__lt=older_than)
 
+    def lapsed(self, older_than: datetime) -> Self:
+        """Offered rows whose owner has not decided since."""
+        return self.filter(status=Generation.Status.OFFERED, heartbeat_at__lt=older_than)
+
     def with_assets(self) -> Self:
         """With what they made; cards need no more."""
         return self.prefetch_related("assets")
@@ -132,6 +136,7 @@ class Generation(models.Model):
         WAITING = "waiting", "Waiting for others"
         QUEUED = "queued", "Queued"
         RUNNING = "running", "Running"
+        OFFERED = "offered", "Waiting for your decision"  # it cannot go on; keep what is finished, or let it go
         SUCCEEDED = "succeeded", "Finished"
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
@@ -146,7 +151,7 @@ class Generation(models.Model):
         "encoding": "Writing the file",
     }
 
-    ACTIVE = (Status.WAITING, Status.QUEUED, Status.RUNNING)
+    ACTIVE = (Status.WAITING, Status.QUEUED, Status.RUNNING, Status.OFFERED)
     ENDED = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -209,7 +214,7 @@ class Generation(models.Model):
                 fields=["user", "idempotency_key"], condition=~Q(idempotency_key=""), name="generation_idempotent"
             ),
             models.CheckConstraint(
-                condition=Q(status__in=["waiting", "queued", "running"], finished_at__isnull=True)
+                condition=Q(status__in=["waiting", "queued", "running", "offered"], finished_at__isnull=True)
                 | Q(status__in=["succeeded", "failed", "cancelled"], finished_at__isnull=False),
                 name="generation_ended_has_time",
             ),

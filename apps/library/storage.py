@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 GB = 1_000_000_000
 ROOT = "assets"
 SHELVES = tuple(f"{number:02x}" for number in range(256))  # the folders that `by_uuid` deals assets out to
+FEW = 8  # crashes leave few files on one shelf; where most are unnamed, they are another database's
 ORPHAN_AGE = timedelta(days=1)  # longer than any attempt takes from its first file to its row
 
 
@@ -115,7 +116,11 @@ def remove_orphans(before: datetime, shelves: Iterable[str] = ()) -> int:
         except FileNotFoundError:
             continue
         named = Asset.objects.filter(pk__in=names).exclude(file="").values_list("pk", flat=True)
-        for name in names - {str(pk) for pk in named}:
+        unnamed = names - {str(pk) for pk in named}
+        if len(unnamed) > max(FEW, len(names) - len(unnamed)):
+            log.error("storage_of_another_database", shelf=shelf, named=len(names) - len(unnamed), unnamed=len(unnamed))
+            continue
+        for name in unnamed:
             folder = f"{ROOT}/{shelf}/{name}"
             if _newest(folder) < before and remove_folder(folder):
                 log.info("orphan_removed", asset=name)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import PurePosixPath
+from itertools import count
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -18,8 +18,8 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.billing import services as billing
 from apps.errors import StudioError
-from apps.library import keeper, progress, storage, uploads
-from apps.library.models import Asset, Generation, GenerationInput, GenerationQuerySet, Group, by_uuid
+from apps.library import progress, storage, uploads
+from apps.library.models import Asset, Generation, GenerationInput, GenerationQuerySet, Group
 from apps.tools import graph, registry
 from apps.tools.queue import dispatch
 from apps.tools.registry import Quote, Stoppable, Tool
@@ -236,28 +236,58 @@ def _may_be_made(job: Generation) -> bool:
         return True
 
 
-def fail(job: Generation, error: StudioError, *, still: dict[str, Any] | None = None) -> bool:
+def fail(
+    job: Generation,
+    error: StudioError,
+    *,
+    still: dict[str, Any] | None = None,
+    frm: tuple[str, ...] = (Status.RUNNING,),
+) -> bool:
     """End a running job with an error and give back what is held. Returns False when another worker has the job.
 
-    `still` as in `Generation.move`.
+    `still` and `frm` as in `Generation.move`.
     """
     with transaction.atomic():
         failed = {"status": Status.FAILED, "error_code": error.code, "error": error.message[:500]}
-        mine = job.move(frm=(Status.RUNNING,), still=still, **failed)
+        mine = job.move(frm=frm, still=still, **failed)
         if mine:
             graph.settle(job, 0)
+            transaction.on_commit(partial(_remove_attempts, job))
             transaction.on_commit(partial(graph.ended, job))
     return mine
+
+
+def offer_or_fail(job: Generation, error: StudioError, *, still: dict[str, Any] | None = None) -> bool:
+    """Let the owner of a running job that cannot go on choose: `stop` keeps its finished windows, `cancel` does not.
+
+    Without finished windows it fails. What the job holds stays held meanwhile, and after TRASH_DAYS the sweep decides
+    for who has not. Returns False when another worker has the job. `still` as in `Generation.move`.
+    """
+    if not job.kept_windows or not isinstance(tool_of(job), Stoppable):
+        return fail(job, error, still=still)
+    offered: dict[str, Any] = {"status": Status.OFFERED, "stage": Generation.WAITING, "seconds_left": None}
+    offered |= {"error_code": error.code, "error": error.message[:500], "stop_requested_at": None}
+    if not job.move(frm=(Status.RUNNING,), still=still, **offered):
+        return False
+    log.warning("windows_offered", generation=str(job.pk), windows=job.kept_windows, code=error.code)
+    _remove_unfinished(job)
+    progress.changed(job)
+    return True
+
+
+def lapse(job: Generation) -> bool:
+    """Fail an offered job whose owner has not decided in time."""
+    return fail(job, StudioError(job.error, code=job.error_code), frm=(Status.OFFERED,))
 
 
 def retry(job: Generation, error: StudioError, *, still: dict[str, Any] | None = None, at_once: bool = True) -> bool:
     """Requeue a running job, to go on after its last finished window. Returns False when another worker has it.
 
-    After MAX_ATTEMPTS without a new window it fails with `error` instead. `still` as in `Generation.move`. Unless
-    `at_once`, no message is sent now: `sweep` sends it after the time it gives to lost messages.
+    After MAX_ATTEMPTS without a new window it ends as `offer_or_fail` says instead. `still` as in `Generation.move`.
+    Unless `at_once`, no message is sent now: `sweep` sends it after the time it gives to lost messages.
     """
     if job.attempt - job.kept_attempt >= settings.MAX_ATTEMPTS:
-        return fail(job, error, still=still)
+        return offer_or_fail(job, error, still=still)
     later = timezone.now() + timedelta(seconds=RETRY_AFTER_LEASES * settings.LEASE_SECONDS)
     back: dict[str, Any] = {"status": Status.QUEUED, "stage": Generation.WAITING, "dispatched_at": None}
     back["ready_at"] = None if at_once else later
@@ -285,6 +315,7 @@ def _cancel(job: Generation) -> int:
     """Cancel a job whose row is locked and that has not ended; the credits given back."""
     job.move(frm=Generation.ACTIVE, status=Status.CANCELLED)
     given_back = graph.settle(job, 0)
+    transaction.on_commit(partial(_remove_attempts, job))
     transaction.on_commit(partial(graph.ended, job))
     log.info("generation_cancelled", generation=str(job.pk), released=given_back)
     return given_back
@@ -293,8 +324,8 @@ def _cancel(job: Generation) -> int:
 def stop(job: Generation) -> Generation:
     """Ask a job to end with its finished windows; only these are charged. Returns the row.
 
-    The worker joins the windows at its next report, or the next worker does if that one is lost. Before the first
-    window this cancels the job. Asking twice is harmless. Raises WrongState when the job has ended.
+    The worker joins the windows at its next report, or the next worker does if that one is lost or the job was OFFERED.
+    Before the first window this cancels the job. Asking twice is harmless. Raises WrongState when the job has ended.
     """
     with transaction.atomic():
         job = _locked(Generation.objects.filter(pk=job.pk)).get()
@@ -306,6 +337,11 @@ def stop(job: Generation) -> Generation:
         if not job.kept_windows:
             cancel(job)
             job.refresh_from_db()
+        elif job.status == Status.OFFERED:
+            back: dict[str, Any] = {"dispatched_at": None, "ready_at": None, "error_code": "", "error": ""}
+            job.move(frm=(Status.OFFERED,), status=Status.QUEUED, stop_requested_at=timezone.now(), **back)
+            transaction.on_commit(partial(dispatch, job))
+            transaction.on_commit(partial(progress.changed, job))
         elif not job.stop_requested_at:
             job.move(frm=Generation.ACTIVE, stop_requested_at=timezone.now())
             transaction.on_commit(partial(progress.changed, job))
@@ -326,6 +362,8 @@ def delete(job: Generation) -> None:
             cancel(job)
         except WrongState:
             log.info("generation_ended_meanwhile", generation=str(job.pk))
+    elif job.status != Status.SUCCEEDED:
+        _remove_attempts(job)
     now = timezone.now()
     with transaction.atomic():
         Generation.objects.filter(pk=job.pk).update(deleted_at=now)
@@ -360,24 +398,26 @@ def _locked(jobs: GenerationQuerySet) -> GenerationQuerySet:
     return jobs.select_for_update(of=("self",), no_key=True).select_related("user")
 
 
-def _asset_pk(job: Generation, position: int) -> UUID:
+def _asset_pk(job: Generation, position: int, attempt: int = 0) -> UUID:
     """One for each attempt, so that files of one that was killed while it stored them are found again."""
-    return uuid5(
-        job.pk, f"asset {position} of attempt {job.attempt}" if position else f"asset of attempt {job.attempt}"
-    )
+    attempt = attempt or job.attempt
+    return uuid5(job.pk, f"asset {position} of attempt {attempt}" if position else f"asset of attempt {attempt}")
 
 
-def _remove_unfinished(job: Generation, assets: int = 0) -> None:
-    """Remove what an attempt has stored of its result; without a number, until nothing is found at a position."""
-    try:
-        position = 0
-        while position < assets or not assets:
-            asset = Asset(pk=_asset_pk(job, position))
-            if not keeper.remove_folder(str(PurePosixPath(by_uuid(asset, "file")).parent)) and not assets:
-                return
-            position += 1
-    except Exception:
-        log.warning("files_not_removed", generation=str(job.pk), exc_info=True)
+def _remove_unfinished(job: Generation, assets: int = 0, attempt: int = 0) -> None:
+    """Remove what an attempt, the last or another, has stored of its result.
+
+    Without a number of assets, until nothing is found at a position. What is not removed now is left to the sweep.
+    """
+    for position in range(assets) if assets else count():
+        if not storage.remove_files(Asset(pk=_asset_pk(job, position, attempt))) and not assets:
+            return
+
+
+def _remove_attempts(job: Generation) -> None:
+    """Remove what the attempts at a job that has ended without a result have stored of one."""
+    for attempt in range(1, job.attempt + 1):
+        _remove_unfinished(job, attempt=attempt)
 
 
 def tool_of(job: Generation) -> Tool | None:

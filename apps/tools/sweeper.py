@@ -15,7 +15,7 @@ from apps.library import keeper, storage
 from apps.library.models import Asset, Generation
 from apps.tools import graph
 from apps.tools.queue import dispatch
-from apps.tools.services import retry
+from apps.tools.services import lapse, retry
 
 log = structlog.get_logger(__name__)
 
@@ -23,10 +23,10 @@ log = structlog.get_logger(__name__)
 def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = None) -> tuple[int, int]:
     """Repair everything once. Returns (rows requeued or failed, messages sent again).
 
-    Running rows whose heartbeat is older than the lease go back to the queue, or fail after MAX_ATTEMPTS. Queued rows
+    Running rows whose heartbeat is older than the lease go back to the queue, or end after MAX_ATTEMPTS. Queued rows
     whose message may be lost are sent again. Waiting rows are looked at again, and ends that nobody took are told
-    again. Trash older than TRASH_DAYS loses its bytes, and so do the windows that an ended job
-    has left, and files that no row names.
+    again. What was offered and not taken in TRASH_DAYS is let go. Trash older than that loses its bytes, and so do
+    windows that an ended job has left, and files that no row names.
     """
     lease = timedelta(seconds=settings.LEASE_SECONDS) if lease is None else lease
     resend_after = 5 * lease if resend_after is None else resend_after
@@ -37,12 +37,14 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
     waiting = Generation.objects.claimable().exclude(dispatched_at__gt=now - resend_after)
     sent = sum(each(dispatch, waiting))
     each(graph.look_again, Generation.objects.filter(status=Generation.Status.WAITING).select_related("user"))
+    kept_for = timedelta(days=settings.TRASH_DAYS)
+    each(lapse, Generation.objects.lapsed(now - kept_for).select_related("user"))
     # One that has just ended is being told by whoever ended it.
     each(
         graph.tell, Generation.objects.ended().filter(told_at=None, finished_at__lt=now - lease).select_related("user")
     )
     try:
-        storage.empty_trash(Asset.objects.filter(deleted_at__lt=now - timedelta(days=settings.TRASH_DAYS)))
+        storage.empty_trash(Asset.objects.filter(deleted_at__lt=now - kept_for))
         keeper.remove_ended()
         storage.remove_orphans(now - storage.ORPHAN_AGE)
     except Exception:

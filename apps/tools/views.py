@@ -106,7 +106,7 @@ def stop(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """End a job with what it has finished, and say what is kept."""
     job = services.stop(get_object_or_404(Generation.objects.of(request.user), pk=pk))
     if job.is_active:
-        return _answer(request, job, "Stopping. What is finished is kept; what the rest costs comes back.")
+        return _answer(request, job, "What is finished is kept; what the rest costs comes back.")
     return _answer(request, job, f"Nothing was finished yet. {job.cost} credits are back in your wallet.")
 
 

@@ -219,6 +219,13 @@ def test_the_sweep_looks_at_one_shelf_at_a_time_and_comes_to_all(ada, stored, mo
     assert stored() == ["assets/ab/lost+found/film.mp4"]
 
 
+def test_the_sweep_takes_nothing_from_a_storage_that_is_another_databases(ada, stored):
+    for number in range(storage.FEW + 1):
+        default_storage.save(f"assets/ab/ab0c6a3e-7d0e-4d3e-9d52-3f1f0a8f4a{number:02}/film.mp4", ContentFile(b"film"))
+    swept(2 * DAY)
+    assert len(stored()) == storage.FEW + 1
+
+
 def test_bytes_that_were_not_removed_with_the_trash_are_removed_later(ada, stored, monkeypatch):
     uploads.delete(fill(ada))
     with monkeypatch.context() as patch:
