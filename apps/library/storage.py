@@ -131,7 +131,7 @@ def remove_orphans(before: datetime, shelves: Iterable[str] = ()) -> int:
 def _newest(folder: str) -> datetime:
     """Return when the newest file of a folder was written; the end of time for a folder without files."""
     names = default_storage.listdir(folder)[1]
-    written = [default_storage.get_modified_time(f"{folder}/{name}") for name in names]
+    written = [default_storage.get_modified_time(f"{folder}/{name}") for name in names if name]
     return max(written, default=datetime.max.replace(tzinfo=UTC))
 
 

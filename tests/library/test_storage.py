@@ -226,6 +226,16 @@ def test_the_sweep_takes_nothing_from_a_storage_that_is_another_databases(ada, s
     assert len(stored()) == storage.FEW + 1
 
 
+def test_the_sweep_works_on_a_storage_without_a_disk(ada, settings):
+    memory = {"default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
+    settings.STORAGES = settings.STORAGES | memory
+    mine = uploads.keep(ada, "image", picture())
+    orphan = default_storage.save("assets/ab/ab0c6a3e-7d0e-4d3e-9d52-3f1f0a8f4a11/film.mp4", ContentFile(b"film"))
+    assert storage.remove_orphans(timezone.now() - storage.ORPHAN_AGE, storage.SHELVES) == 0
+    assert storage.remove_orphans(timezone.now() + storage.ORPHAN_AGE, storage.SHELVES) == 1
+    assert default_storage.exists(mine.file.name) and not default_storage.exists(orphan)
+
+
 def test_bytes_that_were_not_removed_with_the_trash_are_removed_later(ada, stored, monkeypatch):
     uploads.delete(fill(ada))
     with monkeypatch.context() as patch:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.request.spec import VideoSpec, block_sizes, frames_of, latents_of
@@ -103,7 +104,7 @@ def effort(spec: VideoSpec) -> Fraction:
 def _as_recommended(spec: VideoSpec) -> VideoSpec:
     """Return the film of as many new frames, from the same inputs, with the values that its makers recommend."""
     seen = cards.get(spec.model).overlap_history if spec.video else 0
-    inputs = {"image": spec.image, "end_image": spec.end_image, "video": spec.video}
+    inputs: dict[str, Any] = {"image": spec.image, "end_image": spec.end_image, "video": spec.video}
     return VideoSpec.for_model(spec.model, spec.prompt, num_frames=spec.new_frames + seen, **inputs)
 
 
