@@ -2,11 +2,13 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
+from uuid import UUID
 
+import structlog
 from django.core.files.base import File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -21,6 +23,7 @@ from apps.library.models import Asset, Staged
 from workers.media import kinds, sound, uploads
 from workers.media.probe import MediaError, sha256
 
+log = structlog.get_logger(__name__)
 POSTER_SIDE = 640  # pixels
 MAX_BYTES = {
     Asset.Kind.IMAGE: uploads.MAX_PICTURE_BYTES,
@@ -75,26 +78,25 @@ def storing(assets: Sequence[Asset]) -> Iterator[None]:
             _store(asset)
         yield
     finally:
-        if staged:
-            for pk in staged.keys() - set(Asset.objects.filter(pk__in=staged).values_list("pk", flat=True)):
-                storage.remove_files(staged[pk])
+        _remove_unnamed(staged)
 
 
-def save(user: User, assets: Sequence[Asset]) -> list[Asset]:
-    """Write the rows of assets whose files are stored, in the transaction of the caller; returns the assets.
+def save(user: User, assets: Sequence[Asset]) -> dict[UUID, Asset]:
+    """Write the rows of staged assets whose files are stored, in the transaction of the caller.
 
-    In place of one that has come into the library meanwhile, that one is returned. The user's row is locked, so that
-    uploads of one user are counted one by one. Raises StorageFull when they do not fit.
+    Returns by the id of each the asset that it is now: another one where the same file has come into the library
+    meanwhile. The user's row is locked, so that uploads of one user are counted one by one. Raises StorageFull when
+    they do not fit.
     """
-    if any(asset.staged for asset in assets):
+    if assets:
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    saved = []
+    saved = {}
     for asset in assets:
-        again = _again(asset) if asset.staged else asset
+        again = _again(asset)
         if again is None:
             storage.refuse_full(user, asset.stored_bytes)
             asset.save(force_insert=True)
-        saved.append(again or asset)
+        saved[asset.pk] = again or asset
     return saved
 
 
@@ -196,6 +198,17 @@ def _verified(
             raise UnusableFile(error.public_text) from error
 
 
+def _remove_unnamed(staged: Mapping[UUID, Asset]) -> None:
+    """Remove the files of assets that have no row; where the database does not answer, they are left to the sweep."""
+    try:
+        named = set(Asset.objects.filter(pk__in=staged).values_list("pk", flat=True)) if staged else set()
+    except Exception:
+        log.warning("files_not_removed", exc_info=True)
+        return
+    for pk in staged.keys() - named:
+        storage.remove_files(staged[pk])
+
+
 def _again(asset: Asset, digests: Sequence[str] = ()) -> Asset | None:
     """Return what the library has of the same file already."""
     mine = Asset.objects.of(asset.user).filter(kind=asset.kind, generation=None)
@@ -223,7 +236,7 @@ def _kept(asset: Asset) -> Asset:
         return asset
     try:
         with storing([asset]), transaction.atomic():
-            return save(asset.user, [asset])[0]
+            return save(asset.user, [asset])[asset.pk]
     finally:
         let_go([asset])
 

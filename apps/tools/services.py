@@ -88,15 +88,14 @@ def submit(
     TooManyJobs, StorageFull, StudioError("input_missing"), or DuplicateRequest when the key was used for another
     request. The same key with the same request returns the job that it made.
     """
-    brought = {name: value for name, value in params.items() if isinstance(value, Asset)}
+    brought = _brought(params)
     try:
         if job := earlier(user, idempotency_key, request_digest):
             return job
         storage.refuse_full(user)
         billing.refuse_beyond(user, tool.price(params))
-        with uploads.storing(list(brought.values())), transaction.atomic():
-            stored = uploads.save(user, list(brought.values()))
-            params = {**params, **{name: str(asset.pk) for name, asset in zip(brought, stored, strict=True)}}
+        with uploads.storing(brought), transaction.atomic():
+            params = _by_id(params, uploads.save(user, brought))
             job = _record(user, tool, params, waits_for, idempotency_key=idempotency_key, request_digest=request_digest)
             billing.hold(user, job.cost, job.reference)
             _refuse_too_many(user)
@@ -105,7 +104,7 @@ def submit(
             return made
         raise
     finally:
-        uploads.let_go(brought.values())
+        uploads.let_go(brought)
     return job
 
 
@@ -114,16 +113,34 @@ def submit_group(user: User, kind: str, title: str, planned: Sequence[Planned]) 
 
     Those that others name come first in `planned`. Raises what `submit` raises.
     """
-    storage.refuse_full(user)
     made: dict[Planned, Generation] = {}
-    with transaction.atomic():
-        group = Group.objects.create(user=user, kind=kind, title=title[:200])
-        for each in planned:
-            params = {name: made[value] if isinstance(value, Planned) else value for name, value in each.params.items()}
-            made[each] = _record(user, each.tool, params, [made[other] for other in each.waits_for], group=group)
-        billing.hold(user, sum(job.cost for job in made.values()), group.reference)
-        _refuse_too_many(user)
+    brought = _brought(*(each.params for each in planned))
+    try:
+        storage.refuse_full(user)
+        with uploads.storing(brought), transaction.atomic():
+            stored = uploads.save(user, brought)
+            group = Group.objects.create(user=user, kind=kind, title=title[:200])
+            for each in planned:
+                params = {
+                    name: made[value] if isinstance(value, Planned) else value
+                    for name, value in _by_id(each.params, stored).items()
+                }
+                made[each] = _record(user, each.tool, params, [made[other] for other in each.waits_for], group=group)
+            billing.hold(user, sum(job.cost for job in made.values()), group.reference)
+            _refuse_too_many(user)
+    finally:
+        uploads.let_go(brought)
     return group
+
+
+def _brought(*params: Mapping[str, Any]) -> list[Asset]:
+    """Return the uploads among parameters, which are not stored yet."""
+    return [value for each in params for value in each.values() if isinstance(value, Asset)]
+
+
+def _by_id(params: Mapping[str, Any], stored: Mapping[UUID, Asset]) -> dict[str, Any]:
+    """Return parameters that name the uploads among them by the ids of the assets that these have become."""
+    return {name: str(stored[value.pk].pk) if isinstance(value, Asset) else value for name, value in params.items()}
 
 
 def _record(

@@ -164,7 +164,7 @@ def _channels(spec: VideoSpec) -> bool:
     return cards.get(spec.model).variant == "i2v"
 
 
-@lru_cache(maxsize=32)  # the windows of a film share one, and it can have thousands of rows
+@lru_cache(maxsize=8)  # the windows of a film share one, and it can have thousands of rows
 def step_table(blocks: int, steps: int, ar_step: int) -> tuple[tuple[int, ...], ...]:
     """Return for each iteration the schedule place of each block: 0 waiting, 1..steps at that step, steps + 1 done.
 
