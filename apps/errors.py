@@ -59,6 +59,12 @@ CATALOGUE: dict[str, Entry] = {
             "Too many of your jobs are waiting or at work.",
             "Wait for one to finish, or cancel one.",
         ),
+        Entry(
+            "storage_full",
+            409,
+            "Your share of the storage is full.",
+            "Delete what you no longer need, then empty the trash in your library.",
+        ),
         Entry("rate_limited", 429, "Too many requests.", "Wait a moment and try again."),
         # what went wrong while making it
         Entry("generation_failed", 500, "This could not be made.", "Try again; if it happens twice, change the seed."),

@@ -249,6 +249,7 @@ TRASH_DAYS = env.int("TRASH_DAYS", default=7)
 # How many uploads this process opens at once, each in a child process, and how long another one waits for its turn.
 DECODERS = max(1, env.int("DECODERS", default=2))
 DECODE_WAIT_SECONDS = env.float("DECODE_WAIT_SECONDS", default=15)
+USER_STORAGE_GB = env.float("USER_STORAGE_GB", default=10.0)
 MAINTENANCE_MODE = env.bool("MAINTENANCE_MODE", default=False)
 DEVICE_GB = float(env.str("CINEVIVID_DEVICE_GB", default="") or 0) or None
 
@@ -278,6 +279,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "anon": env.str("API_RATE_ANON", default="60/min"),
         "user": env.str("API_RATE_USER", default="300/min"),
+        "uploads": env.str("API_RATE_UPLOADS", default="60/min"),
     },
     "EXCEPTION_HANDLER": "apps.problems.exception_handler",
     "PAGE_SIZE": 20,

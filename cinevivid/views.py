@@ -16,6 +16,7 @@ from django_htmx.http import reswap, retarget
 from apps.errors import problem
 from apps.tools import registry
 from apps.tools.videos import MODEL
+from workers.engines.skyreels.request.spec import frames_for_seconds
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +36,13 @@ def landing(request: HttpRequest) -> HttpResponse:
 def prices() -> list[dict[str, int]]:
     """Return what films of some lengths cost as the page makes them, and how many of them the free credits make."""
     tool = registry.main()
-    usual = tool.form_class.page_data()
-    costs = {seconds: tool.price(usual | {"num_frames": seconds * MODEL.fps}) for seconds in (3, 10, 30)}
+    usual = tool.form_class.page_data() | ({"mode": "picture"} if MODEL.variant == "i2v" else {})
+    frames = {seconds: frames_for_seconds(seconds, MODEL.fps) for seconds in (3, 10, 30)}
+    costs = {
+        seconds: tool.price(usual | {"num_frames": count})
+        for seconds, count in frames.items()
+        if count <= MODEL.max_num_frames
+    }
     return [
         {"seconds": seconds, "credits": cost, "films": settings.FREE_CREDITS // cost} for seconds, cost in costs.items()
     ]

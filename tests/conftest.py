@@ -63,6 +63,13 @@ def api(ada):
 
 
 @pytest.fixture
+def stored(tmp_path):
+    """What lies in the media storage, as paths; call it."""
+    media = tmp_path / "media"
+    return lambda: sorted(path.relative_to(media).as_posix() for path in media.rglob("*") if path.is_file())
+
+
+@pytest.fixture
 def worker(transactional_db):
     """A real Dramatiq worker on the queue of the settings, in a thread of this process."""
     import workers.actors  # noqa: F401

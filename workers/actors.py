@@ -67,7 +67,7 @@ def run_generation(queue: str) -> None:
 
 
 def give_up(job: Generation, error: StudioError) -> None:
-    """End a failed attempt: fail the job, or queue it again where another attempt may succeed.
+    """End a failed attempt: queue the job again where another one may succeed, else offer what is finished, or fail it.
 
     A job with finished windows is tried again when only the time was too short for all of them, and when the storage,
     which may be full or away for a while, did not take the next one. Where the time brought not even one more window,
@@ -80,7 +80,7 @@ def give_up(job: Generation, error: StudioError) -> None:
     if error.code in RETRIED or timeout or later:
         services.retry(job, error, at_once=not later)
     else:
-        services.fail(job, error)
+        services.offer_or_fail(job, error)
 
 
 @dramatiq.actor(

@@ -80,6 +80,12 @@ def grant(user: User, amount: int, reference: str) -> bool:
         return _move(_system(Account.Kind.ISSUED), wallet, amount, Kind.GRANT, reference)
 
 
+def refuse_beyond(user: User, amount: int) -> None:
+    """Raise InsufficientCredits when the wallet holds less, before anything is done for it; the hold decides."""
+    if amount > (now := balance(user)):
+        raise InsufficientCredits(needed=amount, balance=now)
+
+
 def hold(user: User, amount: int, reference: str) -> bool:
     """Set credits aside for a job. Returns False for 0 credits and for a job that has them already.
 

@@ -5,14 +5,16 @@ from typing import Any
 import django_filters
 import django_filters.rest_framework
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import exceptions, mixins, status, viewsets
+from rest_framework import exceptions, mixins, serializers, status, viewsets
+from rest_framework.decorators import action
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle, UserRateThrottle
 
 from apps.accounts.http import caller
-from apps.library import uploads
+from apps.library import storage, uploads
 from apps.library.models import Asset, AssetQuerySet
 from apps.library.serializers import AssetSerializer, UploadSerializer
 from apps.problems import ProblemSerializer
@@ -32,6 +34,20 @@ class AssetFilter(django_filters.FilterSet):
         fields = ["kind"]
 
 
+class UploadThrottle(UserRateThrottle):
+    """How many files one account may send: each is decoded to its end."""
+
+    scope = "uploads"
+
+
+class ShareSerializer(serializers.Serializer[Any]):
+    """What your files take of the storage, in bytes. The trash counts until it is emptied."""
+
+    used = serializers.IntegerField()
+    trash = serializers.IntegerField()
+    quota = serializers.IntegerField()
+
+
 class AssetViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[Asset]
 ):
@@ -45,6 +61,10 @@ class AssetViewSet(
     lookup_value_converter = "uuid"
     parser_classes = [MultiPartParser]
 
+    def get_throttles(self) -> list[BaseThrottle]:
+        more: list[BaseThrottle] = [UploadThrottle()] if self.action == "create" else []
+        return [*super().get_throttles(), *more]
+
     def get_queryset(self) -> AssetQuerySet:
         return Asset.objects.of(caller(self.request)).exclude(file="").select_related("generation")
 
@@ -52,7 +72,7 @@ class AssetViewSet(
         request=UploadSerializer,
         responses={
             201: AssetSerializer,
-            **{code: OpenApiResponse(ProblemSerializer) for code in (400, 401, 415, 422, 503)},
+            **{code: OpenApiResponse(ProblemSerializer) for code in (400, 401, 409, 415, 422, 429, 503)},
         },
     )
     def create(self, request: Request) -> Response:
@@ -79,3 +99,16 @@ class AssetViewSet(
 
     def perform_destroy(self, instance: Asset) -> None:
         uploads.delete(instance)
+
+    @extend_schema(responses={200: ShareSerializer, 401: OpenApiResponse(ProblemSerializer)}, filters=False)
+    @action(detail=False, pagination_class=None)
+    def storage(self, request: Request) -> Response:
+        """How much of your share of the storage is taken."""
+        return Response(ShareSerializer(storage.share(caller(request))).data)
+
+    @extend_schema(request=None, responses={200: ShareSerializer, 401: OpenApiResponse(ProblemSerializer)})
+    @action(detail=False, methods=["post"], url_path="empty-trash")
+    def empty_trash(self, request: Request) -> Response:
+        """Remove the files of everything in your trash for good."""
+        storage.empty_trash(Asset.objects.filter(user=caller(request)))
+        return Response(ShareSerializer(storage.share(caller(request))).data)

@@ -1,6 +1,8 @@
 """What people are making (generations) and have made (assets)."""
 
 import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -37,6 +39,10 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
     def abandoned(self, older_than: datetime) -> Self:
         """Running rows whose worker has not been heard of since."""
         return self.filter(status=Generation.Status.RUNNING, heartbeat_at__lt=older_than)
+
+    def lapsed(self, older_than: datetime) -> Self:
+        """Offered rows whose owner has not decided since."""
+        return self.filter(status=Generation.Status.OFFERED, heartbeat_at__lt=older_than)
 
     def with_assets(self) -> Self:
         """With what they made; cards need no more."""
@@ -130,6 +136,7 @@ class Generation(models.Model):
         WAITING = "waiting", "Waiting for others"
         QUEUED = "queued", "Queued"
         RUNNING = "running", "Running"
+        OFFERED = "offered", "Waiting for your decision"  # it cannot go on; keep what is finished, or let it go
         SUCCEEDED = "succeeded", "Finished"
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
@@ -144,7 +151,7 @@ class Generation(models.Model):
         "encoding": "Writing the file",
     }
 
-    ACTIVE = (Status.WAITING, Status.QUEUED, Status.RUNNING)
+    ACTIVE = (Status.WAITING, Status.QUEUED, Status.RUNNING, Status.OFFERED)
     ENDED = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -207,7 +214,7 @@ class Generation(models.Model):
                 fields=["user", "idempotency_key"], condition=~Q(idempotency_key=""), name="generation_idempotent"
             ),
             models.CheckConstraint(
-                condition=Q(status__in=["waiting", "queued", "running"], finished_at__isnull=True)
+                condition=Q(status__in=["waiting", "queued", "running", "offered"], finished_at__isnull=True)
                 | Q(status__in=["succeeded", "failed", "cancelled"], finished_at__isnull=False),
                 name="generation_ended_has_time",
             ),
@@ -314,6 +321,14 @@ def by_uuid(asset: "Asset", filename: str) -> str:
     return f"assets/{asset.pk.hex[:2]}/{asset.pk}/{Path(filename).name}"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Staged:
+    """The verified files of an asset, by field, in a folder of this machine that `close` removes."""
+
+    files: Mapping[str, Path]
+    close: Callable[[], None]
+
+
 class AssetQuerySet(models.QuerySet["Asset"]):
     def of(self, user: User) -> Self:
         return self.filter(user=user, deleted_at=None)
@@ -343,12 +358,14 @@ class Asset(models.Model):
     fps = models.FloatField(default=0)
     seconds = models.FloatField(default=0)
     bytes = models.PositiveBigIntegerField(default=0)
+    stored_bytes = models.PositiveBigIntegerField(default=0, help_text="Of all its files, with poster and strip.")
     sha256 = models.CharField(max_length=64, blank=True)
     recipe = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects = AssetQuerySet.as_manager()
+    staged: Staged | None = None  # the files of an upload that is not stored yet
 
     class Meta:
         ordering = ["created_at", "position"]

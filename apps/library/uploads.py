@@ -2,23 +2,28 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
-from django.core.files.base import ContentFile, File
+import structlog
+from django.core.files.base import File
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from apps.accounts.models import User
 from apps.errors import StudioError
+from apps.library import storage
 from apps.library.decoding import turn
-from apps.library.models import Asset
+from apps.library.models import Asset, Staged
 from workers.media import facts, foreign
 from workers.media.facts import MediaError, sha256
 
+log = structlog.get_logger(__name__)
 MAX_BYTES = {
     Asset.Kind.IMAGE: facts.MAX_PICTURE_BYTES,
     Asset.Kind.VIDEO: facts.MAX_CLIP_BYTES,
@@ -40,11 +45,65 @@ class AssetOfJob(StudioError):
 
 
 def keep(user: User, kind: str, upload: "UploadedFile[Any]") -> Asset:
-    """Verify an upload and store it as an asset; the same file again returns the same asset. Raises UnusableFile."""
-    with _verified(kind, upload) as (asset, path, poster, digests):
+    """Verify an upload and store it as an asset; the same file again returns the same asset.
+
+    Raises UnusableFile, and StorageFull before anything is decoded when there is no room for any file.
+    """
+    storage.refuse_full(user)
+    return _kept(stage(user, kind, upload))
+
+
+def stage(user: User, kind: str, upload: "UploadedFile[Any]") -> Asset:
+    """Verify an upload and return it as an asset whose files are `staged` on this machine, to be stored or let go.
+
+    Of a file that is in the library already, that asset is returned. Raises UnusableFile.
+    """
+    with ExitStack() as stack:
+        asset, path, poster, digests = stack.enter_context(_verified(kind, upload))
         asset.user = user
-        mine = Asset.objects.of(user).filter(kind=kind, generation=None)
-        return mine.filter(recipe__upload__in=digests).first() or _store(asset, path, poster)
+        return _again(asset, digests) or _stage(asset, path, poster, stack.pop_all().close)
+
+
+@contextmanager
+def storing(assets: Sequence[Asset]) -> Iterator[None]:
+    """Store the files of staged assets. The block writes their rows by `save`, in one transaction with what needs them.
+
+    Files whose row is not there at the end are removed again. Of a process that is killed meanwhile, the sweep removes
+    them. Raises StudioError("storage_failed").
+    """
+    staged = {asset.pk: asset for asset in assets if asset.staged}
+    try:
+        for asset in staged.values():
+            _store(asset)
+        yield
+    finally:
+        _remove_unnamed(staged)
+
+
+def save(user: User, assets: Sequence[Asset]) -> dict[UUID, Asset]:
+    """Write the rows of staged assets whose files are stored, in the transaction of the caller.
+
+    Returns by the id of each the asset that it is now: another one where the same file has come into the library
+    meanwhile. The user's row is locked, so that uploads of one user are counted one by one. Raises StorageFull when
+    they do not fit.
+    """
+    if assets:
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    saved = {}
+    for asset in assets:
+        again = _again(asset)
+        if again is None:
+            storage.refuse_full(user, asset.stored_bytes)
+            asset.save(force_insert=True)
+        saved[asset.pk] = again or asset
+    return saved
+
+
+def let_go(assets: Iterable[Asset]) -> None:
+    """Remove what is staged of assets from this machine."""
+    for asset in assets:
+        if asset.staged:
+            asset.staged.close()
 
 
 def kind_of(upload: "UploadedFile[Any]", allowed: Sequence[str] = tuple(MAX_BYTES)) -> str:
@@ -68,12 +127,12 @@ def look(kind: str, upload: "UploadedFile[Any]") -> Asset:
 def keep_last_frame(film: Asset) -> Asset:
     """Store the last frame of a film as a picture, so that another film can begin with it; once for each film.
 
-    Raises UnusableFile for a film that cannot be read.
+    Raises UnusableFile for a film that cannot be read, and StorageFull.
     """
-    found = {"last_frame_of": str(film.pk)}
-    again = Asset.objects.of(film.user).filter(kind=Asset.Kind.IMAGE, generation=None, recipe=found).first()
-    if again:
+    asset = Asset(user=film.user, kind=Asset.Kind.IMAGE, recipe={"last_frame_of": str(film.pk)})
+    if again := _again(asset):
         return again
+    storage.refuse_full(film.user)
     with tempfile.TemporaryDirectory(prefix="frame-") as folder, film.file.open("rb") as stored:
         path, out = Path(folder) / f"film{Path(str(film.file.name)).suffix}", Path(folder) / "frame.png"
         poster = Path(folder) / "poster.webp"
@@ -81,8 +140,8 @@ def keep_last_frame(film: Asset) -> Asset:
             for chunk in stored.chunks():
                 copy.write(chunk)
         with _opening():
-            width, height = foreign.last_frame(path, out, poster)
-        return _store(Asset(user=film.user, kind="image", width=width, height=height, recipe=found), out, poster)
+            asset.width, asset.height = foreign.last_frame(path, out, poster)
+        return _kept(_stage(asset, out, poster, lambda: None))
 
 
 def delete(asset: Asset) -> None:
@@ -150,11 +209,50 @@ def _verified(kind: str, upload: "UploadedFile[Any]") -> Iterator[tuple[Asset, P
         yield asset, kept, poster if poster.exists() else None, digests
 
 
-def _store(asset: Asset, path: Path, poster: Path | None) -> Asset:
-    asset.bytes, asset.sha256 = path.stat().st_size, sha256(path)
-    with path.open("rb") as file:
-        asset.file.save(path.name, File(file), save=False)
-    if poster:
-        asset.poster.save("poster.webp", ContentFile(poster.read_bytes()), save=False)
-    asset.save()
+def _remove_unnamed(staged: Mapping[UUID, Asset]) -> None:
+    """Remove the files of assets that have no row; where the database does not answer, they are left to the sweep."""
+    try:
+        named = set(Asset.objects.filter(pk__in=staged).values_list("pk", flat=True)) if staged else set()
+    except Exception:
+        log.warning("files_not_removed", exc_info=True)
+        return
+    for pk in staged.keys() - named:
+        storage.remove_files(staged[pk])
+
+
+def _again(asset: Asset, digests: Sequence[str] = ()) -> Asset | None:
+    """Return what the library has of the same file already."""
+    mine = Asset.objects.of(asset.user).filter(kind=asset.kind, generation=None)
+    if upload := asset.recipe.get("upload"):
+        return mine.filter(recipe__upload__in=[upload, *digests]).first()
+    return mine.filter(recipe=asset.recipe).first()
+
+
+def _stage(asset: Asset, path: Path, poster: Path | None, close: Callable[[], None]) -> Asset:
+    """Fill in what only the files tell."""
+    asset.sha256, files = sha256(path), {"file": path} | ({"poster": poster} if poster else {})
+    asset.bytes = path.stat().st_size
+    asset.stored_bytes = sum(each.stat().st_size for each in files.values())
+    asset.staged = Staged(files, close)
     return asset
+
+
+def _kept(asset: Asset) -> Asset:
+    """Store an asset that is staged."""
+    if not asset.staged:
+        return asset
+    try:
+        with storing([asset]), transaction.atomic():
+            return save(asset.user, [asset])[asset.pk]
+    finally:
+        let_go([asset])
+
+
+def _store(asset: Asset) -> None:
+    assert asset.staged is not None
+    try:
+        for name, path in asset.staged.files.items():
+            with path.open("rb") as file:
+                getattr(asset, name).save(path.name, File(file), save=False)
+    except Exception as error:
+        raise StudioError(code="storage_failed") from error

@@ -8,6 +8,7 @@ urlpatterns = [
     path("home/my-library/<uuid:pk>", views.generation, name="generation"),
     path("home/my-library/uploads", views.my_uploads, name="uploads"),
     path("home/my-library/uploads/<uuid:pk>/delete", views.delete_upload, name="delete_upload"),
+    path("home/my-library/trash/empty", views.empty_trash, name="empty_trash"),
     path("home/my-library/last-frame/<uuid:pk>", views.last_frame, name="last_frame"),
     path("media/<uuid:pk>/<slug:part>", files.asset_file, name="asset_file"),
     path("live/<uuid:pk>/<str:name>", files.live_file, name="live_file"),

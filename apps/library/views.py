@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from apps.accounts.http import SignedIn
-from apps.library import uploads
+from apps.library import storage, uploads
 from apps.library.filters import LibraryFilter
 from apps.library.models import Asset, Generation
 
@@ -28,7 +28,9 @@ def library(request: SignedIn) -> HttpResponse:
     jobs = Generation.objects.of(request.user).with_assets()
     found = LibraryFilter(request.GET, queryset=jobs)
     page = Paginator(found.qs, PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(request, "library/library.html", {"page": page, "filter": found})
+    return render(
+        request, "library/library.html", {"page": page, "filter": found, "share": storage.share(request.user)}
+    )
 
 
 @login_required
@@ -72,7 +74,7 @@ def my_uploads(request: SignedIn) -> HttpResponse:
     """The pictures and videos that a user has brought."""
     brought = Asset.objects.of(request.user).filter(generation=None).order_by("-created_at")
     page = Paginator(brought, PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(request, "library/uploads.html", {"page": page})
+    return render(request, "library/uploads.html", {"page": page, "share": storage.share(request.user)})
 
 
 @login_required
@@ -82,3 +84,12 @@ def delete_upload(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     uploads.delete(get_object_or_404(Asset.objects.of(request.user), pk=pk, generation=None))
     messages.success(request, "Deleted. What begins with it and is not made yet will not be made.")
     return redirect("library:uploads")
+
+
+@login_required
+@require_POST
+def empty_trash(request: SignedIn) -> HttpResponse:
+    """Remove the files of everything in the trash for good."""
+    free = storage.empty_trash(Asset.objects.filter(user=request.user))
+    messages.success(request, f"The trash is empty: {storage.words(free)} are free again.")
+    return redirect("library:library")

@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 from apps.accounts.http import caller
 from apps.billing import services as billing
 from apps.errors import StudioError
+from apps.library import storage
 from apps.library.api import NewestFirst
 from apps.library.models import Generation, GenerationQuerySet, Group
 from apps.problems import ProblemSerializer
@@ -119,6 +120,7 @@ class Submit(ToolView):
         # Before the parameters are validated: an asset that they name may have been deleted since.
         job = services.earlier(user, key, digest)
         if job is None:
+            storage.refuse_full(user)  # before anything that is sent is decoded
             params = self.params(request)
             job = services.submit(user, self.tool, params, idempotency_key=key, request_digest=digest)
         data = GenerationSerializer(job, context={"request": request}).data

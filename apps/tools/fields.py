@@ -121,13 +121,12 @@ class AssetField(forms.Field):
 
     Of several `kinds`, an upload is what its bytes say. `modes` are the modes of the tool that show it. `use` is what
     an asset becomes there, in the words of its menu "Use as…"; without it, no asset leads here. The form sets
-    `user`. A `draft`, as for a quote, stores nothing and may lack what is `required`; an `ignored` field is not read
-    at all.
+    `user`. An upload is stored with the job that begins with it, and not before. A `draft`, as for a quote, may lack
+    what is `required`; an `ignored` field is not read at all.
     """
 
     user: User | None = None
     draft = ignored = False
-    kept: Asset | None = None
 
     def __init__(
         self, *kinds: str, use: str = "", modes: tuple[str, ...] = (), required: bool = False, **kwargs: Any
@@ -155,16 +154,11 @@ class AssetField(forms.Field):
             return self._from_library(self.user, str(value))
         try:
             kind = uploads.kind_of(value, self.kinds)
-            self.kept = uploads.look(kind, value) if self.draft else uploads.keep(self.user, kind, value)
+            return uploads.look(kind, value) if self.draft else uploads.stage(self.user, kind, value)
         except NotOpened:
             raise  # it says nothing about the file
         except StudioError as error:
             raise forms.ValidationError(error.message, code=error.code) from error
-        return self.kept
-
-    def bound_data(self, data: Any, initial: Any) -> Any:
-        """Show an upload that was stored as the chosen asset when the form comes back with other errors."""
-        return str(self.kept.pk) if self.kept else data
 
     def _from_library(self, user: User, value: str) -> Asset | None:
         mine = Asset.objects.of(user).filter(kind__in=self.kinds).exclude(file="")

@@ -11,6 +11,7 @@ from django.http import Http404
 from django.urls import reverse
 
 from apps.accounts.models import User
+from apps.library import uploads
 from apps.library.models import Asset, Generation
 from apps.tools.fields import AssetField
 from workers.weights import catalog
@@ -33,8 +34,7 @@ class ToolForm(forms.Form):
     """The parameters of a tool, filled in by `user`.
 
     `page_initial` is what the page starts with where leaving it out means something else to a program. `advanced`
-    names the fields that the page folds away, by heading. A `draft` is quoted, not made: it needs no prompt, and no
-    upload of it is stored.
+    names the fields that the page folds away, by heading. A `draft` is quoted, not made: it needs no prompt.
     """
 
     page_initial: ClassVar[Mapping[str, Any]] = {}
@@ -68,8 +68,17 @@ class ToolForm(forms.Form):
 
     @property
     def params(self) -> dict[str, Any]:
-        """The cleaned values as a job keeps them; of an asset, its id."""
-        return {name: str(value.pk) if isinstance(value, Asset) else value for name, value in self.cleaned_data.items()}
+        """The cleaned values as `submit` takes them: of an asset its id, or the asset where it is not stored yet."""
+        return {
+            name: str(value.pk) if isinstance(value, Asset) and not value.staged else value
+            for name, value in self.cleaned_data.items()
+        }
+
+    def full_clean(self) -> None:
+        """Validate everything; the uploads of a form that is refused are let go at once."""
+        super().full_clean()
+        if self.is_bound and self.errors:
+            uploads.let_go(value for value in self.cleaned_data.values() if isinstance(value, Asset))
 
     def plain_fields(self) -> list[forms.BoundField]:
         folded = {name for names in self.advanced.values() for name in names}

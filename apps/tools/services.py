@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import PurePosixPath
+from itertools import count
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -18,8 +18,8 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.billing import services as billing
 from apps.errors import StudioError
-from apps.library import keeper, progress
-from apps.library.models import Asset, Generation, GenerationInput, GenerationQuerySet, Group, by_uuid
+from apps.library import progress, storage, uploads
+from apps.library.models import Asset, Generation, GenerationInput, GenerationQuerySet, Group
 from apps.tools import graph, registry
 from apps.tools.queue import dispatch
 from apps.tools.registry import Quote, Stoppable, Tool
@@ -83,14 +83,19 @@ def submit(
     """Create a job, hold its credits and queue it, all in one transaction.
 
     `params` are a form's; what they name of the user's library, by its id, becomes an input of the job. A parameter may
-    also be a job: then this one begins with the first file that it makes. A job that waits for others starts when they
-    have SUCCEEDED. Raises InsufficientCredits, TooManyJobs, StudioError("input_missing"), or DuplicateRequest when the
-    key was used for another request. The same key with the same request returns the job that it made.
+    also be an upload, which is stored for good only together with the hold, or a job: then this one begins with the
+    first file that it makes. A job that waits for others starts when they have SUCCEEDED. Raises InsufficientCredits,
+    TooManyJobs, StorageFull, StudioError("input_missing"), or DuplicateRequest when the key was used for another
+    request. The same key with the same request returns the job that it made.
     """
-    if job := earlier(user, idempotency_key, request_digest):
-        return job
+    brought = _brought(params)
     try:
-        with transaction.atomic():
+        if job := earlier(user, idempotency_key, request_digest):
+            return job
+        storage.refuse_full(user)
+        billing.refuse_beyond(user, tool.price(params))
+        with uploads.storing(brought), transaction.atomic():
+            params = _by_id(params, uploads.save(user, brought))
             job = _record(user, tool, params, waits_for, idempotency_key=idempotency_key, request_digest=request_digest)
             billing.hold(user, job.cost, job.reference)
             _refuse_too_many(user)
@@ -98,6 +103,8 @@ def submit(
         if made := earlier(user, idempotency_key, request_digest):
             return made
         raise
+    finally:
+        uploads.let_go(brought)
     return job
 
 
@@ -107,14 +114,33 @@ def submit_group(user: User, kind: str, title: str, planned: Sequence[Planned]) 
     Those that others name come first in `planned`. Raises what `submit` raises.
     """
     made: dict[Planned, Generation] = {}
-    with transaction.atomic():
-        group = Group.objects.create(user=user, kind=kind, title=title[:200])
-        for each in planned:
-            params = {name: made[value] if isinstance(value, Planned) else value for name, value in each.params.items()}
-            made[each] = _record(user, each.tool, params, [made[other] for other in each.waits_for], group=group)
-        billing.hold(user, sum(job.cost for job in made.values()), group.reference)
-        _refuse_too_many(user)
+    brought = _brought(*(each.params for each in planned))
+    try:
+        storage.refuse_full(user)
+        with uploads.storing(brought), transaction.atomic():
+            stored = uploads.save(user, brought)
+            group = Group.objects.create(user=user, kind=kind, title=title[:200])
+            for each in planned:
+                params = {
+                    name: made[value] if isinstance(value, Planned) else value
+                    for name, value in _by_id(each.params, stored).items()
+                }
+                made[each] = _record(user, each.tool, params, [made[other] for other in each.waits_for], group=group)
+            billing.hold(user, sum(job.cost for job in made.values()), group.reference)
+            _refuse_too_many(user)
+    finally:
+        uploads.let_go(brought)
     return group
+
+
+def _brought(*params: Mapping[str, Any]) -> list[Asset]:
+    """Return the uploads among parameters, which are not stored yet."""
+    return [value for each in params for value in each.values() if isinstance(value, Asset)]
+
+
+def _by_id(params: Mapping[str, Any], stored: Mapping[UUID, Asset]) -> dict[str, Any]:
+    """Return parameters that name the uploads among them by the ids of the assets that these have become."""
+    return {name: str(stored[value.pk].pk) if isinstance(value, Asset) else value for name, value in params.items()}
 
 
 def _record(
@@ -190,6 +216,7 @@ def finish(
             for position, (asset, files) in enumerate(made):
                 asset.pk, asset.position = _asset_pk(job, position), position
                 asset.user_id, asset.generation_id = job.user_id, job.pk
+                asset.stored_bytes = sum(file.size for file in files.values())
                 for name, file in files.items():
                     getattr(asset, name).save(file.name, file, save=False)
         except Exception as error:
@@ -226,28 +253,58 @@ def _may_be_made(job: Generation) -> bool:
         return True
 
 
-def fail(job: Generation, error: StudioError, *, still: dict[str, Any] | None = None) -> bool:
+def fail(
+    job: Generation,
+    error: StudioError,
+    *,
+    still: dict[str, Any] | None = None,
+    frm: tuple[str, ...] = (Status.RUNNING,),
+) -> bool:
     """End a running job with an error and give back what is held. Returns False when another worker has the job.
 
-    `still` as in `Generation.move`.
+    `still` and `frm` as in `Generation.move`.
     """
     with transaction.atomic():
         failed = {"status": Status.FAILED, "error_code": error.code, "error": error.message[:500]}
-        mine = job.move(frm=(Status.RUNNING,), still=still, **failed)
+        mine = job.move(frm=frm, still=still, **failed)
         if mine:
             graph.settle(job, 0)
+            transaction.on_commit(partial(_remove_attempts, job))
             transaction.on_commit(partial(graph.ended, job))
     return mine
+
+
+def offer_or_fail(job: Generation, error: StudioError, *, still: dict[str, Any] | None = None) -> bool:
+    """Let the owner of a running job that cannot go on choose: `stop` keeps its finished windows, `cancel` does not.
+
+    Without finished windows it fails. What the job holds stays held meanwhile, and after TRASH_DAYS the sweep decides
+    for who has not. Returns False when another worker has the job. `still` as in `Generation.move`.
+    """
+    if not job.kept_windows or not isinstance(tool_of(job), Stoppable):
+        return fail(job, error, still=still)
+    offered: dict[str, Any] = {"status": Status.OFFERED, "stage": Generation.WAITING, "seconds_left": None}
+    offered |= {"error_code": error.code, "error": error.message[:500], "stop_requested_at": None}
+    if not job.move(frm=(Status.RUNNING,), still=still, **offered):
+        return False
+    log.warning("windows_offered", generation=str(job.pk), windows=job.kept_windows, code=error.code)
+    _remove_unfinished(job)
+    progress.changed(job)
+    return True
+
+
+def lapse(job: Generation) -> bool:
+    """Fail an offered job whose owner has not decided in time."""
+    return fail(job, StudioError(job.error, code=job.error_code), frm=(Status.OFFERED,))
 
 
 def retry(job: Generation, error: StudioError, *, still: dict[str, Any] | None = None, at_once: bool = True) -> bool:
     """Requeue a running job, to go on after its last finished window. Returns False when another worker has it.
 
-    After MAX_ATTEMPTS without a new window it fails with `error` instead. `still` as in `Generation.move`. Unless
-    `at_once`, no message is sent now: `sweep` sends it after the time it gives to lost messages.
+    After MAX_ATTEMPTS without a new window it ends as `offer_or_fail` says instead. `still` as in `Generation.move`.
+    Unless `at_once`, no message is sent now: `sweep` sends it after the time it gives to lost messages.
     """
     if job.attempt - job.kept_attempt >= settings.MAX_ATTEMPTS:
-        return fail(job, error, still=still)
+        return offer_or_fail(job, error, still=still)
     later = timezone.now() + timedelta(seconds=RETRY_AFTER_LEASES * settings.LEASE_SECONDS)
     back: dict[str, Any] = {"status": Status.QUEUED, "stage": Generation.WAITING, "dispatched_at": None}
     back["ready_at"] = None if at_once else later
@@ -275,6 +332,7 @@ def _cancel(job: Generation) -> int:
     """Cancel a job whose row is locked and that has not ended; the credits given back."""
     job.move(frm=Generation.ACTIVE, status=Status.CANCELLED)
     given_back = graph.settle(job, 0)
+    transaction.on_commit(partial(_remove_attempts, job))
     transaction.on_commit(partial(graph.ended, job))
     log.info("generation_cancelled", generation=str(job.pk), released=given_back)
     return given_back
@@ -283,8 +341,8 @@ def _cancel(job: Generation) -> int:
 def stop(job: Generation) -> Generation:
     """Ask a job to end with its finished windows; only these are charged. Returns the row.
 
-    The worker joins the windows at its next report, or the next worker does if that one is lost. Before the first
-    window this cancels the job. Asking twice is harmless. Raises WrongState when the job has ended.
+    The worker joins the windows at its next report, or the next worker does if that one is lost or the job was OFFERED.
+    Before the first window this cancels the job. Asking twice is harmless. Raises WrongState when the job has ended.
     """
     with transaction.atomic():
         job = _locked(Generation.objects.filter(pk=job.pk)).get()
@@ -296,6 +354,11 @@ def stop(job: Generation) -> Generation:
         if not job.kept_windows:
             cancel(job)
             job.refresh_from_db()
+        elif job.status == Status.OFFERED:
+            back: dict[str, Any] = {"dispatched_at": None, "ready_at": None, "error_code": "", "error": ""}
+            job.move(frm=(Status.OFFERED,), status=Status.QUEUED, stop_requested_at=timezone.now(), **back)
+            transaction.on_commit(partial(dispatch, job))
+            transaction.on_commit(partial(progress.changed, job))
         elif not job.stop_requested_at:
             job.move(frm=Generation.ACTIVE, stop_requested_at=timezone.now())
             transaction.on_commit(partial(progress.changed, job))
@@ -316,6 +379,8 @@ def delete(job: Generation) -> None:
             cancel(job)
         except WrongState:
             log.info("generation_ended_meanwhile", generation=str(job.pk))
+    elif job.status != Status.SUCCEEDED:
+        _remove_attempts(job)
     now = timezone.now()
     with transaction.atomic():
         Generation.objects.filter(pk=job.pk).update(deleted_at=now)
@@ -325,7 +390,7 @@ def delete(job: Generation) -> None:
 def restore(job: Generation) -> None:
     """Take a job out of the trash. Raises WrongState when its files are gone for good."""
     if Asset.objects.filter(generation=job, file="").exists():
-        text = f"This {noun_of(job)} was deleted more than {settings.TRASH_DAYS} days ago, so its files are gone."
+        text = f"This {noun_of(job)} has left the trash, so its files are gone."
         raise WrongState(text)
     with transaction.atomic():
         Generation.objects.filter(pk=job.pk).update(deleted_at=None)
@@ -350,24 +415,26 @@ def _locked(jobs: GenerationQuerySet) -> GenerationQuerySet:
     return jobs.select_for_update(of=("self",), no_key=True).select_related("user")
 
 
-def _asset_pk(job: Generation, position: int) -> UUID:
+def _asset_pk(job: Generation, position: int, attempt: int = 0) -> UUID:
     """One for each attempt, so that files of one that was killed while it stored them are found again."""
-    return uuid5(
-        job.pk, f"asset {position} of attempt {job.attempt}" if position else f"asset of attempt {job.attempt}"
-    )
+    attempt = attempt or job.attempt
+    return uuid5(job.pk, f"asset {position} of attempt {attempt}" if position else f"asset of attempt {attempt}")
 
 
-def _remove_unfinished(job: Generation, assets: int = 0) -> None:
-    """Remove what an attempt has stored of its result; without a number, until nothing is found at a position."""
-    try:
-        position = 0
-        while position < assets or not assets:
-            asset = Asset(pk=_asset_pk(job, position))
-            if not keeper.remove_folder(str(PurePosixPath(by_uuid(asset, "file")).parent)) and not assets:
-                return
-            position += 1
-    except Exception:
-        log.warning("files_not_removed", generation=str(job.pk), exc_info=True)
+def _remove_unfinished(job: Generation, assets: int = 0, attempt: int = 0) -> None:
+    """Remove what an attempt, the last or another, has stored of its result.
+
+    Without a number of assets, until nothing is found at a position. What is not removed now is left to the sweep.
+    """
+    for position in range(assets) if assets else count():
+        if not storage.remove_files(Asset(pk=_asset_pk(job, position, attempt))) and not assets:
+            return
+
+
+def _remove_attempts(job: Generation) -> None:
+    """Remove what the attempts at a job that has ended without a result have stored of one."""
+    for attempt in range(1, job.attempt + 1):
+        _remove_unfinished(job, attempt=attempt)
 
 
 def tool_of(job: Generation) -> Tool | None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -11,11 +11,11 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from apps.errors import StudioError
-from apps.library import keeper
+from apps.library import keeper, storage
 from apps.library.models import Asset, Generation
 from apps.tools import graph
 from apps.tools.queue import dispatch
-from apps.tools.services import retry
+from apps.tools.services import lapse, retry
 
 log = structlog.get_logger(__name__)
 
@@ -23,9 +23,10 @@ log = structlog.get_logger(__name__)
 def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = None) -> tuple[int, int]:
     """Repair everything once. Returns (rows requeued or failed, messages sent again).
 
-    Running rows whose heartbeat is older than the lease go back to the queue, or fail after MAX_ATTEMPTS. Queued rows
+    Running rows whose heartbeat is older than the lease go back to the queue, or end after MAX_ATTEMPTS. Queued rows
     whose message may be lost are sent again. Waiting rows are looked at again, and ends that nobody took are told
-    again. Trash older than TRASH_DAYS loses its bytes, and so do the windows that an ended job has left.
+    again. What was offered and not taken in TRASH_DAYS is let go. Trash older than that loses its bytes, and so do
+    windows that an ended job has left, and files that no row names.
     """
     lease = timedelta(seconds=settings.LEASE_SECONDS) if lease is None else lease
     resend_after = 5 * lease if resend_after is None else resend_after
@@ -36,13 +37,16 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
     waiting = Generation.objects.claimable().exclude(dispatched_at__gt=now - resend_after)
     sent = sum(each(dispatch, waiting))
     each(graph.look_again, Generation.objects.filter(status=Generation.Status.WAITING).select_related("user"))
+    kept_for = timedelta(days=settings.TRASH_DAYS)
+    each(lapse, Generation.objects.lapsed(now - kept_for).select_related("user"))
     # One that has just ended is being told by whoever ended it.
     each(
         graph.tell, Generation.objects.ended().filter(told_at=None, finished_at__lt=now - lease).select_related("user")
     )
     try:
-        empty_trash(now - timedelta(days=settings.TRASH_DAYS))
+        storage.empty_trash(Asset.objects.filter(deleted_at__lt=now - kept_for))
         keeper.remove_ended()
+        storage.remove_orphans(now - storage.ORPHAN_AGE)
     except Exception:
         log.exception("trash_not_emptied")
     return healed, sent
@@ -75,16 +79,3 @@ def keep_sweeping(every: float, stopped: threading.Event) -> None:
 def heal(job: Generation) -> bool:
     """Requeue or fail a job whose worker is lost. Returns False when its heartbeat has moved since the row was read."""
     return retry(job, StudioError(code="worker_lost"), still={"heartbeat_at": job.heartbeat_at})
-
-
-def empty_trash(before: datetime) -> None:
-    """Remove the files of assets deleted before a time. The rows stay."""
-    for asset in Asset.objects.filter(deleted_at__lt=before).exclude(file=""):
-        _remove_files(asset)
-        Asset.objects.filter(pk=asset.pk).update(file="", poster="", strip="")
-
-
-def _remove_files(asset: Asset) -> None:
-    for file in (asset.file, asset.poster, asset.strip):
-        if file:
-            file.storage.delete(str(file.name))

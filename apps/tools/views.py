@@ -15,6 +15,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from apps.accounts.http import PENDING_PROMPT, SignedIn
 from apps.accounts.models import User
 from apps.errors import StudioError
+from apps.library import storage
 from apps.library.models import Generation
 from apps.tools import registry, services
 from apps.tools.registry import Tool, ToolForm
@@ -31,6 +32,8 @@ def all_tools(request: HttpRequest) -> HttpResponse:
 def tool_page(request: SignedIn, slug: str) -> HttpResponse:
     """The form of a tool beside what it has made; a POST starts a job."""
     tool = registry.get_or_404(slug)
+    if request.method == "POST":
+        storage.refuse_full(request.user)  # before anything that is sent is decoded
     initial = _initial(request, tool)
     form = tool.form_class(request.POST or None, request.FILES or None, initial=initial, user=request.user)
     job = None
@@ -103,7 +106,7 @@ def stop(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """End a job with what it has finished, and say what is kept."""
     job = services.stop(get_object_or_404(Generation.objects.of(request.user), pk=pk))
     if job.is_active:
-        return _answer(request, job, "Stopping. What is finished is kept; what the rest costs comes back.")
+        return _answer(request, job, "What is finished is kept; what the rest costs comes back.")
     return _answer(request, job, f"Nothing was finished yet. {job.cost} credits are back in your wallet.")
 
 

@@ -105,6 +105,11 @@ document.addEventListener("htmx:load", (event) => {
   if (event.detail.elt.matches?.("[data-panel]")) {
     showSheet(true);
     bind(event.detail.elt); // last, because it puts the focus on what is wrong
+    for (const input of event.detail.elt.querySelectorAll("input[type=file]")) {
+      if (!brought.has(input.name)) continue;
+      input.files = brought.get(input.name);
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    }
   }
 });
 
@@ -125,6 +130,14 @@ document.addEventListener("htmx:configRequest", (event) => {
   const files = [...event.detail.elt.closest("form").querySelectorAll("input[type=file]")].flatMap((input) => [...input.files]);
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
   if (bytes > 0 && bytes < LOOKED_AT) Object.assign(event.detail, { verb: "post", useUrlParams: false });
+});
+
+// A form that comes back has lost its files, as the studio stores none before the job: they are chosen again.
+const brought = new Map();
+document.addEventListener("htmx:configRequest", (event) => {
+  if (!event.detail.elt.matches?.("[data-panel]")) return;
+  brought.clear();
+  for (const input of event.detail.elt.querySelectorAll("input[type=file]")) if (input.files.length) brought.set(input.name, input.files);
 });
 
 // A started film: the sheet goes, the stage comes, and an unlocked seed is drawn anew.

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.e2e.test_main_job import NANO, PROMPT, STEP, TOOL, card, credits, finished, order, slide, until
+from tests.media import encoded, quarters
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -20,7 +21,7 @@ def test_a_key_that_is_held_makes_one_film(open_page):
     card(page).wait_for()
     finished(page)
     assert page.locator("article[id^=generation-]").count() == 1
-    assert before - credits(page) <= 33
+    assert before - credits(page) <= 8
 
 
 def test_a_double_click_on_the_first_page_makes_one_film(open_page):
@@ -84,3 +85,17 @@ def test_escape_closes_a_menu_and_not_the_films_page(open_page):
     until(page, lambda: menu.get_attribute("open") is None)
     page.wait_for_timeout(300)
     assert page.url == address
+
+
+def test_a_picture_is_not_lost_when_something_else_is_wrong(open_page, tmp_path):
+    (tmp_path / "start.png").write_bytes(encoded(quarters()))
+    page = open_page("nia@example.org", f"{TOOL}?mode=picture", problems_expected=True)
+    chosen = page.locator("#panel input[type=file][name=image]")
+    chosen.set_input_files(tmp_path / "start.png")
+    page.get_by_role("button", name="Generate").click()
+    page.locator("#panel .field--prompt [aria-invalid=true]").wait_for()
+    until(page, lambda: chosen.evaluate("input => input.files[0]?.name") == "start.png")
+    page.get_by_text("start.png").wait_for()
+    order(page, steps=4)
+    card(page).wait_for()
+    assert page.locator("#panel .errorlist").count() == 0

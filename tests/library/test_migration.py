@@ -150,7 +150,7 @@ def test_the_books_are_right_and_new_films_can_be_asked_for(studio, settings):
     assert billing.audit() == []
     assert (billing.balance(studio), billing.held(studio)) == (180, 50)
     tool = registry.get("to-video")
-    assert services.quote(tool, params()["a red circle moves right"]).credits == 20
+    assert services.quote(tool, params()["a red circle moves right"]).credits == 1
     settings.MAX_ACTIVE_JOBS = 10
     job = services.submit(studio, tool, params()["from a picture"] | {"image": PICTURE})
     assert str(job.inputs.get().asset_id) == PICTURE

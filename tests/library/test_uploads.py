@@ -29,11 +29,17 @@ def voice(tmp_path):
     return upload(sound(tmp_path / "voice.mp3", "libmp3lame", seconds=1, title="my kitchen").read_bytes(), "voice.mp3")
 
 
+def test_a_form_stores_no_sound_itself(ada, voice, stored):
+    form = VoiceForm({}, {"voice": voice}, user=ada)
+    assert form.is_valid() and form.params["voice"].staged and not Asset.objects.exists() and stored() == []
+
+
 def test_a_sound_is_kept_and_offered_again(ada, voice):
+    asset = uploads.keep(ada, "audio", voice)
+    voice.seek(0)
     form = VoiceForm({}, {"voice": voice}, user=ada)
     assert form.is_valid(), form.errors
-    asset = Asset.objects.get()
-    assert form.params["voice"] == str(asset.pk)
+    assert form.params["voice"] == str(asset.pk), "the same file again is the asset that is there"
     assert (asset.kind, asset.name, asset.width, asset.poster.name) == ("audio", "voice.mp3", 0, "")
     assert asset.seconds == pytest.approx(1, abs=0.1) and asset.bytes == asset.file.size
     assert b"my kitchen" not in asset.file.read()

@@ -59,7 +59,7 @@ def test_two_people_may_use_the_same_key(api, ben):
 
 def test_a_quote_costs_nothing(api, ada):
     answer = api.post(f"{URL}quote/", PARAMS, format="json").json()
-    assert (answer["credits"], answer["seconds"]) == (30, None)
+    assert (answer["credits"], answer["seconds"]) == (2, None)  # a quarter of the recommended steps
     assert "21 frames" in answer["summary"]
     assert billing.balance(ada) == 100
 
@@ -95,8 +95,8 @@ def test_the_schema_says_how_long_a_film_can_be(client, db):
 
 
 def test_too_few_credits_are_told_with_the_numbers(api, ada):
-    body = api.post(URL, PARAMS | {"num_frames": 105}, format="json").json()
-    assert (body["code"], body["status"], body["needed"], body["balance"]) == ("insufficient_credits", 402, 140, 100)
+    body = api.post(URL, PARAMS | {"num_frames": 105, "steps": 100}, format="json").json()
+    assert (body["code"], body["status"], body["needed"], body["balance"]) == ("insufficient_credits", 402, 165, 100)
     assert Generation.objects.count() == 0
 
 
@@ -105,7 +105,7 @@ def test_too_many_jobs_are_refused(api, ada, settings):
     api.post(URL, PARAMS, format="json")
     answer = api.post(URL, PARAMS, format="json")
     assert (answer.status_code, answer.json()["code"]) == (429, "too_many_jobs")
-    assert billing.held(ada) == 30
+    assert billing.held(ada) == 2
 
 
 def test_it_cancels_and_says_what_came_back(api, ada):

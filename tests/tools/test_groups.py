@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from apps.billing import services as billing
 from apps.billing.models import Transfer
 from apps.errors import StudioError
+from apps.library import uploads
 from apps.library.models import Asset, Generation, Group
 from apps.tools import services, sweeper
+from tests.media import encoded, quarters
 from tests.tools.paper import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -127,6 +130,20 @@ def test_what_waits_in_it_is_cancelled_too_however_long_the_chain(paper, ada):
     assert services.cancel_group(group) == 60
     assert set(group.generations.values_list("status", "error_code")) == {("cancelled", "")}
     assert billing.audit() == []
+
+
+def test_an_upload_of_it_is_stored_with_its_hold(paper, ada, settings, stored):
+    def planned(shade):
+        picture = uploads.stage(ada, "image", SimpleUploadedFile("a.png", encoded(quarters(shade, shade))))
+        return paper.planned(str(shade), first=picture, price=5)
+
+    group = paper.group(ada, planned(64), planned(80), planned(64))
+    assert Asset.objects.count() == 2 and len(stored()) == 4
+    first, second, third = (job.inputs.get().asset for job in group.generations.order_by("created_at", "pk"))
+    assert first == third != second
+    with pytest.raises(billing.InsufficientCredits):
+        paper.group(ada, planned(96), paper.planned("dear", price=100))
+    assert Asset.objects.count() == 2 and len(stored()) == 4
 
 
 def test_how_much_is_done_weighs_what_the_jobs_cost(group):

@@ -18,7 +18,7 @@ from workers.base import Cancelled, Progress, Stopped
 from workers.media.probe import probe
 
 Status = Generation.Status
-THREE_WINDOWS = PARAMS | {"num_frames": 45}
+THREE_WINDOWS = PARAMS | {"num_frames": 45, "steps": 16}  # 12 credits: 2 a second
 
 
 def submit(user, params=THREE_WINDOWS):
@@ -48,14 +48,14 @@ def running(ada, tmp_path):
 
 def test_a_queued_job_is_cancelled_and_everything_comes_back(ada):
     job = services.stop(submit(ada))
-    assert (job.status, sums(job), billing.balance(ada)) == (Status.CANCELLED, (60, 0, 60), 100)
+    assert (job.status, sums(job), billing.balance(ada)) == (Status.CANCELLED, (12, 0, 12), 100)
 
 
 def test_before_the_first_window_it_is_a_cancel(ada):
     job = Generation.objects.claim(submit(ada).queue)
     reporter(job)(progress())
     assert services.stop(job).status == Status.CANCELLED
-    assert sums(job) == (60, 0, 60)
+    assert sums(job) == (12, 0, 12)
     with pytest.raises(Cancelled):
         reporter(job)(progress())
 
@@ -71,18 +71,18 @@ def test_the_worker_hears_of_it_at_its_next_step_and_may_still_write_the_file(ru
 
 def test_only_what_is_kept_is_charged(running, ada):
     services.stop(running)
-    assert services.price_if_stopped(running) == 50  # 33 frames are 5 begun seconds
+    assert services.price_if_stopped(running) == 9  # 33 frames are 4 1/8 s
     assert services.finish(running, [(Asset(kind="video"), {})], "nano", stopped=True)
     job = fresh(running)
     assert (job.status, job.stopped_early, job.kept_windows, job.windows) == (Status.SUCCEEDED, True, 2, 3)
-    assert (sums(job), billing.balance(ada), billing.audit()) == ((60, 50, 10), 50, [])
+    assert (sums(job), billing.balance(ada), billing.audit()) == ((12, 9, 3), 91, [])
 
 
 def test_a_film_that_was_whole_before_anybody_could_stop_it_is_charged_whole(running, tmp_path):
     film(running, tmp_path, 3)
     services.stop(running)
     services.finish(running, [(Asset(kind="video"), {})], "nano", stopped=False)
-    assert (fresh(running).stopped_early, sums(running)) == (False, (60, 60, 0))
+    assert (fresh(running).stopped_early, sums(running)) == (False, (12, 12, 0))
 
 
 def test_asking_twice_changes_nothing(running):
@@ -94,7 +94,7 @@ def test_asking_twice_changes_nothing(running):
 
 def test_a_stopped_job_can_still_be_cancelled(running):
     services.stop(running)
-    assert services.cancel(running) == 60
+    assert services.cancel(running) == 12
 
 
 @pytest.mark.parametrize("end", ["finish", "fail", "cancel"])
@@ -111,18 +111,18 @@ def test_what_has_ended_cannot_be_stopped(running, end):
     assert sums(running) == before
 
 
-@given(frames=st.integers(1, 45), cost=st.integers(0, 90))
+@given(frames=st.sampled_from([21, 33, 45]), cost=st.integers(0, 20))
 def test_the_price_of_a_part_is_never_more_than_what_was_held(frames, cost):
     job = Generation(tool="to-video", params=THREE_WINDOWS, cost=cost, kept_frames=frames)
     assert 0 <= services.price_if_stopped(job) <= cost
-    if cost >= 60:
-        assert services.price_if_stopped(job) == 10 * -(-frames // FPS)
+    if cost >= 12:
+        assert services.price_if_stopped(job) == -(-2 * frames // FPS)
 
 
 def test_a_stopped_extension_pays_for_new_frames_only():
     params = THREE_WINDOWS | {"mode": "extend", "overlap_history": 9}
-    job = Generation(tool="to-video", params=params, cost=50, kept_frames=33)
-    assert services.price_if_stopped(job) == registry.get("to-video").price(params | {"num_frames": 33}) == 30
+    job = Generation(tool="to-video", params=params, cost=9, kept_frames=33)
+    assert services.price_if_stopped(job) == registry.get("to-video").price(params | {"num_frames": 33}) == 6
 
 
 def test_page_and_api_say_what_is_kept(page, api, running):
@@ -130,7 +130,7 @@ def test_page_and_api_say_what_is_kept(page, api, running):
     assert api.get(f"/api/v1/generations/{running.pk}/").json()["kept"] == {
         "windows": 2,
         "seconds": 33 / FPS,
-        "price": 50,
+        "price": 9,
         "live_url": f"http://testserver/live/{running.pk}/index.m3u8",
     }
     assert page.get(url).status_code == 405
@@ -141,7 +141,7 @@ def test_page_and_api_say_what_is_kept(page, api, running):
     answer = api.post(f"/api/v1/generations/{running.pk}/stop/")
     assert (answer.status_code, answer.json()["code"]) == (409, "wrong_state")
     job = api.get(f"/api/v1/generations/{running.pk}/").json()
-    assert (job["stopped_early"], job["credits"]) == (True, {"held": 60, "captured": 50, "released": 10})
+    assert (job["stopped_early"], job["credits"]) == (True, {"held": 12, "captured": 9, "released": 3})
 
 
 def test_a_stranger_cannot_stop_it(client, ben, running):
@@ -152,14 +152,14 @@ def test_a_stranger_cannot_stop_it(client, ben, running):
 
 def test_the_card_offers_it_and_says_afterwards_what_was_kept(page, running):
     html = page.get("/home/my-library").content.decode()
-    assert "keep 4.1 s, pay 50 of 60 credits" in html
+    assert "keep 4.1 s, pay 9 of 12 credits" in html
     services.stop(running)
     html = page.get(running.get_absolute_url()).content.decode()
     assert "Stop here" not in html and "Keeping 2 windows" in html
     services.finish(running, [(Asset(kind="video"), {})], "nano", stopped=True)
     html = page.get(running.get_absolute_url()).content.decode()
     assert "Stopped early: 2 of 3 windows kept" in html
-    assert "50 of 60 credits" in html
+    assert "9 of 12 credits" in html
 
 
 def test_a_waiting_job_that_nothing_was_made_of_offers_no_stop(page, ada):
@@ -180,8 +180,8 @@ def test_the_next_worker_keeps_what_a_lost_one_finished_and_computes_nothing(ada
         if now.window == 2 and now.step:
             raise KeyboardInterrupt
 
-    job = Generation.objects.create(user=ada, tool="to-video", params=THREE_WINDOWS, cost=60)
-    billing.hold(ada, 60, job.reference)
+    job = Generation.objects.create(user=ada, tool="to-video", params=THREE_WINDOWS | {"steps": 4}, cost=3)
+    billing.hold(ada, 3, job.reference)
     job = Generation.objects.claim(job.queue)
     with pytest.raises(KeyboardInterrupt):
         request = tasks.Request(params=job.params, folder=tmp_path, on_progress=lose, keeper=StorageKeeper(job))
@@ -198,7 +198,7 @@ def test_the_next_worker_keeps_what_a_lost_one_finished_and_computes_nothing(ada
         (tmp_path / "kept.mp4").write_bytes(file.read())
     assert probe(tmp_path / "kept.mp4").frames == job.asset.frames == 21
     assert job.asset.poster and job.asset.strip and job.asset.recipe["windows_kept"] == 1
-    assert (sums(job), billing.balance(ada), billing.audit()) == ((60, 30, 30), 70, [])
+    assert (sums(job), billing.balance(ada), billing.audit()) == ((3, 2, 1), 98, [])
 
 
 @pytest.mark.slow
@@ -212,6 +212,6 @@ def test_stopping_a_real_film_leaves_a_film_of_whole_windows(ada, worker, wait_u
     job = fresh(job)
     assert (job.status, job.stopped_early) == (Status.SUCCEEDED, True)
     assert job.asset.frames == job.kept_frames == 21 + 12 * (job.kept_windows - 1)
-    assert sums(job)[1] == 10 * -(-job.kept_frames // FPS)
-    assert sum(sums(job)[1:]) == 60
+    assert sums(job)[1] == -(-job.kept_frames // FPS)  # half the recommended steps, half the price
+    assert sum(sums(job)[1:]) == job.cost == 6
     assert billing.audit() == []

@@ -21,8 +21,8 @@ def test_visitors_are_asked_to_sign_in(client, db):
 
 
 def test_the_quote_follows_the_form_and_needs_no_prompt(page):
-    html = page.get(f"{URL}/quote", PARAMS | {"prompt": "", "num_frames": 33}).content.decode()
-    assert "50" in html
+    html = page.get(f"{URL}/quote", PARAMS | {"prompt": "", "num_frames": 33, "steps": 100}).content.decode()
+    assert "<strong>52</strong>" in html
     assert "33 frames" in html
 
 
@@ -36,7 +36,7 @@ def test_pressing_generate_starts_a_job_and_shows_its_card(page, ada):
     job = Generation.objects.get(user=ada)
     assert answer.status_code == 200
     assert f'id="generation-{job.pk}"' in answer.content.decode()
-    assert (job.params["seed"], billing.held(ada)) == (7, 30)
+    assert (job.params["seed"], billing.held(ada)) == (7, 2)
 
 
 def test_without_a_seed_one_is_drawn_and_written_down(page, ada):
@@ -67,8 +67,8 @@ def test_bad_input_is_told_on_its_field_before_credits_move(page, ada, headers, 
 
 
 def test_too_few_credits_are_told_with_the_numbers(page, ada):
-    html = page.post(URL, PARAMS | {"num_frames": 105}).content.decode()
-    assert "This needs 140 credits and your wallet has 100: 40 are missing." in html
+    html = page.post(URL, PARAMS | {"num_frames": 105, "steps": 100}).content.decode()
+    assert "This needs 165 credits and your wallet has 100: 65 are missing." in html
     assert Generation.objects.count() == 0
 
 
@@ -77,7 +77,7 @@ def test_too_many_jobs_at_once_are_told(page, ada, settings):
     page.post(URL, PARAMS)
     html = page.post(URL, PARAMS).content.decode()
     assert "1 of your jobs" in html
-    assert billing.held(ada) == 30
+    assert billing.held(ada) == 2
 
 
 def test_a_card_asks_for_its_place_in_the_queue_once(ada):

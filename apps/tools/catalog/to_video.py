@@ -1,7 +1,7 @@
 """Video: from words, from a picture, between two pictures, or on from a video."""
 
-import math
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ from django import forms
 from django.conf import settings
 
 from apps.library.models import Asset, Generation
-from apps.tools import videos
+from apps.tools import prices, videos
 from apps.tools.fields import AssetField, CatalogueField, ModeSelect, RatioSelect, SeedField, Slider, StyleSelect
 from apps.tools.registry import LARGE_QUEUE, Stoppable, ToolForm, register
 from apps.tools.videos import MAX_FRAMES, MIN_FRAMES, RELEASED, ModelSelect
@@ -18,16 +18,14 @@ from workers.engines.skyreels import cards
 from workers.engines.skyreels.cards import ModelCard
 from workers.engines.skyreels.memory import planner
 from workers.engines.skyreels.request.flags import VideoRequest, devices, video_request
-from workers.engines.skyreels.request.plan import plan
-from workers.engines.skyreels.request.spec import MAX_ADDNOISE, SpecError, nearest_frame_counts
+from workers.engines.skyreels.request.plan import effort, plan
+from workers.engines.skyreels.request.spec import MAX_ADDNOISE, SpecError, VideoSpec, nearest_frame_counts
 from workers.engines.upscale.plan import FACTORS, target
 from workers.media.facts import MAX_CLIP_SECONDS
 from workers.prompts.styles import STYLES
 from workers.weights import catalog
 
-CREDITS_PER_SECOND = 10
-FINISHING_CREDITS = 1  # more a second, as the tool Upscale takes
-FINISHING_STEPS = 27  # of the sampler of nano, in the time of which a frame is made four times as large
+FINISHING_PASSES = 20  # of nano over one latent, in the time of which a frame is made four times as large
 
 # What a film begins with: its title, what it needs, and what else it may have.
 MODES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
@@ -313,10 +311,11 @@ def mode_of(values: Mapping[str, Any]) -> str:
     return "text"
 
 
-def video_job(params: Mapping[str, Any]) -> VideoRequest:
-    """The request of a job's parameters; the files are not looked at, and need not be chosen yet."""
+def spec_of(params: Mapping[str, Any]) -> VideoSpec:
+    """The film that parameters ask for; the files are not looked at, and need not be chosen yet."""
     needed = MODES[params.get("mode") or mode_of(params)][1]
-    return video_request(params, {name: Path(name) for name in MISSING if params.get(name) or name in needed})
+    files = {name: Path(name) for name in MISSING if params.get(name) or name in needed}
+    return video_request({"prompt": "…", **params}, files).spec
 
 
 @register
@@ -335,8 +334,16 @@ class ToVideo(Stoppable):
     form_class = VideoForm
 
     def price(self, params: Mapping[str, Any]) -> int:
-        seconds = math.ceil(self._new_frames(params) / self._card(params).fps)
-        return int((CREDITS_PER_SECOND + (FINISHING_CREDITS if params.get("finish") else 0)) * seconds)
+        """The tier's rate for the new seconds, times how much more is computed than with recommended settings.
+
+        A finish is charged as the tool Upscale charges.
+        """
+        spec = spec_of(params)
+        card = cards.get(spec.model)
+        rate = prices.rate("video", card.tier).credits * effort(spec)
+        if params.get("finish"):
+            rate += prices.rate("upscale").credits
+        return prices.whole(rate * Fraction(spec.new_frames, card.fps))
 
     def price_of_part(self, job: Generation, frames: int) -> int:
         """The price without the finish: a film that is stopped is kept as it is."""
@@ -346,16 +353,16 @@ class ToVideo(Stoppable):
         return super().models(params) | ({catalog.chosen("upscale")} if params.get("finish") else set())
 
     def work(self, params: Mapping[str, Any]) -> float:
-        card = self._card(params)
-        width, height = card.sizes.get(params["ratio"], next(iter(card.sizes.values())))
-        steps = params.get("steps", card.steps) + (FINISHING_STEPS if params.get("finish") else 0)
-        return float(width * height * self._new_frames(params) * steps)
+        """Pixels of latents that the model sees, over all of its passes."""
+        spec = spec_of(params)
+        passes = plan(spec).passes + (FINISHING_PASSES * spec.new_frames if params.get("finish") else 0)
+        return float(spec.width * spec.height * passes)
 
     def queue_of(self, params: Mapping[str, Any]) -> str:
         return LARGE_QUEUE if params.get("use_usp") and devices() > 1 else self.queue
 
     def summary(self, params: Mapping[str, Any]) -> str:
-        spec = video_job({"prompt": "…", **params}).spec
+        spec = spec_of(params)
         windows = len(plan(spec).windows)
         added = f"{spec.new_frames} frames more" if spec.video else f"{spec.num_frames} frames"
         size = f" · {spec.width * finish} × {spec.height * finish}" if (finish := params.get("finish")) else ""
@@ -368,13 +375,3 @@ class ToVideo(Stoppable):
             "suggestions": videos.MODEL.examples,
             "memory": planner.sentence(videos.MODEL, settings.DEVICE_GB),
         }
-
-    def _card(self, params: Mapping[str, Any]) -> ModelCard:
-        return cards.get(params.get("model_id", videos.MODEL.id))
-
-    def _new_frames(self, params: Mapping[str, Any]) -> int:
-        """What is made: not the frames that a video brings."""
-        seen = (
-            params.get("overlap_history", self._card(params).overlap_history) if params.get("mode") == "extend" else 0
-        )
-        return int(params["num_frames"]) - int(seen)

@@ -8,6 +8,7 @@ from django import forms
 
 from apps.library.models import Asset, Generation
 from apps.library.uploads import MAX_BYTES
+from apps.tools import prices
 from apps.tools.fields import AssetField, CatalogueField
 from apps.tools.registry import Stoppable, ToolForm, register
 from workers.base import EngineError
@@ -18,7 +19,7 @@ from workers.weights import catalog
 
 USUAL_FPS = 24  # of a clip whose rate was not told when it was uploaded
 MAX_FPS = 60
-CREDITS_PER_SECOND = 1
+FRAMES_OF_A_SECOND = 30  # what a second of film has at most for the usual price
 EFFORT_OF_A_TIER = 6  # a model that works six times as hard for a pixel still has the usual price
 SMOOTHING = 2  # times the price and the work of enlarging alone
 
@@ -126,10 +127,11 @@ class Upscale(Stoppable):
     form_class = UpscaleForm
 
     def price(self, params: Mapping[str, Any]) -> int:
+        rate = prices.rate("upscale").credits * self._tier(params)
         if params["kind"] == Asset.Kind.IMAGE:
-            return int(CREDITS_PER_SECOND * self._tier(params))
-        seconds = max(1, math.ceil(params["seconds"]))
-        return int(CREDITS_PER_SECOND * seconds * self._tier(params) * (SMOOTHING if params.get("fps") else 1))
+            return prices.whole(rate)
+        seconds = max(params["seconds"], params["frames"] / FRAMES_OF_A_SECOND)
+        return prices.whole(rate * seconds * (SMOOTHING if params.get("fps") else 1))
 
     def price_of_part(self, job: Generation, frames: int) -> int:
         whole: int = job.params["frames"]

@@ -77,6 +77,11 @@ class ModelCard(WeightCard):
         return self.variant == "df"
 
     @property
+    def tier(self) -> str:
+        """What its films are priced by: "nano", "1.3B-540P", "14B-720P"."""
+        return "-".join(dict.fromkeys((self.parameters, self.resolution)))
+
+    @property
     def ratios(self) -> tuple[str, ...]:
         """The aspect ratios this model is offered in, the widest use first."""
         return tuple(self.sizes)

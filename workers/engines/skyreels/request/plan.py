@@ -9,6 +9,9 @@ before it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
 
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.request.spec import VideoSpec, block_sizes, frames_of, latents_of
@@ -73,10 +76,45 @@ class Plan:
         """Latents of the whole film."""
         return latents_of(self.spec.num_frames)
 
+    @property
+    def passes(self) -> Fraction:
+        """How much the transformer computes, in latents: those that it sees, summed over all of its passes.
+
+        A pass is one step of one window; with guidance each step takes two. In a window that is longer than the model's
+        own, a latent counts as many times more, because each looks at all others.
+        """
+        own, each = latents_of(cards.get(self.spec.model).base_num_frames), 2 if self.spec.guidance_scale > 1 else 1
+        seen = ((window.steps, window.latents + window.closing) for window in self.windows)
+        return sum(
+            (each * steps * latents * max(Fraction(1), Fraction(latents, own)) for steps, latents in seen), Fraction()
+        )
+
+
+def effort(spec: VideoSpec) -> Fraction:
+    """Return how many times the passes of the recommended settings a spec takes for the same film.
+
+    Every size that the model is offered in is a recommended one; pixels beyond the largest of them count in proportion.
+    Raises SpecError where the spec is not valid.
+    """
+    own = max(width * height for width, height in cards.get(spec.model).sizes.values())
+    larger = max(Fraction(1), Fraction(spec.width * spec.height, own))
+    return larger * plan(spec).passes / _lay_out(_as_recommended(spec)).passes
+
+
+def _as_recommended(spec: VideoSpec) -> VideoSpec:
+    """Return the film of as many new frames, from the same inputs, with the values that its makers recommend."""
+    seen = cards.get(spec.model).overlap_history if spec.video else 0
+    inputs: dict[str, Any] = {"image": spec.image, "end_image": spec.end_image, "video": spec.video}
+    return VideoSpec.for_model(spec.model, spec.prompt, num_frames=spec.new_frames + seen, **inputs)
+
 
 def plan(spec: VideoSpec) -> Plan:
     """Lay a spec out; raises SpecError where it is not valid."""
     spec.validate()
+    return _lay_out(spec)
+
+
+def _lay_out(spec: VideoSpec) -> Plan:
     total, base = latents_of(spec.num_frames), latents_of(min(spec.num_frames, spec.base_num_frames))
     overlap = latents_of(spec.overlap_history)
     windows = [_window(spec, 0, 0, base, overlap if spec.video else 0)]
@@ -126,6 +164,7 @@ def _channels(spec: VideoSpec) -> bool:
     return cards.get(spec.model).variant == "i2v"
 
 
+@lru_cache(maxsize=8)  # the windows of a film share one, and it can have thousands of rows
 def step_table(blocks: int, steps: int, ar_step: int) -> tuple[tuple[int, ...], ...]:
     """Return for each iteration the schedule place of each block: 0 waiting, 1..steps at that step, steps + 1 done.
 

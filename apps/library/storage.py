@@ -1,0 +1,140 @@
+"""How much of the media storage a person fills, how the trash is emptied, and what no row names."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+
+import structlog
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db.models import Q, Sum
+
+from apps.accounts.models import User
+from apps.errors import StudioError
+from apps.library.ids import is_uuid
+from apps.library.keeper import remove_folder
+from apps.library.models import Asset, AssetQuerySet, by_uuid
+
+log = structlog.get_logger(__name__)
+GB = 1_000_000_000
+ROOT = "assets"
+SHELVES = tuple(f"{number:02x}" for number in range(256))  # the folders that `by_uuid` deals assets out to
+FEW = 8  # crashes leave few files on one shelf; where most are unnamed, they are another database's
+ORPHAN_AGE = timedelta(days=1)  # longer than any attempt takes from its first file to its row
+
+
+class StorageFull(StudioError):
+    """The files of a user take all of their share of the storage."""
+
+    code = "storage_full"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What the files of one user take, in bytes: all of them, those in the trash, and how much it may be."""
+
+    used: int
+    trash: int
+    quota: int
+
+    @property
+    def full(self) -> bool:
+        return self.used >= self.quota
+
+    @property
+    def words(self) -> str:
+        """How much of it is taken: "1.2 of 10 GB"."""
+        return f"{self.used / GB:.1f} of {settings.USER_STORAGE_GB:g} GB"
+
+    @property
+    def trash_words(self) -> str:
+        return words(self.trash)
+
+
+def share(user: User) -> Share:
+    """Return what a user stores. Files in the trash count until it is emptied: they are still there."""
+    mine = Asset.objects.filter(user=user)
+    sums = mine.aggregate(
+        used=Sum("stored_bytes", default=0), trash=Sum("stored_bytes", default=0, filter=Q(deleted_at__isnull=False))
+    )
+    return Share(**sums, quota=int(settings.USER_STORAGE_GB * GB))
+
+
+def refuse_full(user: User, more: int = 0) -> None:
+    """Raise StorageFull when nothing fits any more, or not `more` bytes."""
+    now = share(user)
+    if more and now.used + more > now.quota:
+        raise StorageFull(
+            f"This takes {words(more)}, and of your {settings.USER_STORAGE_GB:g} GB only "
+            f"{words(max(0, now.quota - now.used))} are free.",
+            used=now.used,
+            quota=now.quota,
+        )
+    if now.full:
+        raise StorageFull(f"Your files take {now.words}.", used=now.used, quota=now.quota)
+
+
+def empty_trash(assets: AssetQuerySet) -> int:
+    """Remove the files of those of these assets that are in the trash; the rows stay. Returns the bytes set free.
+
+    A row gives its files up first: a crash in between leaves files that no row names, and `remove_orphans` finds them.
+    """
+    free = 0
+    for asset in assets.exclude(deleted_at=None).exclude(file=""):
+        mine = Asset.objects.filter(pk=asset.pk).exclude(deleted_at=None).exclude(file="")
+        if mine.update(file="", poster="", strip="", stored_bytes=0):
+            free += asset.stored_bytes
+            remove_files(asset)
+    return free
+
+
+def remove_files(asset: Asset) -> bool:
+    """Remove the folder of an asset. Returns False when there was none; what cannot be removed is left to the sweep."""
+    try:
+        return remove_folder(folder_of(asset))
+    except Exception:
+        log.warning("files_not_removed", asset=str(asset.pk), exc_info=True)
+        return False
+
+
+def folder_of(asset: Asset) -> str:
+    return str(PurePosixPath(by_uuid(asset, "file")).parent)
+
+
+def remove_orphans(before: datetime, shelves: Iterable[str] = ()) -> int:
+    """Remove the files of assets that no row names and that are older than a time. Returns how many assets these were.
+
+    An upload or a result is stored before its row is, so a process that is killed in between leaves files. One of the
+    256 shelves is looked through at a time, drawn by chance: a large storage is slow to list.
+    """
+    removed = 0
+    for shelf in shelves or [random.choice(SHELVES)]:
+        try:
+            names = set(filter(is_uuid, default_storage.listdir(f"{ROOT}/{shelf}")[0]))
+        except FileNotFoundError:
+            continue
+        named = Asset.objects.filter(pk__in=names).exclude(file="").values_list("pk", flat=True)
+        unnamed = names - {str(pk) for pk in named}
+        if len(unnamed) > max(FEW, len(names) - len(unnamed)):
+            log.error("storage_of_another_database", shelf=shelf, named=len(names) - len(unnamed), unnamed=len(unnamed))
+            continue
+        for name in unnamed:
+            folder = f"{ROOT}/{shelf}/{name}"
+            if _newest(folder) < before and remove_folder(folder):
+                log.info("orphan_removed", asset=name)
+                removed += 1
+    return removed
+
+
+def _newest(folder: str) -> datetime:
+    """Return when the newest file of a folder was written; the end of time for a folder without files."""
+    names = default_storage.listdir(folder)[1]
+    written = [default_storage.get_modified_time(f"{folder}/{name}") for name in names if name]
+    return max(written, default=datetime.max.replace(tzinfo=UTC))
+
+
+def words(size: int) -> str:
+    """A number of bytes as it is told."""
+    return f"{size / GB:.1f} GB" if size >= GB / 10 else f"{size / 1_000_000:.1f} MB"
