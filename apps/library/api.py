@@ -7,7 +7,6 @@ import django_filters.rest_framework
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, mixins, status, viewsets
 from rest_framework.pagination import CursorPagination
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,6 +14,7 @@ from apps.accounts.http import caller
 from apps.library import uploads
 from apps.library.models import Asset, AssetQuerySet
 from apps.library.serializers import AssetSerializer, UploadSerializer
+from apps.parsers import StrictMultiPartParser
 from apps.problems import ProblemSerializer
 
 
@@ -43,7 +43,7 @@ class AssetViewSet(
     filter_backends = [django_filters.rest_framework.DjangoFilterBackend]
     filterset_class = AssetFilter
     lookup_value_converter = "uuid"
-    parser_classes = [MultiPartParser]
+    parser_classes = [StrictMultiPartParser]
 
     def get_queryset(self) -> AssetQuerySet:
         return Asset.objects.of(caller(self.request)).exclude(file="").select_related("generation")

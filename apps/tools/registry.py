@@ -11,10 +11,12 @@ from django.http import Http404
 from django.urls import reverse
 
 from apps.accounts.models import User
+from apps.given import misfits, tidied
 from apps.library.models import Asset, Generation
 from apps.tools.fields import AssetField
 from workers.weights import catalog
 
+CSRF_FIELD = "csrfmiddlewaretoken"  # of every form that a page posts
 LARGE_QUEUE = "gpu-large"  # for workers whose GPUs share one film
 RESULT_TEMPLATE = "components/result.html"
 QUEUES = ("gpu", LARGE_QUEUE, "cpu")  # the queues of jobs; downloads of models have one of their own
@@ -40,15 +42,28 @@ class ToolForm(forms.Form):
     page_initial: ClassVar[Mapping[str, Any]] = {}
     advanced: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
-    def __init__(self, *args: Any, user: User | None = None, draft: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, data: Any = None, *args: Any, user: User | None = None, draft: bool = False, **kwargs: Any
+    ) -> None:
         kwargs["initial"] = {**self.page_initial, **(kwargs.get("initial") or {})}
-        super().__init__(*args, **kwargs)
+        texts = {name for name, field in self.base_fields.items() if isinstance(field, forms.CharField)}
+        super().__init__(None if data is None else tidied(data, texts), *args, **kwargs)
         self.draft = draft
         if draft and "prompt" in self.fields:
             self.fields["prompt"].required = False
         for field in self.fields.values():
             if isinstance(field, AssetField):
                 field.of(user, draft)
+
+    def full_clean(self) -> None:
+        """Refuse names that are no field too: a page that sends one means something by it."""
+        super().full_clean()
+        if not self.is_bound:
+            return
+        lists = {name for name, field in self.fields.items() if getattr(field.widget, "allow_multiple_selected", False)}
+        known = {*self.fields, CSRF_FIELD}
+        for sentences in (misfits(self.data, known, lists) | misfits(dict(self.files), known)).values():
+            self.add_error(None, sentences)
 
     @property
     def params(self) -> dict[str, Any]:
