@@ -91,7 +91,7 @@ def _in_utf8(fields: Any) -> Any:
 
 
 # Django leaves out a part of a multipart form whose headers it cannot read: a film would be made without its picture.
-_read_part = multipartparser.parse_boundary_stream
+_read_part = multipartparser.parse_boundary_stream  # type: ignore[attr-defined]
 _plain_name = multipartparser.MultiPartParser.sanitize_file_name
 
 
@@ -123,5 +123,5 @@ def plain_name(parser: multipartparser.MultiPartParser, file_name: str) -> str:
 
 def install() -> None:
     """Have Django read the forms of all its addresses like this."""
-    multipartparser.parse_boundary_stream = read_part
-    multipartparser.MultiPartParser.sanitize_file_name = plain_name  # type: ignore[method-assign]
+    multipartparser.parse_boundary_stream = read_part  # type: ignore[attr-defined]
+    multipartparser.MultiPartParser.sanitize_file_name = plain_name  # type: ignore[method-assign, assignment]

@@ -1,4 +1,4 @@
-"""Text as people type it: tidied before it is counted and stored."""
+"""Text as people type it: tidied before it is counted and stored, folded before it is compared."""
 
 import re
 import unicodedata
@@ -20,6 +20,11 @@ def tidy(text: str) -> str:
     """
     text = CONTROLS.sub("", LINE_ENDS.sub("\n", text))
     return text.strip(EDGES) if any(_shows(character) for character in text) else ""
+
+
+def folded(text: str) -> str:
+    """Return what a text is compared by: the same for both cases, for both spellings of é, and for any white space."""
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split())
 
 
 def _shows(character: str) -> bool:
