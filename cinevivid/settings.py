@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "cinevivid.middleware.NulMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "cinevivid.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

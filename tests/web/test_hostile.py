@@ -29,7 +29,7 @@ def cursor(text):
 @pytest.mark.parametrize(
     "value",
     [
-        *("%", "é", "=", "a" * 5000, "\x00", cursor("p=abc"), cursor("p=2026-13-45"), cursor("p=\x00"), cursor("p=")),
+        *("%", "é", "=", "a" * 5000, cursor("p=abc"), cursor("p=2026-13-45"), cursor("p=\x00"), cursor("p=")),
         *(cursor("p=0001-01-01 00:00:00+14:00"), cursor("p=9999-12-31 23:59:59-14:00"), cursor("p=99999-01-01")),
         *(cursor("r=x"), cursor(f"r={'9' * 5000}"), cursor("o=-1"), cursor(f"o={'9' * 5000}"), cursor("p=1e400")),
     ],
@@ -50,7 +50,7 @@ def test_the_cursors_of_a_list_lead_through_it_and_back(api, ada):
     assert [job["id"] for job in api.get(last["previous"]).json()["results"]] == found[2:4]
 
 
-@pytest.mark.parametrize("size", ["0", "-1", "101", "abc", "", "9" * 5000, "1.5", "\x00"])
+@pytest.mark.parametrize("size", ["0", "-1", "101", "abc", "", "9" * 5000, "1.5"])
 def test_a_page_of_no_size(api, size):
     assert "page_size" in told(api.get(LISTS[0], {"page_size": size}), 422, "validation_failed")["errors"]
 
@@ -61,16 +61,20 @@ def test_a_page_of_no_size(api, size):
         (LISTS[0], "stauts", "Unknown parameter 'stauts'. Did you mean 'status'?"),
         (LISTS[1], "knd", "Unknown parameter 'knd'. Did you mean 'kind'?"),
         (LISTS[1], "status", "Unknown parameter 'status'."),
-        (LISTS[0], "\x00", "Unknown parameter '\x00'."),
     ],
 )
 def test_a_parameter_of_a_list_that_nobody_reads(api, address, name, sentence):
     assert told(api.get(address, {name: "x"}), 422, "validation_failed")["errors"] == {name: [sentence]}
 
 
-@pytest.mark.parametrize("query", [{"status": "x"}, {"status": "\x00"}, {"tool": "\x00"}, {"status": ["failed"] * 2}])
+@pytest.mark.parametrize("query", [{"status": "x"}, {"status": ["failed"] * 2}])
 def test_a_filter_of_a_list_that_is_none(api, query):
     told(api.get(LISTS[0], query), 422, "validation_failed")
+
+
+@pytest.mark.parametrize("path", [f"{LISTS[0]}?cursor=%00", f"{LISTS[0]}?tool=a%00", f"{V1}/tools/a%00b/", "/api/%00"])
+def test_a_nul_in_an_address(api, path):
+    told(api.get(path), 400, "invalid_request")
 
 
 HOSTILE = ["\x00", "a\x00b", "x" * 300_000, 10**400, -(10**400), 1e308, 2**63, True, [], {}, [[["x"]]], {"a": "b"}, ""]
@@ -145,7 +149,7 @@ def test_another_word_for_a_format(api):
 @pytest.mark.parametrize(
     "path",
     [
-        *("/api", "/api/", "/api/v2/", "/api/v1", "/api/v1/nothing", "/api/v1/generations/x/", "/api/v1/tools/a%00b/"),
+        *("/api", "/api/", "/api/v2/", "/api/v1", "/api/v1/nothing", "/api/v1/generations/x/", "/api/v1/tools/a$b/"),
         *("/api/v1/%FF%FE/", "/api/v1/generations/00000000-0000-0000-0000-00000000000g/", "/api/v1/tools/é/"),
     ],
 )
