@@ -30,6 +30,7 @@ CATALOGUE: dict[str, Entry] = {
         Entry(
             "method_not_allowed", 405, "This address does not take that method.", "See the API page for what it takes."
         ),
+        Entry("not_acceptable", 406, "There is no answer in that format.", "Accept application/json."),
         Entry("invalid_request", 400, "The request could not be read.", "Check that the body is valid JSON."),
         Entry("invalid_header", 400, "A header of the request cannot be used.", "See the API page for what it takes."),
         Entry("unsupported_media_type", 415, "This content type is not understood.", "Send JSON or a multipart form."),

@@ -10,6 +10,7 @@ from rest_framework.views import set_rollback
 
 from apps.errors import StudioError, problem
 
+MEDIA_TYPE = "application/problem+json"
 CODES: dict[type[Exception], str] = {
     exceptions.ParseError: "invalid_request",
     exceptions.AuthenticationFailed: "invalid_token",
@@ -17,6 +18,7 @@ CODES: dict[type[Exception], str] = {
     exceptions.PermissionDenied: "permission_denied",
     exceptions.NotFound: "not_found",
     exceptions.MethodNotAllowed: "method_not_allowed",
+    exceptions.NotAcceptable: "not_acceptable",
     exceptions.UnsupportedMediaType: "unsupported_media_type",
     exceptions.Throttled: "rate_limited",
     Http404: "not_found",
@@ -31,6 +33,7 @@ BY_STATUS: dict[int, str] = {
     403: "permission_denied",
     404: "not_found",
     405: "method_not_allowed",
+    406: "not_acceptable",
     409: "wrong_state",
     413: "file_too_large",
     415: "unsupported_media_type",
@@ -60,6 +63,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         body = problem("validation_failed", errors=_by_field(error.detail))
     elif type(error) in CODES or isinstance(error, exceptions.APIException):
         code = CODES.get(type(error)) or for_status(getattr(error, "status_code", 500))
+        if str(getattr(error, "detail", "")).startswith("CSRF Failed"):
+            code = "csrf_failed"
         detail = getattr(error, "detail", "") if code not in ("not_found", "authentication_required") else ""
         body = problem(code, str(detail))
         if wait := getattr(error, "wait", None):
@@ -70,7 +75,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     else:
         return None
     set_rollback()
-    return Response(body, status=body["status"], headers=headers, content_type="application/problem+json")
+    return Response(body, status=body["status"], headers=headers, content_type=MEDIA_TYPE)
 
 
 def _by_field(detail: Any) -> dict[str, list[str]]:

@@ -5,4 +5,7 @@ class CinevividConfig(AppConfig):
     name = "cinevivid"
 
     def ready(self) -> None:
+        from apps import parsers
         from cinevivid import checks  # noqa: F401
+
+        parsers.install()

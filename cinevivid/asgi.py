@@ -12,9 +12,11 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.urls import path  # noqa: E402
 
+from cinevivid import pacing  # noqa: E402
 from cinevivid.consumers import StudioConsumer  # noqa: E402
 from cinevivid.leaving import EndsWithItsClient  # noqa: E402
 
+pacing.install()
 application = ProtocolTypeRouter(
     {
         "http": EndsWithItsClient(http),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.middleware.common import CommonMiddleware
 from django_structlog.middlewares import RequestMiddleware
 
 from apps.errors import StudioError
@@ -22,6 +23,26 @@ class ProbeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return PROBES.get(request.path, self.get_response)(request)
+
+
+class NulMiddleware:
+    """Refuses an address or a cookie with the character NUL, which no text of a database can hold."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = (request.path, *request.COOKIES, *request.COOKIES.values())
+        if "%00" in request.META.get("QUERY_STRING", "") or any("\0" in text for text in given):
+            return error_page(request, "invalid_request", "The address or a cookie has the character NUL.")
+        return self.get_response(request)
+
+
+class SlashMiddleware(CommonMiddleware):
+    """Leads pages to their last slash. The API answers 404: on the way there a request would lose its body."""
+
+    def should_redirect_with_slash(self, request: HttpRequest) -> bool:
+        return not request.path.startswith("/api/") and super().should_redirect_with_slash(request)
 
 
 class RequestLogMiddleware(RequestMiddleware):

@@ -2,7 +2,7 @@
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.decorators.cache import cache_control
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
@@ -18,6 +18,7 @@ urlpatterns = [
     path("accounts/", include("apps.accounts.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("api/v1/", include("cinevivid.api_urls")),
+    re_path("^api(/|$)", views.api_not_found),
     path("admin/", admin.site.urls),
     path("", include("apps.billing.urls")),
     path("", include("apps.library.urls")),

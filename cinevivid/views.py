@@ -11,9 +11,12 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import Resolver404, resolve
+from django.views.decorators.csrf import csrf_exempt
 from django_htmx.http import reswap, retarget
 
 from apps.errors import problem
+from apps.problems import MEDIA_TYPE
 from apps.tools import registry
 from apps.tools.videos import MODEL
 from workers.engines.skyreels.request.spec import frames_for_seconds
@@ -103,8 +106,8 @@ def error_page(request: HttpRequest, code: str, message: str = "", **details: An
 
 
 def _error_answer(request: HttpRequest, body: dict[str, Any]) -> HttpResponse:
-    if request.path.startswith("/api/"):
-        return JsonResponse(body, status=body["status"], content_type="application/problem+json")
+    if request.path == "/api" or request.path.startswith("/api/"):
+        return JsonResponse(body, status=body["status"], content_type=MEDIA_TYPE)
     if getattr(request, "htmx", False):
         response = render(request, "components/toast.html", {"problem": body}, status=body["status"])
         return reswap(retarget(response, "#toasts"), "beforeend")
@@ -125,6 +128,17 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return error_page(request, "not_found")
+
+
+@csrf_exempt
+def api_not_found(request: HttpRequest, _: str = "") -> HttpResponse:
+    """What no address of the API matches; of one without its last slash, which it is."""
+    whole = f"{request.path_info}/"
+    try:
+        known = resolve(whole).func is not api_not_found
+    except Resolver404:
+        known = False
+    return error_page(request, "not_found", f"There is nothing here. Did you mean {whole}?" if known else "")
 
 
 def too_many_requests(request: HttpRequest) -> HttpResponse:

@@ -75,7 +75,7 @@ def render(
     # Asked before anything is computed: the film may have been cancelled or stopped while no worker was there.
     windows = len(plan(spec).windows)
     on_progress(Progress(stage="loading", window=min(saved.index + 2, windows) if saved else 1, windows=windows))
-    playlist = Playlist(folder / PLAYLIST, spec.fps, min(spec.num_frames, spec.base_num_frames), film.segments)
+    playlist = Playlist(folder / PLAYLIST, spec.fps, _longest_part(spec), film.segments)
     if spec.video and saved is None:
         parts = 0
         for frames in _parts_of_clip(spec):
@@ -109,8 +109,17 @@ def keep(spec: VideoSpec, folder: Path, out: Path, comment: str = "") -> tuple[M
     saved, film = _left_off(spec, folder)
     if saved is None:
         raise EngineError("nothing_to_keep", "Nothing of this video is finished yet.")
-    Playlist(folder / PLAYLIST, spec.fps, min(spec.num_frames, spec.base_num_frames), film.segments).finish()
+    Playlist(folder / PLAYLIST, spec.fps, _longest_part(spec), film.segments).finish()
     return film.finish(out, comment), saved.index + 1
+
+
+def _longest_part(spec: VideoSpec) -> int:
+    """Return the most frames that a part of the film has: of a window, or of the clip that goes on (`_parts_of_clip`).
+
+    It is known before the first part is there, because a playlist may not change what it says about its segments.
+    """
+    windows = max(window.frames for window in plan(spec).windows)
+    return max(windows, spec.base_num_frames) if spec.video else windows
 
 
 def _left_off(spec: VideoSpec, folder: Path) -> tuple[Checkpoint | None, Film]:

@@ -1,29 +1,80 @@
 """The REST API of files, under /api/v1/assets/."""
 
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
 import django_filters.rest_framework
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, mixins, serializers, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.pagination import CursorPagination
-from rest_framework.parsers import MultiPartParser
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle, UserRateThrottle
 
 from apps.accounts.http import caller
+from apps.given import misfits
 from apps.library import storage, uploads
 from apps.library.models import Asset, AssetQuerySet
 from apps.library.serializers import AssetSerializer, UploadSerializer
-from apps.problems import ProblemSerializer
+from apps.parsers import StrictMultiPartParser
 
 
 class NewestFirst(CursorPagination):
+    """Pages of a list. Raises ValidationError on `cursor` or `page_size` for what is none."""
+
     ordering = "-created_at"
     page_size_query_param = "page_size"
     max_page_size = 100
+
+    @property
+    def names(self) -> set[str]:
+        """The parameters of the address that it reads."""
+        return {self.cursor_query_param, self.page_size_query_param}
+
+    def decode_cursor(self, request: Request) -> Any:
+        try:
+            cursor = super().decode_cursor(request)
+            if cursor and cursor.position is not None:
+                # As a moment in UTC, which every database can compare with.
+                moment = datetime.fromisoformat(str(cursor.position)).astimezone(UTC)
+                cursor = Cursor(cursor.offset, cursor.reverse, str(moment))  # type: ignore[arg-type]
+        except (exceptions.NotFound, ValueError, OverflowError) as error:
+            text = "This is no cursor of ours: take the addresses in `next` and `previous` as they are."
+            raise exceptions.ValidationError({self.cursor_query_param: [text]}) from error
+        return cursor
+
+    def get_page_size(self, request: Request) -> int:
+        text = request.query_params.get(self.page_size_query_param)
+        if text is None:
+            return int(self.page_size or self.max_page_size)
+        if not re.fullmatch("0*[0-9]{1,3}", text) or not 0 < int(text[-3:]) <= self.max_page_size:
+            text = f"A page has 1 to {self.max_page_size} results."
+            raise exceptions.ValidationError({self.page_size_query_param: [text]})
+        return int(text[-3:])
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        parameters: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
+        for each in parameters:
+            if each["name"] == self.page_size_query_param:
+                each["schema"] |= {"minimum": 1, "maximum": self.max_page_size}
+        return parameters
+
+
+class ListFilter(django_filters.rest_framework.DjangoFilterBackend):
+    """Filters a list by the address of the request. Raises ValidationError for names in it that nobody reads."""
+
+    def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
+        if view.action != "list":
+            return queryset
+        filters = self.get_filterset_class(view, queryset)
+        known = {*filters.base_filters, *view.paginator.names, api_settings.URL_FORMAT_OVERRIDE}
+        if wrong := misfits(request.query_params, known):
+            raise exceptions.ValidationError(wrong)
+        return super().filter_queryset(request, queryset, view)
 
 
 class AssetFilter(django_filters.FilterSet):
@@ -56,10 +107,10 @@ class AssetViewSet(
     queryset = Asset.objects.none()
     serializer_class = AssetSerializer
     pagination_class = NewestFirst
-    filter_backends = [django_filters.rest_framework.DjangoFilterBackend]
+    filter_backends = [ListFilter]
     filterset_class = AssetFilter
     lookup_value_converter = "uuid"
-    parser_classes = [MultiPartParser]
+    parser_classes = [StrictMultiPartParser]
 
     def get_throttles(self) -> list[BaseThrottle]:
         more: list[BaseThrottle] = [UploadThrottle()] if self.action == "create" else []
@@ -70,10 +121,7 @@ class AssetViewSet(
 
     @extend_schema(
         request=UploadSerializer,
-        responses={
-            201: AssetSerializer,
-            **{code: OpenApiResponse(ProblemSerializer) for code in (400, 401, 409, 415, 422, 429, 503)},
-        },
+        responses={201: AssetSerializer},
     )
     def create(self, request: Request) -> Response:
         """Upload a picture, video or sound. It is decoded to its end, and kept without what it says about you.
@@ -92,7 +140,6 @@ class AssetViewSet(
         location = request.build_absolute_uri(f"/api/v1/assets/{asset.pk}/")
         return Response(data, status=status.HTTP_201_CREATED, headers={"Location": location})
 
-    @extend_schema(responses={204: None, **{code: OpenApiResponse(ProblemSerializer) for code in (401, 404, 409)}})
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Move an upload to the trash. What a job has made goes with its job."""
         return super().destroy(request, *args, **kwargs)
@@ -100,13 +147,13 @@ class AssetViewSet(
     def perform_destroy(self, instance: Asset) -> None:
         uploads.delete(instance)
 
-    @extend_schema(responses={200: ShareSerializer, 401: OpenApiResponse(ProblemSerializer)}, filters=False)
+    @extend_schema(responses={200: ShareSerializer}, filters=False)
     @action(detail=False, pagination_class=None)
     def storage(self, request: Request) -> Response:
         """How much of your share of the storage is taken."""
         return Response(ShareSerializer(storage.share(caller(request))).data)
 
-    @extend_schema(request=None, responses={200: ShareSerializer, 401: OpenApiResponse(ProblemSerializer)})
+    @extend_schema(request=None, responses={200: ShareSerializer})
     @action(detail=False, methods=["post"], url_path="empty-trash")
     def empty_trash(self, request: Request) -> Response:
         """Remove the files of everything in your trash for good."""

@@ -12,7 +12,8 @@ from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, default_storage
 from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.utils.http import content_disposition_header, quote_etag
+from django.utils.cache import get_conditional_response
+from django.utils.http import content_disposition_header, http_date, parse_http_date_safe, quote_etag
 from django.views.decorators.http import require_safe
 
 from apps.accounts.models import ApiToken, User
@@ -22,8 +23,8 @@ from workers.keeper import INDEX
 
 END = b"#EXT-X-ENDLIST\n"
 CHUNK = 256 * 1024
-OPEN_RANGE = 4 * 1024 * 1024
 PARTS = ("file", "poster", "strip")
+RANGE = re.compile(r"bytes\s*=\s*([0-9]*)-([0-9]*)\s*", re.IGNORECASE)  # a single one
 # What browsers are told that a file is, by its suffix.
 TYPES = {
     ".mp4": "video/mp4",
@@ -105,11 +106,11 @@ async def stored(
     if settings.MEDIA_ACCEL_PREFIX:
         return HttpResponse(headers=headers | {"X-Accel-Redirect": f"{settings.MEDIA_ACCEL_PREFIX}{path}"})
     try:
+        modified = await asyncio.to_thread(storage.get_modified_time, path)
         handle = await asyncio.to_thread(storage.open, path, "rb")
-        size = await asyncio.to_thread(storage.size, path)
     except FileNotFoundError:
         raise Http404 from None
-    return await ranged(request, handle, size, headers)
+    return await ranged(request, handle, headers, int(modified.timestamp()))
 
 
 def _read(path: str) -> bytes:
@@ -117,39 +118,69 @@ def _read(path: str) -> bytes:
         return bytes(file.read())
 
 
-async def ranged(request: HttpRequest, handle: "File[bytes]", size: int, headers: dict[str, str]) -> HttpResponseBase:
-    """Answer GET or HEAD with the whole file or the one byte range asked for (RFC 9110 §14)."""
-    if request.headers.get("If-None-Match") == headers["ETag"]:
+async def ranged(
+    request: HttpRequest, handle: "File[bytes]", headers: dict[str, str], modified: int
+) -> HttpResponseBase:
+    """Answer GET or HEAD with the whole file or the one byte range asked for (RFC 9110, 13 and 14).
+
+    `modified` is in seconds since 1970. Several ranges, and what is no range, are answered with the whole file.
+    """
+    tag, size = headers["ETag"], await asyncio.to_thread(lambda: handle.size)
+    headers = headers | {"Last-Modified": http_date(modified)}
+    if conditional := get_conditional_response(request, tag, modified):
         await asyncio.to_thread(handle.close)
-        return HttpResponse(status=304, headers=headers)
-    asked = request.headers.get("Range", "")
-    if request.headers.get("If-Range", headers["ETag"]) != headers["ETag"]:
-        asked = ""
-    start, end, status = 0, size - 1, 200
-    if match := re.fullmatch(r"bytes=(\d*)-(\d*)", asked):
-        first, last = match.groups()
-        if first:
-            # "From here on" is answered in pieces: the server buffers what a slow reader has not taken yet.
-            start, status = int(first), 206
-            end = min(int(last) if last else start + OPEN_RANGE - 1, end)
-        elif last:
-            start, status = max(0, size - int(last)), 206
-        if start > end:
-            await asyncio.to_thread(handle.close)
-            return HttpResponse(status=416, headers=headers | {"Content-Range": f"bytes */{size}"})
-        if status == 206:
-            headers |= {"Content-Range": f"bytes {start}-{end}/{size}"}
+        return HttpResponse(status=conditional.status_code, headers=headers)
+    wanted = _wanted(request, tag, modified)
+    start, end = span(wanted, size) if wanted else (0, size - 1)
+    if wanted and start > end:
+        await asyncio.to_thread(handle.close)
+        return HttpResponse(status=416, headers=headers | {"Content-Range": f"bytes */{size}"})
+    if wanted:
+        headers |= {"Content-Range": f"bytes {start}-{end}/{size}"}
     headers |= {"Content-Length": str(end - start + 1)}
     if request.method == "HEAD":
         await asyncio.to_thread(handle.close)
-        return HttpResponse(status=status, headers=headers)
-    return StreamingHttpResponse(_chunks(handle, start, end - start + 1), status=status, headers=headers)
+        return HttpResponse(headers=headers)
+    return StreamingHttpResponse(
+        _chunks(handle, start, end - start + 1), status=206 if wanted else 200, headers=headers
+    )
+
+
+def _wanted(request: HttpRequest, tag: str, modified: int) -> tuple[str, str] | None:
+    """Return both ends of the range that counts, as they were sent; None where the whole file is the answer."""
+    found = RANGE.fullmatch(request.headers.get("Range", ""))
+    if request.method != "GET" or not found or found.groups() == ("", ""):
+        return None
+    first, last = found.groups()
+    if first and last and _number(last) < _number(first):
+        return None
+    condition = request.headers.get("If-Range", tag)
+    if condition != tag and parse_http_date_safe(condition) != modified:
+        return None  # the beginning that the caller has is of another file
+    return first, last
+
+
+def span(wanted: tuple[str, str], size: int) -> tuple[int, int]:
+    """Return the first and the last place of a range in a file of `size` bytes; first > last where it has none."""
+    first, last = wanted
+    if not first:  # so many of the last bytes
+        return (max(0, size - _number(last)), size - 1) if _number(last) else (size, size - 1)
+    return _number(first), min(_number(last), size - 1) if last else size - 1
+
+
+def _number(digits: str) -> int:
+    """Return a number; of more than 18 digits, some number that is larger than any file."""
+    return int(digits.lstrip("0")[:19] or 0)
 
 
 async def _chunks(handle: "File[bytes]", start: int, left: int) -> AsyncIterator[bytes]:
+    """Yield `left` bytes. Raises OSError where the storage ends before: an end in good order would look whole."""
     try:
         await asyncio.to_thread(handle.seek, start)
-        while left > 0 and (data := await asyncio.to_thread(handle.read, min(CHUNK, left))):
+        while left > 0:
+            data = await asyncio.to_thread(handle.read, min(CHUNK, left))
+            if not data:
+                raise OSError(f"{handle.name} ended {left} bytes before its end.")
             left -= len(data)
             yield data
     finally:

@@ -1,10 +1,12 @@
 """How a library is searched and sorted."""
 
 import django_filters
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from apps.library.models import Generation
+from apps.text import folded
 
+LONGEST = 4000  # characters; no title with its prompt has more, and SQLite compares no more than 50,000 bytes
 Status = Generation.Status
 SHOW = {
     "completed": (Status.SUCCEEDED,),
@@ -14,7 +16,7 @@ SHOW = {
 
 
 class LibraryFilter(django_filters.FilterSet):
-    """`?q=` in the title or the prompt, `?show=completed|processing|failed`, `?sort=new|old`."""
+    """`?q=` in the title or the prompt, in either case, `?show=completed|processing|failed`, `?sort=new|old`."""
 
     q = django_filters.CharFilter(method="filter_words")
     show = django_filters.ChoiceFilter(choices=[(key, key.title()) for key in SHOW], method="filter_show")
@@ -25,8 +27,8 @@ class LibraryFilter(django_filters.FilterSet):
         fields: list[str] = []
 
     def filter_words(self, jobs: QuerySet[Generation], name: str, value: str) -> QuerySet[Generation]:
-        # The title is the beginning of the prompt, or what stands for one.
-        return jobs.filter(Q(title__icontains=value) | Q(params__prompt__icontains=value))
+        words = folded(value)
+        return jobs.filter(words__contains=words) if len(words) <= LONGEST else jobs.none()
 
     def filter_show(self, jobs: QuerySet[Generation], name: str, value: str) -> QuerySet[Generation]:
         return jobs.filter(status__in=SHOW[value])

@@ -1,7 +1,7 @@
 """What people are making (generations) and have made (assets)."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.errors import CATALOGUE
+from apps.text import folded
 
 
 class GenerationQuerySet(models.QuerySet["Generation"]):
@@ -159,6 +160,7 @@ class Generation(models.Model):
     tool = models.CharField(max_length=40)
     title = models.CharField(max_length=200, blank=True)
     params = models.JSONField(default=dict, help_text="Cleaned values of the tool's form, but for its inputs.")
+    words = models.TextField(default="", editable=False, help_text="Title and prompt, folded: what a search looks in.")
     work = models.FloatField(default=0, help_text="Its size, in units of the tool that its time is proportional to.")
     data = models.JSONField(null=True, blank=True, help_text="The result of a tool that answers in words.")
     group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.PROTECT, related_name="generations")
@@ -222,6 +224,12 @@ class Generation(models.Model):
 
     def __str__(self) -> str:
         return self.title or str(self.pk)
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        if update_fields is None or {"title", "params"} & set(update_fields):
+            self.words = folded(f"{self.title} {self.params.get('prompt') or ''}")
+            update_fields = None if update_fields is None else {*update_fields, "words"}
+        super().save(*args, update_fields=update_fields, **kwargs)
 
     def get_absolute_url(self) -> str:
         return reverse("library:generation", args=[self.pk])

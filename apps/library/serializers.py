@@ -1,11 +1,10 @@
 """The API's view of files."""
 
-from typing import Any
-
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from apps.given import StrictSerializer
 from apps.library.models import Asset
 
 
@@ -33,7 +32,7 @@ class AssetSerializer(serializers.ModelSerializer[Asset]):
         return str(self.context["request"].build_absolute_uri(asset.get_part_url("poster"))) if asset.poster else ""
 
 
-class UploadSerializer(serializers.Serializer[Any]):
+class UploadSerializer(StrictSerializer):
     """A file to keep in the library."""
 
     file = serializers.FileField(help_text="A picture, video or sound, in a multipart form.")

@@ -5,11 +5,10 @@ import json
 from typing import Any
 
 import django_filters
-import django_filters.rest_framework
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Prefetch, QuerySet
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -21,9 +20,8 @@ from apps.accounts.http import caller
 from apps.billing import services as billing
 from apps.errors import StudioError
 from apps.library import storage
-from apps.library.api import NewestFirst
+from apps.library.api import ListFilter, NewestFirst
 from apps.library.models import Generation, GenerationQuerySet, Group
-from apps.problems import ProblemSerializer
 from apps.tools import registry, services
 from apps.tools.registry import Tool
 from apps.tools.schema import ToolSchema
@@ -36,7 +34,6 @@ from apps.tools.serializers import (
 )
 
 MAX_KEY = 200
-PROBLEMS = {code: OpenApiResponse(ProblemSerializer) for code in (400, 401, 402, 409, 422, 429, 503)}
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
@@ -47,10 +44,13 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 
 
 def _key(request: Request) -> str:
-    """Return the Idempotency-Key, or "". Raises StudioError when it is too long: cut, two keys could be the same."""
+    """Return the Idempotency-Key, or "". Raises StudioError when it cannot be kept: cut, two keys could be the same."""
     key = request.headers.get("Idempotency-Key", "")
     if len(key) > MAX_KEY:
         text = f"The Idempotency-Key has {len(key)} characters; it has at most {MAX_KEY}."
+        raise StudioError(text, code="invalid_header", header="Idempotency-Key")
+    if not key.isprintable():
+        text = "The Idempotency-Key has a character that cannot be printed."
         raise StudioError(text, code="invalid_header", header="Idempotency-Key")
     return key
 
@@ -110,7 +110,7 @@ class Submit(ToolView):
 
     @extend_schema(
         parameters=[IDEMPOTENCY_KEY],
-        responses={202: GenerationSerializer, **PROBLEMS},
+        responses={202: GenerationSerializer},
     )
     def post(self, request: Request, slug: str = "") -> Response:
         assert self.tool is not None
@@ -131,7 +131,7 @@ class Submit(ToolView):
 class Quote(ToolView):
     operation = "quote"
 
-    @extend_schema(responses={200: QuoteSerializer, **{code: PROBLEMS[code] for code in (401, 422, 503)}})
+    @extend_schema(responses={200: QuoteSerializer})
     def post(self, request: Request, slug: str = "") -> Response:
         assert self.tool is not None
         return Response(QuoteSerializer(services.quote(self.tool, self.params(request))).data)
@@ -153,7 +153,7 @@ class GenerationViewSet(
     queryset = Generation.objects.none()
     serializer_class = GenerationSerializer
     pagination_class = NewestFirst
-    filter_backends = [django_filters.rest_framework.DjangoFilterBackend]
+    filter_backends = [ListFilter]
     filterset_class = GenerationFilter
     lookup_value_converter = "uuid"
 
@@ -172,14 +172,14 @@ class GenerationViewSet(
     def perform_destroy(self, instance: Generation) -> None:
         services.delete(instance)
 
-    @extend_schema(request=None, responses={200: GenerationSerializer, **PROBLEMS})
+    @extend_schema(request=None, responses={200: GenerationSerializer})
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str | None = None) -> Response:
         """Stop a job that has not ended. What it held goes back to the wallet."""
         services.cancel(self.get_object())
         return Response(self.get_serializer(self.get_object()).data)
 
-    @extend_schema(request=None, responses={200: GenerationSerializer, **PROBLEMS})
+    @extend_schema(request=None, responses={200: GenerationSerializer})
     @action(detail=True, methods=["post"])
     def stop(self, request: Request, pk: str | None = None) -> Response:
         """End a job with the windows that it has finished, and pay for those only. Before the first it is a cancel."""
@@ -198,7 +198,7 @@ class GroupViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[Group]):
         jobs = Generation.objects.filter(deleted_at=None).order_by("created_at", "pk")
         return Group.objects.filter(user=caller(self.request)).prefetch_related(Prefetch("generations", jobs))
 
-    @extend_schema(request=None, responses={200: GroupSerializer, 401: PROBLEMS[401]})
+    @extend_schema(request=None, responses={200: GroupSerializer})
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str | None = None) -> Response:
         """Cancel every job of it that has not ended. What they held goes back to the wallet."""

@@ -11,11 +11,13 @@ from django.http import Http404
 from django.urls import reverse
 
 from apps.accounts.models import User
+from apps.given import misfits, tidied
 from apps.library import uploads
 from apps.library.models import Asset, Generation
 from apps.tools.fields import AssetField
 from workers.weights import catalog
 
+CSRF_FIELD = "csrfmiddlewaretoken"  # of every form that a page posts
 LARGE_QUEUE = "gpu-large"  # for workers whose GPUs share one film
 RESULT_TEMPLATE = "components/result.html"
 QUEUES = ("gpu", LARGE_QUEUE, "cpu")  # the queues of jobs; downloads of models have one of their own
@@ -40,10 +42,13 @@ class ToolForm(forms.Form):
     page_initial: ClassVar[Mapping[str, Any]] = {}
     advanced: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
-    def __init__(self, *args: Any, user: User | None = None, draft: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, data: Any = None, *args: Any, user: User | None = None, draft: bool = False, **kwargs: Any
+    ) -> None:
         kwargs["initial"] = {**self.page_initial, **(kwargs.get("initial") or {})}
-        super().__init__(*args, **kwargs)
-        self.draft = draft
+        texts = {name for name, field in self.base_fields.items() if isinstance(field, forms.CharField)}
+        super().__init__(None if data is None else tidied(data, texts), *args, **kwargs)
+        self.draft, self.unopened = draft, False
         if draft and "prompt" in self.fields:
             self.fields["prompt"].required = False
         for field in self.fields.values():
@@ -51,20 +56,37 @@ class ToolForm(forms.Form):
                 field.of(user, draft)
 
     def _clean_fields(self) -> None:
-        """Clean the files after everything else, and those of a draft not at all when that is wrong: opening is dear.
-
-        What is submitted is opened all the same, so that a page which comes back need not be given the file again.
-        """
+        """Clean the uploads after everything else, and not at all when that is wrong: opening them is dear."""
         fields = self.fields
-        files = [name for name, field in fields.items() if isinstance(field, AssetField)]
+        dear = [name for name, field in fields.items() if isinstance(field, AssetField) and name in self.files]
         try:
-            self.fields = {name: field for name, field in fields.items() if name not in files}
+            self.fields = {name: field for name, field in fields.items() if name not in dear}
             super()._clean_fields()  # type: ignore[misc]
-            if not (self.draft and self.errors):
-                self.fields = {name: fields[name] for name in files}
+            self.unopened = bool(dear and self.errors)
+            if not self.unopened:
+                self.fields = {name: fields[name] for name in dear}
                 super()._clean_fields()  # type: ignore[misc]
         finally:
             self.fields = fields
+
+    def _clean_form(self) -> None:
+        if not self.unopened:  # `clean` would miss them
+            super()._clean_form()  # type: ignore[misc]
+
+    def full_clean(self) -> None:
+        """Validate everything, names that are no field too: a page that sends one means something by it.
+
+        The uploads of a form that is refused are let go at once.
+        """
+        super().full_clean()
+        if not self.is_bound:
+            return
+        lists = {name for name, field in self.fields.items() if getattr(field.widget, "allow_multiple_selected", False)}
+        known = {*self.fields, CSRF_FIELD}
+        for sentences in (misfits(self.data, known, lists) | misfits(dict(self.files), known)).values():
+            self.add_error(None, sentences)
+        if self.errors:
+            uploads.let_go(value for value in self.cleaned_data.values() if isinstance(value, Asset))
 
     @property
     def params(self) -> dict[str, Any]:
@@ -73,12 +95,6 @@ class ToolForm(forms.Form):
             name: str(value.pk) if isinstance(value, Asset) and not value.staged else value
             for name, value in self.cleaned_data.items()
         }
-
-    def full_clean(self) -> None:
-        """Validate everything; the uploads of a form that is refused are let go at once."""
-        super().full_clean()
-        if self.is_bound and self.errors:
-            uploads.let_go(value for value in self.cleaned_data.values() if isinstance(value, Asset))
 
     def plain_fields(self) -> list[forms.BoundField]:
         folded = {name for names in self.advanced.values() for name in names}

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
-from drf_spectacular.openapi import AutoSchema
 
+from apps.openapi import StudioSchema
 from apps.tools import registry
 from apps.tools.registry import Tool
 
@@ -40,7 +40,7 @@ class ToolSchemaGenerator(SchemaGenerator):
     endpoint_inspector_cls = ToolEndpointEnumerator
 
 
-class ToolSchema(AutoSchema):
+class ToolSchema(StudioSchema):
     """Names and describes an operation of a tool by the tool."""
 
     def _of(self) -> ViewOfTool:
@@ -50,6 +50,10 @@ class ToolSchema(AutoSchema):
         tool = self._of().tool
         assert tool is not None
         return tool
+
+    def refusals(self) -> set[int]:
+        """A job can cost more than there is, and its key can be that of another request."""
+        return super().refusals() | ({402, 409} if self._of().operation == "submit" else set())
 
     def get_operation_id(self) -> str:
         return f"{self._of().operation}_{self._tool().slug.replace('-', '_')}"

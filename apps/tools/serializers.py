@@ -11,6 +11,7 @@ from rest_framework import serializers
 
 from apps.billing import services as billing
 from apps.errors import problem
+from apps.given import StrictSerializer
 from apps.library.models import Generation, GenerationInput, Group
 from apps.library.serializers import AssetSerializer
 from apps.problems import ProblemSerializer
@@ -43,12 +44,14 @@ def _form_serializer(tool: str, form_class: type[ToolForm]) -> type[serializers.
             )
         return form.params
 
-    return type(f"{tool}Request", (serializers.Serializer,), fields | {"validate": validate})
+    return type(f"{tool}Request", (StrictSerializer,), fields | {"validate": validate})
 
 
 def _field(field: forms.Field) -> serializers.Field[Any, Any, Any, Any]:
+    required = field.required and field.initial is None
     common: dict[str, Any] = {
-        "required": field.required and field.initial is None,
+        "required": required,
+        "allow_null": not required,
         "help_text": str(field.help_text or field.label or ""),
     }
     limits = {name: getattr(field, name, None) for name in ("min_value", "max_value")}
@@ -62,9 +65,9 @@ def _field(field: forms.Field) -> serializers.Field[Any, Any, Any, Any]:
             choices = [choice for choice in known if choice[0] != ""]
             return serializers.ChoiceField(choices=choices, allow_blank=not field.required, **common)
         case forms.FloatField():
-            return serializers.FloatField(allow_null=not field.required, **limits, **common)  # type: ignore[arg-type]
+            return serializers.FloatField(**limits, **common)  # type: ignore[arg-type]
         case forms.IntegerField():
-            return serializers.IntegerField(allow_null=not field.required, **limits, **common)  # type: ignore[arg-type]
+            return serializers.IntegerField(**limits, **common)  # type: ignore[arg-type]
         case forms.CharField():
             return serializers.CharField(max_length=field.max_length, allow_blank=not field.required, **common)
     raise TypeError(f"No API field for {type(field).__name__}.")

@@ -21,6 +21,7 @@ from apps.tools import registry, services
 from apps.tools.registry import Tool, ToolForm
 
 STAGE_SIZE = 12
+MAX_PENDING = 2000  # characters of a prompt that the session keeps while somebody signs up
 
 
 def all_tools(request: HttpRequest) -> HttpResponse:
@@ -71,7 +72,10 @@ def start(request: HttpRequest) -> HttpResponse:
     The query of the address is handed on to the tool's form.
     """
     if request.method == "POST":
-        request.session[PENDING_PROMPT] = request.POST.get("prompt", "").strip()[:2000]
+        prompt = request.POST.get("prompt", "")
+        if len(prompt) > MAX_PENDING:
+            raise StudioError(f"A prompt has at most {MAX_PENDING} characters.", code="validation_failed")
+        request.session[PENDING_PROMPT] = prompt.strip()
     if not isinstance(request.user, User):
         return redirect("account_signup")
     tool = registry.main()
@@ -183,9 +187,10 @@ def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
             messages.error(
                 request, f"That {tool.noun} is not in your library any more, so its settings cannot be used."
             )
-    return {name: request.GET[name][:2000] for name in (*tool.prefill, *tool.inputs) if request.GET.get(name)}
+    return {name: request.GET[name] for name in (*tool.prefill, *tool.inputs) if request.GET.get(name)}
 
 
 def _data(form: ToolForm) -> dict[str, Any]:
     """What a form would send as it stands on the page."""
-    return form.page_data() | dict(form.initial)
+    stands = form.page_data() | dict(form.initial)
+    return {name: value for name, value in stands.items() if name in form.fields}

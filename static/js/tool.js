@@ -43,11 +43,15 @@ function slide(slider) {
   show();
 }
 
+// Characters as the studio counts them: an emoji is one, and so is a line end. What is too long is told, not cut off.
 function count(counter) {
   const field = document.getElementById(counter.dataset.countFor);
+  const most = field.maxLength;
+  field.removeAttribute("maxlength");
   const show = () => {
-    counter.textContent = `${field.value.length} / ${field.maxLength}`;
-    counter.classList.toggle("is-near", field.value.length > field.maxLength * 0.9);
+    const length = [...field.value.trim()].length;
+    counter.textContent = `${length} / ${most}`;
+    counter.classList.toggle("is-near", length > most * 0.9);
   };
   field.addEventListener("input", show);
   show();

@@ -1,6 +1,7 @@
 """Files are private and can be sought in."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
@@ -132,7 +133,62 @@ async def test_a_large_file_is_streamed_in_pieces(ada):
     assert max(sizes) <= 256 * 1024
 
 
-def test_the_rest_of_a_large_file_comes_in_pieces(page, ada):
+def test_the_rest_of_a_large_file_is_all_of_it(page, ada):
     big = AssetFactory(generation__user=ada, file=ContentFile(bytes(5_000_000), "big.mp4"))
     answer = page.get(big.file_url, HTTP_RANGE="bytes=100-")
-    assert answer["Content-Range"] == f"bytes 100-{100 + 4 * 1024 * 1024 - 1}/5000000"
+    assert (answer["Content-Range"], answer["Content-Length"]) == ("bytes 100-4999999/5000000", "4999900")
+    assert len(read(answer)) == 4_999_900
+
+
+@pytest.mark.parametrize("asked", ["bytes=0-9", "bytes=20000-", "bytes=-5"])
+def test_head_ignores_a_range(page, asset, asked):
+    answer = page.head(asset.file_url, HTTP_RANGE=asked)
+    assert (answer.status_code, answer["Content-Length"], "Content-Range" in answer) == (200, "10240", False)
+
+
+@pytest.mark.parametrize("asked", ["bytes=0-9,20-29", "bytes=9-5", "bytes=-", "bytes=x", "lines=1-2", "bytes 0-9"])
+def test_several_ranges_and_what_is_no_range_are_answered_with_the_whole_file(page, asset, asked):
+    answer = page.get(asset.file_url, HTTP_RANGE=asked)
+    assert (answer.status_code, len(read(answer))) == (200, 10240)
+
+
+@pytest.mark.parametrize("asked", ["bytes=10240-", f"bytes={'9' * 5000}-", "bytes=-0", "bytes=10240-99999"])
+def test_a_range_of_nothing_is_refused(page, asset, asked):
+    answer = page.get(asset.file_url, HTTP_RANGE=asked)
+    assert (answer.status_code, answer["Content-Range"]) == (416, "bytes */10240")
+
+
+@pytest.mark.parametrize(
+    ("name", "same"), [("ETag", True), ("Last-Modified", True), ("weak", False), ("older", False), ("broken", False)]
+)
+def test_a_range_goes_on_only_with_the_file_that_it_began_with(page, asset, name, same):
+    first = page.get(asset.file_url)
+    other = {"weak": f"W/{first['ETag']}", "older": "Mon, 01 Jan 2024 00:00:00 GMT", "broken": "yesterday"}
+    condition = other.get(name) or first[name]
+    answer = page.get(asset.file_url, HTTP_RANGE="bytes=10-", HTTP_IF_RANGE=condition)
+    assert (answer.status_code, len(read(answer))) == ((206, 10230) if same else (200, 10240))
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ({"HTTP_IF_NONE_MATCH": '"other", W/{tag}'}, 304),
+        ({"HTTP_IF_NONE_MATCH": "*"}, 304),
+        ({"HTTP_IF_MODIFIED_SINCE": "{date}"}, 304),
+        ({"HTTP_IF_MATCH": '"other"'}, 412),
+    ],
+)
+def test_conditions_on_what_the_caller_has(page, asset, header, status):
+    first = page.get(asset.file_url)
+    ((name, value),) = header.items()
+    value = value.format(tag=first["ETag"], date=first["Last-Modified"])
+    answer = page.get(asset.file_url, **{name: value})
+    assert (answer.status_code, read(answer)) == (status, b"")
+
+
+def test_an_answer_whose_file_ends_early_does_not_end_in_good_order(page, asset):
+    answer = page.get(asset.file_url)
+    with Path(asset.file.path).open("rb+") as file:
+        file.truncate(100)
+    with pytest.raises(OSError, match="ended"):
+        read(answer)

@@ -146,6 +146,11 @@ def test_the_films_are_shown_as_they_were(studio, settings):
         assert page.get(address).status_code == 200
 
 
+def test_the_films_are_found_by_their_words(studio):
+    assert Generation.objects.get(words__contains="from one to another").title == "from one to another"
+    assert not Generation.objects.filter(words="").exists()
+
+
 def test_the_books_are_right_and_new_films_can_be_asked_for(studio, settings):
     assert billing.audit() == []
     assert (billing.balance(studio), billing.held(studio)) == (180, 50)

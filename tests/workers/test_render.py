@@ -1,6 +1,7 @@
 """From a request to a file, whatever happens on the way."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,14 +32,18 @@ def pictures(tmp_path):
 @pytest.fixture
 def clip(tmp_path):
     """A clip of 1 s at another rate and another size."""
-    with av.open(str(tmp_path / "clip.mp4"), "w") as container:
+    return a_clip(tmp_path / "clip.mp4")
+
+
+def a_clip(path, frames=12):
+    with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=12)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        for level in range(12):
-            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 20 * level, np.uint8), format="rgb24")
+        for level in range(frames):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 20 * level % 256, np.uint8), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    return tmp_path / "clip.mp4"
+    return path
 
 
 def stop_in(window, stage="denoising"):
@@ -98,6 +103,23 @@ def test_a_clip_goes_on_in_one_file_at_the_rate_and_size_of_the_film(tiny_engine
     levels = [frame.mean() for frame in read_frames(tmp_path / "cut.mp4")][:24]
     assert np.abs(np.array(levels) - 20 * (np.arange(24) // 2)).max() < 12
     assert info.sha256 == render(tiny_engine, spec, tmp_path / "whole", tmp_path / "whole.mp4").sha256
+
+
+@pytest.mark.parametrize("num_frames", [9, 13, 21])
+def test_no_part_of_a_film_is_longer_than_its_playlist_promises(tiny_engine, tmp_path, num_frames):
+    """RFC 8216, 4.3.3.1: rounded to seconds, no EXTINF is more than the target, which never changes."""
+    clip = a_clip(tmp_path / "clip.mp4", frames=48)
+    spec = tiny_spec(video=clip, num_frames=num_frames, base_num_frames=21, overlap_history=5, fps=8)
+    targets = []
+
+    def look(_):
+        text = (tmp_path / "a" / "hls" / "index.m3u8").read_text()
+        targets.append(int(re.search(r"TARGETDURATION:(\d+)", text)[1]))
+        assert max(round(float(seconds)) for seconds in re.findall(r"EXTINF:([\d.]+)", text)) <= targets[0]
+
+    render(tiny_engine, spec, tmp_path / "a", tmp_path / "a.mp4", on_window=look)
+    look(None)
+    assert len(set(targets)) == 1
 
 
 def test_pictures_reach_the_engine_decoded(tiny_engine, tmp_path, pictures):
