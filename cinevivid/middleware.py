@@ -1,12 +1,16 @@
 """Errors of the catalogue become answers; a closed studio says so."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
+from django_structlog.signals import bind_extra_request_metadata
 
 from apps.errors import StudioError
+from cinevivid.logs import route_of
 from cinevivid.views import error_page, healthz, readyz
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -29,8 +33,13 @@ class RequestLogMiddleware(RequestMiddleware):
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
-        match = request.resolver_match
-        return f"{request.method} /{match.route}" if match else f"{request.method} (no route)"
+        return f"{request.method} {route_of(request)}"
+
+
+@receiver(bind_extra_request_metadata)
+def forget_user_agent(log_kwargs: dict[str, Any], **kwargs: Any) -> None:
+    """Leave out the one header that django-structlog would write."""
+    log_kwargs.pop("user_agent", None)
 
 
 class StudioErrorMiddleware:

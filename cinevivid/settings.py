@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import environ
 import structlog
@@ -347,30 +348,35 @@ USE_TZ = True
 
 # --- logs: one JSON object a line in production, readable lines on a terminal
 LOG_JSON = env.bool("LOG_JSON", default=not EMBEDDED)
+KNOWN_SECRETS = [
+    SECRET_KEY,
+    unquote(str(DATABASES["default"].get("PASSWORD") or "")),
+    unquote(urlsplit(REDIS_URL).password or ""),
+    unquote(urlsplit(EMAIL_URL).password or ""),
+    *(os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HF_TOKEN")),
+]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "studio": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "processor": structlog.processors.JSONRenderer()
-            if LOG_JSON
-            else structlog.dev.ConsoleRenderer(colors=False),
-            "foreign_pre_chain": [
-                structlog.contextvars.merge_contextvars,
-                structlog.processors.TimeStamper(fmt="iso"),
-                structlog.stdlib.add_logger_name,
-                structlog.stdlib.add_log_level,
-            ],
-        }
-    },
+    "formatters": {"studio": {"()": "cinevivid.logs.formatter", "as_json": LOG_JSON, "known": KNOWN_SECRETS}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "studio"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING" if EMBEDDED else "INFO")},
     "loggers": {
         "apps": {"level": env.str("LOG_LEVEL", default="INFO")},
         "workers": {"level": env.str("LOG_LEVEL", default="INFO")},
+        # Django's own handlers write in a format of theirs; every line goes through the one above.
+        "django": {"handlers": [], "level": "INFO"},
+        "django.server": {"handlers": [], "propagate": True},
+        # At DEBUG these write the values of queries and of pages, and the headers of requests.
+        "django.db.backends": {"level": "INFO"},
+        "django.template": {"level": "INFO"},
+        "botocore": {"level": "INFO"},
+        "urllib3": {"level": "INFO"},
     },
 }
+DEFAULT_EXCEPTION_REPORTER = "cinevivid.logs.Reporter"
+# Nothing of a line is what a caller has written.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = DJANGO_STRUCTLOG_TRUST_UPSTREAM_CORRELATION_ID = False
 structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,
@@ -379,7 +385,6 @@ structlog.configure(
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
         structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
     ],
     logger_factory=structlog.stdlib.LoggerFactory(),
