@@ -13,6 +13,7 @@ import structlog
 from django.conf import settings
 from django.core.files import File
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -324,7 +325,8 @@ def delete(job: Generation) -> None:
 
 def restore(job: Generation) -> None:
     """Take a job out of the trash. Raises WrongState when its files are gone for good."""
-    if Asset.objects.filter(generation=job, file="").exists():
+    kept_since = timezone.now() - timedelta(days=settings.TRASH_DAYS)
+    if Asset.objects.filter(Q(file="") | Q(deleted_at__lt=kept_since), generation=job).exists():
         text = f"This {noun_of(job)} was deleted more than {settings.TRASH_DAYS} days ago, so its files are gone."
         raise WrongState(text)
     with transaction.atomic():
