@@ -8,11 +8,11 @@ from urllib.parse import unquote, urlsplit
 
 import environ
 import structlog
-from csp.constants import NONE, SELF
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from cinevivid.secret import local_secret_key
+from cinevivid.secret import OWNER_ONLY, local_secret_key, private_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -23,7 +23,8 @@ if (BASE_DIR / ".env").exists():
 
 # --- where this instance keeps its data, and its identity
 DATA_DIR = Path(env.str("CINEVIVID_DATA_DIR", default="") or BASE_DIR / "var").resolve()
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+os.umask(OWNER_ONLY)
+private_folder(DATA_DIR)
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or local_secret_key(DATA_DIR)
 SECRET_KEY_FROM_ENVIRONMENT = bool(env.str("SECRET_KEY", default=""))
@@ -73,7 +74,7 @@ MIDDLEWARE = [
     "cinevivid.middleware.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "cinevivid.middleware.PolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -148,13 +149,22 @@ else:
     CHANNEL_LAYERS = {
         "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
     }
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "json",
+            "OPTIONS": {"serializer": "cinevivid.cache.JSONSerializer"},
+        }
+    }
 
 # --- files: disk, or S3 when a bucket is named; media is never served without the owner check
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default="") or DATA_DIR / "media")
 # Where a worker makes films, on its own disk; finished windows go to the media storage, where every worker finds them.
 WORK_ROOT = Path(env.str("WORK_ROOT", default="") or DATA_DIR / "work")
 MEDIA_ACCEL_PREFIX = env.str("MEDIA_ACCEL_PREFIX", default="")
+# nginx reads files that it serves as a user of its own; other media are this user's alone.
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = (0o644, 0o755) if MEDIA_ACCEL_PREFIX else (0o600, 0o700)
 S3_BUCKET = env.str("S3_BUCKET", default="")
 S3_REGION = env.str("S3_REGION", default="us-east-1")
 S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="").rstrip("/") or f"https://s3.{S3_REGION}.amazonaws.com"
@@ -202,6 +212,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "tools:start"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "apps.accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {"signup": "apps.accounts.signup.SignupForm"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
@@ -226,7 +237,7 @@ ACCOUNT_RATE_LIMITS = {
     "logout": "30/m/ip",
     "profile": "30/m/user",
     "manage_tokens": "20/m/user",
-    "sign_in_link": env.str("SIGN_IN_LINK_RATE", default="10/m/ip"),
+    "sign_in_link": env.str("SIGN_IN_LINK_RATE", default="20/m/ip"),
 }
 EMAIL_URL = env.str("EMAIL_URL", default="")
 if EMAIL_URL:
@@ -237,6 +248,8 @@ if EMAIL_URL:
 else:
     EMAIL_BACKEND = "cinevivid.mail.ConsoleAndFileBackend"
     EMAIL_FILE_PATH = DATA_DIR / "mail"
+EMAIL_TIMEOUT = 20  # seconds
+MAIL_IN_BACKGROUND = True
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="CineVivid <studio@localhost>")
 
 # --- credits and limits
@@ -317,15 +330,16 @@ UNFOLD = {
 SECURE = env.bool("SECURE", default=not EMBEDDED)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SECURE
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
+# Browsers' own list takes months to leave: for a domain all of whose sites have TLS, its operator asks for it.
+SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=False)
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # which wants every site on that list
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "cinevivid.views.csrf_failure"
-CONTENT_SECURITY_POLICY = {
-    # The admin theme brings Alpine, which needs eval; it is for staff only and has its own policy.
-    "EXCLUDE_URL_PREFIXES": ["/admin/"],
+CONTENT_SECURITY_POLICY: dict[str, dict[str, list[str]]] = {
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],
@@ -339,6 +353,11 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
         "manifest-src": [SELF],
     },
+}
+ADMIN_CONTENT_SECURITY_POLICY = CONTENT_SECURITY_POLICY["DIRECTIVES"] | {
+    # The theme brings Alpine, which makes functions of its attributes, and sets styles of elements.
+    "script-src": [SELF, UNSAFE_EVAL],
+    "style-src": [SELF, UNSAFE_INLINE],
 }
 
 # --- language and time

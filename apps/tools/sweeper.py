@@ -7,9 +7,11 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.core.cache import cache
 from django.db import close_old_connections
 from django.utils import timezone
 
+from apps.accounts.cleanup import forget_old
 from apps.errors import StudioError
 from apps.library import keeper
 from apps.library.models import Asset, Generation
@@ -18,6 +20,8 @@ from apps.tools.queue import dispatch
 from apps.tools.services import retry
 
 log = structlog.get_logger(__name__)
+FORGET_EVERY_SECONDS = 24 * 60 * 60
+NOT_RESTORED = timedelta(hours=1)  # so that no file goes while its job is being brought back
 
 
 def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = None) -> tuple[int, int]:
@@ -25,7 +29,8 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
 
     Running rows whose heartbeat is older than the lease go back to the queue, or fail after MAX_ATTEMPTS. Queued rows
     whose message may be lost are sent again. Waiting rows are looked at again, and ends that nobody took are told
-    again. Trash older than TRASH_DAYS loses its bytes, and so do the windows that an ended job has left.
+    again. Trash older than TRASH_DAYS loses its bytes, and so do the windows that an ended job has left. Once a day,
+    sessions that have expired go, with what else nobody can use.
     """
     lease = timedelta(seconds=settings.LEASE_SECONDS) if lease is None else lease
     resend_after = 5 * lease if resend_after is None else resend_after
@@ -41,10 +46,14 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
         graph.tell, Generation.objects.ended().filter(told_at=None, finished_at__lt=now - lease).select_related("user")
     )
     try:
-        empty_trash(now - timedelta(days=settings.TRASH_DAYS))
+        empty_trash(now - timedelta(days=settings.TRASH_DAYS) - NOT_RESTORED)
         keeper.remove_ended()
     except Exception:
         log.exception("trash_not_emptied")
+    try:
+        forget()
+    except Exception:
+        log.exception("old_rows_not_removed")
     return healed, sent
 
 
@@ -75,6 +84,12 @@ def keep_sweeping(every: float, stopped: threading.Event) -> None:
 def heal(job: Generation) -> bool:
     """Requeue or fail a job whose worker is lost. Returns False when its heartbeat has moved since the row was read."""
     return retry(job, StudioError(code="worker_lost"), still={"heartbeat_at": job.heartbeat_at})
+
+
+def forget() -> None:
+    """Remove what nobody can use any more, once a day."""
+    if cache.add("forgotten-today", True, FORGET_EVERY_SECONDS):
+        log.info("old_rows_removed", **forget_old())
 
 
 def empty_trash(before: datetime) -> None:
