@@ -1,7 +1,7 @@
 """What a log line may not hold: values of secrets, and addresses that are keys."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import ItemsView, Iterable, Mapping
 from types import FrameType
 from typing import Any
 from urllib.parse import quote
@@ -113,5 +113,5 @@ class NoValues(SafeExceptionReporterFilter):
     def get_safe_settings(self) -> dict[str, Any]:
         return {}
 
-    def get_traceback_frame_variables(self, request: Any, tb_frame: FrameType) -> list[tuple[str, Any]]:
-        return []
+    def get_traceback_frame_variables(self, request: Any, tb_frame: FrameType) -> ItemsView[str, Any]:
+        return {}.items()

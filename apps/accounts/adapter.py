@@ -33,7 +33,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         """Whoever changes a password sees which keys to the account are left."""
-        if ApiToken.objects.filter(user_id=request.user.pk, revoked_at=None).exists():
+        if isinstance(request.user, User) and ApiToken.objects.of(request.user).exists():
             return f"{reverse('account_tokens')}?after=password"
         return str(super().get_password_change_redirect_url(request))
 

@@ -1,7 +1,6 @@
 """Sign-in links that work once."""
 
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +15,7 @@ class SignInTokenGenerator(PasswordResetTokenGenerator):
 
     key_salt = "apps.accounts.links.SignInTokenGenerator"
 
-    def _make_hash_value(self, user: AbstractBaseUser, timestamp: int) -> str:
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
         return f"{super()._make_hash_value(user, timestamp)}{user.last_login}"
 
 

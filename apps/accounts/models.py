@@ -10,7 +10,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 
-class LowerEmailField(models.EmailField):
+class LowerEmailField(models.EmailField):  # type: ignore[type-arg]
     """An e-mail address in lower case, in rows and in what they are looked up by: people type it as they like."""
 
     def get_prep_value(self, value: Any) -> Any:

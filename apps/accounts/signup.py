@@ -12,6 +12,8 @@ from apps.accounts.models import User
 class SignupForm(AllauthSignupForm):
     """Answers alike, and after as long, whether or not the address has an account."""
 
+    account_already_exists: bool
+
     def try_save(self, request: HttpRequest) -> Any:
         if not self.account_already_exists:
             try:

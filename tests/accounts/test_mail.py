@@ -1,6 +1,7 @@
 """Mail leads to the studio's own address, and its links open in any browser."""
 
 import re
+import statistics
 import time
 
 import pytest
@@ -165,3 +166,21 @@ def test_a_mail_server_that_is_away_does_not_break_a_sign_up(client, db, setting
     settings.EMAIL_BACKEND, settings.EMAIL_PORT = "django.core.mail.backends.smtp.EmailBackend", 1
     assert client.post("/accounts/signup/", {"email": "new@example.org", "password1": PASSWORD}).status_code == 302
     assert User.objects.filter(email="new@example.org").exists()
+
+
+@pytest.mark.parametrize("path", ["/accounts/signup/", "/accounts/login/", "/accounts/password/reset/"])
+def test_the_time_of_an_answer_does_not_tell_who_has_an_account(settings, db, path):
+    """With a real password hash, the median of seven tries for a known address is within a third of an unknown one."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    settings.ACCOUNT_RATE_LIMITS = dict.fromkeys(settings.ACCOUNT_RATE_LIMITS, "1000/s/ip")
+    User.objects.create_user("known@example.org", PASSWORD)
+    took: dict[bool, list[float]] = {True: [], False: []}
+    for number in range(14):
+        known = number % 2 == 0
+        email = "known@example.org" if known else f"person{number}@example.org"
+        data = {"email": email, "login": email, "password1": NEW, "password": NEW}
+        start = time.perf_counter()
+        Client().post(path, data)
+        took[known].append(time.perf_counter() - start)
+    known, unknown = (statistics.median(took[each]) for each in (True, False))
+    assert abs(known - unknown) < max(unknown, known) / 3 + 0.01
