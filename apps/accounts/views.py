@@ -4,12 +4,14 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.account.views import ConfirmEmailView as AllauthConfirmEmailView
+from allauth.account.views import EmailView as AllauthEmailView
 from allauth.decorators import rate_limit
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
@@ -17,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from apps.accounts import links
 from apps.accounts.forms import ProfileForm, TokenForm
 from apps.accounts.http import SignedIn
-from apps.accounts.models import ApiToken
+from apps.accounts.models import ApiToken, User
 
 
 @login_required
@@ -85,6 +87,16 @@ def sign_in_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
         return render(request, "account/sign_in_link.html", {"email": user.email})
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
     return redirect(settings.LOGIN_REDIRECT_URL)
+
+
+class EmailView(AllauthEmailView):
+    """A user's addresses, changed by one request at a time: allauth looks first and writes then."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        with transaction.atomic():
+            User.objects.select_for_update(no_key=True).filter(pk=request.user.pk).first()
+            answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return answer
 
 
 class ConfirmEmailView(AllauthConfirmEmailView):

@@ -163,3 +163,18 @@ def test_revoking_one_token_at_once_and_all_keeps_the_first_time(page, ada):
     paths = ["/accounts/tokens/revoke", *(f"/accounts/tokens/{token.pk}/revoke" for token in tokens)]
     at_once(lambda number: page.post(paths[number]).status_code, 4)
     assert not ApiToken.objects.of(ada).exists()
+
+
+def test_two_addresses_made_the_main_one_at_once_are_one_main_address(client, ada):
+    ada.set_unusable_password()  # so that nothing has to be entered once more
+    ada.save()
+    client.force_login(ada)
+    emails = ["second@example.org", "third@example.org"]
+    EmailAddress.objects.bulk_create(EmailAddress(user=ada, email=email, verified=True) for email in emails)
+    answers = at_once(
+        lambda number: client.post("/accounts/email/", {"email": emails[number], "action_primary": ""}).status_code, 2
+    )
+    assert answers == [302, 302]
+    main = EmailAddress.objects.get(user=ada, primary=True).email
+    ada.refresh_from_db()
+    assert main in emails and ada.email == main
