@@ -21,8 +21,10 @@ def test_a_sign_in_link_waits_for_its_button_and_works_once(open_page, site):
 
 
 def test_the_administration_works_within_its_policy(open_page, site):
-    """A refused script or style would be an error on the console."""
-    page = open_page("root@example.org")
+    """What the browser refuses is told on its console; so is an icon that the theme does not have."""
+    page, refused = open_page("root@example.org", problems_expected=True), []
+    page.on("console", lambda message: "Content Security Policy" in message.text and refused.append(message.text))
+    page.on("pageerror", lambda error: refused.append(str(error)))
     site.manage(
         "shell", "-c",
         "from apps.accounts.models import User;"
@@ -40,12 +42,13 @@ def test_the_administration_works_within_its_policy(open_page, site):
     page.fill("[name=name]", "Editors")
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("was added successfully").first.wait_for()
+    assert refused == []
 
 
 def test_a_page_left_open_goes_quiet_when_its_session_ends(open_page, site):
     page = open_page("lee@example.org", "/home/tools/to-video")
-    page.wait_for_function("document.querySelector('[ws-connect]') !== null")
+    page.locator("[ws-connect]").wait_for(state="attached")
     second = page.context.new_page()
     second.goto(f"{site.url}/accounts/logout/")
     second.get_by_role("main").get_by_role("button", name="Sign out").click()
-    page.wait_for_function("document.body.dataset.live === 'off'", timeout=15_000)
+    page.locator("body[data-live=off]").wait_for(state="attached", timeout=15_000)
