@@ -94,7 +94,7 @@ class EmailView(AllauthEmailView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         with transaction.atomic():
-            User.objects.select_for_update(no_key=True).filter(pk=request.user.pk).first()
+            User.objects.select_for_update(no_key=True).filter(pk=request.user.pk or 0).first()
             answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return answer
 
