@@ -129,6 +129,7 @@ def test_ten_sign_ups_with_one_address_make_one_account(settings):
 
 
 def test_a_prompt_typed_before_signing_in_starts_one_job_however_often_the_page_is_opened(page, ada):
+    billing.grant(ada, 1000, "test:more")
     page.logout()
     page.post("/start", {"prompt": "a red circle moves right"})
     session = page.session
