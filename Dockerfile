@@ -19,8 +19,9 @@ RUN --mount=type=cache,target=/root/.cache/pip pip install -r requirements-web.t
 FROM base AS web
 COPY . .
 # Hashed names, which the site of a fleet asks for; key and queue are only named, and nothing of them stays.
-RUN SECRET_KEY=build REDIS_URL=redis://build python manage.py collectstatic --noinput
+# As the user of the site: what it keeps is readable by its owner alone.
 USER 10001:10001
+RUN SECRET_KEY=build REDIS_URL=redis://build python manage.py collectstatic --noinput
 EXPOSE 8000
 # Daphne's own log would have prompts and one-time keys: the studio logs requests by route.
 CMD ["daphne", "-v", "0", "--websocket_timeout=-1", "-b", "0.0.0.0", "-p", "8000", "cinevivid.asgi:application"]

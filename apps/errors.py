@@ -24,6 +24,12 @@ CATALOGUE: dict[str, Entry] = {
         Entry("authentication_required", 401, "You are not signed in.", "Sign in, or send an API token."),
         Entry("invalid_token", 401, "This API token is unknown or revoked.", "Make a new token on your account page."),
         Entry("permission_denied", 403, "Your account may not do this.", "Ask the operator for access."),
+        Entry(
+            "password_changed",
+            409,
+            "The password was changed a moment ago.",
+            "Sign in with the new one, or ask for another link.",
+        ),
         Entry("csrf_failed", 403, "This form has expired.", "Reload the page and send it again."),
         # what you asked for
         Entry("not_found", 404, "There is nothing here.", "Check the address, or look in your library."),

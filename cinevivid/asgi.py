@@ -9,19 +9,17 @@ http = get_asgi_application()
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.urls import path  # noqa: E402
 
 from cinevivid import pacing  # noqa: E402
 from cinevivid.consumers import StudioConsumer  # noqa: E402
 from cinevivid.leaving import EndsWithItsClient  # noqa: E402
+from cinevivid.origin import SameOrigin  # noqa: E402
 
 pacing.install()
 application = ProtocolTypeRouter(
     {
         "http": EndsWithItsClient(http),
-        "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(URLRouter([path("ws/", StudioConsumer.as_asgi())]))
-        ),
+        "websocket": SameOrigin(AuthMiddlewareStack(URLRouter([path("ws/", StudioConsumer.as_asgi())]))),
     }
 )

@@ -1,11 +1,17 @@
 """What must be true of an installation, said by `manage.py check` and, of a fleet, by `manage.py check --deploy`."""
 
+import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.http.request import validate_host
 
+from cinevivid.secret import OWNER_ONLY
 from workers.weights import catalog
+
+KNOWN_KEY = re.compile(r"insecure|change.?me|secret.?key|example|password", re.I)
 
 
 @register(Tags.security, deploy=True)
@@ -24,7 +30,28 @@ def production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         text = "SECURE without BEHIND_PROXY: unless TLS ends in this process, every request is redirected to itself."
         found.append(Warning(text, id="cinevivid.W004"))
     if not settings.SITE_URL.startswith("https://"):
-        found.append(Warning("SITE_URL is not https.", id="cinevivid.W003"))
+        kind, id_ = (Error, "cinevivid.E004") if settings.SECURE else (Warning, "cinevivid.W003")
+        found.append(kind("SITE_URL is not https, and links in mails lead there.", id=id_))
+    host = urlsplit(settings.SITE_URL).hostname or ""
+    if any(allowed.strip(".") in ("*", "") for allowed in settings.ALLOWED_HOSTS):
+        text = "ALLOWED_HOSTS lets every name in: whoever asks decides what the site takes for its own address."
+        found.append(Error(text, id="cinevivid.E005"))
+    elif not validate_host(host, settings.ALLOWED_HOSTS):
+        found.append(Error(f"ALLOWED_HOSTS does not have the host of SITE_URL, {host}.", id="cinevivid.E006"))
+    if any(
+        "*" in origin or (settings.SECURE and origin.startswith("http:")) for origin in settings.CSRF_TRUSTED_ORIGINS
+    ):
+        text = "CSRF_TRUSTED_ORIGINS has a wildcard or an address without TLS, whose pages may then act for users."
+        found.append(Warning(text, id="cinevivid.W005"))
+    if len(settings.SECRET_KEY) < 32 or len(set(settings.SECRET_KEY)) < 8 or KNOWN_KEY.search(settings.SECRET_KEY):
+        text = "SECRET_KEY is short or taken from an example, so others can sign in as anybody."
+        found.append(Error(text, id="cinevivid.E007"))
+    if not settings.SECURE:
+        text = "SECURE is off: cookies travel without TLS, and nothing tells browsers to use it."
+        found.append(Warning(text, id="cinevivid.W006"))
+    if settings.DATA_DIR.stat().st_mode & OWNER_ONLY:
+        text = f"Other users of this machine can open the data folder {settings.DATA_DIR}."
+        found.append(Warning(text, id="cinevivid.W007"))
     return found
 
 

@@ -1,19 +1,29 @@
 """The one websocket of a page."""
 
+import time
 from typing import Any
 
 from channels.consumer import get_handler_name
+from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from apps.accounts import sessions
 from apps.billing.consumers import CreditEvents, chip
 from apps.library.consumers import GenerationEvents, recent_cards
 from apps.live import group_of
 
+SIGNED_OUT = 4401  # the close code of a socket whose session has ended; pages do not come back after it
+CHECK_SECONDS = 5.0  # how long a session is believed in that nobody has said is over
+
 
 class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):
-    """Sends the signed-in user's cards and credits whenever they change; what the browser sends is ignored."""
+    """Sends the signed-in user's cards and credits whenever they change; what the browser sends is ignored.
+
+    It ends with the session that opened it: an event says so at once, and no card is sent on the word of an old check.
+    """
 
     group = ""
+    checked = 0.0
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Hand a message to its handler.
@@ -21,23 +31,56 @@ class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):
         The stock method first hops to a thread to close old database connections, once for each socket and message;
         the handlers here use `database_sync_to_async`, which does that where a connection is really used.
         """
+        if not message["type"].startswith("websocket.") and not await self.signed_in():
+            return
         await getattr(self, get_handler_name(message))(message)
 
     async def connect(self) -> None:
         user = self.scope["user"]
         if not user.is_authenticated:
-            await self.close(code=4401)
+            await self.close(code=SIGNED_OUT)
             return
         self.group = group_of(user.pk)
         await self.channel_layer.group_add(self.group, self.channel_name)
+        # Only now, when no word of its end is missed any more.
+        if not await self.signed_in():
+            return
         await self.accept()
         # Whatever happened between the page and this socket, or while a phone slept, is healed here.
         for html in (*await recent_cards(user), await chip(user)):
             await self.send(text_data=html)
 
     async def disconnect(self, code: int) -> None:
-        if self.group:
-            await self.channel_layer.group_discard(self.group, self.channel_name)
+        await self.leave()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
         """Pages have nothing to say here: they act over HTTP, where forms and CSRF are checked."""
+
+    async def session_ended(self, event: dict[str, Any]) -> None:
+        """End with the session that the event names, or look whether one's own still holds when it names none."""
+        if event["session"] == sessions.name_of(self.scope["session"].session_key):
+            await self.end()
+        elif not event["session"]:
+            self.checked = 0.0
+            await self.signed_in()
+
+    async def signed_in(self) -> bool:
+        """Whether the session holds, as far as was known CHECK_SECONDS ago; when it does not, the socket ends."""
+        if not self.group:
+            return False
+        if time.monotonic() - self.checked > CHECK_SECONDS:
+            key, user = self.scope["session"].session_key, self.scope["user"].pk
+            if not await database_sync_to_async(sessions.holds)(key, user):
+                await self.end()
+                return False
+            self.checked = time.monotonic()
+        return True
+
+    async def end(self) -> None:
+        await self.leave()
+        await self.close(code=SIGNED_OUT)
+
+    async def leave(self) -> None:
+        group, self.group = self.group, ""
+        if group:
+            await self.channel_layer.group_discard(group, self.channel_name)

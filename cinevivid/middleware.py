@@ -1,13 +1,18 @@
 """Errors of the catalogue become answers; a closed studio says so."""
 
 from collections.abc import Callable
+from typing import Any
 
+from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django_structlog.middlewares import RequestMiddleware
+from django_structlog.signals import bind_extra_request_metadata
 
 from apps.errors import StudioError
+from cinevivid.logs import route_of
 from cinevivid.views import error_page, healthz, readyz
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -45,13 +50,30 @@ class SlashMiddleware(CommonMiddleware):
         return not request.path.startswith("/api/") and super().should_redirect_with_slash(request)
 
 
+class PolicyMiddleware(CSPMiddleware):
+    """Sends the content security policy of the site, and to the administration the one that its theme needs."""
+
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
+        parts: PolicyParts = super().get_policy_parts(request, response, report_only)
+        if request.path_info.startswith("/admin/") and not report_only:
+            parts.config = settings.ADMIN_CONTENT_SECURITY_POLICY
+        return parts
+
+
 class RequestLogMiddleware(RequestMiddleware):
     """Logs requests by route: addresses carry prompts in their queries and one-time keys in their paths."""
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
-        match = request.resolver_match
-        return f"{request.method} /{match.route}" if match else f"{request.method} (no route)"
+        return f"{request.method} {route_of(request)}"
+
+
+@receiver(bind_extra_request_metadata)
+def forget_user_agent(log_kwargs: dict[str, Any], **kwargs: Any) -> None:
+    """Leave out the one header that django-structlog would write."""
+    log_kwargs.pop("user_agent", None)
 
 
 class StudioErrorMiddleware:

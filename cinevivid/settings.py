@@ -4,14 +4,15 @@ import os
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import environ
 import structlog
-from csp.constants import NONE, SELF
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from cinevivid.secret import local_secret_key
+from cinevivid.secret import OWNER_ONLY, local_secret_key, private_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -22,7 +23,8 @@ if (BASE_DIR / ".env").exists():
 
 # --- where this instance keeps its data, and its identity
 DATA_DIR = Path(env.str("CINEVIVID_DATA_DIR", default="") or BASE_DIR / "var").resolve()
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+os.umask(OWNER_ONLY)
+private_folder(DATA_DIR)
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or local_secret_key(DATA_DIR)
 SECRET_KEY_FROM_ENVIRONMENT = bool(env.str("SECRET_KEY", default=""))
@@ -72,7 +74,7 @@ MIDDLEWARE = [
     "cinevivid.middleware.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "cinevivid.middleware.PolicyMiddleware",
     "cinevivid.middleware.NulMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "cinevivid.middleware.SlashMiddleware",
@@ -138,7 +140,7 @@ DRAMATIQ_AUTODISCOVER_MODULES = ["actors"]
 if EMBEDDED:
     DRAMATIQ_BROKER = {"BROKER": "dramatiq.brokers.stub.StubBroker", "OPTIONS": {}, "MIDDLEWARE": DRAMATIQ_MIDDLEWARE}
     CHANNEL_LAYERS: dict[str, dict[str, Any]] = {"default": {"BACKEND": "cinevivid.layers.LocalChannelLayer"}}
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CACHES: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 else:
     DRAMATIQ_BROKER = {
         "BROKER": "dramatiq.brokers.redis.RedisBroker",
@@ -148,13 +150,22 @@ else:
     CHANNEL_LAYERS = {
         "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
     }
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "json",
+            "OPTIONS": {"serializer": "cinevivid.cache.JSONSerializer"},
+        }
+    }
 
 # --- files: disk, or S3 when a bucket is named; media is never served without the owner check
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default="") or DATA_DIR / "media")
 # Where a worker makes films, on its own disk; finished windows go to the media storage, where every worker finds them.
 WORK_ROOT = Path(env.str("WORK_ROOT", default="") or DATA_DIR / "work")
 MEDIA_ACCEL_PREFIX = env.str("MEDIA_ACCEL_PREFIX", default="")
+# nginx reads files that it serves as a user of its own; other media are this user's alone.
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = (0o644, 0o755) if MEDIA_ACCEL_PREFIX else (0o600, 0o700)
 S3_BUCKET = env.str("S3_BUCKET", default="")
 S3_REGION = env.str("S3_REGION", default="us-east-1")
 S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="").rstrip("/") or f"https://s3.{S3_REGION}.amazonaws.com"
@@ -202,6 +213,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "tools:start"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "apps.accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {"signup": "apps.accounts.signup.SignupForm"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
@@ -226,7 +238,7 @@ ACCOUNT_RATE_LIMITS = {
     "logout": "30/m/ip",
     "profile": "30/m/user",
     "manage_tokens": "20/m/user",
-    "sign_in_link": env.str("SIGN_IN_LINK_RATE", default="10/m/ip"),
+    "sign_in_link": env.str("SIGN_IN_LINK_RATE", default="20/m/ip"),
 }
 EMAIL_URL = env.str("EMAIL_URL", default="")
 if EMAIL_URL:
@@ -237,6 +249,8 @@ if EMAIL_URL:
 else:
     EMAIL_BACKEND = "cinevivid.mail.ConsoleAndFileBackend"
     EMAIL_FILE_PATH = DATA_DIR / "mail"
+EMAIL_TIMEOUT = 20  # seconds
+MAIL_IN_BACKGROUND = True
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="CineVivid <studio@localhost>")
 
 # --- credits and limits
@@ -323,15 +337,16 @@ UNFOLD = {
 SECURE = env.bool("SECURE", default=not EMBEDDED)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SECURE
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
+# Browsers' own list takes months to leave: for a domain all of whose sites have TLS, its operator asks for it.
+SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=False)
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # which wants every site on that list
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "cinevivid.views.csrf_failure"
-CONTENT_SECURITY_POLICY = {
-    # The admin theme brings Alpine, which needs eval; it is for staff only and has its own policy.
-    "EXCLUDE_URL_PREFIXES": ["/admin/"],
+CONTENT_SECURITY_POLICY: dict[str, dict[str, list[str]]] = {
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],
@@ -346,6 +361,11 @@ CONTENT_SECURITY_POLICY = {
         "manifest-src": [SELF],
     },
 }
+ADMIN_CONTENT_SECURITY_POLICY = CONTENT_SECURITY_POLICY["DIRECTIVES"] | {
+    # The theme brings Alpine, which makes functions of its attributes, and sets styles of elements.
+    "script-src": [SELF, UNSAFE_EVAL],
+    "style-src": [SELF, UNSAFE_INLINE],
+}
 
 # --- language and time
 LANGUAGE_CODE = "en-gb"
@@ -354,30 +374,35 @@ USE_TZ = True
 
 # --- logs: one JSON object a line in production, readable lines on a terminal
 LOG_JSON = env.bool("LOG_JSON", default=not EMBEDDED)
+KNOWN_SECRETS = [
+    SECRET_KEY,
+    unquote(str(DATABASES["default"].get("PASSWORD") or "")),
+    unquote(urlsplit(REDIS_URL).password or ""),
+    unquote(urlsplit(EMAIL_URL).password or ""),
+    *(os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HF_TOKEN")),
+]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "studio": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "processor": structlog.processors.JSONRenderer()
-            if LOG_JSON
-            else structlog.dev.ConsoleRenderer(colors=False),
-            "foreign_pre_chain": [
-                structlog.contextvars.merge_contextvars,
-                structlog.processors.TimeStamper(fmt="iso"),
-                structlog.stdlib.add_logger_name,
-                structlog.stdlib.add_log_level,
-            ],
-        }
-    },
+    "formatters": {"studio": {"()": "cinevivid.logs.formatter", "as_json": LOG_JSON, "known": KNOWN_SECRETS}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "studio"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING" if EMBEDDED else "INFO")},
     "loggers": {
         "apps": {"level": env.str("LOG_LEVEL", default="INFO")},
         "workers": {"level": env.str("LOG_LEVEL", default="INFO")},
+        # Django's own handlers write in a format of theirs; every line goes through the one above.
+        "django": {"handlers": [], "level": "INFO"},
+        "django.server": {"handlers": [], "propagate": True},
+        # At DEBUG these write the values of queries and of pages, and the headers of requests.
+        "django.db.backends": {"level": "INFO"},
+        "django.template": {"level": "INFO"},
+        "botocore": {"level": "INFO"},
+        "urllib3": {"level": "INFO"},
     },
 }
+DEFAULT_EXCEPTION_REPORTER = "cinevivid.logs.Reporter"
+# Nothing of a line is what a caller has written.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = DJANGO_STRUCTLOG_TRUST_UPSTREAM_CORRELATION_ID = False
 structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,
@@ -386,7 +411,6 @@ structlog.configure(
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
         structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
     ],
     logger_factory=structlog.stdlib.LoggerFactory(),

@@ -14,6 +14,7 @@ PRODUCTION = {
     "EMAIL_URL": "smtp://mail.example:25",
     "DEBUG": "false",
     "BEHIND_PROXY": "true",
+    "SECURE": "true",
 }
 
 if __name__ == "__main__":

@@ -5,4 +5,4 @@ class AccountsConfig(AppConfig):
     name = "apps.accounts"
 
     def ready(self) -> None:
-        from apps.accounts import schema  # noqa: F401
+        from apps.accounts import schema, sessions  # noqa: F401

@@ -8,6 +8,7 @@ from apps.accounts.models import User
 
 # Where the session keeps a prompt that was typed before signing in.
 PENDING_PROMPT = "pending_prompt"
+PENDING_KEY = "pending_key"  # that job's Idempotency-Key
 
 
 class SignedIn(HttpRequest):

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.encoding import force_bytes, force_str
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
@@ -10,9 +11,12 @@ from apps.accounts.models import User
 
 
 class SignInTokenGenerator(PasswordResetTokenGenerator):
-    """Tokens that die with the next sign-in: the user's last login is part of what is signed."""
+    """Tokens that die with the next sign-in: the user's last login, to the microsecond, is part of what is signed."""
 
     key_salt = "apps.accounts.links.SignInTokenGenerator"
+
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
+        return f"{super()._make_hash_value(user, timestamp)}{user.last_login}"
 
 
 tokens = SignInTokenGenerator()
@@ -31,3 +35,14 @@ def user_of(uid: str, token: str) -> User | None:
     except (ValueError, OverflowError):
         return None
     return user if user and tokens.check_token(user, token) else None
+
+
+def use(uid: str, token: str) -> User | None:
+    """The user to sign in, and the link is used up; None for all but one of those who use it at once."""
+    user = user_of(uid, token)
+    if user is None:
+        return None
+    unused = User.objects.filter(
+        pk=user.pk, is_active=True, password=user.password, email=user.email, last_login=user.last_login
+    )
+    return user if unused.update(last_login=timezone.now()) else None

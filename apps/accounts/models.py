@@ -10,6 +10,19 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 
+class LowerEmailField(models.EmailField):  # type: ignore[type-arg]
+    """An e-mail address in lower case, in rows and in what they are looked up by: people type it as they like."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        return value.lower() if isinstance(value, str) else value
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        value = self.get_prep_value(getattr(model_instance, self.attname))
+        setattr(model_instance, self.attname, value)
+        return value
+
+
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """A person who signs in with an e-mail address; without a password they can only use a link."""
@@ -30,7 +43,7 @@ class User(AbstractUser):
     username = None  # type: ignore[assignment]
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
-    email = models.EmailField("e-mail address", unique=True)
+    email = LowerEmailField("e-mail address", unique=True)
     name = models.CharField("display name", max_length=80, blank=True)
 
     USERNAME_FIELD = "email"
@@ -66,6 +79,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
             self.filter(pk=token.pk).update(last_used_at=timezone.now())
         return token
 
+    def revoke(self) -> int:
+        """Stop these tokens from working, at once and for good; how many did."""
+        return self.filter(revoked_at=None).update(revoked_at=timezone.now())
+
 
 class ApiToken(models.Model):
     """A key to the API. Only its digest is stored: 256 random bits need no salt."""
@@ -85,10 +102,6 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.preview}…)"
-
-    def revoke(self) -> None:
-        self.revoked_at = timezone.now()
-        self.save(update_fields=["revoked_at"])
 
 
 def digest(secret: str) -> str:

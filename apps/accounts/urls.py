@@ -6,8 +6,11 @@ from apps.accounts import views
 
 urlpatterns = [
     path("logout/", rate_limit(action="logout")(LogoutView.as_view()), name="account_logout"),
+    path("confirm-email/<str:key>/", views.ConfirmEmailView.as_view(), name="account_confirm_email"),
+    path("email/", views.EmailView.as_view(), name="account_email"),
     path("profile", views.profile, name="account_profile"),
     path("tokens", views.tokens, name="account_tokens"),
+    path("tokens/revoke", views.revoke_all_tokens, name="account_tokens_revoke"),
     path("tokens/<int:pk>/revoke", views.revoke_token, name="account_token_revoke"),
     path("link/<str:uid>/<str:token>", views.sign_in_link, name="account_link"),
 ]

@@ -1,18 +1,25 @@
 """The account pages that allauth does not have."""
 
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.account.views import ConfirmEmailView as AllauthConfirmEmailView
+from allauth.account.views import EmailView as AllauthEmailView
 from allauth.decorators import rate_limit
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.accounts import links
 from apps.accounts.forms import ProfileForm, TokenForm
 from apps.accounts.http import SignedIn
-from apps.accounts.models import ApiToken
+from apps.accounts.models import ApiToken, User
 
 
 @login_required
@@ -21,7 +28,8 @@ def profile(request: SignedIn) -> HttpResponse:
     """Name and ways into the other account pages."""
     form = ProfileForm(request.POST or None, instance=request.user)
     if form.is_valid():
-        form.save()
+        # The name alone: the rest of the row may have changed since it was read.
+        form.save(commit=False).save(update_fields=["name"])
         messages.success(request, "Saved.")
         return redirect("account_profile")
     return render(request, "account/profile.html", {"form": form}, status=422 if form.is_bound else 200)
@@ -46,19 +54,62 @@ def tokens(request: SignedIn) -> HttpResponse:
 def revoke_token(request: SignedIn, pk: int) -> HttpResponse:
     """Stop a token from working, at once and for good."""
     token = get_object_or_404(ApiToken.objects.of(request.user), pk=pk)
-    token.revoke()
+    ApiToken.objects.filter(pk=token.pk).revoke()
     messages.success(request, f"Token {token.name} is revoked.")
     return redirect("account_tokens")
 
 
+@login_required
+@require_POST
+@rate_limit(action="manage_tokens")
+def revoke_all_tokens(request: SignedIn) -> HttpResponse:
+    """Stop every token of the user from working, at once and for good."""
+    ApiToken.objects.of(request.user).revoke()
+    messages.success(request, "All tokens are revoked.")
+    return redirect("account_tokens")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 @rate_limit(action="sign_in_link", limit_get=True)
 def sign_in_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
-    """Sign in with a link that the studio printed; a used one leads to the sign-in page."""
-    user = links.user_of(uid, token)
+    """Sign in with a link that the studio printed; a used one leads to the sign-in page.
+
+    Only the button of its page uses it up: mail scanners and chat programs open links too.
+    """
+    user = links.use(uid, token) if request.method == "POST" else links.user_of(uid, token)
     if user is None:
         messages.error(
             request, "This sign-in link was used already or is too old. Start the studio again for a new one."
         )
         return redirect("account_login")
+    if request.method != "POST":
+        return render(request, "account/sign_in_link.html", {"email": user.email})
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
     return redirect(settings.LOGIN_REDIRECT_URL)
+
+
+class EmailView(AllauthEmailView):
+    """A user's addresses, changed by one request at a time: allauth looks first and writes then."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        with transaction.atomic():
+            User.objects.select_for_update(no_key=True).filter(pk=request.user.pk or 0).first()
+            answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return answer
+
+
+class ConfirmEmailView(AllauthConfirmEmailView):
+    """The page of a mailed link. Only its button changes something, and any browser may press it."""
+
+    def logout_other_user(self, confirmation: Any) -> None:
+        if self.request.method == "POST":
+            super().logout_other_user(confirmation)
+
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            answer: HttpResponse = super().post(*args, **kwargs)
+        except (Http404, EmailAddress.DoesNotExist):  # used, or removed, a moment ago
+            self.object = None
+            answer = self.render_to_response(self.get_context_data())
+        return answer

@@ -389,10 +389,11 @@ def delete(job: Generation) -> None:
 
 def restore(job: Generation) -> None:
     """Take a job out of the trash. Raises WrongState when its files are gone for good."""
-    if Asset.objects.filter(generation=job, file="").exists():
-        text = f"This {noun_of(job)} has left the trash, so its files are gone."
-        raise WrongState(text)
     with transaction.atomic():
+        # Locked, so that the trash is not emptied between the look and the change.
+        files = Asset.objects.select_for_update().filter(generation=job).values_list("file", flat=True)
+        if "" in list(files):
+            raise WrongState(f"This {noun_of(job)} has left the trash, so its files are gone.")
         Generation.objects.filter(pk=job.pk).update(deleted_at=None)
         Asset.objects.filter(generation=job).update(deleted_at=None)
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.core.cache import cache
 from django.db import close_old_connections
 from django.utils import timezone
 
+from apps.accounts.cleanup import forget_old
 from apps.errors import StudioError
 from apps.library import keeper, storage
 from apps.library.models import Asset, Generation
@@ -18,6 +20,7 @@ from apps.tools.queue import dispatch
 from apps.tools.services import lapse, retry
 
 log = structlog.get_logger(__name__)
+FORGET_EVERY_SECONDS = 24 * 60 * 60
 
 
 def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = None) -> tuple[int, int]:
@@ -26,7 +29,8 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
     Running rows whose heartbeat is older than the lease go back to the queue, or end after MAX_ATTEMPTS. Queued rows
     whose message may be lost are sent again. Waiting rows are looked at again, and ends that nobody took are told
     again. What was offered and not taken in TRASH_DAYS is let go. Trash older than that loses its bytes, and so do
-    windows that an ended job has left, and files that no row names.
+    windows that an ended job has left, and files that no row names. Once a day, sessions that have expired go, with
+    what else nobody can use.
     """
     lease = timedelta(seconds=settings.LEASE_SECONDS) if lease is None else lease
     resend_after = 5 * lease if resend_after is None else resend_after
@@ -49,6 +53,10 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
         storage.remove_orphans(now - storage.ORPHAN_AGE)
     except Exception:
         log.exception("trash_not_emptied")
+    try:
+        forget()
+    except Exception:
+        log.exception("old_rows_not_removed")
     return healed, sent
 
 
@@ -79,3 +87,9 @@ def keep_sweeping(every: float, stopped: threading.Event) -> None:
 def heal(job: Generation) -> bool:
     """Requeue or fail a job whose worker is lost. Returns False when its heartbeat has moved since the row was read."""
     return retry(job, StudioError(code="worker_lost"), still={"heartbeat_at": job.heartbeat_at})
+
+
+def forget() -> None:
+    """Remove what nobody can use any more, once a day."""
+    if cache.add("forgotten-today", True, FORGET_EVERY_SECONDS):
+        log.info("old_rows_removed", **forget_old())

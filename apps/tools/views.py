@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
-from apps.accounts.http import PENDING_PROMPT, SignedIn
+from apps.accounts.http import PENDING_KEY, PENDING_PROMPT, SignedIn
 from apps.accounts.models import User
 from apps.errors import StudioError
 from apps.library import storage
@@ -76,17 +76,19 @@ def start(request: HttpRequest) -> HttpResponse:
         if len(prompt) > MAX_PENDING:
             raise StudioError(f"A prompt has at most {MAX_PENDING} characters.", code="validation_failed")
         request.session[PENDING_PROMPT] = prompt.strip()
+        request.session[PENDING_KEY] = uuid.uuid4().hex
     if not isinstance(request.user, User):
         return redirect("account_signup")
     tool = registry.main()
-    prompt = request.session.pop(PENDING_PROMPT, None)
+    prompt, key = request.session.pop(PENDING_PROMPT, None), request.session.pop(PENDING_KEY, "")
     if prompt is None:
         return redirect(f"{tool.get_absolute_url()}?{request.GET.urlencode()}" if request.GET else tool)
     form = tool.form_class(tool.form_class.page_data() | {"prompt": prompt}, user=request.user)
     problem = _first_error(form)
     if not problem:
         try:
-            services.submit(request.user, tool, form.params)
+            # Two pages that open at once read the same session; the key makes one job of them.
+            services.submit(request.user, tool, form.params, idempotency_key=key and f"start:{key}")
         except StudioError as error:
             problem = error.public_text
     if not problem:

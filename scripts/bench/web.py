@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import re
 import statistics
 import tempfile
 import time
 import urllib.request
 from http.cookiejar import CookieJar
 from pathlib import Path
+from urllib.parse import urlencode
 
 import websockets
 
@@ -118,7 +120,10 @@ def sign_in(site: Site) -> tuple[str, str]:
     """The session cookie of a signed-in browser, and an API token of the same person."""
     jar = CookieJar()
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-    opener.open(site.sign_in_link("bench@example.org"))
+    link = site.sign_in_link("bench@example.org")
+    field = re.search(r'csrfmiddlewaretoken" value="([^"]+)', opener.open(link).read().decode())
+    assert field
+    opener.open(link, urlencode({"csrfmiddlewaretoken": field[1]}).encode())
     secret = site.manage(
         "shell", "-v", "0", "-c",
         "from apps.accounts.models import ApiToken, User; from apps.billing import services as b;"

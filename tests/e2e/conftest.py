@@ -54,6 +54,8 @@ def open_page(browser, site):
             page.on("pageerror", lambda error: note(str(error)))
         if email:
             page.goto(site.sign_in_link(email))
+            page.get_by_role("main").get_by_role("button", name="Sign in").click()
+            page.wait_for_url(lambda address: "/accounts/link/" not in address)
         page.goto(f"{site.url}{path}")
         return page
 

@@ -2,30 +2,14 @@
 
 import pytest
 from asgiref.sync import sync_to_async
-from channels.testing import WebsocketCommunicator
-from django.contrib.auth.models import AnonymousUser
+from django.test import Client
 
 from apps.library import progress
 from apps.tools import services
-from cinevivid.consumers import StudioConsumer
 from tests.factories import GenerationFactory
+from tests.library.sockets import connect, drain, open_socket
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-async def connect(user):
-    socket = WebsocketCommunicator(StudioConsumer.as_asgi(), "/ws/")
-    socket.scope["user"] = user
-    connected, _ = await socket.connect()
-    return socket if connected else None
-
-
-async def drain(socket):
-    messages = []
-    # The first card of a process compiles its templates.
-    while not await socket.receive_nothing(1.5):
-        messages.append(await socket.receive_from())
-    return messages
 
 
 async def test_a_page_that_connects_late_is_brought_up_to_date(ada):
@@ -61,7 +45,7 @@ async def test_a_job_of_somebody_else_is_never_painted(ada, ben):
 
 
 async def test_a_visitor_has_no_socket():
-    assert await connect(AnonymousUser()) is None
+    assert await open_socket(Client()) is None
 
 
 async def test_an_event_that_cannot_be_sent_does_not_fail_the_job(ada, monkeypatch):

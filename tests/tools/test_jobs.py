@@ -438,6 +438,21 @@ def test_a_film_whose_files_are_gone_does_not_come_back(ada):
         services.restore(asset.generation)
 
 
+def test_no_film_is_brought_back_while_its_files_are_being_removed(ada):
+    """It stays away for an hour before the sweep takes the files, however long either of the two takes."""
+    week = timedelta(days=7)
+    asset = AssetFactory(generation__user=ada, deleted_at=timezone.now() - week - timedelta(minutes=1))
+    sweeper.sweep()
+    assert asset.file.storage.exists(asset.file.name)
+    with pytest.raises(services.WrongState, match="files are gone"):
+        services.restore(asset.generation)
+    Asset.objects.update(deleted_at=timezone.now() - week + timedelta(minutes=1))
+    services.restore(asset.generation)
+    Asset.objects.update(deleted_at=timezone.now() - week - timedelta(hours=2))
+    sweeper.sweep()
+    assert not asset.file.storage.exists(asset.file.name)
+
+
 def test_the_trash_keeps_its_bytes_for_a_week_then_loses_them(stage, ada, worker, wait_until):
     stage.go_on.set()
     job = submit(ada)

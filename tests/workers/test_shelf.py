@@ -3,13 +3,16 @@
 import errno
 import os
 import shutil
+import threading
 import time
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.workers.hub_server import COMMIT, ID, OTHER, SIZE, WEIGHTS, refused
+from workers.base import EngineError
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.memory.pool import Pool
 from workers.weights import folder as models_folder
@@ -161,3 +164,18 @@ def test_using_a_model_is_noted(remote):
     assert store.status(ID).used is None
     Pool().get(ID)
     assert time.time() - store.status(ID).used < 60
+
+
+def test_of_ten_who_ask_for_one_download_at_once_one_is_told_yes(remote):
+    ready = threading.Barrier(10)
+
+    def ask(_):
+        ready.wait(30)
+        try:
+            return store.queue(ID, "download").state
+        except EngineError as error:
+            return error.code
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(ask, range(10)))
+    assert sorted(answers) == ["model_busy"] * 9 + ["queued"]

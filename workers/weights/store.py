@@ -111,9 +111,9 @@ def queue(model_id: str, verb: str) -> Status:
     """
     card = _card(model_id)
     _refuse_builtin(card)
-    if status(model_id).active:
-        raise EngineError("model_busy", f"{card.title} is being worked on already.")
-    with folder.as_engine_error():
+    with folder.locked(f"{card.id}-queue", wait=True), folder.as_engine_error():  # so that of two at once, one is asked
+        if status(model_id).active:
+            raise EngineError("model_busy", f"{card.title} is being worked on already.")
         folder.write(folder.note(card, "json"), {"stage": "queued", "verb": verb, "beat": time.time()})
     return status(model_id)
 
