@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone
 
+from apps import outages
 from apps.errors import StudioError
 from apps.library import keeper
 from apps.library.models import Asset, Generation
@@ -67,8 +68,12 @@ def keep_sweeping(every: float, stopped: threading.Event) -> None:
             healed, sent = sweep()
             if healed or sent:
                 log.info("swept", healed=healed, sent=sent)
-        except Exception:
-            log.exception("sweep_failed")
+        except Exception as error:
+            if outages.code_of(error):
+                outages.tell(error, "sweep")
+            else:
+                log.exception("sweep_failed")
+        close_old_connections()  # none is held until the next pass
         stopped.wait(every)
 
 
