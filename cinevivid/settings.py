@@ -11,6 +11,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
+from cinevivid.pool import pool_without_database
 from cinevivid.secret import local_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -70,6 +71,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "cinevivid.middleware.ProbeMiddleware",
+    "cinevivid.middleware.ConnectionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -120,8 +122,18 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"cinevivid-{os.getpid()}.sqlite3")}
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    # Requests run on many short-lived threads: a connection kept by each would never be used again.
+    # Requests run on many short-lived threads: they share a bounded number of connections, and wait for each other.
     DATABASES["default"]["CONN_MAX_AGE"] = 0
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+        "min_size": 1,
+        "max_size": env.int("DATABASE_POOL_SIZE", default=20),
+        "timeout": env.float("DATABASE_POOL_WAIT", default=30),
+        "max_idle": 60,
+        # Who waits for a database that is away is told so after this, and not after its whole wait.
+        "reconnect_timeout": 2,
+        "reconnect_failed": pool_without_database,
+    }
+    DATABASES["default"]["OPTIONS"]["connect_timeout"] = 5
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- queue, events, cache: three users of one URL
@@ -134,10 +146,12 @@ DRAMATIQ_MIDDLEWARE = [
     "django_dramatiq.middleware.DbConnectionsMiddleware",
 ]
 DRAMATIQ_AUTODISCOVER_MODULES = ["actors"]
+# Rate limits are kept here: with Django's 300 entries, whoever comes from many addresses would push their own out.
+LOCAL_CACHE = {"MAX_ENTRIES": 100_000}
 if EMBEDDED:
     DRAMATIQ_BROKER = {"BROKER": "dramatiq.brokers.stub.StubBroker", "OPTIONS": {}, "MIDDLEWARE": DRAMATIQ_MIDDLEWARE}
     CHANNEL_LAYERS: dict[str, dict[str, Any]] = {"default": {"BACKEND": "cinevivid.layers.LocalChannelLayer"}}
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": LOCAL_CACHE}}
 else:
     DRAMATIQ_BROKER = {
         "BROKER": "dramatiq.brokers.redis.RedisBroker",
@@ -145,9 +159,18 @@ else:
         "MIDDLEWARE": DRAMATIQ_MIDDLEWARE,
     }
     CHANNEL_LAYERS = {
-        "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+        "default": {
+            "BACKEND": "cinevivid.layers.FleetChannelLayer",
+            "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_connect_timeout": 2}]},
+        }
     }
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    CACHES = {
+        "default": {
+            "BACKEND": "cinevivid.cache.FallbackCache",
+            "LOCATION": REDIS_URL,
+            "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2},
+        }
+    }
 
 # --- files: disk, or S3 when a bucket is named; media is never served without the owner check
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default="") or DATA_DIR / "media")
@@ -364,11 +387,13 @@ LOGGING = {
             ],
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "studio"}},
+    "filters": {"outages": {"()": "apps.outages.WithoutTraceback"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "studio", "filters": ["outages"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING" if EMBEDDED else "INFO")},
     "loggers": {
         "apps": {"level": env.str("LOG_LEVEL", default="INFO")},
         "workers": {"level": env.str("LOG_LEVEL", default="INFO")},
+        "psycopg.pool": {"level": "WARNING"},  # it tells each connection that it gives and takes
     },
 }
 structlog.configure(
