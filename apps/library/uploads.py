@@ -4,9 +4,10 @@ import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
+import structlog
 from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
@@ -15,10 +16,12 @@ from PIL import Image
 
 from apps.accounts.models import User
 from apps.errors import StudioError
-from apps.library.models import Asset
+from apps.library import keeper
+from apps.library.models import Asset, by_uuid
 from workers.media import kinds, sound, uploads
 from workers.media.probe import MediaError, sha256
 
+log = structlog.get_logger(__name__)
 POSTER_SIDE = 640  # pixels
 MAX_BYTES = {
     Asset.Kind.IMAGE: uploads.MAX_PICTURE_BYTES,
@@ -140,13 +143,41 @@ def _verified(
 
 
 def _store(asset: Asset, path: Path, picture: Image.Image | None) -> Asset:
+    """Store the files, then the row; where one of them fails, neither is left. Raises StudioError("storage_failed")."""
     asset.bytes, asset.sha256 = path.stat().st_size, sha256(path)
-    with path.open("rb") as file:
-        asset.file.save(path.name, File(file), save=False)
-    if picture:
-        poster = path.with_name("poster.webp")
-        picture.thumbnail((POSTER_SIDE, POSTER_SIDE))
-        picture.convert("RGB").save(poster, quality=85)
-        asset.poster.save("poster.webp", ContentFile(poster.read_bytes()), save=False)
-    asset.save()
+    try:
+        with path.open("rb") as file:
+            asset.file.save(path.name, File(file), save=False)
+        if picture:
+            poster = path.with_name("poster.webp")
+            picture.thumbnail((POSTER_SIDE, POSTER_SIDE))
+            picture.convert("RGB").save(poster, quality=85)
+            asset.poster.save("poster.webp", ContentFile(poster.read_bytes()), save=False)
+    except Exception as error:
+        _remove_files(asset)
+        log.warning("upload_not_stored", error=type(error).__name__, reason=str(error)[:200])
+        raise StudioError("The file could not be saved.", code="storage_failed") from error
+    try:
+        asset.save()
+    except BaseException:
+        if not _may_be_stored(asset):
+            _remove_files(asset)
+        raise
     return asset
+
+
+def _may_be_stored(asset: Asset) -> bool:
+    """Return False only when it is certain that the row is not there: a lost answer may hide a commit."""
+    try:
+        return Asset.objects.filter(pk=asset.pk).exists()
+    except Exception:
+        log.warning("row_unknown", asset=str(asset.pk))
+        return True
+
+
+def _remove_files(asset: Asset) -> None:
+    """Remove whatever there is of an asset's files, half of one too. What cannot be removed is logged."""
+    try:
+        keeper.remove_folder(str(PurePosixPath(by_uuid(asset, "file")).parent))
+    except Exception:
+        log.warning("files_not_removed", asset=str(asset.pk), exc_info=True)

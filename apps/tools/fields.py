@@ -156,6 +156,8 @@ class AssetField(forms.Field):
             kind = uploads.kind_of(value, self.kinds)
             self.kept = uploads.look(kind, value) if self.draft else uploads.keep(self.user, kind, value)
         except StudioError as error:
+            if error.code == "storage_failed":
+                raise  # no other file would do
             raise forms.ValidationError(error.message, code=error.code) from error
         return self.kept
 
