@@ -1,6 +1,8 @@
 """The cache of a fleet: Redis, and for as long as Redis is away, the memory of each process."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -13,7 +15,7 @@ log = structlog.get_logger(__name__)
 ASK_AGAIN_SECONDS = 5.0
 
 
-class FallbackClient(RedisCacheClient):
+class FallbackClient:
     """Asks Redis, and does the same in this process's memory when Redis does not answer or takes nothing more.
 
     Rate limits are kept here. They are never an error, and they go on counting without Redis, by process. Who asks is
@@ -23,14 +25,17 @@ class FallbackClient(RedisCacheClient):
     away_until = 0.0  # for all threads of the process, each of which has a client
 
     def __init__(self, servers: list[str], **options: Any) -> None:
-        super().__init__(servers, **options)
+        self.redis = RedisCacheClient(servers, **options)
         self.local = LocMemCache("while-redis-is-away", {"OPTIONS": settings.LOCAL_CACHE})
+
+    def __getattr__(self, verb: str) -> Callable[..., Any]:
+        return partial(self._do, verb)
 
     def _do(self, verb: str, *args: Any) -> Any:
         cls = type(self)
         if time.monotonic() >= cls.away_until:
             try:
-                done = getattr(super(), verb)(*args)
+                done = getattr(self.redis, verb)(*args)
             except RedisError as error:
                 if not cls.away_until:
                     log.warning("cache_away", error=type(error).__name__)
@@ -41,40 +46,6 @@ class FallbackClient(RedisCacheClient):
                     cls.away_until = 0.0
                 return done
         return getattr(self.local, verb)(*args)
-
-    def add(self, key: str, value: Any, timeout: int | None) -> bool:
-        return bool(self._do("add", key, value, timeout))
-
-    def get(self, key: str, default: Any) -> Any:
-        return self._do("get", key, default)
-
-    def set(self, key: str, value: Any, timeout: int | None) -> None:
-        self._do("set", key, value, timeout)
-
-    def touch(self, key: str, timeout: int | None) -> bool:
-        return bool(self._do("touch", key, timeout))
-
-    def delete(self, key: str) -> bool:
-        return bool(self._do("delete", key))
-
-    def get_many(self, keys: Any) -> Any:
-        return self._do("get_many", list(keys))
-
-    def has_key(self, key: str) -> bool:
-        return bool(self._do("has_key", key))
-
-    def incr(self, key: str, delta: int) -> Any:
-        return self._do("incr", key, delta)
-
-    def set_many(self, data: Any, timeout: int | None) -> None:
-        self._do("set_many", data, timeout)
-
-    def delete_many(self, keys: Any) -> None:
-        self._do("delete_many", list(keys))
-
-    def clear(self) -> bool:
-        self.local.clear()
-        return bool(self._do("clear"))
 
 
 class FallbackCache(RedisCache):

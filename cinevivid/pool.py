@@ -11,7 +11,7 @@ def pool_without_database(pool: Any) -> None:
     """
     from django.db import connections
 
-    database = connections["default"]
+    database: Any = connections["default"]
     if pool.get_stats()["pool_size"] == 0 and database.pool is pool:
         # Not here: this is one of the pool's own threads, which closing it waits for.
         threading.Thread(target=database.close_pool, name="close-pool", daemon=True).start()
