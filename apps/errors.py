@@ -141,6 +141,12 @@ CATALOGUE: dict[str, Entry] = {
         Entry("token_missing", 403, "The hub wants to know who asks.", "Accept the model's terms, and set HF_TOKEN."),
         Entry("repo_missing", 404, "The hub has no such model.", "Check the catalogue and HF_ENDPOINT."),
         Entry("hub_unreachable", 503, "The model hub did not answer.", "Check the network, or try again later."),
+        Entry(
+            "unavailable",
+            503,
+            "The studio cannot answer right now.",
+            "Try again in a minute. What was started is not lost.",
+        ),
         Entry("external_service", 503, "A service that this tool needs did not answer.", "Try again in a few minutes."),
         Entry(
             "storage_failed",

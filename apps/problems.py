@@ -8,6 +8,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from apps import outages
 from apps.errors import StudioError, problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -72,8 +73,13 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
             headers["Retry-After"] = str(body["retry_after"])
         if header := getattr(error, "auth_header", None):
             headers["WWW-Authenticate"] = header
+    elif code := outages.code_of(error):
+        outages.tell(error, "api")
+        body = problem(code)
     else:
         return None
+    if body["code"] in outages.RETRY_AFTER:
+        headers["Retry-After"] = str(outages.RETRY_AFTER[body["code"]])
     set_rollback()
     return Response(body, status=body["status"], headers=headers, content_type=MEDIA_TYPE)
 

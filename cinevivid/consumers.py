@@ -46,9 +46,16 @@ class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):
         if not await self.signed_in():
             return
         await self.accept()
-        # Whatever happened between the page and this socket, or while a phone slept, is healed here.
-        for html in (*await recent_cards(user), await chip(user)):
+        await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """Heal what happened between the page and this socket, or while a phone slept."""
+        for html in (*await recent_cards(self.scope["user"]), await chip(self.scope["user"])):
             await self.send(text_data=html)
+
+    async def layer_back(self, event: dict[str, Any]) -> None:
+        """Heal what happened while Redis was away."""
+        await self.catch_up()
 
     async def disconnect(self, code: int) -> None:
         await self.leave()

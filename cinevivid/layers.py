@@ -1,10 +1,15 @@
-"""The channel layer of a site whose worker is a thread of the same process."""
+"""The channel layers: of a site whose worker is a thread of the same process, and of a fleet."""
 
 import asyncio
 import time
 from typing import Any
 
+import structlog
 from channels.layers import InMemoryChannelLayer
+from channels_redis.pubsub import RedisPubSubChannelLayer, RedisSingleShardConnection
+
+log = structlog.get_logger(__name__)
+BACK = {"type": "layer.back"}  # told to every consumer when events may have been lost
 
 
 class LocalChannelLayer(InMemoryChannelLayer):
@@ -35,3 +40,45 @@ class LocalChannelLayer(InMemoryChannelLayer):
             await send
         else:
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(send, self.loop))
+
+
+class FleetChannelLayer(RedisPubSubChannelLayer):
+    """Redis's layer, which tells its consumers when Redis is back: what was sent meanwhile is lost.
+
+    The stock layer subscribes again without a word, and until then logs a traceback a second.
+    """
+
+    def _get_layer(self) -> Any:
+        known = asyncio.get_running_loop() in self._layers
+        layer = super()._get_layer()
+        if not known:
+            layer._shards = [Shard(shard.host, layer) for shard in layer._shards]
+        return layer
+
+
+class Shard(RedisSingleShardConnection):
+    """The connection to one Redis, and the task that reads from it."""
+
+    away = False
+
+    async def _do_receiving(self) -> None:
+        while True:
+            try:
+                if self._pubsub and self._pubsub.subscribed:
+                    self._receive_message(await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=0.1))
+                    self._tell_back()
+                else:
+                    await asyncio.sleep(0.1)
+            except Exception as error:
+                if not self.away:
+                    log.warning("events_away", error=type(error).__name__)
+                self.away = True
+                await asyncio.sleep(1)
+
+    def _tell_back(self) -> None:
+        if self.away:
+            self.away = False
+            log.warning("events_back")
+            told = self.channel_layer.channel_layer.serialize(BACK)
+            for queue in self.channel_layer.channels.values():
+                queue.put_nowait(told)

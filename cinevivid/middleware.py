@@ -5,15 +5,17 @@ from typing import Any
 
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
+from django.db import close_old_connections
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django_structlog.middlewares import RequestMiddleware
 from django_structlog.signals import bind_extra_request_metadata
 
+from apps import outages
 from apps.errors import StudioError
 from cinevivid.logs import route_of
-from cinevivid.views import error_page, healthz, readyz
+from cinevivid.views import error_page, healthz, outage_page, readyz
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 OPEN_DURING_MAINTENANCE = ("/admin/", "/static/", "/accounts/login")
@@ -62,12 +64,33 @@ class PolicyMiddleware(CSPMiddleware):
         return parts
 
 
+class ConnectionMiddleware:
+    """Gives the database connection back before an answer that streams begins.
+
+    Others are given back when the request ends. A film may be on its way for minutes, and would hold one all the time.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.streaming:
+            close_old_connections()
+        return response
+
+
 class RequestLogMiddleware(RequestMiddleware):
     """Logs requests by route: addresses carry prompts in their queries and one-time keys in their paths."""
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
         return f"{request.method} {route_of(request)}"
+
+    def _process_exception(self, request: HttpRequest, exception: Exception) -> None:
+        """Leave an outage to whoever answers it: there is no fault to trace, and no user to look up."""
+        if not outages.code_of(exception):
+            super()._process_exception(request, exception)
 
 
 @receiver(bind_extra_request_metadata)
@@ -77,7 +100,7 @@ def forget_user_agent(log_kwargs: dict[str, Any], **kwargs: Any) -> None:
 
 
 class StudioErrorMiddleware:
-    """Answers a StudioError that a view let through."""
+    """Answers a StudioError or an outage that a view let through."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -88,7 +111,7 @@ class StudioErrorMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, StudioError):
             return error_page(request, exception.code, exception.message, **exception.details)
-        return None
+        return outage_page(request, exception)
 
 
 class MaintenanceMiddleware:

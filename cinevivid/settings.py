@@ -12,6 +12,7 @@ from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
+from cinevivid.pool import pool_without_database
 from cinevivid.secret import OWNER_ONLY, local_secret_key, private_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -72,6 +73,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "cinevivid.middleware.ProbeMiddleware",
+    "cinevivid.middleware.ConnectionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "cinevivid.middleware.PolicyMiddleware",
@@ -123,8 +125,18 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"cinevivid-{os.getpid()}.sqlite3")}
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    # Requests run on many short-lived threads: a connection kept by each would never be used again.
+    # Requests run on many short-lived threads: they share a bounded number of connections, and wait for each other.
     DATABASES["default"]["CONN_MAX_AGE"] = 0
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+        "min_size": 1,
+        "max_size": env.int("DATABASE_POOL_SIZE", default=20),
+        "timeout": env.float("DATABASE_POOL_WAIT", default=30),
+        "max_idle": 60,
+        # Who waits for a database that is away is told so after this, and not after its whole wait.
+        "reconnect_timeout": 2,
+        "reconnect_failed": pool_without_database,
+    }
+    DATABASES["default"]["OPTIONS"]["connect_timeout"] = 5
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- queue, events, cache: three users of one URL
@@ -137,10 +149,14 @@ DRAMATIQ_MIDDLEWARE = [
     "django_dramatiq.middleware.DbConnectionsMiddleware",
 ]
 DRAMATIQ_AUTODISCOVER_MODULES = ["actors"]
+# Rate limits are kept here: with Django's 300 entries, whoever comes from many addresses would push their own out.
+LOCAL_CACHE = {"MAX_ENTRIES": 100_000}
 if EMBEDDED:
     DRAMATIQ_BROKER = {"BROKER": "dramatiq.brokers.stub.StubBroker", "OPTIONS": {}, "MIDDLEWARE": DRAMATIQ_MIDDLEWARE}
     CHANNEL_LAYERS: dict[str, dict[str, Any]] = {"default": {"BACKEND": "cinevivid.layers.LocalChannelLayer"}}
-    CACHES: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CACHES: dict[str, dict[str, Any]] = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": LOCAL_CACHE}
+    }
 else:
     DRAMATIQ_BROKER = {
         "BROKER": "dramatiq.brokers.redis.RedisBroker",
@@ -148,14 +164,21 @@ else:
         "MIDDLEWARE": DRAMATIQ_MIDDLEWARE,
     }
     CHANNEL_LAYERS = {
-        "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+        "default": {
+            "BACKEND": "cinevivid.layers.FleetChannelLayer",
+            "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_connect_timeout": 2}]},
+        }
     }
     CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "BACKEND": "cinevivid.cache.FallbackCache",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "json",
-            "OPTIONS": {"serializer": "cinevivid.cache.JSONSerializer"},
+            "OPTIONS": {
+                "serializer": "cinevivid.cache.JSONSerializer",
+                "socket_connect_timeout": 2,
+                "socket_timeout": 2,
+            },
         }
     }
 
@@ -385,7 +408,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"studio": {"()": "cinevivid.logs.formatter", "as_json": LOG_JSON, "known": KNOWN_SECRETS}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "studio"}},
+    "filters": {"outages": {"()": "apps.outages.WithoutTraceback"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "studio", "filters": ["outages"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING" if EMBEDDED else "INFO")},
     "loggers": {
         "apps": {"level": env.str("LOG_LEVEL", default="INFO")},
@@ -398,6 +422,7 @@ LOGGING = {
         "django.template": {"level": "INFO"},
         "botocore": {"level": "INFO"},
         "urllib3": {"level": "INFO"},
+        "psycopg.pool": {"level": "WARNING"},  # it tells each connection that it gives and takes
     },
 }
 DEFAULT_EXCEPTION_REPORTER = "cinevivid.logs.Reporter"

@@ -1,23 +1,29 @@
 """The landing page, health, and what is shown when something is not there."""
 
 import json
+import sys
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import redis
 import structlog
 from django.conf import settings
-from django.core.cache import cache as shared_cache
-from django.core.files.storage import default_storage
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 from django.views.decorators.csrf import csrf_exempt
 from django_htmx.http import reswap, retarget
 
+from apps import outages
 from apps.errors import problem
 from apps.problems import MEDIA_TYPE
 from apps.tools import registry
+from apps.tools.context import tools
 from apps.tools.videos import MODEL
 from workers.engines.skyreels.request.spec import frames_for_seconds
 
@@ -71,17 +77,19 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Database, cache (and with it the queue's Redis) and storage answer; 503 names the one that does not."""
-    checks = {"database": _database, "cache": _cache, "storage": _storage}
-    failed = []
+    """Database, Redis (of a fleet) and storage answer; 503 names the one that does not."""
+    checks: dict[str, Callable[[], object]] = {"database": _database, "storage": _storage}
+    if settings.REDIS_URL:
+        checks["redis"] = _redis
+    state = {}
     for name, check in checks.items():
         try:
             check()
-        except Exception:
-            log.warning("not_ready", part=name, exc_info=True)
-            failed.append(name)
-    state = {name: "failed" if name in failed else "ok" for name in checks}
-    return JsonResponse(state, status=503 if failed else 200)
+            state[name] = "ok"
+        except Exception as error:
+            log.warning("not_ready", part=name, error=type(error).__name__)
+            state[name] = "failed"
+    return JsonResponse(state, status=503 if "failed" in state.values() else 200)
 
 
 def _database() -> None:
@@ -89,29 +97,62 @@ def _database() -> None:
         cursor.execute("SELECT 1")
 
 
-def _cache() -> None:
-    shared_cache.set("readyz", "1", 5)
+def _redis() -> None:
+    # Not the cache, which goes on without Redis.
+    with redis.Redis.from_url(settings.REDIS_URL, retry=None, socket_connect_timeout=2, socket_timeout=2) as client:
+        client.ping()
 
 
 def _storage() -> None:
-    default_storage.exists("readyz")
+    if isinstance(default_storage, FileSystemStorage):
+        # A disk that is full, or a folder of somebody else's, is told by writing only.
+        default_storage.delete(default_storage.save("readyz", ContentFile(b"ready" * 1000)))
+    else:
+        default_storage.exists("readyz")
 
 
 def error_page(request: HttpRequest, code: str, message: str = "", **details: Any) -> HttpResponse:
     """One error of the catalogue as the caller wants it: problem JSON, a toast for htmx, or a page."""
-    response = _error_answer(request, problem(code, message, **details))
-    if "retry_after" in details:
-        response.headers["Retry-After"] = str(details["retry_after"])
+    body = problem(code, message, **details)
+    if _of_api(request):
+        response = problem_json(body)
+    elif getattr(request, "htmx", False):
+        response = render(request, "components/toast.html", {"problem": body}, status=body["status"])
+        response = reswap(retarget(response, "#toasts"), "beforeend")
+    else:
+        response = render(request, "error.html", {"problem": body}, status=body["status"])
+    if wait := details.get("retry_after") or outages.RETRY_AFTER.get(code):
+        response.headers["Retry-After"] = str(wait)
     return response
 
 
-def _error_answer(request: HttpRequest, body: dict[str, Any]) -> HttpResponse:
-    if request.path == "/api" or request.path.startswith("/api/"):
-        return JsonResponse(body, status=body["status"], content_type=MEDIA_TYPE)
-    if getattr(request, "htmx", False):
-        response = render(request, "components/toast.html", {"problem": body}, status=body["status"])
-        return reswap(retarget(response, "#toasts"), "beforeend")
-    return render(request, "error.html", {"problem": body}, status=body["status"])
+def problem_json(body: dict[str, Any]) -> HttpResponse:
+    return JsonResponse(body, status=body["status"], content_type=MEDIA_TYPE)
+
+
+def _of_api(request: HttpRequest) -> bool:
+    return request.path == "/api" or request.path.startswith("/api/")
+
+
+def outage_page(request: HttpRequest, error: BaseException | None) -> HttpResponse | None:
+    """Answer an outage as its row of the catalogue; None for any other error.
+
+    The page is that of a visitor: to know who asks takes the database, which may be what is away.
+    """
+    code = outages.code_of(error)
+    if not error or not code:
+        return None
+    outages.tell(error, "page")
+    body = problem(code)
+    if _of_api(request):
+        response = problem_json(body)
+    else:
+        toast = "HX-Request" in request.headers  # `request.htmx` may not be there yet
+        html = render_to_string("components/toast.html" if toast else "error.html", {"problem": body, **tools(request)})
+        response = HttpResponse(html, status=body["status"])
+        response = reswap(retarget(response, "#toasts"), "beforeend") if toast else response
+    response.headers["Retry-After"] = str(outages.RETRY_AFTER[code])
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -147,4 +188,5 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return error_page(request, "internal_error")
+    """What no view and no middleware has caught; Django calls this while it handles the exception."""
+    return outage_page(request, sys.exc_info()[1]) or error_page(request, "internal_error")

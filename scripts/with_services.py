@@ -7,6 +7,7 @@ The command finds DATABASE_URL and REDIS_URL in its environment. Debian's packag
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -54,59 +55,86 @@ def as_postgres(folder: Path) -> dict[str, str]:
     return {"user": "postgres", "group": "postgres"}
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes], name: str) -> None:
-    for _ in range(200):
-        if process.poll() is not None:
-            sys.exit(f"{name} stopped with {process.returncode}.")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    sys.exit(f"{name} did not start.")
+class Service:
+    """A server of our own on a free port, which can be stopped and started again on what it has stored."""
+
+    def __init__(self, name: str, command: list[str], port: int, log: Path, **popen: str) -> None:
+        self.name, self.command, self.port, self.log, self.popen = name, command, port, log, popen
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, cwd="/", **self.popen)
+        for _ in range(200):
+            if self.process.poll() is not None:
+                sys.exit(f"{self.name} stopped with {self.process.returncode}.")
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.1)
+        sys.exit(f"{self.name} did not start.")
+
+    def stop(self) -> None:
+        """Stop it at once, without waiting for who is connected."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)  # PostgreSQL: fast shutdown
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+def postgres(root: Path) -> Service:
+    """Return a PostgreSQL with an empty database `cinevivid`, started; it takes the 100 connections of its defaults."""
+    bin_folder, data, port = postgres_bin(), root / "postgres", free_port()
+    assert bin_folder
+    data.mkdir()
+    owner = as_postgres(data)
+    initdb = [bin_folder / "initdb", "-D", data, "-U", "cinevivid", "--auth=trust", "-E", "UTF8", "--no-sync"]
+    subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd="/", **owner)
+    command = [str(bin_folder / "postgres"), "-D", str(data), "-p", str(port), "-k", str(data)]
+    command += ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1"]
+    service = Service("PostgreSQL", command, port, root / "PostgreSQL.log", **owner)
+    service.start()
+    time.sleep(1)
+    createdb = [bin_folder / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "cinevivid", "cinevivid"]
+    subprocess.run(createdb, check=True)
+    return service
+
+
+def redis(root: Path) -> Service:
+    """Return an empty Redis, started."""
+    port = free_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(root)]
+    service = Service("Redis", command, port, root / "Redis.log")
+    service.start()
+    return service
+
+
+def urls(postgres: Service, redis: Service) -> dict[str, str]:
+    """Return the environment of a site that uses these two."""
+    return {
+        "DATABASE_URL": f"postgres://cinevivid@127.0.0.1:{postgres.port}/cinevivid",
+        "REDIS_URL": f"redis://127.0.0.1:{redis.port}/0",
+        "SECURE": "false",
+        "LOG_JSON": "false",
+    }
 
 
 def main(command: list[str]) -> int:
     install_missing()
-    bin_folder, root = postgres_bin(), Path(tempfile.mkdtemp(prefix="cinevivid-services-"))
-    assert bin_folder
+    root = Path(tempfile.mkdtemp(prefix="cinevivid-services-"))
     root.chmod(0o755)
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[Service] = []
     try:
-        data = root / "postgres"
-        data.mkdir()
-        owner = as_postgres(data)
-        initdb = [bin_folder / "initdb", "-D", data, "-U", "cinevivid", "--auth=trust", "-E", "UTF8", "--no-sync"]
-        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, **owner)
-        pg_port, redis_port = free_port(), free_port()
-        postgres = [bin_folder / "postgres", "-D", data, "-p", str(pg_port), "-k", data, "-c", "fsync=off"]
-        postgres += ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300"]
-        redis = ["redis-server", "--port", str(redis_port), "--bind", "127.0.0.1", "--save", "", "--dir", root]
-        for name, port, line, who in (
-            ("PostgreSQL", pg_port, postgres, owner),
-            ("Redis", redis_port, redis, {}),
-        ):
-            log = (root / f"{name}.log").open("wb")
-            process = subprocess.Popen([str(part) for part in line], stdout=log, stderr=log, cwd="/", **who)
-            started.append(process)
-            wait_for(port, process, name)
-        time.sleep(1)
-        subprocess.run(
-            [bin_folder / "createdb", "-h", "127.0.0.1", "-p", str(pg_port), "-U", "cinevivid", "cinevivid"], check=True
-        )
-        urls = {
-            "DATABASE_URL": f"postgres://cinevivid@127.0.0.1:{pg_port}/cinevivid",
-            "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
-            "SECURE": "false",
-            "LOG_JSON": "false",
-        }
-        return subprocess.run(command, env=os.environ | urls, check=False).returncode
+        for start in (postgres, redis):
+            started.append(start(root))
+        return subprocess.run(command, env=os.environ | urls(*started), check=False).returncode
     finally:
-        for process in reversed(started):
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        for service in reversed(started):
+            service.stop()
         shutil.rmtree(root, ignore_errors=True)
 
 

@@ -255,4 +255,5 @@ def _store(asset: Asset) -> None:
             with path.open("rb") as file:
                 getattr(asset, name).save(path.name, File(file), save=False)
     except Exception as error:
-        raise StudioError(code="storage_failed") from error
+        log.warning("upload_not_stored", error=type(error).__name__, reason=str(error)[:200])
+        raise StudioError("The file could not be saved.", code="storage_failed") from error

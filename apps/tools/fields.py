@@ -158,6 +158,8 @@ class AssetField(forms.Field):
         except NotOpened:
             raise  # it says nothing about the file
         except StudioError as error:
+            if error.code == "storage_failed":
+                raise  # no other file would do
             raise forms.ValidationError(error.message, code=error.code) from error
 
     def _from_library(self, user: User, value: str) -> Asset | None:

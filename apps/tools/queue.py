@@ -21,8 +21,8 @@ def dispatch(job: Generation) -> bool:
     row.update(dispatched_at=timezone.now())
     try:
         messages.send(job.queue, ACTOR, job.queue)
-    except Exception:
-        log.warning("message_not_sent", generation=str(job.pk), exc_info=True)
+    except Exception as error:
+        log.warning("message_not_sent", generation=str(job.pk), error=type(error).__name__, reason=str(error)[:200])
         row.update(dispatched_at=None)
         return False
     return True

@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.db import close_old_connections
 from django.utils import timezone
 
+from apps import outages
 from apps.accounts.cleanup import forget_old
 from apps.errors import StudioError
 from apps.library import keeper, storage
@@ -79,8 +80,12 @@ def keep_sweeping(every: float, stopped: threading.Event) -> None:
             healed, sent = sweep()
             if healed or sent:
                 log.info("swept", healed=healed, sent=sent)
-        except Exception:
-            log.exception("sweep_failed")
+        except Exception as error:
+            if outages.code_of(error):
+                outages.tell(error, "sweep")
+            else:
+                log.exception("sweep_failed")
+        close_old_connections()  # none is held until the next pass
         stopped.wait(every)
 
 

@@ -42,6 +42,7 @@ class Hub:
         self.gated = False  # the repository is seen, its files are for those who accepted the terms
         self.break_after = {}  # path: after so many bytes of an answer the connection is cut, every time
         self.corrupt = set()  # paths of which one byte is wrong
+        self.endless = set()  # paths that go on for 200 MB behind their end
         self.no_ranges = False
         self.status = 0  # every answer has this status
         self.seconds_a_block = 0.0
@@ -154,11 +155,15 @@ class _Answer(BaseHTTPRequestHandler):
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
             headers = headers | {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
         self.send_response(206 if asked and not self.hub.no_ranges else 200)
-        for name, value in (headers | {"Content-Length": str(len(content) - start), "Accept-Ranges": "bytes"}).items():
+        length = {} if file in self.hub.endless else {"Content-Length": str(len(content) - start)}
+        self.close_connection = not length
+        for name, value in (headers | length | {"Accept-Ranges": "bytes"}).items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "HEAD":
             return
+        if file in self.hub.endless:
+            content += bytes(200_000_000)
         end = len(content)
         if file in self.hub.break_after:
             end = min(end, start + self.hub.break_after[file])

@@ -111,6 +111,17 @@ def test_what_is_not_what_the_hub_promised_is_thrown_away(remote):
     assert store.download(ID).state == "ready"
 
 
+def test_a_server_that_sends_more_than_was_promised_is_cut_off(remote):
+    remote.endless = {WEIGHTS}
+    error = refused(store.download, ID)
+    assert error.code == "hash_mismatch" and WEIGHTS in error.public_text
+    assert remote.served[WEIGHTS] < SIZE + 20_000_000
+    part = models_folder.part(cards.get(ID))
+    assert not [path for path in part.rglob("*") if path.name.startswith(Path(WEIGHTS).name) and "vae" in path.parts]
+    remote.endless = set()
+    assert store.download(ID).state == "ready"
+
+
 def test_a_small_file_is_checked_too(remote):
     remote.corrupt = {"model_index.json"}
     assert refused(store.download, ID).code == "hash_mismatch"

@@ -159,9 +159,11 @@ def _fetch_file(
                         count(-have, False)
                         digest, have, before = file.digest(), 0, 0
                     for block in response.iter_bytes():
+                        have += len(block)
+                        if have > file.size:
+                            break  # a server that sends more than the hub promised might never end
                         out.write(block)
                         digest.update(block)
-                        have += len(block)
                         count(len(block), True)
                         if over(0):
                             raise Cancelled

@@ -1,0 +1,17 @@
+"""What happens to the pool of database connections when the database is away."""
+
+import threading
+from typing import Any
+
+
+def pool_without_database(pool: Any) -> None:
+    """Close a psycopg pool that could not connect and has no connection left, so that whoever waits is told at once.
+
+    The next request opens a new pool, which finds the database as soon as it is back.
+    """
+    from django.db import connections
+
+    database: Any = connections["default"]
+    if pool.get_stats()["pool_size"] == 0 and database.pool is pool:
+        # Not here: this is one of the pool's own threads, which closing it waits for.
+        threading.Thread(target=database.close_pool, name="close-pool", daemon=True).start()
