@@ -35,6 +35,9 @@ class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):
         for html in (*await recent_cards(user), await chip(user)):
             await self.send(text_data=html)
 
+    async def account_closed(self, event: dict[str, Any]) -> None:
+        await self.close(code=4401)
+
     async def disconnect(self, code: int) -> None:
         if self.group:
             await self.channel_layer.group_discard(self.group, self.channel_name)

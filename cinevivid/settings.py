@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "apps.library",
     "apps.weights",
     "apps.tools",
+    "apps.privacy",
     "workers",
     "cinevivid",
     "unfold",
@@ -225,6 +226,8 @@ ACCOUNT_RATE_LIMITS = {
     "logout": "30/m/ip",
     "profile": "30/m/user",
     "manage_tokens": "20/m/user",
+    "export_data": "6/h/user",
+    "delete_account": "10/h/user",
     "sign_in_link": env.str("SIGN_IN_LINK_RATE", default="10/m/ip"),
 }
 EMAIL_URL = env.str("EMAIL_URL", default="")

@@ -18,6 +18,13 @@ from apps.tools.queue import dispatch
 from apps.tools.services import retry
 
 log = structlog.get_logger(__name__)
+_others: list[Callable[[], Any]] = []
+
+
+def register(repair: Callable[[], Any]) -> None:
+    """Add what an app above this one has to make good. It is called once in each sweep."""
+    if repair not in _others:
+        _others.append(repair)
 
 
 def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = None) -> tuple[int, int]:
@@ -25,7 +32,8 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
 
     Running rows whose heartbeat is older than the lease go back to the queue, or fail after MAX_ATTEMPTS. Queued rows
     whose message may be lost are sent again. Waiting rows are looked at again, and ends that nobody took are told
-    again. Trash older than TRASH_DAYS loses its bytes, and so do the windows that an ended job has left.
+    again. Trash older than TRASH_DAYS loses its bytes, and so do the windows that an ended job has left. Then apps
+    above make good what is theirs.
     """
     lease = timedelta(seconds=settings.LEASE_SECONDS) if lease is None else lease
     resend_after = 5 * lease if resend_after is None else resend_after
@@ -45,6 +53,11 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
         keeper.remove_ended()
     except Exception:
         log.exception("trash_not_emptied")
+    for repair in _others:
+        try:
+            repair()
+        except Exception:
+            log.exception("not_swept", repair=f"{repair.__module__}.{repair.__qualname__}")
     return healed, sent
 
 
