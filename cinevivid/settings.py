@@ -115,7 +115,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;",
     }
     # The in-memory test database does not wait for locks between threads; a file does, as in production.
     DATABASES["default"]["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"cinevivid-{os.getpid()}.sqlite3")}
@@ -186,6 +186,7 @@ if S3_BUCKET:
             "addressing_style": "path",  # the bucket is no part of the host, so the origin is known above
             "querystring_expire": 300,
             "default_acl": None,
+            "max_memory_size": 16 * 1024 * 1024,  # larger objects are read through a temporary file, not through memory
         },
     }
 

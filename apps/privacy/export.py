@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import structlog
+from allauth.account.models import EmailAddress
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models.fields.files import FieldFile
 from django.http import HttpResponseBase, StreamingHttpResponse
@@ -104,7 +105,7 @@ async def _threaded(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
 def zipped(documents: list[Document], media: list[Medium]) -> Iterator[bytes]:
     """Yield a zip in pieces that are never empty. A file that is missing in the storage is named in README.txt."""
     pipe, lost = Pipe(), list[str]()
-    with zipfile.ZipFile(pipe, "w") as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(pipe, "w") as archive:
         for document in documents:
             with document.file as file:
                 yield from _entry(archive, pipe, document.name, timezone.now(), file, zipfile.ZIP_DEFLATED)
@@ -157,11 +158,11 @@ def documents(user: User) -> list[Document]:
 
 def _document(name: str, write: Callable[[IO[str]], None]) -> Document:
     file = tempfile.SpooledTemporaryFile(IN_MEMORY, prefix="export-")  # noqa: SIM115
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)  # type: ignore[type-var]
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     write(text)
     text.detach()
     file.seek(0)
-    return Document(name, file)  # type: ignore[arg-type]
+    return Document(name, file)
 
 
 def _json(file: IO[str], value: Any) -> None:
@@ -182,7 +183,7 @@ def _account(user: User) -> dict[str, Any]:
     return {
         "name": user.name,
         "email": user.email,
-        "addresses": list(user.emailaddress_set.values("email", "verified", "primary")),
+        "addresses": list(EmailAddress.objects.filter(user=user).values("email", "verified", "primary")),
         "joined": user.date_joined,
         "last_sign_in": user.last_login,
         "credits": billing.balance(user),

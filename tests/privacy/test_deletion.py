@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from allauth.account.models import EmailAddress
+from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user
@@ -33,6 +34,7 @@ from apps.privacy.deletion import GONE, LastSuperuser, delete_account
 from apps.privacy.models import Deletion, Leftover
 from apps.tools import services, sweeper
 from tests.factories import AssetFactory, GenerationFactory, UserFactory
+from tests.library.test_socket import connect, drain
 from tests.privacy.traces import files, traces
 from tests.tools import toy
 
@@ -216,7 +218,18 @@ def test_an_address_that_moved_to_another_account_brings_no_credits_twice(ada, s
     assert not billing.welcome(ben, "third@example.org"), "an account is welcomed once"
 
 
-def test_tokens_links_and_sockets_stop(ada, worker):
+async def test_open_pages_lose_their_socket(ada):
+    socket = await connect(ada)
+    await drain(socket)
+    await sync_to_async(delete_account)(ada)
+    for _ in range(10):  # the credits that went may be painted first
+        last = await socket.receive_output(5)
+        if last["type"] == "websocket.close":
+            break
+    assert (last["type"], last["code"]) == ("websocket.close", 4401)
+
+
+def test_tokens_and_links_stop(ada):
     from apps.accounts.links import sign_in_url
 
     _, secret = ApiToken.objects.issue(ada, "script")
