@@ -13,6 +13,7 @@ import re
 import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -99,7 +100,8 @@ async def _threaded(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
         while chunk := await asyncio.to_thread(next, chunks, b""):
             yield chunk
     finally:
-        chunks.close()  # type: ignore[attr-defined]
+        with suppress(ValueError):  # a chunk is still being made; with its thread goes the last hold on the file
+            chunks.close()  # type: ignore[attr-defined]
 
 
 def zipped(documents: list[Document], media: list[Medium]) -> Iterator[bytes]:
@@ -120,7 +122,7 @@ def zipped(documents: list[Document], media: list[Medium]) -> Iterator[bytes]:
             with stored:
                 try:
                     yield from _entry(archive, pipe, medium.name, medium.when, stored, zipfile.ZIP_STORED, size)
-                except OSError:
+                except Exception:  # of the storage: stores have errors of their own
                     log.warning("file_not_exported", file=medium.file.name, exc_info=True)
                     lost.append(f"{medium.name}: it could not be read to its end.")
         text = README.format(when=f"{timezone.now():%d %B %Y}")

@@ -129,16 +129,16 @@ class Shelf:
         return self.opened[-1]
 
 
-def medium(shelf):
+def medium(shelf, name="film"):
     file = type("File", (), {"storage": shelf, "name": "film.mp4"})()
-    return export.Medium("films/film.mp4", file, timezone.now())
+    return export.Medium(f"films/{name}.mp4", file, timezone.now())
 
 
 @pytest.mark.slow
 def test_more_than_four_gigabytes_fit(tmp_path):
     size, path = 4 * 1024**3 + 5, tmp_path / "all.zip"
     with path.open("wb") as out:
-        for chunk in export.zipped([], [medium(Shelf(size)), medium(Shelf(5))]):
+        for chunk in export.zipped([], [medium(Shelf(size)), medium(Shelf(5), "next")]):
             if chunk.count(0) == len(chunk):
                 out.seek(len(chunk), 1)  # a hole, so that the test takes no room either
             else:
@@ -186,3 +186,43 @@ def test_the_page_offers_both_ways(lived_in):
     client.force_login(lived_in)
     html = client.get("/accounts/data").content.decode()
     assert "/accounts/data/download" in html and "/accounts/delete" in html
+
+
+def test_a_file_that_breaks_off_is_named_too():
+    class Broken(Endless):
+        def read(self, most):
+            if self.left < self.size:
+                raise RuntimeError("the store has gone")
+            return super().read(most)
+
+    shelf = Shelf(2 * export.CHUNK)
+    shelf.open = lambda name, mode: Broken(shelf.size)
+    with zipfile.ZipFile(io.BytesIO(b"".join(export.zipped([], [medium(shelf), medium(Shelf(5), "next")])))) as archive:
+        assert archive.testzip() is None
+        assert [entry.file_size for entry in archive.infolist()][:2] == [export.CHUNK, 5]
+        assert "films/film.mp4: it could not be read to its end." in archive.read("README.txt").decode()
+
+
+async def test_a_reader_who_leaves_in_the_middle_of_a_chunk_leaves_nothing_open():
+    go_on = threading.Event()
+
+    class Slow(Endless):
+        def read(self, most):
+            go_on.wait(10)
+            return super().read(most)
+
+    shelf = Shelf(export.CHUNK)
+    slow = Slow(shelf.size)
+    shelf.open = lambda name, mode: slow
+    chunks = export._threaded(export.zipped([], [medium(shelf)]))
+    reading = asyncio.ensure_future(anext(chunks))
+    await asyncio.sleep(0.1)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    go_on.set()
+    for _ in range(100):
+        if slow.closed:
+            break
+        await asyncio.sleep(0.05)
+    assert slow.closed
