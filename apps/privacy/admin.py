@@ -41,6 +41,11 @@ class UserAdmin(ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Superusers are changed by superusers only."""
+        allowed = bool(super().has_change_permission(request, obj))
+        return allowed and (request.user.is_superuser or not (obj and obj.is_superuser))
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Rows of users are not deleted, because the ledger holds on to them: see `delete_accounts`."""
         return False

@@ -439,3 +439,5 @@ def test_only_superusers_delete_others(client, ada):
     assert client.post(f"{USERS}{ada.pk}/delete/", {"post": "yes"}).status_code == 403
     ada.refresh_from_db()
     assert ada.is_active and not ada.is_superuser
+    root = UserFactory(is_superuser=True)
+    assert client.post(f"{USERS}{root.pk}/change/", {}).status_code == 403
