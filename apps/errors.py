@@ -24,6 +24,13 @@ CATALOGUE: dict[str, Entry] = {
         Entry("authentication_required", 401, "You are not signed in.", "Sign in, or send an API token."),
         Entry("invalid_token", 401, "This API token is unknown or revoked.", "Make a new token on your account page."),
         Entry("permission_denied", 403, "Your account may not do this.", "Ask the operator for access."),
+        Entry("account_closed", 403, "This account is closed.", "Write to the operator if that is a mistake."),
+        Entry(
+            "last_superuser",
+            409,
+            "This is the last account that may do everything.",
+            "Make another account a superuser first.",
+        ),
         Entry(
             "password_changed",
             409,

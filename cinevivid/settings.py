@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "apps.library",
     "apps.weights",
     "apps.tools",
+    "apps.privacy",
     "workers",
     "cinevivid",
     "unfold",
@@ -119,7 +120,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;",
     }
     # The in-memory test database does not wait for locks between threads; a file does, as in production.
     DATABASES["default"]["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"cinevivid-{os.getpid()}.sqlite3")}
@@ -220,6 +221,7 @@ if S3_BUCKET:
             "addressing_style": "path",  # the bucket is no part of the host, so the origin is known above
             "querystring_expire": 300,
             "default_acl": None,
+            "max_memory_size": 16 * 1024 * 1024,  # larger objects are read through a temporary file, not through memory
         },
     }
 
@@ -261,6 +263,8 @@ ACCOUNT_RATE_LIMITS = {
     "logout": "30/m/ip",
     "profile": "30/m/user",
     "manage_tokens": "20/m/user",
+    "export_data": "6/h/user",
+    "delete_account": "10/h/user",
     "sign_in_link": env.str("SIGN_IN_LINK_RATE", default="20/m/ip"),
 }
 EMAIL_URL = env.str("EMAIL_URL", default="")

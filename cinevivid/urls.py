@@ -16,6 +16,7 @@ urlpatterns = [
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
     path("manifest.webmanifest", cache_control(max_age=86400)(views.manifest), name="manifest"),
     path("accounts/", include("apps.accounts.urls")),
+    path("accounts/", include("apps.privacy.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("api/v1/", include("cinevivid.api_urls")),
     re_path("^api(/|$)", views.api_not_found),

@@ -53,6 +53,7 @@ class Transfer(models.Model):
         CAPTURE = "capture", "Charged"
         RELEASE = "release", "Given back"
         REFUND = "refund", "Payment refunded"
+        FORFEIT = "forfeit", "Lost with the account"
 
     source = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="outgoing")
     destination = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="incoming")
@@ -73,3 +74,12 @@ class Transfer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.amount} · {self.reference}"
+
+
+class Welcomed(models.Model):
+    """An address that has had its free credits, as a keyed digest: it outlives the account, and nobody can read it."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+
+    def __str__(self) -> str:
+        return self.digest

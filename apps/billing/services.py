@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q, Sum
+from django.utils.crypto import salted_hmac
 
 from apps.accounts.models import User
-from apps.billing.models import Account, Transfer
+from apps.billing.models import Account, Transfer, Welcomed
 from apps.errors import StudioError
 from apps.live import publish
 
@@ -28,6 +30,12 @@ class InsufficientCredits(StudioError):
             needed=needed,
             balance=balance,
         )
+
+
+class AccountClosed(StudioError):
+    """The account is closed, or about to be deleted."""
+
+    code = "account_closed"
 
 
 @dataclass
@@ -86,14 +94,44 @@ def refuse_beyond(user: User, amount: int) -> None:
         raise InsufficientCredits(needed=amount, balance=now)
 
 
+def welcome(user: User, address: str) -> bool:
+    """Give the free credits of a new account, once for each account and for each address; False when none are given."""
+    digest = salted_hmac("apps.billing.welcome", address.strip().casefold(), algorithm="sha256").hexdigest()
+    with transaction.atomic():
+        lock(user)
+        if Welcomed.objects.filter(digest=digest).exists():
+            return False
+        given = grant(user, settings.FREE_CREDITS, f"welcome:{user.pk}")
+        if given:
+            Welcomed.objects.create(digest=digest)
+        return given
+
+
+def forfeit(user: User) -> int:
+    """Take back what is left in the wallet of a deleted account; the credits taken, 0 the second time."""
+    with transaction.atomic():
+        wallet, _ = _lock(user)
+        amount = wallet.balance
+        taken = amount and _move(wallet, _system(Account.Kind.ISSUED), amount, Kind.FORFEIT, f"account:{user.pk}")
+        return amount if taken else 0
+
+
+def lock(user: User) -> None:
+    """Let no credits of a user be held until the caller's transaction ends."""
+    open_accounts(user)
+    _lock(user)
+
+
 def hold(user: User, amount: int, reference: str) -> bool:
     """Set credits aside for a job. Returns False for 0 credits and for a job that has them already.
 
     The wallet stays locked until the caller's transaction ends, also for 0 credits, so that the caller can count the
-    user's jobs while no other hold is made. Raises InsufficientCredits.
+    user's jobs while no other hold is made. Raises InsufficientCredits, and AccountClosed.
     """
     with transaction.atomic():
         wallet, held_account = _lock(user)
+        if not User.objects.filter(pk=user.pk, is_active=True).exists():
+            raise AccountClosed()
         if amount == 0 or _made(Kind.HOLD, reference):
             return False
         if wallet.balance < amount:

@@ -4,7 +4,6 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.account.signals import email_confirmed
-from django.conf import settings
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
@@ -20,4 +19,4 @@ def open_accounts(instance: User, created: bool, raw: bool = False, **kwargs: An
 
 @receiver(email_confirmed)
 def grant_free_credits(email_address: EmailAddress, **kwargs: Any) -> None:
-    services.grant(email_address.user, settings.FREE_CREDITS, f"welcome:{email_address.user_id}")
+    services.welcome(email_address.user, email_address.email)

@@ -400,11 +400,19 @@ def restore(job: Generation) -> None:
 
 def cancel_group(group: Group) -> int:
     """Cancel every job of a group that has not ended; the credits given back."""
+    return _cancel_all(group.generations.active())
+
+
+def cancel_all(user: User) -> int:
+    """Cancel every job of a user that has not ended; the credits given back."""
+    return _cancel_all(Generation.objects.filter(user=user).active())
+
+
+def _cancel_all(jobs: GenerationQuerySet) -> int:
     with transaction.atomic():
         # All rows are locked before the first credit moves, as everywhere. All end before anybody looks at what waits:
         # a job that waits for another of them is cancelled with it, it has not failed.
-        active = list(_locked(group.generations.active()).order_by("pk"))
-        return sum(_cancel(job) for job in active)
+        return sum(_cancel(job) for job in list(_locked(jobs).order_by("pk")))
 
 
 def _locked(jobs: GenerationQuerySet) -> GenerationQuerySet:
@@ -420,6 +428,15 @@ def _asset_pk(job: Generation, position: int, attempt: int = 0) -> UUID:
     """One for each attempt, so that files of one that was killed while it stored them are found again."""
     attempt = attempt or job.attempt
     return uuid5(job.pk, f"asset {position} of attempt {attempt}" if position else f"asset of attempt {attempt}")
+
+
+def folders_of_attempts(job: Generation, most: int = 4) -> list[str]:
+    """Return where the attempts at a job store their results, for up to so many files each."""
+    return [
+        storage.folder_of(Asset(pk=_asset_pk(job, position, attempt)))
+        for attempt in range(1, job.attempt + 1)
+        for position in range(most)
+    ]
 
 
 def _remove_unfinished(job: Generation, assets: int = 0, attempt: int = 0) -> None:

@@ -22,6 +22,13 @@ from apps.tools.services import lapse, retry
 
 log = structlog.get_logger(__name__)
 FORGET_EVERY_SECONDS = 24 * 60 * 60
+_others: list[Callable[[], Any]] = []
+
+
+def register(repair: Callable[[], Any]) -> None:
+    """Add what an app above this one has to make good. It is called once in each sweep."""
+    if repair not in _others:
+        _others.append(repair)
 
 
 def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = None) -> tuple[int, int]:
@@ -31,7 +38,7 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
     whose message may be lost are sent again. Waiting rows are looked at again, and ends that nobody took are told
     again. What was offered and not taken in TRASH_DAYS is let go. Trash older than that loses its bytes, and so do
     windows that an ended job has left, and files that no row names. Once a day, sessions that have expired go, with
-    what else nobody can use.
+    what else nobody can use. Then apps above make good what is theirs.
     """
     lease = timedelta(seconds=settings.LEASE_SECONDS) if lease is None else lease
     resend_after = 5 * lease if resend_after is None else resend_after
@@ -58,6 +65,11 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
         forget()
     except Exception:
         log.exception("old_rows_not_removed")
+    for repair in _others:
+        try:
+            repair()
+        except Exception:
+            log.exception("not_swept", repair=f"{repair.__module__}.{repair.__qualname__}")
     return healed, sent
 
 

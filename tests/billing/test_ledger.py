@@ -1,11 +1,14 @@
 """Credits move in balanced transfers, once each, and never below zero."""
 
+from importlib import import_module
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
 from apps.billing import services as billing
 from apps.billing.models import Account, Transfer
+from tests.factories import UserFactory
 
 
 def balances(user):
@@ -106,3 +109,15 @@ def test_a_stranger_sees_no_receipt(client, ada, ben):
     billing.hold(ada, 30, "generation:1")
     client.force_login(ben)
     assert client.get("/home/credits/generation:1").status_code == 404
+
+
+def test_accounts_that_had_their_free_credits_before_addresses_were_remembered_are_known_too(ada, ben, settings):
+    from django.apps import apps
+
+    fill = import_module("apps.billing.migrations.0004_fill_welcomed").fill
+    billing.grant(ada, settings.FREE_CREDITS, f"welcome:{ada.pk}")
+    fill(apps, None)
+    fill(apps, None)
+    someone = UserFactory(email="someone@example.org")
+    assert not billing.welcome(someone, "Ada@example.org")
+    assert billing.welcome(ben, "ben@example.org"), "who had none gets them"

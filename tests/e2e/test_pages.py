@@ -10,6 +10,8 @@ PRIVATE = [
     "/home/credits",
     "/accounts/profile",
     "/accounts/tokens",
+    "/accounts/data",
+    "/accounts/delete",
     "/accounts/email/",
     "/accounts/password/change/",
 ]

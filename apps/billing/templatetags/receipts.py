@@ -13,6 +13,7 @@ MOVEMENTS = {
     Transfer.Kind.RELEASE: "{} given back",
     Transfer.Kind.GRANT: "{} granted",
     Transfer.Kind.PURCHASE: "{} bought",
+    Transfer.Kind.FORFEIT: "{} lost with the account",
 }
 
 

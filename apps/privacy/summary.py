@@ -1,0 +1,37 @@
+"""What an account holds, in numbers, for the page that asks before it is deleted."""
+
+from dataclasses import dataclass
+
+from django.db.models import Sum
+
+from apps.accounts.models import ApiToken, User
+from apps.billing import services as billing
+from apps.library.models import Asset, Generation
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """How many things of each kind an account holds; `bytes` of all its files, credits with those that are held."""
+
+    made: int
+    uploads: int
+    bytes: int
+    jobs: int
+    unfinished: int
+    tokens: int
+    credits: int
+
+
+def holdings(user: User) -> Holdings:
+    """Count what a user would lose, with what lies in the trash and still has its bytes."""
+    files = Asset.objects.filter(user=user).exclude(file="")
+    jobs = Generation.objects.filter(user=user)
+    return Holdings(
+        made=files.exclude(generation=None).count(),
+        uploads=files.filter(generation=None).count(),
+        bytes=files.aggregate(total=Sum("bytes"))["total"] or 0,
+        jobs=jobs.count(),
+        unfinished=jobs.active().count(),
+        tokens=ApiToken.objects.of(user).count(),
+        credits=billing.balance(user) + billing.held(user),
+    )

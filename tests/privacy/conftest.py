@@ -1,0 +1,1 @@
+from tests.tools.conftest import boat  # noqa: F401
