@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.cache import cache as shared_cache
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -100,6 +101,10 @@ def error_page(request: HttpRequest, code: str, message: str = "", **details: An
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, RequestDataTooBig):
+        return error_page(request, "body_too_large")
+    if isinstance(exception, TooManyFieldsSent | TooManyFilesSent):
+        return error_page(request, "invalid_request", "The form has too many fields or files.")
     return error_page(request, "invalid_request")
 
 

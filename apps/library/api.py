@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.http import caller
+from apps.bodies import takes_files
 from apps.library import uploads
 from apps.library.models import Asset, AssetQuerySet
 from apps.library.serializers import AssetSerializer, UploadSerializer
@@ -48,6 +49,7 @@ class AssetViewSet(
     def get_queryset(self) -> AssetQuerySet:
         return Asset.objects.of(caller(self.request)).exclude(file="").select_related("generation")
 
+    @takes_files
     @extend_schema(
         request=UploadSerializer,
         responses={201: AssetSerializer, **{code: OpenApiResponse(ProblemSerializer) for code in (400, 401, 415, 422)}},

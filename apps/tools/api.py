@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.http import caller
 from apps.billing import services as billing
+from apps.bodies import takes_files
 from apps.errors import StudioError
 from apps.library.api import NewestFirst
 from apps.library.models import Generation, GenerationQuerySet, Group
@@ -107,6 +108,7 @@ class ToolView(APIView):
 class Submit(ToolView):
     operation = "submit"
 
+    @takes_files
     @extend_schema(
         parameters=[IDEMPOTENCY_KEY],
         responses={202: GenerationSerializer, **PROBLEMS},
@@ -129,6 +131,7 @@ class Submit(ToolView):
 class Quote(ToolView):
     operation = "quote"
 
+    @takes_files
     @extend_schema(responses={200: QuoteSerializer, 401: PROBLEMS[401], 422: PROBLEMS[422]})
     def post(self, request: Request, slug: str = "") -> Response:
         assert self.tool is not None
