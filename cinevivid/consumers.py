@@ -1,19 +1,34 @@
 """The one websocket of a page."""
 
-from typing import Any
+from collections import Counter
+from typing import Any, ClassVar
 
 from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 
 from apps.billing.consumers import CreditEvents, chip
 from apps.library.consumers import GenerationEvents, recent_cards
 from apps.live import group_of
+
+TOO_MANY = 4429  # a page does not connect again after it (static/js/live.js)
 
 
 class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):
     """Sends the signed-in user's cards and credits whenever they change; what the browser sends is ignored."""
 
     group = ""
+    sockets: ClassVar[Counter[str]] = Counter()  # by group, those open in this process
+
+    async def __call__(self, *connection: Any) -> None:
+        """Run until the socket is closed, and then no longer count it, whatever ended it."""
+        try:
+            await super().__call__(*connection)
+        finally:
+            if self.group:
+                self.sockets[self.group] -= 1
+                if not self.sockets[self.group]:
+                    del self.sockets[self.group]
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Hand a message to its handler.
@@ -28,7 +43,13 @@ class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):
         if not user.is_authenticated:
             await self.close(code=4401)
             return
-        self.group = group_of(user.pk)
+        group = group_of(user.pk)
+        if self.sockets[group] >= settings.MAX_SOCKETS:
+            await self.accept()  # the browser is told the code of an open socket only
+            await self.close(code=TOO_MANY)
+            return
+        self.group = group
+        self.sockets[group] += 1
         await self.channel_layer.group_add(self.group, self.channel_name)
         await self.accept()
         # Whatever happened between the page and this socket, or while a phone slept, is healed here.
