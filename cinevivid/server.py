@@ -43,11 +43,10 @@ class Request(WebRequest):
         if length == 0:
             return
         self.streams = True
-        if self.requestHeaders.hasHeader(b"Upgrade"):
-            self.channel.refuse()  # a socket has no body
+        if b"websocket" in [each.lower() for each in self.requestHeaders.getRawHeaders(b"Upgrade", [])]:
+            self.channel.refuse()  # a socket begins without a body
             return
-        line = self.channel.request_line()
-        super().requestReceived(*line)
+        super().requestReceived(*self.channel.request_line())
         if self.application_queue is not None:
             self.application_queue.get_nowait()  # daphne has put the end of an empty body there
 
