@@ -20,6 +20,8 @@ from twisted.web.http import HTTPChannel
 from cinevivid.bodies import plain_refusal
 
 AHEAD = 512 * 1024  # bytes of a body that wait for the application until the client has to wait
+FEW_PIECES = 4096  # of a body may be as small as they like
+SMALLEST_PIECE = 64  # bytes that the others have on average: each costs as much as a large one
 LINGER_SECONDS = 5
 SOCKET_MESSAGE = 64 * 1024  # bytes; pages send nothing over their socket
 LEFTOVER_SECONDS = 24 * 3600
@@ -36,6 +38,7 @@ class Request(WebRequest):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.arrived = bytearray()
+        self.pieces = self.size = 0
 
     def gotLength(self, length: int | None) -> None:
         """Start the application, at the end of the headers; a request without a body starts as it always does."""
@@ -50,8 +53,16 @@ class Request(WebRequest):
         if self.application_queue is not None:
             self.application_queue.get_nowait()  # daphne has put the end of an empty body there
 
+    def wanted(self) -> bool:
+        """Whether there is an application for what arrives, which has not answered yet and may still do so."""
+        return not (self.finished or self.application_queue is None or self.channel.transport.disconnecting)
+
     def handleContentChunk(self, data: bytes) -> None:
-        if self.finished or self.application_queue is None:
+        if not self.wanted():
+            return
+        self.pieces, self.size = self.pieces + 1, self.size + len(data)
+        if self.pieces > FEW_PIECES + self.size / SMALLEST_PIECE:
+            self.channel.refuse()
             return
         if not self.arrived:
             self.application_queue.put_nowait({"type": "http.request"})
@@ -62,7 +73,7 @@ class Request(WebRequest):
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         if not self.streams:
             super().requestReceived(command, path, version)
-        elif not self.finished and self.application_queue is not None:
+        elif self.wanted():
             self.complete = True
             self.channel.go_on()  # so that a client that leaves is noticed
             if not self.arrived:
@@ -143,6 +154,7 @@ class Channel(HTTPChannel):
             self._abortingCall = self.callLater(LINGER_SECONDS, self.forceAbortClient)
 
     def refuse(self) -> None:
+        """Answer 400 and close."""
         self._respondToBadRequestAndDisconnect()
 
     def _respondToBadRequestAndDisconnect(self) -> None:

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -254,6 +254,16 @@ def test_chunks_have_the_same_limits(site, line, keys):
     assert nobody.answer()[0] == 401 and nobody.closed()
 
 
+def test_a_body_in_crumbs_is_refused(site, line):
+    crumbs = line()
+    crumbs.head("/api/v1/account/", "Content-Type: application/json", "Transfer-Encoding: chunked")
+    with watched(site) as seen:
+        with suppress(OSError):  # it is cut while it sends
+            crumbs.send(b"1\r\n \r\n" * 1_000_000)
+        status, _, body = crumbs.answer()
+    assert (status, json.loads(body)["code"]) == (400, "invalid_request") and seen["slowest"] < 1
+
+
 @pytest.mark.parametrize("last", [[], ["X-Last: one"]])
 @pytest.mark.parametrize("lengths", [["Content-Length: 3", "Content-Length: 4"], ["Content-Length: -1"], None])
 def test_a_body_with_two_lengths_is_refused(line, lengths, last):
@@ -279,6 +289,16 @@ def test_a_connection_serves_one_request_after_the_other(line, keys):
         line.send(data)
     line.head("/healthz", method="GET")
     assert [line.answer()[0] for _ in range(3)] == [200, 200, 200]
+
+
+def test_whoever_goes_on_sending_is_cut_off(line):
+    line, start = line(), time.monotonic()
+    line.head(SIGN_IN, f"Content-Length: {10**12}")
+    with pytest.raises(OSError):
+        while time.monotonic() - start < 30:
+            line.send(bytes(65536))
+            time.sleep(0.01)
+    assert time.monotonic() - start < 20
 
 
 def test_headers_that_trickle_in_are_not_waited_for(line):
