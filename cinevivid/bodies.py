@@ -106,6 +106,8 @@ class Body:
         """Let the sender send another one."""
         if self.sender is not None:
             self.uploads[self.sender] -= 1
+            if not self.uploads[self.sender]:
+                del self.uploads[self.sender]
             self.sender = None
 
     async def _limit(self) -> int:

@@ -88,14 +88,14 @@ class Request(WebRequest):
         if message["type"] != "http.request" or "body" in message:
             return message
         data, self.arrived = bytes(self.arrived), bytearray()
-        if self.channel and not self.complete:
+        if not (self.complete or self.finished) and self.channel:
             self.channel.go_on()
         return message | {"body": data, "more_body": not self.complete}
 
     def handle_reply(self, message: Message) -> None:
         """An answer that comes before the end of the body is the last one of its connection."""
-        unread = self.streams and not self.complete
-        if unread and message["type"] == "http.response.start" and self.channel and not self.finished:
+        unread = self.streams and not self.complete and not self.finished
+        if unread and message["type"] == "http.response.start" and self.channel:
             self.expects_continue = False
             self.channel.persistent = False
             self.responseHeaders.setRawHeaders(b"connection", [b"close"])
