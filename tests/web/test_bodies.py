@@ -22,7 +22,8 @@ MB = 1_000_000
 FORM = "multipart/form-data; boundary=b"
 FIELDS = "application/x-www-form-urlencoded"
 NOISE = os.urandom(MB)
-IDLE = 4  # seconds
+IDLE = 6  # seconds
+SLOWEST = 3  # seconds; less than 1 where nothing else runs, 15 and more when a body is parsed on the loop
 SIGN_IN, QUOTE, ASSETS = "/accounts/login/", "/api/v1/tools/to-video/quote/", "/api/v1/assets/"
 
 
@@ -152,7 +153,7 @@ def test_a_large_form_from_nobody_costs_nothing(site, line, keys):
         status, headers, body = send_form(line(), SIGN_IN, keys["nobody"], 100)
     assert (status, headers["connection"]) == (413, "close")
     assert headers["content-type"].startswith("text/html") and b"This request is too large." in body
-    assert seen["grew"] < 60 and seen["slowest"] < 1
+    assert seen["grew"] < 60 and seen["slowest"] < SLOWEST
 
 
 def test_many_fields_from_nobody_cost_nothing(site, line):
@@ -162,7 +163,7 @@ def test_many_fields_from_nobody_cost_nothing(site, line):
         sign_in.head(SIGN_IN, f"Content-Type: {FIELDS}", f"Content-Length: {len(data)}")
         sign_in.send(data)
         assert sign_in.answer()[0] == 413
-    assert seen["grew"] < 60 and seen["slowest"] < 1
+    assert seen["grew"] < 60 and seen["slowest"] < SLOWEST
 
 
 @pytest.mark.parametrize("by", ["token", "session"])
@@ -173,7 +174,7 @@ def test_a_large_clip_arrives_at_flat_memory(site, line, keys, by):
         assert (status, json.loads(body)["code"]) == (422, "validation_failed"), "it was read to its end: it is no film"
     else:
         assert (status, json.loads(body)["code"]) == (403, "permission_denied"), "a forged form is Django's to find"
-    assert seen["grew"] < 100 and seen["slowest"] < 1
+    assert seen["grew"] < 100 and seen["slowest"] < SLOWEST
 
 
 @pytest.mark.parametrize(
@@ -261,7 +262,7 @@ def test_a_body_in_crumbs_is_refused(site, line):
         with suppress(OSError):  # it is cut while it sends
             crumbs.send(b"1\r\n \r\n" * 1_000_000)
         status, _, body = crumbs.answer()
-    assert (status, json.loads(body)["code"]) == (400, "invalid_request") and seen["slowest"] < 1
+    assert (status, json.loads(body)["code"]) == (400, "invalid_request") and seen["slowest"] < SLOWEST
 
 
 @pytest.mark.parametrize("last", [[], ["X-Last: one"]])
