@@ -7,7 +7,7 @@ the same, without its body: `RefusedBodyMiddleware` answers it, so the refusal i
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
@@ -19,7 +19,8 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
-from django.http import Http404, HttpResponse
+from django.http import Http404
+from django.http.response import HttpResponseBase
 from django.urls import resolve
 
 from apps.accounts.models import ApiToken, User
@@ -32,13 +33,21 @@ IN_MEMORY = 64 * 1024  # bytes of a body that are not worth a file
 FILES = "multipart/form-data"
 
 Scope = dict[str, Any]
-Message = dict[str, Any]
+Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+class Request(ASGIRequest):
+    """A request that tells why its body was not taken, if it was not."""
+
+    refused: Exception | None = None
+
+
 class Handler(ASGIHandler):
     """Django's handler, which here reads no body that it does not want."""
+
+    request_class = Request
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,16 +60,17 @@ class Handler(ASGIHandler):
         finally:
             body.release()
 
-    async def read_body(self, receive: "Body") -> IO[bytes]:
+    async def read_body(self, receive: Receive) -> IO[bytes]:
+        assert isinstance(receive, Body)
         return await receive.read()
 
     def create_request(
-        self, scope: Scope, body_file: IO[bytes]
-    ) -> tuple[ASGIRequest, None] | tuple[None, HttpResponse]:
-        request, refusal = super().create_request(scope, body_file)
-        if request is not None:
-            request.refused = scope.get("refused")
-        return request, refusal
+        self, scope: Message, body_file: IO[bytes]
+    ) -> tuple[ASGIRequest, None] | tuple[None, HttpResponseBase]:
+        made = super().create_request(scope, body_file)
+        if isinstance(made[0], Request):
+            made[0].refused = scope.get("refused")
+        return made
 
 
 class Body:
@@ -115,6 +125,8 @@ class Body:
         small = int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         if not self.chunked and self.declared <= small:
             return small
+        limit: int
+        sender: int | None
         limit, sender = await database_sync_to_async(upload_limit)(self.scope)
         if self.declared > limit:
             raise too_large(limit)
