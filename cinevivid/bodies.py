@@ -91,7 +91,7 @@ class Body:
 
     async def read(self) -> IO[bytes]:
         """Return the body as a file, empty when it was refused. Raises RequestAborted when the client leaves."""
-        file = SpooledTemporaryFile(max_size=IN_MEMORY, dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115
+        file = SpooledTemporaryFile(max_size=IN_MEMORY, dir=str(settings.FILE_UPLOAD_TEMP_DIR))  # noqa: SIM115
         try:
             size = await self._copy(file, await self._limit())
         except (RequestAborted, asyncio.CancelledError):

@@ -111,6 +111,7 @@ class Channel(HTTPChannel):
     """A connection that has so long to send its headers, and that does not read what nobody wants."""
 
     lingers = False
+    _abortingCall: Any = None
 
     def request_line(self) -> tuple[bytes, bytes, bytes]:
         return self._command, self._path, self._version
