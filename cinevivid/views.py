@@ -9,6 +9,7 @@ from typing import Any
 import redis
 import structlog
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import connection
@@ -156,6 +157,10 @@ def outage_page(request: HttpRequest, error: BaseException | None) -> HttpRespon
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, RequestDataTooBig):
+        return error_page(request, "body_too_large")
+    if isinstance(exception, TooManyFieldsSent | TooManyFilesSent):
+        return error_page(request, "invalid_request", "The form has too many fields or files.")
     return error_page(request, "invalid_request")
 
 

@@ -16,6 +16,7 @@ from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle, UserRateThrottle
 
 from apps.accounts.http import caller
+from apps.bodies import takes_files
 from apps.given import misfits
 from apps.library import storage, uploads
 from apps.library.models import Asset, AssetQuerySet
@@ -119,6 +120,7 @@ class AssetViewSet(
     def get_queryset(self) -> AssetQuerySet:
         return Asset.objects.of(caller(self.request)).exclude(file="").select_related("generation")
 
+    @takes_files
     @extend_schema(
         request=UploadSerializer,
         responses={201: AssetSerializer},

@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.http import caller
 from apps.billing import services as billing
+from apps.bodies import takes_files
 from apps.errors import StudioError
 from apps.library import storage
 from apps.library.api import ListFilter, NewestFirst
@@ -108,6 +109,7 @@ class ToolView(APIView):
 class Submit(ToolView):
     operation = "submit"
 
+    @takes_files
     @extend_schema(
         parameters=[IDEMPOTENCY_KEY],
         responses={202: GenerationSerializer},
@@ -131,6 +133,7 @@ class Submit(ToolView):
 class Quote(ToolView):
     operation = "quote"
 
+    @takes_files
     @extend_schema(responses={200: QuoteSerializer})
     def post(self, request: Request, slug: str = "") -> Response:
         assert self.tool is not None

@@ -14,6 +14,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from apps.accounts.http import PENDING_KEY, PENDING_PROMPT, SignedIn
 from apps.accounts.models import User
+from apps.bodies import takes_files
 from apps.errors import StudioError
 from apps.library import storage
 from apps.library.models import Generation
@@ -29,6 +30,7 @@ def all_tools(request: HttpRequest) -> HttpResponse:
     return render(request, "tools/all.html", {"categories": registry.by_category()})
 
 
+@takes_files
 @login_required
 def tool_page(request: SignedIn, slug: str) -> HttpResponse:
     """The form of a tool beside what it has made; a POST starts a job."""
@@ -52,6 +54,7 @@ def tool_page(request: SignedIn, slug: str) -> HttpResponse:
     return render(request, template, _page(request, tool, form), status=status)
 
 
+@takes_files
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def tool_quote(request: SignedIn, slug: str) -> HttpResponse:

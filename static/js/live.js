@@ -117,9 +117,14 @@ document.addEventListener("htmx:load", ({ detail: { elt } }) => {
 });
 
 // A socket that is gone for more than a moment is worth a word.
+const TOO_MANY = 4429; // this account has too many pages open: the socket does not come back by itself
 let gone;
-document.addEventListener("htmx:wsClose", () => {
+document.addEventListener("htmx:wsClose", ({ detail: { event } }) => {
   clearTimeout(gone);
+  if (event.code === TOO_MANY) {
+    document.body.dataset.live = "full";
+    return;
+  }
   gone = setTimeout(() => (document.body.dataset.live = "off"), 3000);
 });
 document.addEventListener("htmx:wsOpen", () => {

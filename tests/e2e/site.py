@@ -46,19 +46,7 @@ class Site:
             self._own_services()
             self.manage("migrate", "--verbosity", "0")
             self.manage("collectstatic", "--noinput", "--verbosity", "0")
-            self.run(
-                "web",
-                "-m",
-                "daphne",
-                "-v",
-                "0",
-                "--websocket_timeout=-1",
-                "-p",
-                str(self.port),
-                "-b",
-                "127.0.0.1",
-                "cinevivid.asgi:application",
-            )
+            self.run("web", *self.program, "serve", "--port", str(self.port))
             self.start_worker()
             self.run("sweep", *self.program, "sweep", "--every", "2")
         else:

@@ -44,6 +44,7 @@ class Command(BaseCommand):
             f"\n  CineVivid is at {settings.SITE_URL}\n  Sign in, once, as {DEMO_EMAIL}: {sign_in_url(demo_user())}\n"
         )
         import workers.actors  # noqa: F401
+        from cinevivid.server import serve  # brings Twisted
 
         broker = dramatiq.get_broker()
         broker.emit_after("process_boot")  # dramatiq's own command does it; the time limit of actors starts with it
@@ -76,18 +77,6 @@ def crew(broker: dramatiq.Broker) -> list[dramatiq.Worker]:
     models = dramatiq.Worker(broker, queues={MODELS}, worker_threads=2)
     models.queue_prefetch = 2  # counts messages at work too, so that one (settings) would leave a thread idle
     return [card, cpu, models]
-
-
-def serve(host: str, port: int) -> None:
-    """Run daphne until it is stopped."""
-    from daphne.endpoints import build_endpoint_description_strings
-    from daphne.server import Server
-
-    from cinevivid.asgi import application
-
-    # A page may stay open for days: its socket is closed by whoever leaves, not by daphne after one day.
-    endpoints = build_endpoint_description_strings(host=host, port=port)
-    Server(application, endpoints=endpoints, verbosity=0, websocket_timeout=-1).run()
 
 
 def demo_user() -> User:
