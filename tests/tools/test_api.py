@@ -167,7 +167,7 @@ def test_without_a_token_nothing_is_told(db, headers, code):
 
 def test_a_revoked_token_is_dead_at_once(api, ada):
     assert api.get("/api/v1/account/").json() == {"email": "ada@example.org", "credits": 100, "held": 0}
-    ada.api_tokens.get().revoke()
+    ada.api_tokens.all().revoke()
     assert api.get("/api/v1/account/").json()["code"] == "invalid_token"
 
 

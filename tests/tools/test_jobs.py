@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import dramatiq
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import connection
 from django.utils import timezone
 
 from apps.billing import services as billing
@@ -438,19 +440,31 @@ def test_a_film_whose_files_are_gone_does_not_come_back(ada):
         services.restore(asset.generation)
 
 
-def test_no_film_is_brought_back_while_its_files_are_being_removed(ada):
-    """It stays away for an hour before the sweep takes the files, however long either of the two takes."""
-    week = timedelta(days=7)
-    asset = AssetFactory(generation__user=ada, deleted_at=timezone.now() - week - timedelta(minutes=1))
-    sweeper.sweep()
-    assert asset.file.storage.exists(asset.file.name)
+@pytest.mark.django_db(transaction=True)
+def test_a_film_is_brought_back_whole_or_not_at_all(ada):
+    """Whoever empties the trash and whoever brings a film back meet at its row."""
+    billing.grant(ada, 200, "test")
+    films = [AssetFactory(generation__user=ada, deleted_at=timezone.now() - timedelta(days=8)) for _ in range(6)]
+
+    def bring_back(film):
+        try:
+            services.restore(Generation.objects.get(pk=film.generation_id))
+        except services.WrongState as error:
+            assert "files are gone" in error.message
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        back = [pool.submit(bring_back, film) for film in films[:5]]
+        sweeper.sweep()
+    for film, future in zip(films, back, strict=False):
+        assert film.file.storage.exists(film.file.name) == future.result()
+        assert (Asset.objects.get(pk=film.pk).deleted_at is None) == future.result()
+    assert not films[5].file.storage.exists(films[5].file.name)
     with pytest.raises(services.WrongState, match="files are gone"):
-        services.restore(asset.generation)
-    Asset.objects.update(deleted_at=timezone.now() - week + timedelta(minutes=1))
-    services.restore(asset.generation)
-    Asset.objects.update(deleted_at=timezone.now() - week - timedelta(hours=2))
-    sweeper.sweep()
-    assert not asset.file.storage.exists(asset.file.name)
+        services.restore(films[5].generation)
 
 
 def test_the_trash_keeps_its_bytes_for_a_week_then_loses_them(stage, ada, worker, wait_until):

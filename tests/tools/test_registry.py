@@ -52,7 +52,7 @@ def test_the_schema_names_every_model_and_ratio_of_the_catalogue(api):
     def choices(field):
         one = schemas["ToVideoRequestRequest"]["properties"][field]
         parts = one.get("oneOf") or one.get("allOf") or [one]
-        return {value for part in parts for value in schemas[part["$ref"].rpartition("/")[2]]["enum"]} - {""}
+        return {value for part in parts for value in schemas[part["$ref"].rpartition("/")[2]]["enum"]} - {"", None}
 
     assert choices("model_id") == {card.id for card in released}
     assert choices("ratio") == {ratio for card in released for ratio in card.sizes}
