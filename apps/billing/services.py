@@ -89,7 +89,11 @@ def grant(user: User, amount: int, reference: str) -> bool:
 
 
 def refuse_beyond(user: User, amount: int) -> None:
-    """Raise InsufficientCredits when the wallet holds less, before anything is done for it; the hold decides."""
+    """Raise AccountClosed, and InsufficientCredits when the wallet holds less; the hold will decide.
+
+    For what is worth knowing before a file is opened or a job is planned.
+    """
+    _refuse_closed(user)
     if amount > (now := balance(user)):
         raise InsufficientCredits(needed=amount, balance=now)
 
@@ -130,13 +134,17 @@ def hold(user: User, amount: int, reference: str) -> bool:
     """
     with transaction.atomic():
         wallet, held_account = _lock(user)
-        if not User.objects.filter(pk=user.pk, is_active=True).exists():
-            raise AccountClosed()
+        _refuse_closed(user)
         if amount == 0 or _made(Kind.HOLD, reference):
             return False
         if wallet.balance < amount:
             raise InsufficientCredits(needed=amount, balance=wallet.balance)
         return _move(wallet, held_account, amount, Kind.HOLD, reference)
+
+
+def _refuse_closed(user: User) -> None:
+    if not User.objects.filter(pk=user.pk, is_active=True).exists():
+        raise AccountClosed()
 
 
 def capture(user: User, amount: int, reference: str, part: str = "") -> bool:

@@ -51,12 +51,12 @@ async def is_deleted(client, ada):
 )
 async def test_a_socket_ends_with_its_session_and_no_card_comes_after_it(ada, end):
     client = await browse(ada)
+    job = await make(user=ada) if end is not is_deleted else None
     socket = await open_socket(client)
     await drain(socket)
     await end(client, ada)
     assert await closed(socket)
-    if end is not is_deleted:
-        job = await make(user=ada)
+    if job:
         for _ in range(3):
             await sync_to_async(progress.changed)(job)
     assert await socket.receive_nothing(0.5)
