@@ -15,7 +15,7 @@ from tests.factories import GenerationFactory
 from tests.media import encoded, quarters
 
 NOISE = bytes(range(256)) * 800  # 200 kB, more than the disk holds
-FILM = {"prompt": "a red circle moves right", "mode": "image", "num_frames": 17, "steps": 4, "seed": 1}
+FILM = {"prompt": "a red circle moves right", "mode": "picture", "style": "realistic", "num_frames": 17, "steps": 4, "seed": 1}
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_an_upload_that_cannot_be_saved_says_so_and_leaves_nothing(request, api,
 def test_a_form_with_a_file_says_the_same_and_starts_nothing(request, page, ada, trouble):
     place = request.getfixturevalue(trouble)
     answer = page.post("/home/tools/to-video", FILM | {"image": picture()})
-    assert answer.status_code == 507 and "The file could not be saved." in answer.content.decode()
+    assert answer.status_code == 422 and "The file could not be saved." in answer.content.decode()
     assert not files(place) and not Asset.objects.exists() and not Generation.objects.exists()
 
 

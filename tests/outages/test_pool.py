@@ -19,7 +19,10 @@ POOL = 20  # the default of DATABASE_POOL_SIZE
 def cookies_of(site, email):
     """The session of a signed-in browser."""
     with httpx2.Client(follow_redirects=True) as browser:
-        assert browser.get(site.sign_in_link(email)).status_code == 200
+        link = site.sign_in_link(email)
+        assert browser.get(link).status_code == 200
+        form = {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        assert browser.post(link, data=form, headers={"Referer": link}).status_code == 200
         return dict(browser.cookies)
 
 

@@ -173,7 +173,7 @@ def test_a_large_clip_arrives_at_flat_memory(site, line, keys, by):
     if by == "token":
         assert (status, json.loads(body)["code"]) == (422, "validation_failed"), "it was read to its end: it is no film"
     else:
-        assert (status, json.loads(body)["code"]) == (403, "permission_denied"), "a forged form is Django's to find"
+        assert (status, json.loads(body)["code"]) == (403, "csrf_failed"), "a forged form is Django's to find"
     assert seen["grew"] < 100 and seen["slowest"] < SLOWEST
 
 

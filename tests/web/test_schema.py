@@ -37,7 +37,7 @@ REFUSED = {"400", "401", "406", "429", "503"}
 @pytest.fixture
 def reference(db, monkeypatch):
     """The API's description, as it is served; nobody is asked to wait."""
-    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", {"anon": None, "user": None})
+    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", {"anon": None, "user": None, "uploads": None})
     config = SchemathesisConfig.from_dict({"phases": {"coverage": {"enabled": False}}})
     # As Django's own test client does: the end of a request does not close the transaction of the test.
     for signal in (request_started, request_finished):
