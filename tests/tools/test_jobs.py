@@ -446,9 +446,9 @@ def test_a_film_is_brought_back_whole_or_not_at_all(ada):
     billing.grant(ada, 200, "test")
     films = [AssetFactory(generation__user=ada, deleted_at=timezone.now() - timedelta(days=8)) for _ in range(6)]
 
-    def bring_back(film):
+    def bring_back(asset):
         try:
-            services.restore(Generation.objects.get(pk=film.generation_id))
+            services.restore(Generation.objects.get(pk=asset.generation_id))
         except services.WrongState as error:
             assert "files are gone" in error.message
             return False
@@ -457,11 +457,11 @@ def test_a_film_is_brought_back_whole_or_not_at_all(ada):
         return True
 
     with ThreadPoolExecutor(4) as pool:
-        back = [pool.submit(bring_back, film) for film in films[:5]]
+        back = [pool.submit(bring_back, asset) for asset in films[:5]]
         sweeper.sweep()
-    for film, future in zip(films, back, strict=False):
-        assert film.file.storage.exists(film.file.name) == future.result()
-        assert (Asset.objects.get(pk=film.pk).deleted_at is None) == future.result()
+    for asset, future in zip(films, back, strict=False):
+        assert asset.file.storage.exists(asset.file.name) == future.result()
+        assert (Asset.objects.get(pk=asset.pk).deleted_at is None) == future.result()
     assert not films[5].file.storage.exists(films[5].file.name)
     with pytest.raises(services.WrongState, match="files are gone"):
         services.restore(films[5].generation)

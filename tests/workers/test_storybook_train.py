@@ -51,6 +51,20 @@ def test_the_transformer_computes_what_the_library_computes() -> None:
     assert torch.allclose(theirs, mine, atol=1e-5)
 
 
+def test_another_machine_goes_on_with_the_autoencoder(place, tmp_path) -> None:
+    state = torch.load(place / "vae.pt", weights_only=True)
+    torch.save(state | {"step": 40}, tmp_path / "vae.pt")
+    assert vae.hand_on(tmp_path, tmp_path / "begun" / "vae.safetensors") == 40
+    (tmp_path / "other").mkdir()
+    assert not vae.train(tmp_path / "other", 60, until=0, begun=tmp_path / "begun" / "vae.safetensors")
+    found = torch.load(tmp_path / "other" / "vae.pt", weights_only=True)
+    assert found["step"] == 40
+    assert all(
+        torch.allclose(found["raw"][name], value, rtol=1e-3, atol=1e-3) for name, value in state["average"].items()
+    )
+    assert vae.steps_of(tmp_path / "other" / "vae.pt") == 40
+
+
 @pytest.mark.slow
 def test_the_autoencoder_goes_on_where_it_stopped(place, tmp_path) -> None:
     assert not vae.train(tmp_path, 6, until=0)
