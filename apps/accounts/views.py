@@ -39,7 +39,7 @@ def profile(request: SignedIn) -> HttpResponse:
 @rate_limit(action="manage_tokens")
 def tokens(request: SignedIn) -> HttpResponse:
     """The user's API tokens; a new one is shown once, on this page, and never again."""
-    form = TokenForm(request.POST or None)
+    form = TokenForm(request.POST if request.method == "POST" else None)
     context = {"form": form, "secret": ""}
     if form.is_valid():
         _, context["secret"] = ApiToken.objects.issue(request.user, form.cleaned_data["name"])

@@ -38,7 +38,7 @@ def download(request: SignedIn) -> HttpResponseBase:
 @rate_limit(action="delete_account")
 def delete(request: SignedIn) -> HttpResponse:
     """Say what goes and what stays; with the address typed, delete the account."""
-    form = DeleteForm(request.POST or None, user=request.user)
+    form = DeleteForm(request.POST if request.method == "POST" else None, user=request.user)
     if form.is_valid():
         try:
             delete_account(request.user)

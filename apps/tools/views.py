@@ -35,10 +35,11 @@ def all_tools(request: HttpRequest) -> HttpResponse:
 def tool_page(request: SignedIn, slug: str) -> HttpResponse:
     """The form of a tool beside what it has made; a POST starts a job."""
     tool = registry.get_or_404(slug)
+    sent: tuple[Any, ...] = ()
     if request.method == "POST":
         storage.refuse_full(request.user)  # before anything that is sent is decoded
-    initial = _initial(request, tool)
-    form = tool.form_class(request.POST or None, request.FILES or None, initial=initial, user=request.user)
+        sent = (request.POST, request.FILES)
+    form = tool.form_class(*sent, initial=_initial(request, tool), user=request.user)
     job = None
     if form.is_valid():
         try:

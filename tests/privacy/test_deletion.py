@@ -441,3 +441,11 @@ def test_only_superusers_delete_others(client, ada):
     assert ada.is_active and not ada.is_superuser
     root = UserFactory(is_superuser=True)
     assert client.post(f"{USERS}{root.pk}/change/", {}).status_code == 403
+
+
+def test_a_deletion_that_says_nothing_is_refused(client, ada):
+    ada.set_unusable_password()  # so that nothing has to be entered once more
+    ada.save()
+    client.force_login(ada)
+    assert client.get("/accounts/delete").status_code == 200
+    assert client.post("/accounts/delete").status_code == 422
