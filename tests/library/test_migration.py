@@ -69,6 +69,13 @@ def value_of(field, value):
     return value.replace(tzinfo=UTC) if isinstance(field, models.DateTimeField) and value else value
 
 
+def leave():
+    """Close all connections, those that a pool keeps too: it would go on with the database that it was made for."""
+    connections.close_all()
+    if connection.vendor == "postgresql":
+        connection.close_pool()
+
+
 @pytest.fixture
 def old_studio(django_db_setup, django_db_blocker, tmp_path):
     """The old database in the place of the tests' own, not migrated yet."""
@@ -84,14 +91,14 @@ def old_studio(django_db_setup, django_db_blocker, tmp_path):
             with connection.cursor() as cursor:
                 cursor.execute(f"DROP DATABASE IF EXISTS {new}")
                 cursor.execute(f"CREATE DATABASE {new}")
-        connection.close()
+        leave()
         settings_of["NAME"] = connection.settings_dict["NAME"] = new
         try:
             if connection.vendor != "sqlite":
                 copy(old_rows())
             yield
         finally:
-            connections.close_all()
+            leave()
             settings_of["NAME"] = connection.settings_dict["NAME"] = own
             if connection.vendor != "sqlite":
                 with connection.cursor() as cursor:
