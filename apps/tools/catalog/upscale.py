@@ -44,7 +44,7 @@ class UpscaleForm(ToolForm):
         coerce=int,
         empty_value=None,
         choices=[("", "To a height"), *((factor, f"× {factor}") for factor in FACTORS)],
-        help_text=f"Left out, and without a height: × {FACTORS[0]}.",
+        help_text=f"“To a height” takes the height below. With neither, it is × {FACTORS[0]}.",
     )
     height = forms.TypedChoiceField(
         required=False,
