@@ -457,11 +457,11 @@ def test_a_film_is_brought_back_whole_or_not_at_all(ada):
         return True
 
     with ThreadPoolExecutor(4) as pool:
-        back = [pool.submit(bring_back, film) for film in films[:5]]
+        back = [pool.submit(bring_back, each) for each in films[:5]]
         sweeper.sweep()
-    for film, future in zip(films, back, strict=False):
-        assert film.file.storage.exists(film.file.name) == future.result()
-        assert (Asset.objects.get(pk=film.pk).deleted_at is None) == future.result()
+    for each, future in zip(films, back, strict=False):
+        assert each.file.storage.exists(each.file.name) == future.result()
+        assert (Asset.objects.get(pk=each.pk).deleted_at is None) == future.result()
     assert not films[5].file.storage.exists(films[5].file.name)
     with pytest.raises(services.WrongState, match="files are gone"):
         services.restore(films[5].generation)
