@@ -98,6 +98,12 @@ class EmailView(AllauthEmailView):
             answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return answer
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Say which buttons have something to do: the only address stays, and a confirmed one needs no link."""
+        addresses = EmailAddress.objects.filter(user_id=self.request.user.pk)
+        buttons = {"several": addresses.count() > 1, "unconfirmed": addresses.filter(verified=False).exists()}
+        return {**super().get_context_data(**kwargs), **buttons}
+
 
 class ConfirmEmailView(AllauthConfirmEmailView):
     """The page of a mailed link. Only its button changes something, and any browser may press it."""

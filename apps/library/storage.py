@@ -45,8 +45,8 @@ class Share:
 
     @property
     def words(self) -> str:
-        """How much of it is taken: "1.2 of 10 GB"."""
-        return f"{self.used / GB:.1f} of {settings.USER_STORAGE_GB:g} GB"
+        """How much of it is taken: "1.2 GB of 10 GB", "0.4 MB of 10 GB"."""
+        return f"{words(self.used)} of {settings.USER_STORAGE_GB:g} GB"
 
     @property
     def trash_words(self) -> str:

@@ -42,6 +42,25 @@ def test_a_second_administrator_of_the_same_name_is_refused(db, monkeypatch):
         call_command("createsuperuser", "--noinput", "--email", "Boss@Studio.Example", verbosity=0)
 
 
+def test_the_page_has_only_buttons_that_do_something(client, db):
+    ada = User.objects.create_user("ada@example.org")
+    EmailAddress.objects.create(user=ada, email=ada.email, verified=True, primary=True)
+    client.force_login(ada)
+
+    def buttons():
+        html = client.get("/accounts/email/").content.decode()
+        return {name for name in ("primary", "send", "remove") if f'name="action_{name}"' in html}
+
+    assert buttons() == set()
+    EmailAddress.objects.create(user=ada, email="ada.two@example.org", verified=True)
+    assert buttons() == {"primary", "remove"}
+    EmailAddress.objects.filter(email="ada.two@example.org").update(verified=False)
+    assert buttons() == {"primary", "send", "remove"}
+    EmailAddress.objects.filter(primary=False).delete()
+    EmailAddress.objects.update(verified=False)
+    assert buttons() == {"send"}
+
+
 @pytest.mark.django_db(transaction=True)
 def test_addresses_of_an_earlier_release_are_brought_to_lower_case():
     executor = MigrationExecutor(connection)

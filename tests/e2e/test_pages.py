@@ -6,7 +6,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PUBLIC = ["/", "/home/tools/all", "/docs", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
 PRIVATE = [
     "/home/tools/to-video",
+    "/home/tools/upscale",
     "/home/my-library",
+    "/home/my-library/uploads",
     "/home/credits",
     "/accounts/profile",
     "/accounts/tokens",

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+import re
 import threading
 import zipfile
 
@@ -186,6 +187,12 @@ def test_the_page_offers_both_ways(lived_in):
     client.force_login(lived_in)
     html = client.get("/accounts/data").content.decode()
     assert "/accounts/data/download" in html and "/accounts/delete" in html
+
+
+@pytest.mark.parametrize(("uploads", "told"), [(0, "0 files,"), (1, "1 file,"), (2, "2 files,")])
+def test_the_page_says_how_many_files_there_are(page, ada, uploads, told):
+    AssetFactory.create_batch(uploads, generation=None, user=ada, recipe={})
+    assert told in re.sub(r"<[^>]+>", "", page.get("/accounts/data").content.decode())
 
 
 def test_a_file_that_breaks_off_is_named_too():

@@ -64,6 +64,14 @@ def test_a_picture_becomes_four_times_as_large(page, ada):
     assert made.recipe["inputs"]["source"] == job.inputs.get().asset.sha256
 
 
+def test_a_height_chosen_on_the_page_is_all_that_it_takes(page, ada):
+    photo = AssetFactory(generation=None, user=ada, recipe={}, kind="image", width=640, height=480)
+    untouched = registry.get("upscale").form_class.page_data() | {"source": str(photo.pk)}
+    for chosen, made in (({}, "1280 × 960"), ({"height": "1080"}, "1440 × 1080")):
+        answer = page.post(f"{PAGE}/quote", untouched | chosen)
+        assert made in answer.content.decode()
+
+
 def test_a_film_of_the_library_keeps_its_length_and_says_how_it_was_made(api, ada, clip, tmp_path):
     quote = api.post(f"{API}quote/", {"source": str(clip.pk), "factor": 2}, format="json").json()
     assert (quote["credits"], quote["summary"]) == (4, "96 × 64 · 3.8 s")

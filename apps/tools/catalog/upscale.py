@@ -43,8 +43,8 @@ class UpscaleForm(ToolForm):
         required=False,
         coerce=int,
         empty_value=None,
-        choices=[("", "To a height"), *((factor, f"× {factor}") for factor in FACTORS)],
-        help_text=f"Left out, and without a height: × {FACTORS[0]}.",
+        choices=[("", f"× {FACTORS[0]}, or to the height below"), *((factor, f"× {factor}") for factor in FACTORS)],
+        help_text=f"Instead of a height. With neither, it is × {FACTORS[0]}.",
     )
     height = forms.TypedChoiceField(
         required=False,
@@ -69,7 +69,6 @@ class UpscaleForm(ToolForm):
         help_text="Those on this machine.",
     )
 
-    page_initial: ClassVar[Mapping[str, Any]] = {"factor": FACTORS[0]}
     advanced: ClassVar[Mapping[str, tuple[str, ...]]] = {"Model and motion": ("fps", "model_id")}
 
     def clean(self) -> dict[str, Any]:
