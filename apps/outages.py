@@ -14,7 +14,6 @@ from redis.exceptions import TimeoutError as RedisSilent
 
 log = structlog.get_logger(__name__)
 AWAY, FULL = "unavailable", "storage_failed"  # rows of the catalogue
-RETRY_AFTER = {AWAY: 10, FULL: 60}  # seconds
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 # What SQLite says of the file, its disk and its lock. "No such table" and the like are faults of ours.
 SQLITE_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY)

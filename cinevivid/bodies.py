@@ -26,6 +26,7 @@ from django.urls import resolve
 from apps.accounts.models import ApiToken, User
 from apps.bodies import to_take_files
 from apps.errors import StudioError, problem
+from apps.problems import MEDIA_TYPE, of_api
 
 log = structlog.get_logger(__name__)
 
@@ -200,8 +201,8 @@ def too_large(limit: int) -> StudioError:
 def plain_refusal(code: str, path: bytes) -> bytes:
     """A whole HTTP answer for a request that is too broken to reach the site."""
     body = problem(code)
-    api = path.startswith(b"/api/")
-    kind = "application/problem+json" if api else "text/plain; charset=utf-8"
+    api = of_api(path.decode("latin-1"))
+    kind = MEDIA_TYPE if api else "text/plain; charset=utf-8"
     text = json.dumps(body) if api else f"{body['title']} {body['status']} {code}\n"
     head = f"HTTP/1.1 {body['status']} Bad Request\r\nContent-Type: {kind}\r\nContent-Length: {len(text)}\r\n"
     return f"{head}Connection: close\r\n\r\n{text}".encode()

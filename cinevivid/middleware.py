@@ -14,6 +14,7 @@ from django_structlog.signals import bind_extra_request_metadata
 
 from apps import outages
 from apps.errors import StudioError
+from apps.problems import of_api
 from cinevivid.logs import route_of
 from cinevivid.views import error_page, healthz, outage_page, readyz
 
@@ -49,7 +50,7 @@ class SlashMiddleware(CommonMiddleware):
     """Leads pages to their last slash. The API answers 404: on the way there a request would lose its body."""
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
-        return not request.path.startswith("/api/") and super().should_redirect_with_slash(request)
+        return not of_api(request.path) and super().should_redirect_with_slash(request)
 
 
 class PolicyMiddleware(CSPMiddleware):
@@ -144,7 +145,5 @@ class MaintenanceMiddleware:
         if settings.MAINTENANCE_MODE and not request.path.startswith(OPEN_DURING_MAINTENANCE):
             user = getattr(request, "user", None)
             if not (user and user.is_staff):
-                response = error_page(request, "maintenance")
-                response.headers["Retry-After"] = "300"
-                return response
+                return error_page(request, "maintenance")
         return self.get_response(request)

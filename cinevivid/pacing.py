@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from apps.errors import problem
-from apps.problems import for_status
+from apps.problems import MEDIA_TYPE, for_status, of_api
 
 
 @implementer(IPushProducer)
@@ -56,9 +56,9 @@ class PacedRequest(WebRequest):
 
     def basic_error(self, status: int, status_text: bytes, body: str) -> None:
         """Answer what never reaches Django, under /api/ in the API's shape."""
-        if self.uri.startswith(b"/api/"):
+        if of_api(self.uri.decode("latin-1")):
             told = json.dumps(problem(for_status(status), body) | {"status": status}).encode()
-            kind = [(b"Content-Type", b"application/problem+json")]
+            kind = [(b"Content-Type", MEDIA_TYPE.encode())]
             self.handle_reply({"type": "http.response.start", "status": status, "headers": kind})
             self.handle_reply({"type": "http.response.body", "body": told})
         else:
