@@ -1,4 +1,4 @@
-"""Errors of the catalogue become answers; a closed studio says so."""
+"""Middleware: probes, refusals, policies, lines of the log, and errors of the catalogue as answers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +13,7 @@ from django_structlog.middlewares import RequestMiddleware
 from django_structlog.signals import bind_extra_request_metadata
 
 from apps import outages
+from apps.accounts.authentication import CHALLENGE
 from apps.errors import StudioError
 from apps.problems import of_api
 from cinevivid.logs import route_of
@@ -131,7 +132,7 @@ class RefusedBodyMiddleware:
             raise refused
         response = error_page(request, refused.code, refused.message, **refused.details)
         if refused.status == 401:
-            response.headers["WWW-Authenticate"] = 'Bearer realm="CineVivid"'
+            response.headers["WWW-Authenticate"] = CHALLENGE
         return response
 
 
