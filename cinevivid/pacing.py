@@ -1,4 +1,4 @@
-"""How daphne sends an answer: at the pace of its reader, and never ended in good order when it broke off.
+"""How daphne sends an answer: at the pace of its reader; one that broke off never looks like a whole one.
 
 Left to itself, daphne takes all that the application sends at once, so that a slow reader of a film costs its size in
 memory; and an answer whose application raises in the middle is left open.

@@ -25,7 +25,7 @@ from apps.parsers import StrictMultiPartParser
 
 
 class NewestFirst(CursorPagination):
-    """Pages of a list. Raises ValidationError on `cursor` or `page_size` for what is none."""
+    """Pages of a list, newest first. Raises ValidationError for a `cursor` or `page_size` that cannot be used."""
 
     ordering = "-created_at"
     page_size_query_param = "page_size"

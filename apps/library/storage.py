@@ -1,4 +1,4 @@
-"""How much of the media storage a person fills, how the trash is emptied, and what no row names."""
+"""Shares of the media storage, the trash and how it is emptied, and files that no row names."""
 
 import random
 from collections.abc import Iterable
@@ -136,5 +136,5 @@ def _newest(folder: str) -> datetime:
 
 
 def words(size: int) -> str:
-    """A number of bytes as it is told."""
+    """Return a number of bytes in words, such as "1.2 GB" or "12.5 MB"."""
     return f"{size / GB:.1f} GB" if size >= GB / 10 else f"{size / 1_000_000:.1f} MB"
