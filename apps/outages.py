@@ -44,7 +44,7 @@ def _of_database(error: DatabaseError | InterfaceError) -> str:
 
 
 def tell(error: BaseException, where: str) -> None:
-    """Log an outage in one line: the hundred requests that meet it have nothing to add."""
+    """Log an outage in one line, without a traceback: many requests meet the same one."""
     cause = error.__cause__ or error
     log.warning("outage", where=where, error=type(cause).__name__, reason=str(cause).strip().partition("\n")[0][:200])
 

@@ -120,6 +120,6 @@ def plain_name(parser: multipartparser.MultiPartParser, file_name: str) -> str:
 
 
 def install() -> None:
-    """Have Django read the forms of all its addresses like this."""
+    """Make Django use `read_part` and `plain_name` for every form, those of pages too."""
     multipartparser.parse_boundary_stream = read_part  # type: ignore[attr-defined]
     multipartparser.MultiPartParser.sanitize_file_name = plain_name  # type: ignore[method-assign, assignment]

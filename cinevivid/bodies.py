@@ -40,13 +40,13 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Request(ASGIRequest):
-    """A request that tells why its body was not taken, if it was not."""
+    """A request with the reason why its body was refused; None when it was taken."""
 
     refused: Exception | None = None
 
 
 class Handler(ASGIHandler):
-    """Django's handler, which here reads no body that it does not want."""
+    """Django's handler, which takes each body within the limit of its address and sender."""
 
     request_class = Request
 

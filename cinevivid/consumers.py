@@ -14,8 +14,9 @@ from apps.billing.consumers import CreditEvents, chip
 from apps.library.consumers import GenerationEvents, recent_cards
 from apps.live import group_of
 
-# Codes of a closed socket after which a page does not connect again (static/js/live.js).
-SIGNED_OUT, TOO_MANY = 4401, 4429
+# Codes of a socket that is closed for good: pages do not connect again after them.
+SIGNED_OUT = 4401
+TOO_MANY = 4429  # known to static/js/live.js, which tells the user
 CHECK_SECONDS = 5.0  # after which a session is looked up again before the next message is sent
 
 

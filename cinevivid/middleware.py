@@ -48,7 +48,7 @@ class NulMiddleware:
 
 
 class SlashMiddleware(CommonMiddleware):
-    """Leads pages to their last slash. The API answers 404: on the way there a request would lose its body."""
+    """Redirects pages that lack their last slash. The API answers 404: a redirect would lose the body."""
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
         return not of_api(request.path) and super().should_redirect_with_slash(request)

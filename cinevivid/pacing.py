@@ -66,7 +66,7 @@ class PacedRequest(WebRequest):
 
 
 class PacedServer(Server):
-    """Daphne with the pace of these requests."""
+    """Daphne, sending each answer at the pace of its reader."""
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         """Send a part of an answer, and return when there is room for the next one."""

@@ -106,7 +106,7 @@ def _redis() -> None:
 
 def _storage() -> None:
     if isinstance(default_storage, FileSystemStorage):
-        # A disk that is full, or a folder of somebody else's, is told by writing only.
+        # Only writing shows that a disk is full, or that a folder belongs to somebody else.
         default_storage.delete(default_storage.save("readyz", ContentFile(b"ready" * 1000)))
     else:
         default_storage.exists("readyz")

@@ -42,7 +42,7 @@ def holds(session_key: str | None, user_id: int) -> bool:
 
 
 def look_again(user_id: int) -> None:
-    """Ask every open page of a user whether its session still holds, once this is committed."""
+    """Ask every open page of a user whether its session still holds, once the transaction is committed."""
     transaction.on_commit(partial(publish, user_id, EVENT, session=""))
 
 

@@ -66,7 +66,7 @@ class NewestFirst(CursorPagination):
 
 
 class ListFilter(django_filters.rest_framework.DjangoFilterBackend):
-    """Filters a list by the address of the request. Raises ValidationError for names in it that nobody reads."""
+    """Filters a list by the address of the request. Raises ValidationError for unknown parameters."""
 
     def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
         if view.action != "list":

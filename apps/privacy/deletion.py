@@ -62,7 +62,7 @@ GONE: tuple[tuple[type[models.Model], str], ...] = (
 
 
 class LastSuperuser(StudioError):
-    """Nobody would be left who may do everything."""
+    """The account is that of the last active superuser."""
 
     code = "last_superuser"
 
@@ -85,7 +85,7 @@ def go_on() -> None:
 
 
 def unfinished() -> models.QuerySet[Deletion]:
-    """Deletions whose users still have something."""
+    """Deletions that are not done, and recent ones whose users have something again."""
     left = [Exists(model._default_manager.filter(**{path: OuterRef("user")})) for model, path in GONE]
     back = Q(user__is_active=True) | ~Q(user__email__endswith=f"@{NOBODY}")
     for each in left:
@@ -95,7 +95,7 @@ def unfinished() -> models.QuerySet[Deletion]:
 
 def _close(user: User) -> None:
     with transaction.atomic():
-        # A submit that has the wallet commits its job before this, where it is found; the next one finds the mark.
+        # A submit that has the wallet's lock commits first, and its job is found; a later one finds the account closed.
         billing.lock(user)
         superusers = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
         if [user.pk] == list(superusers.order_by("pk").values_list("pk", flat=True)):
