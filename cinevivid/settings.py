@@ -443,7 +443,7 @@ LOGGING = {
     },
 }
 DEFAULT_EXCEPTION_REPORTER = "cinevivid.logs.Reporter"
-# Nothing of a line is what a caller has written.
+# The ids of requests in the log are made here, never taken from a caller.
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = DJANGO_STRUCTLOG_TRUST_UPSTREAM_CORRELATION_ID = False
 structlog.configure(
     processors=[

@@ -91,7 +91,7 @@ def grant(user: User, amount: int, reference: str) -> bool:
 def refuse_beyond(user: User, amount: int) -> None:
     """Raise AccountClosed, or InsufficientCredits when the wallet holds less than `amount`.
 
-    This answers early, before a file is opened or a job is planned; `hold` decides, under the wallet's lock.
+    This answers early, before an upload is stored; `hold` decides, under the wallet's lock.
     """
     _refuse_closed(user)
     if amount > (now := balance(user)):
