@@ -1,4 +1,4 @@
-"""What a request names: nothing of it is dropped without a word."""
+"""Names and texts of a request: unknown names are refused, never ignored, and texts are tidied."""
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping
@@ -9,12 +9,12 @@ from rest_framework import serializers
 
 from apps.text import tidy
 
-MOST = 20  # names that one answer tells of
-SHOWN = 60  # characters of a name that nobody knows
+MOST = 20  # wrong names that one answer lists
+SHOWN = 60  # characters of a wrong name that an answer repeats
 
 
 def misfits(given: Mapping[str, Any], known: Collection[str], lists: Collection[str] = ()) -> dict[str, list[str]]:
-    """Return what is wrong with the names of a request, by name: nobody reads them, or they came more than once.
+    """Return sentences about wrong names of a request, by name: unknown ones, and those that came more than once.
 
     Names in `lists` may have several values.
     """

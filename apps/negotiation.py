@@ -11,7 +11,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 
 
 class Negotiation(DefaultContentNegotiation):
-    """Refuses a `?format=` that there is not as it refuses such an Accept header: with 406."""
+    """Refuses an unknown `?format=` with 406, like an unknown Accept header."""
 
     def filter_renderers(self, renderers: Any, format: str) -> Any:
         try:

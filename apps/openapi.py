@@ -1,4 +1,4 @@
-"""OpenAPI: what each operation can refuse follows from what its view is, and is told in one place."""
+"""The API's description (OpenAPI): the refusals of each operation, derived from its view."""
 
 from http import HTTPStatus
 from typing import Any

@@ -14,7 +14,6 @@ from redis.exceptions import TimeoutError as RedisSilent
 
 log = structlog.get_logger(__name__)
 AWAY, FULL = "unavailable", "storage_failed"  # rows of the catalogue
-RETRY_AFTER = {AWAY: 10, FULL: 60}  # seconds
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 # What SQLite says of the file, its disk and its lock. "No such table" and the like are faults of ours.
 SQLITE_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY)
@@ -45,7 +44,7 @@ def _of_database(error: DatabaseError | InterfaceError) -> str:
 
 
 def tell(error: BaseException, where: str) -> None:
-    """Log an outage in one line: the hundred requests that meet it have nothing to add."""
+    """Log an outage in one line, without a traceback: many requests meet the same one."""
     cause = error.__cause__ or error
     log.warning("outage", where=where, error=type(cause).__name__, reason=str(cause).strip().partition("\n")[0][:200])
 

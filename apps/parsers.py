@@ -11,6 +11,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 
 MAX_DEPTH = 20  # of JSON; no request needs more than three
+TOO_DEEP = "JSON parse error - It is nested too deeply."
 LOST = "\N{REPLACEMENT CHARACTER}"  # what bytes that are no UTF-8 are read as
 
 
@@ -32,9 +33,6 @@ class StrictJSONParser(JSONParser):
             raise ParseError(TOO_DEEP) from error
         _refuse(data)
         return data
-
-
-TOO_DEEP = "JSON parse error - It is nested too deeply."
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -122,6 +120,6 @@ def plain_name(parser: multipartparser.MultiPartParser, file_name: str) -> str:
 
 
 def install() -> None:
-    """Have Django read the forms of all its addresses like this."""
+    """Make Django use `read_part` and `plain_name` for every form, those of pages too."""
     multipartparser.parse_boundary_stream = read_part  # type: ignore[attr-defined]
     multipartparser.MultiPartParser.sanitize_file_name = plain_name  # type: ignore[method-assign, assignment]

@@ -12,6 +12,7 @@ from apps import outages
 from apps.errors import StudioError, problem
 
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = {outages.AWAY: 10, outages.FULL: 60, "maintenance": 300}  # seconds
 CODES: dict[type[Exception], str] = {
     exceptions.ParseError: "invalid_request",
     exceptions.AuthenticationFailed: "invalid_token",
@@ -35,14 +36,15 @@ BY_STATUS: dict[int, str] = {
     404: "not_found",
     405: "method_not_allowed",
     406: "not_acceptable",
+    408: "request_timeout",
     409: "wrong_state",
-    413: "file_too_large",
+    413: "body_too_large",
     415: "unsupported_media_type",
     422: "validation_failed",
     429: "rate_limited",
     500: "internal_error",
     502: "external_service",
-    503: "external_service",
+    503: "unavailable",
     504: "external_service",
     507: "storage_failed",
 }
@@ -53,13 +55,22 @@ def for_status(status: int) -> str:
     return BY_STATUS.get(status, "invalid_request" if status < 500 else "internal_error")
 
 
+def of_api(path: str) -> bool:
+    """Whether a path is one of the API, whose refusals are problems and never pages."""
+    return path == "/api" or path.startswith("/api/")
+
+
+def retry_after(body: dict[str, Any]) -> dict[str, str]:
+    """Return the header Retry-After of a problem; empty for one that waiting does not help."""
+    seconds = body.get("retry_after") or RETRY_AFTER.get(body["code"])
+    return {"Retry-After": str(seconds)} if seconds else {}
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn an exception of an API view into a problem response; None, which makes a 500, for an unexpected one."""
     headers: dict[str, str] = {}
     if isinstance(error, StudioError):
         body = problem(error.code, error.message, **error.details)
-        if "retry_after" in body:
-            headers["Retry-After"] = str(body["retry_after"])
     elif isinstance(error, exceptions.ValidationError):
         body = problem("validation_failed", errors=_by_field(error.detail))
     elif type(error) in CODES or isinstance(error, exceptions.APIException):
@@ -70,7 +81,6 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         body = problem(code, str(detail))
         if wait := getattr(error, "wait", None):
             body["retry_after"] = int(wait) + 1
-            headers["Retry-After"] = str(body["retry_after"])
         if header := getattr(error, "auth_header", None):
             headers["WWW-Authenticate"] = header
     elif code := outages.code_of(error):
@@ -78,9 +88,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         body = problem(code)
     else:
         return None
-    if body["code"] in outages.RETRY_AFTER:
-        headers["Retry-After"] = str(outages.RETRY_AFTER[body["code"]])
     set_rollback()
+    headers |= retry_after(body)
     return Response(body, status=body["status"], headers=headers, content_type=MEDIA_TYPE)
 
 

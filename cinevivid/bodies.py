@@ -8,7 +8,6 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from importlib import import_module
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
@@ -16,16 +15,18 @@ from typing import IO, Any
 import structlog
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.contrib.auth import get_user
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.urls import resolve
 
+from apps.accounts import sessions
+from apps.accounts.authentication import bearer
 from apps.accounts.models import ApiToken, User
 from apps.bodies import to_take_files
 from apps.errors import StudioError, problem
+from apps.problems import MEDIA_TYPE, of_api
 
 log = structlog.get_logger(__name__)
 
@@ -39,13 +40,13 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Request(ASGIRequest):
-    """A request that tells why its body was not taken, if it was not."""
+    """A request with the reason why its body was refused; None when it was taken."""
 
     refused: Exception | None = None
 
 
 class Handler(ASGIHandler):
-    """Django's handler, which here reads no body that it does not want."""
+    """Django's handler, which takes each body within the limit of its address and sender."""
 
     request_class = Request
 
@@ -121,7 +122,10 @@ class Body:
             self.sender = None
 
     async def _limit(self) -> int:
-        """Return how many bytes may come. Raises StudioError when that is known to be too few, or not for this one."""
+        """Return how many bytes may come.
+
+        Raises StudioError for a declared length beyond that, and for a sender who has too many uploads under way.
+        """
         small = int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         if not self.chunked and self.declared <= small:
             return small
@@ -139,7 +143,7 @@ class Body:
         return limit
 
     async def _copy(self, file: "SpooledTemporaryFile[bytes]", limit: int) -> int:
-        """Write what comes to the file and return its size. Raises StudioError when it is too much or too slow."""
+        """Write what arrives to the file and return its size. Raises StudioError when it is too much or too slow."""
         loop = asyncio.get_running_loop()
         start, size, idle = loop.time(), 0, settings.REQUEST_IDLE_SECONDS
         while True:
@@ -167,7 +171,7 @@ def upload_limit(scope: Scope) -> tuple[int, int | None]:
     """Return how many bytes the body of this request may have, and the id of the user who uploads them, if any.
 
     Only a form with files is let past the small limit: everything else is read into memory. Raises StudioError when
-    the address takes files, but not from nobody. Whether the form is forged is asked when it is there.
+    the address takes files and nobody is signed in. The CSRF token is checked later, when the form is there.
     """
     request = ASGIRequest(scope, BytesIO())
     small = int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
@@ -180,16 +184,14 @@ def upload_limit(scope: Scope) -> tuple[int, int | None]:
 
 def sender_of(request: ASGIRequest) -> User:
     """Return who sends this request, by API token or session. Raises StudioError when that is nobody."""
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        if token := ApiToken.objects.authenticate(secret.strip()):
+    secret = bearer(request.headers.get("Authorization", ""))
+    if secret is not None:
+        if token := ApiToken.objects.authenticate(secret):
             return token.user
         raise StudioError(code="invalid_token")
-    if key := request.COOKIES.get(settings.SESSION_COOKIE_NAME):
-        request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
-        user = get_user(request)
-        if isinstance(user, User):
-            return user
+    key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    if key and (user := sessions.user_of(key)):
+        return user
     raise StudioError(code="authentication_required")
 
 
@@ -200,8 +202,8 @@ def too_large(limit: int) -> StudioError:
 def plain_refusal(code: str, path: bytes) -> bytes:
     """A whole HTTP answer for a request that is too broken to reach the site."""
     body = problem(code)
-    api = path.startswith(b"/api/")
-    kind = "application/problem+json" if api else "text/plain; charset=utf-8"
+    api = of_api(path.decode("latin-1"))
+    kind = MEDIA_TYPE if api else "text/plain; charset=utf-8"
     text = json.dumps(body) if api else f"{body['title']} {body['status']} {code}\n"
     head = f"HTTP/1.1 {body['status']} Bad Request\r\nContent-Type: {kind}\r\nContent-Length: {len(text)}\r\n"
     return f"{head}Connection: close\r\n\r\n{text}".encode()

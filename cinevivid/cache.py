@@ -17,10 +17,10 @@ ASK_AGAIN_SECONDS = 5.0
 
 
 class FallbackClient:
-    """Asks Redis, and does the same in this process's memory when Redis does not answer or takes nothing more.
+    """A client of Redis that uses the memory of this process while Redis does not answer or takes nothing more.
 
-    Rate limits are kept here. They are never an error, and they go on counting without Redis, by process. Who asks is
-    not made to wait for a Redis that is known to be away: it is tried again every ASK_AGAIN_SECONDS.
+    Rate limits are kept here: without Redis they are never an error, and each process goes on counting by itself. Redis
+    is asked again every ASK_AGAIN_SECONDS only, so that requests do not wait for one that is known to be away.
     """
 
     away_until = 0.0  # for all threads of the process, each of which has a client

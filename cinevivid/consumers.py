@@ -14,15 +14,16 @@ from apps.billing.consumers import CreditEvents, chip
 from apps.library.consumers import GenerationEvents, recent_cards
 from apps.live import group_of
 
-SIGNED_OUT = 4401  # the close code of a socket whose session has ended; pages do not come back after it
-CHECK_SECONDS = 5.0  # how long a session is believed in that nobody has said is over
-TOO_MANY = 4429  # a page does not connect again after it (static/js/live.js)
+# Codes of a socket that is closed for good: pages do not connect again after them.
+SIGNED_OUT = 4401
+TOO_MANY = 4429  # known to static/js/live.js, which tells the user
+CHECK_SECONDS = 5.0  # after which a session is looked up again before the next message is sent
 
 
 class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):
     """Sends the signed-in user's cards and credits whenever they change; what the browser sends is ignored.
 
-    It ends with the session that opened it: an event says so at once, and no card is sent on the word of an old check.
+    It ends with the session that opened it: an event says so at once, and cards are sent only after a recent check.
     """
 
     group = ""
@@ -63,7 +64,7 @@ class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):
         self.group = self.counted = group
         self.sockets[group] += 1
         await self.channel_layer.group_add(self.group, self.channel_name)
-        # Only now, when no word of its end is missed any more.
+        # After joining the group: the end of a session that comes later is heard as an event.
         if not await self.signed_in():
             return
         await self.accept()
@@ -85,7 +86,7 @@ class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):
         """Pages have nothing to say here: they act over HTTP, where forms and CSRF are checked."""
 
     async def session_ended(self, event: dict[str, Any]) -> None:
-        """End with the session that the event names, or look whether one's own still holds when it names none."""
+        """End if the event names this session; when it names none, look whether this one still holds."""
         if event["session"] == sessions.name_of(self.scope["session"].session_key):
             await self.end()
         elif not event["session"]:
@@ -93,7 +94,7 @@ class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):
             await self.signed_in()
 
     async def signed_in(self) -> bool:
-        """Whether the session holds, as far as was known CHECK_SECONDS ago; when it does not, the socket ends."""
+        """Whether the session holds, looked up every CHECK_SECONDS; when it does not, the socket ends."""
         if not self.group:
             return False
         if time.monotonic() - self.checked > CHECK_SECONDS:

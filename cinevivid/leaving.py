@@ -1,4 +1,4 @@
-"""A client that leaves ends what is done for it."""
+"""Work on uploads ends when the client that waits for it has left."""
 
 from threading import Event
 from typing import Any

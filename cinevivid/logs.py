@@ -1,4 +1,4 @@
-"""What a log line may not hold: values of secrets, and addresses that are keys."""
+"""Log lines without secrets: their values, and addresses that are keys, are hidden."""
 
 import re
 from collections.abc import ItemsView, Iterable, Mapping
@@ -100,7 +100,7 @@ def formatter(*, as_json: bool, known: Iterable[str]) -> structlog.stdlib.Proces
 
 
 class Reporter(ExceptionReporter):
-    """Error pages with DEBUG, and mails to administrators, show where it broke and no value of anything."""
+    """Reports of errors, for pages with DEBUG and mails to administrators: the traceback, and no values."""
 
     def __init__(self, request: HttpRequest | None, *args: Any, **kwargs: Any) -> None:
         super().__init__(None, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""Errors of the catalogue become answers; a closed studio says so."""
+"""Middleware: probes, refusals, policies, lines of the log, and errors of the catalogue as answers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,9 @@ from django_structlog.middlewares import RequestMiddleware
 from django_structlog.signals import bind_extra_request_metadata
 
 from apps import outages
+from apps.accounts.authentication import CHALLENGE
 from apps.errors import StudioError
+from apps.problems import of_api
 from cinevivid.logs import route_of
 from cinevivid.views import error_page, healthz, outage_page, readyz
 
@@ -46,10 +48,10 @@ class NulMiddleware:
 
 
 class SlashMiddleware(CommonMiddleware):
-    """Leads pages to their last slash. The API answers 404: on the way there a request would lose its body."""
+    """Redirects pages that lack their last slash. The API answers 404: a redirect would lose the body."""
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
-        return not request.path.startswith("/api/") and super().should_redirect_with_slash(request)
+        return not of_api(request.path) and super().should_redirect_with_slash(request)
 
 
 class PolicyMiddleware(CSPMiddleware):
@@ -130,7 +132,7 @@ class RefusedBodyMiddleware:
             raise refused
         response = error_page(request, refused.code, refused.message, **refused.details)
         if refused.status == 401:
-            response.headers["WWW-Authenticate"] = 'Bearer realm="CineVivid"'
+            response.headers["WWW-Authenticate"] = CHALLENGE
         return response
 
 
@@ -144,7 +146,5 @@ class MaintenanceMiddleware:
         if settings.MAINTENANCE_MODE and not request.path.startswith(OPEN_DURING_MAINTENANCE):
             user = getattr(request, "user", None)
             if not (user and user.is_staff):
-                response = error_page(request, "maintenance")
-                response.headers["Retry-After"] = "300"
-                return response
+                return error_page(request, "maintenance")
         return self.get_response(request)

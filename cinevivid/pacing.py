@@ -1,4 +1,4 @@
-"""How daphne sends an answer: at the pace of its reader, and never ended in good order when it broke off.
+"""How daphne sends an answer: at the pace of its reader; one that broke off never looks like a whole one.
 
 Left to itself, daphne takes all that the application sends at once, so that a slow reader of a film costs its size in
 memory; and an answer whose application raises in the middle is left open.
@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from apps.errors import problem
-from apps.problems import for_status
+from apps.problems import MEDIA_TYPE, for_status, of_api
 
 
 @implementer(IPushProducer)
@@ -56,9 +56,9 @@ class PacedRequest(WebRequest):
 
     def basic_error(self, status: int, status_text: bytes, body: str) -> None:
         """Answer what never reaches Django, under /api/ in the API's shape."""
-        if self.uri.startswith(b"/api/"):
+        if of_api(self.uri.decode("latin-1")):
             told = json.dumps(problem(for_status(status), body) | {"status": status}).encode()
-            kind = [(b"Content-Type", b"application/problem+json")]
+            kind = [(b"Content-Type", MEDIA_TYPE.encode())]
             self.handle_reply({"type": "http.response.start", "status": status, "headers": kind})
             self.handle_reply({"type": "http.response.body", "body": told})
         else:
@@ -66,7 +66,7 @@ class PacedRequest(WebRequest):
 
 
 class PacedServer(Server):
-    """Daphne with the pace of these requests."""
+    """Daphne, sending each answer at the pace of its reader."""
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         """Send a part of an answer, and return when there is room for the next one."""

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def pool_without_database(pool: Any) -> None:
-    """Close a psycopg pool that could not connect and has no connection left, so that whoever waits is told at once.
+    """Close a psycopg pool that could not connect and has no connection left: whoever waits is told at once.
 
     The next request opens a new pool, which finds the database as soon as it is back.
     """
@@ -13,5 +13,5 @@ def pool_without_database(pool: Any) -> None:
 
     database: Any = connections["default"]
     if pool.get_stats()["pool_size"] == 0 and database.pool is pool:
-        # Not here: this is one of the pool's own threads, which closing it waits for.
+        # In another thread: closing the pool waits for its own threads, and this is one of them.
         threading.Thread(target=database.close_pool, name="close-pool", daemon=True).start()

@@ -21,11 +21,11 @@ from cinevivid.bodies import plain_refusal
 from cinevivid.pacing import PacedRequest, PacedServer
 
 AHEAD = 512 * 1024  # bytes of a body that wait for the application until the client has to wait
-FEW_PIECES = 4096  # of a body may be as small as they like
-SMALLEST_PIECE = 64  # bytes that the others have on average: each costs as much as a large one
-LINGER_SECONDS = 5
+FEW_PIECES = 4096  # of a body may have any size
+SMALLEST_PIECE = 64  # bytes that further pieces have on average, at least: a small one costs as much as a large one
+LINGER_SECONDS = 5  # until a connection is cut whose client goes on sending after the answer
 SOCKET_MESSAGE = 64 * 1024  # bytes; pages send nothing over their socket
-LEFTOVER_SECONDS = 24 * 3600
+LEFTOVER_SECONDS = 24 * 3600  # the age at which a temporary upload belongs to no request any more
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -55,7 +55,7 @@ class Request(PacedRequest):
             self.application_queue.get_nowait()  # daphne has put the end of an empty body there
 
     def wanted(self) -> bool:
-        """Whether there is an application for what arrives, which has not answered yet and may still do so."""
+        """Whether an application is there that reads what arrives: it has not answered yet, and its client is there."""
         return not (self.finished or self.application_queue is None or self.channel.transport.disconnecting)
 
     def handleContentChunk(self, data: bytes) -> None:
@@ -109,7 +109,7 @@ class Request(PacedRequest):
 
 
 class Channel(HTTPChannel):
-    """A connection that has so long to send its headers, and that does not read what nobody wants."""
+    """A connection with a limited time for its headers, and whose bodies are read only while somebody wants them."""
 
     lingers = False
     _abortingCall: Any = None
@@ -124,7 +124,7 @@ class Channel(HTTPChannel):
         self._networkProducer.resumeProducing()
 
     def resetTimeout(self) -> None:
-        """Give no more time for each byte of the headers: they have so long in all, from the answer before them."""
+        """Let the time of the headers run on as they arrive: it begins with the answer before them."""
         if not self.line_mode:
             super().resetTimeout()
 

@@ -127,14 +127,14 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"cinevivid-{os.getpid()}.sqlite3")}
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    # Requests run on many short-lived threads: they share a bounded number of connections, and wait for each other.
+    # Requests run on many short-lived threads, so a connection belongs to none of them: they share those of a pool.
     DATABASES["default"]["CONN_MAX_AGE"] = 0
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
         "min_size": 1,
         "max_size": env.int("DATABASE_POOL_SIZE", default=20),
         "timeout": env.float("DATABASE_POOL_WAIT", default=30),
         "max_idle": 60,
-        # Who waits for a database that is away is told so after this, and not after its whole wait.
+        # Seconds after which whoever waits for a database that is away is told so, before `timeout` is over.
         "reconnect_timeout": 2,
         "reconnect_failed": pool_without_database,
     }
@@ -294,10 +294,9 @@ DECODERS = max(1, env.int("DECODERS", default=2))
 DECODE_WAIT_SECONDS = env.float("DECODE_WAIT_SECONDS", default=15)
 USER_STORAGE_GB = env.float("USER_STORAGE_GB", default=10.0)
 MAINTENANCE_MODE = env.bool("MAINTENANCE_MODE", default=False)
-MAX_SOCKETS = env.int("MAX_SOCKETS", default=20)
 DEVICE_GB = float(env.str("CINEVIVID_DEVICE_GB", default="") or 0) or None
 
-# --- bodies of requests: forms with files of signed-in users are uploads, everything else is small
+# --- what may be sent: forms with files of signed-in users are uploads, every other body is small
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_KB", default=2_500) * 1_000
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_MB", default=600) * 1_000_000
 MAX_UPLOADS_AT_ONCE = env.int("MAX_UPLOADS_AT_ONCE", default=4)
@@ -307,6 +306,7 @@ BODY_BYTES_PER_SECOND = 10_000
 # Where bodies arrive: not in /tmp, which is memory on many hosts.
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "incoming"
 FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
+MAX_SOCKETS = env.int("MAX_SOCKETS", default=20)
 
 # --- how many proxies stand in front, for the addresses that rate limits count
 BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
@@ -443,7 +443,7 @@ LOGGING = {
     },
 }
 DEFAULT_EXCEPTION_REPORTER = "cinevivid.logs.Reporter"
-# Nothing of a line is what a caller has written.
+# The ids of requests in the log are made here, never taken from a caller.
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = DJANGO_STRUCTLOG_TRUST_UPSTREAM_CORRELATION_ID = False
 structlog.configure(
     processors=[

@@ -22,7 +22,7 @@ from django_htmx.http import reswap, retarget
 
 from apps import outages
 from apps.errors import problem
-from apps.problems import MEDIA_TYPE
+from apps.problems import MEDIA_TYPE, of_api, retry_after
 from apps.tools import registry
 from apps.tools.context import tools
 from apps.tools.videos import MODEL
@@ -106,7 +106,7 @@ def _redis() -> None:
 
 def _storage() -> None:
     if isinstance(default_storage, FileSystemStorage):
-        # A disk that is full, or a folder of somebody else's, is told by writing only.
+        # Only writing shows that a disk is full, or that a folder belongs to somebody else.
         default_storage.delete(default_storage.save("readyz", ContentFile(b"ready" * 1000)))
     else:
         default_storage.exists("readyz")
@@ -115,24 +115,26 @@ def _storage() -> None:
 def error_page(request: HttpRequest, code: str, message: str = "", **details: Any) -> HttpResponse:
     """One error of the catalogue as the caller wants it: problem JSON, a toast for htmx, or a page."""
     body = problem(code, message, **details)
-    if _of_api(request):
-        response = problem_json(body)
-    elif getattr(request, "htmx", False):
-        response = render(request, "components/toast.html", {"problem": body}, status=body["status"])
-        response = reswap(retarget(response, "#toasts"), "beforeend")
-    else:
-        response = render(request, "error.html", {"problem": body}, status=body["status"])
-    if wait := details.get("retry_after") or outages.RETRY_AFTER.get(code):
-        response.headers["Retry-After"] = str(wait)
-    return response
+    if of_api(request.path):
+        return problem_json(body)
+    if getattr(request, "htmx", False):
+        return problem_toast(body, render_to_string("components/toast.html", {"problem": body}, request))
+    return problem_page(body, render_to_string("error.html", {"problem": body}, request))
 
 
 def problem_json(body: dict[str, Any]) -> HttpResponse:
-    return JsonResponse(body, status=body["status"], content_type=MEDIA_TYPE)
+    """A problem for a program."""
+    return JsonResponse(body, status=body["status"], content_type=MEDIA_TYPE, headers=retry_after(body))
 
 
-def _of_api(request: HttpRequest) -> bool:
-    return request.path == "/api" or request.path.startswith("/api/")
+def problem_page(body: dict[str, Any], html: str) -> HttpResponse:
+    """A problem for a person, as a page."""
+    return HttpResponse(html, status=body["status"], headers=retry_after(body))
+
+
+def problem_toast(body: dict[str, Any], html: str) -> HttpResponse:
+    """A problem for a person, as a toast that htmx adds to the page."""
+    return reswap(retarget(problem_page(body, html), "#toasts"), "beforeend")
 
 
 def outage_page(request: HttpRequest, error: BaseException | None) -> HttpResponse | None:
@@ -145,15 +147,12 @@ def outage_page(request: HttpRequest, error: BaseException | None) -> HttpRespon
         return None
     outages.tell(error, "page")
     body = problem(code)
-    if _of_api(request):
-        response = problem_json(body)
-    else:
-        toast = "HX-Request" in request.headers  # `request.htmx` may not be there yet
-        html = render_to_string("components/toast.html" if toast else "error.html", {"problem": body, **tools(request)})
-        response = HttpResponse(html, status=body["status"])
-        response = reswap(retarget(response, "#toasts"), "beforeend") if toast else response
-    response.headers["Retry-After"] = str(outages.RETRY_AFTER[code])
-    return response
+    if of_api(request.path):
+        return problem_json(body)
+    context = {"problem": body, **tools(request)}
+    if "HX-Request" in request.headers:  # `request.htmx` may not be there yet
+        return problem_toast(body, render_to_string("components/toast.html", context))
+    return problem_page(body, render_to_string("error.html", context))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -26,13 +26,13 @@ class AccountAdapter(DefaultAccountAdapter):
         return True
 
     def get_email_verification_redirect_url(self, email_address: EmailAddress) -> str:
-        """On as after signing in; to the sign-in page in a browser that did not begin the sign-up."""
+        """Return where a confirmed address leads: on as after signing in, or to the sign-in page of another browser."""
         if not self.request.user.is_authenticated:
             return reverse("account_login")
         return str(self.get_login_redirect_url(self.request))
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
-        """Whoever changes a password sees which keys to the account are left."""
+        """Return where a changed password leads: to the API tokens, if any still work."""
         if isinstance(request.user, User) and ApiToken.objects.of(request.user).exists():
             return f"{reverse('account_tokens')}?after=password"
         return str(super().get_password_change_redirect_url(request))
@@ -71,7 +71,7 @@ class AccountAdapter(DefaultAccountAdapter):
         super().send_notification_mail(template_prefix, user, tokens | (context or {}), email)
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """Attempts count by the name alone: allauth counts them anew for each host that the studio is called by."""
+        """Return what failed sign-ins are counted by: the address alone. allauth counts anew for each host."""
         return str(credentials.get("email", "")).lower()
 
 

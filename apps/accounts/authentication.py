@@ -6,18 +6,26 @@ from rest_framework.request import Request
 
 from apps.accounts.models import ApiToken, User
 
+CHALLENGE = 'Bearer realm="CineVivid"'  # the WWW-Authenticate of a refusal with 401
+
 
 class TokenAuthentication(BaseAuthentication):
     """`Authorization: Bearer cv_…`, a token that the user made on the account page."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
-        scheme, _, secret = get_authorization_header(request).decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer":
+        secret = bearer(get_authorization_header(request).decode("latin-1"))
+        if secret is None:
             return None
-        token = ApiToken.objects.authenticate(secret.strip())
+        token = ApiToken.objects.authenticate(secret)
         if token is None:
             raise AuthenticationFailed("This API token is unknown or revoked.")
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="CineVivid"'
+        return CHALLENGE
+
+
+def bearer(header: str) -> str | None:
+    """Return the secret of an `Authorization` header, None for one of another scheme."""
+    scheme, _, secret = header.partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None

@@ -1,4 +1,4 @@
-"""What accounts leave behind, and nobody can use any more."""
+"""Rows and files of accounts that nobody can use any more, and their removal."""
 
 from datetime import timedelta
 from importlib import import_module
@@ -16,7 +16,7 @@ MAIL_DAYS = 30  # of an instance whose mail is files
 
 
 def forget_old() -> dict[str, int]:
-    """Remove expired sessions and mailed links, tokens revoked long ago, and old mail files; how many of each."""
+    """Remove expired sessions and mailed links, tokens revoked long ago, and old mail files. Returns how many."""
     now = timezone.now()
     before = Session.objects.count()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
@@ -26,7 +26,7 @@ def forget_old() -> dict[str, int]:
 
 
 def old_mails() -> int:
-    """Remove the mail files of MAIL_DAYS ago."""
+    """Remove mail files that are older than MAIL_DAYS. Returns how many."""
     folder, removed = getattr(settings, "EMAIL_FILE_PATH", None), 0
     oldest = (timezone.now() - timedelta(days=MAIL_DAYS)).timestamp()
     for file in Path(folder).glob("*.log") if folder else ():

@@ -38,7 +38,7 @@ def user_of(uid: str, token: str) -> User | None:
 
 
 def use(uid: str, token: str) -> User | None:
-    """The user to sign in, and the link is used up; None for all but one of those who use it at once."""
+    """Use a link up and return its user; None for a dead link, and for all but one of several uses at once."""
     user = user_of(uid, token)
     if user is None:
         return None

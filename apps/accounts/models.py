@@ -80,7 +80,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return token
 
     def revoke(self) -> int:
-        """Stop these tokens from working, at once and for good; how many did."""
+        """Stop these tokens from working, at once and for good. Returns how many did."""
         return self.filter(revoked_at=None).update(revoked_at=timezone.now())
 
 

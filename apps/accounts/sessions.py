@@ -27,15 +27,22 @@ def name_of(session_key: str | None) -> str:
     return salted_hmac("apps.accounts.sessions", session_key or "").hexdigest()
 
 
-def holds(session_key: str | None, user_id: int) -> bool:
-    """Whether a session is there, and still that of this user: not signed out, no new password, not suspended."""
+def user_of(session_key: str | None) -> User | None:
+    """Return the user of a session that still holds: not signed out, no new password, not suspended."""
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    return get_user(request).pk == user_id
+    user = get_user(request)
+    return user if isinstance(user, User) else None
+
+
+def holds(session_key: str | None, user_id: int) -> bool:
+    """Whether a session is there, and still that of this user."""
+    user = user_of(session_key)
+    return user is not None and user.pk == user_id
 
 
 def look_again(user_id: int) -> None:
-    """Ask every open page of a user whether its session still holds, once this is committed."""
+    """Ask every open page of a user whether its session still holds, once the transaction is committed."""
     transaction.on_commit(partial(publish, user_id, EVENT, session=""))
 
 

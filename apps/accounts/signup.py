@@ -10,7 +10,7 @@ from apps.accounts.models import User
 
 
 class SignupForm(AllauthSignupForm):
-    """Answers alike, and after as long, whether or not the address has an account."""
+    """A form whose answer, and the time that it takes, do not tell whether the address has an account."""
 
     account_already_exists: bool
 

@@ -89,9 +89,9 @@ def grant(user: User, amount: int, reference: str) -> bool:
 
 
 def refuse_beyond(user: User, amount: int) -> None:
-    """Raise AccountClosed, and InsufficientCredits when the wallet holds less; the hold will decide.
+    """Raise AccountClosed, or InsufficientCredits when the wallet holds less than `amount`.
 
-    For what is worth knowing before a file is opened or a job is planned.
+    This answers early, before an upload is stored; `hold` decides, under the wallet's lock.
     """
     _refuse_closed(user)
     if amount > (now := balance(user)):

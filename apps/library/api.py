@@ -25,7 +25,7 @@ from apps.parsers import StrictMultiPartParser
 
 
 class NewestFirst(CursorPagination):
-    """Pages of a list. Raises ValidationError on `cursor` or `page_size` for what is none."""
+    """Pages of a list, newest first. Raises ValidationError for a `cursor` or `page_size` that cannot be used."""
 
     ordering = "-created_at"
     page_size_query_param = "page_size"
@@ -66,7 +66,7 @@ class NewestFirst(CursorPagination):
 
 
 class ListFilter(django_filters.rest_framework.DjangoFilterBackend):
-    """Filters a list by the address of the request. Raises ValidationError for names in it that nobody reads."""
+    """Filters a list by the address of the request. Raises ValidationError for unknown parameters."""
 
     def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
         if view.action != "list":

@@ -1,4 +1,4 @@
-"""Turns at opening uploads: few at once, each for the request that brought the file and no longer than that."""
+"""Turns at opening uploads: a few at once, and only while the request that brought the file lasts."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ _turns = threading.BoundedSemaphore(settings.DECODERS)
 
 
 class NotOpened(StudioError):
-    """A file was not opened, for a reason that is not the file's: another time it may be."""
+    """A file was not opened, and that is not its fault: at another time it may be."""
 
     code = "studio_busy"
 

@@ -42,7 +42,7 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         return self.filter(status=Generation.Status.RUNNING, heartbeat_at__lt=older_than)
 
     def lapsed(self, older_than: datetime) -> Self:
-        """Offered rows whose owner has not decided since."""
+        """Offered rows whose owner has not decided since a time."""
         return self.filter(status=Generation.Status.OFFERED, heartbeat_at__lt=older_than)
 
     def with_assets(self) -> Self:

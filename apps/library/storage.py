@@ -1,4 +1,4 @@
-"""How much of the media storage a person fills, how the trash is emptied, and what no row names."""
+"""Shares of the media storage, the trash and how it is emptied, and files that no row names."""
 
 import random
 from collections.abc import Iterable
@@ -20,8 +20,8 @@ from apps.library.models import Asset, AssetQuerySet, by_uuid
 log = structlog.get_logger(__name__)
 GB = 1_000_000_000
 ROOT = "assets"
-SHELVES = tuple(f"{number:02x}" for number in range(256))  # the folders that `by_uuid` deals assets out to
-FEW = 8  # crashes leave few files on one shelf; where most are unnamed, they are another database's
+PREFIXES = tuple(f"{number:02x}" for number in range(256))  # the folders that `by_uuid` deals assets out to
+FEW = 8  # crashes leave few assets in one of them; where most are unnamed, they are another database's
 ORPHAN_AGE = timedelta(days=1)  # longer than any attempt takes from its first file to its row
 
 
@@ -103,25 +103,27 @@ def folder_of(asset: Asset) -> str:
     return str(PurePosixPath(by_uuid(asset, "file")).parent)
 
 
-def remove_orphans(before: datetime, shelves: Iterable[str] = ()) -> int:
+def remove_orphans(before: datetime, prefixes: Iterable[str] = ()) -> int:
     """Remove the files of assets that no row names and that are older than a time. Returns how many assets these were.
 
     An upload or a result is stored before its row is, so a process that is killed in between leaves files. One of the
-    256 shelves is looked through at a time, drawn by chance: a large storage is slow to list.
+    256 folders is looked through at a time, drawn by chance: a large storage is slow to list.
     """
     removed = 0
-    for shelf in shelves or [random.choice(SHELVES)]:
+    for prefix in prefixes or [random.choice(PREFIXES)]:
         try:
-            names = set(filter(is_uuid, default_storage.listdir(f"{ROOT}/{shelf}")[0]))
+            names = set(filter(is_uuid, default_storage.listdir(f"{ROOT}/{prefix}")[0]))
         except FileNotFoundError:
             continue
         named = Asset.objects.filter(pk__in=names).exclude(file="").values_list("pk", flat=True)
         unnamed = names - {str(pk) for pk in named}
         if len(unnamed) > max(FEW, len(names) - len(unnamed)):
-            log.error("storage_of_another_database", shelf=shelf, named=len(names) - len(unnamed), unnamed=len(unnamed))
+            log.error(
+                "storage_of_another_database", prefix=prefix, named=len(names) - len(unnamed), unnamed=len(unnamed)
+            )
             continue
         for name in unnamed:
-            folder = f"{ROOT}/{shelf}/{name}"
+            folder = f"{ROOT}/{prefix}/{name}"
             if _newest(folder) < before and remove_folder(folder):
                 log.info("orphan_removed", asset=name)
                 removed += 1
@@ -136,5 +138,5 @@ def _newest(folder: str) -> datetime:
 
 
 def words(size: int) -> str:
-    """A number of bytes as it is told."""
+    """Return a number of bytes in words, such as "1.2 GB" or "12.5 MB"."""
     return f"{size / GB:.1f} GB" if size >= GB / 10 else f"{size / 1_000_000:.1f} MB"

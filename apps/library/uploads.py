@@ -153,7 +153,7 @@ def delete(asset: Asset) -> None:
 
 @contextmanager
 def _opening() -> Iterator[None]:
-    """Open a file within it, when it is its turn. Raises UnusableFile for one that cannot be used, and NotOpened."""
+    """A turn at opening a file. Raises UnusableFile for one that cannot be used, and NotOpened without a turn."""
     try:
         with turn():
             yield
@@ -229,7 +229,7 @@ def _again(asset: Asset, digests: Sequence[str] = ()) -> Asset | None:
 
 
 def _stage(asset: Asset, path: Path, poster: Path | None, close: Callable[[], None]) -> Asset:
-    """Fill in what only the files tell."""
+    """Attach verified files to an asset, with their sizes and digest."""
     asset.sha256, files = sha256(path), {"file": path} | ({"poster": poster} if poster else {})
     asset.bytes = path.stat().st_size
     asset.stored_bytes = sum(each.stat().st_size for each in files.values())

@@ -28,13 +28,13 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.hashers import make_password
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
-from django.core.mail import send_mail
+from django.core.mail import EmailMessage
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from apps.accounts import sessions
+from apps.accounts import outbox, sessions
 from apps.accounts.models import ApiToken, User
 from apps.billing import services as billing
 from apps.errors import StudioError
@@ -62,7 +62,7 @@ GONE: tuple[tuple[type[models.Model], str], ...] = (
 
 
 class LastSuperuser(StudioError):
-    """Nobody would be left who may do everything."""
+    """The account is that of the last active superuser."""
 
     code = "last_superuser"
 
@@ -85,7 +85,7 @@ def go_on() -> None:
 
 
 def unfinished() -> models.QuerySet[Deletion]:
-    """Deletions whose users still have something."""
+    """Deletions that are not done, and recent ones whose users have something again."""
     left = [Exists(model._default_manager.filter(**{path: OuterRef("user")})) for model, path in GONE]
     back = Q(user__is_active=True) | ~Q(user__email__endswith=f"@{NOBODY}")
     for each in left:
@@ -95,7 +95,7 @@ def unfinished() -> models.QuerySet[Deletion]:
 
 def _close(user: User) -> None:
     with transaction.atomic():
-        # A submit that has the wallet commits its job before this, where it is found; the next one finds the mark.
+        # A submit that has the wallet's lock commits first, and its job is found; a later one finds the account closed.
         billing.lock(user)
         superusers = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
         if [user.pk] == list(superusers.order_by("pk").values_list("pk", flat=True)):
@@ -176,15 +176,9 @@ def _sessions(user: User, addresses: Iterable[str]) -> Iterable[Session]:
 def _after(user: User, addresses: set[str], jobs: set[UUID], told: bool) -> None:
     """Do what a rollback could not take back."""
     if user.email in addresses and not told:
-        try:
-            send_mail(
-                "Your account is deleted",
-                render_to_string("account/email/account_deleted_message.txt").strip() + "\n",
-                None,
-                [user.email],
-            )
-        except Exception:
-            log.warning("mail_not_sent", user=user.pk, exc_info=True)
+        text = render_to_string("account/email/account_deleted_message.txt").strip() + "\n"
+        # Not in the background: its file, where mail is kept in files, is removed with the others.
+        outbox.deliver(EmailMessage("Your account is deleted", text, to=[user.email]))
     _remove_letters(addresses)
     _remove_work(jobs)
 

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Sum
-
 from apps.accounts.models import ApiToken, User
 from apps.billing import services as billing
+from apps.library import storage
 from apps.library.models import Asset, Generation
 
 
@@ -29,7 +28,7 @@ def holdings(user: User) -> Holdings:
     return Holdings(
         made=files.exclude(generation=None).count(),
         uploads=files.filter(generation=None).count(),
-        bytes=files.aggregate(total=Sum("bytes"))["total"] or 0,
+        bytes=storage.share(user).used,
         jobs=jobs.count(),
         unfinished=jobs.active().count(),
         tokens=ApiToken.objects.of(user).count(),

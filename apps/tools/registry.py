@@ -56,7 +56,7 @@ class ToolForm(forms.Form):
                 field.of(user, draft)
 
     def _clean_fields(self) -> None:
-        """Clean the uploads after everything else, and not at all when that is wrong: opening them is dear."""
+        """Clean uploads last, and only when every other field is right: opening them is expensive."""
         fields = self.fields
         dear = [name for name, field in fields.items() if isinstance(field, AssetField) and name in self.files]
         try:
@@ -74,7 +74,7 @@ class ToolForm(forms.Form):
             super()._clean_form()  # type: ignore[misc]
 
     def full_clean(self) -> None:
-        """Validate everything, names that are no field too: a page that sends one means something by it.
+        """Validate every field, and refuse names that are no field of the form.
 
         The uploads of a form that is refused are let go at once.
         """

@@ -450,7 +450,7 @@ def _remove_unfinished(job: Generation, assets: int = 0, attempt: int = 0) -> No
 
 
 def _remove_attempts(job: Generation) -> None:
-    """Remove what the attempts at a job that has ended without a result have stored of one."""
+    """Remove what all attempts at a job have stored of a result; for a job that has ended without one."""
     for attempt in range(1, job.attempt + 1):
         _remove_unfinished(job, attempt=attempt)
 

@@ -8,6 +8,7 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user
 from django.core import mail
+from django.db import transaction
 from django.test import Client
 
 from apps.accounts import outbox
@@ -142,7 +143,7 @@ def test_an_address_added_here_is_confirmed_on_a_telephone(ada, mailoutbox):
     assert EmailAddress.objects.get(email="second@example.org", user=ada).verified
 
 
-def test_nobody_waits_for_the_mail_server(client, db, settings, monkeypatch):
+def test_nobody_waits_for_the_mail_server(client, transactional_db, settings, monkeypatch):
     settings.MAIL_IN_BACKGROUND = True
     sent = []
 
@@ -160,6 +161,17 @@ def test_nobody_waits_for_the_mail_server(client, db, settings, monkeypatch):
             break
         time.sleep(0.05)
     assert "new@example.org" in sent[0].to
+
+
+def test_what_is_rolled_back_is_not_mailed(transactional_db, settings, monkeypatch, wait_until):
+    sent, settings.MAIL_IN_BACKGROUND = [], True
+    monkeypatch.setattr(outbox, "deliver", sent.append)
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        outbox.send("rolled back")
+        1 / 0  # noqa: B018
+    outbox.send("committed")
+    wait_until(lambda: sent, 10)
+    assert sent == ["committed"]
 
 
 def test_a_mail_server_that_is_away_does_not_break_a_sign_up(client, db, settings):

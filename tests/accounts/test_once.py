@@ -1,13 +1,11 @@
 """What works once works once, also when it is used by many at the same moment."""
 
 import re
-import threading
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from django.contrib.auth import get_user
-from django.db import connections
 from django.test import Client
 
 from apps.accounts import forms
@@ -15,6 +13,7 @@ from apps.accounts.links import sign_in_url
 from apps.accounts.models import ApiToken, User
 from apps.billing import services as billing
 from apps.library.models import Generation
+from tests import threads
 
 PASSWORD = "a-long-enough-phrase"
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,17 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def at_once(call, times=10):
     """Call a function in threads that begin together, each with its number; what each returned."""
-    ready = threading.Barrier(times)
-
-    def one(number):
-        ready.wait(30)
-        try:
-            return call(number)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(times) as pool:
-        return list(pool.map(one, range(times)))
+    return threads.at_once([partial(call, number) for number in range(times)])
 
 
 def signed_in(client):

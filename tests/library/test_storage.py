@@ -18,6 +18,7 @@ from apps.tools import services, sweeper
 from tests.factories import AssetFactory, GenerationFactory, UserFactory
 from tests.media import encoded, quarters
 from tests.params import PARAMS
+from tests.threads import Killed, killed
 from tests.tools import toy
 
 PAGE, TOOL, ASSETS = "/home/tools/to-video", "/api/v1/tools/to-video/", "/api/v1/assets/"
@@ -174,12 +175,6 @@ def test_the_same_picture_in_two_places_is_one_asset(api, stored):
 
 
 def test_a_submit_that_is_killed_in_between_leaves_what_the_sweep_finds(ada, stored, monkeypatch):
-    class Killed(BaseException):
-        """There is no time to clean up."""
-
-    def killed(*args):
-        raise Killed
-
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(storage, "remove_files", killed)
         patch.setattr(uploads, "save", killed)
@@ -192,11 +187,11 @@ def test_a_submit_that_is_killed_in_between_leaves_what_the_sweep_finds(ada, sto
 
 
 def swept(seconds):
-    """Let all files be so many seconds old, and the sweep look at all shelves."""
+    """Let all files be so many seconds old, and the sweep look at all folders."""
     for folder, _, names in os.walk(default_storage.path("")):
         for name in names:
             os.utime(os.path.join(folder, name), (time.time() - seconds,) * 2)  # noqa: PTH118
-    storage.remove_orphans(timezone.now() - storage.ORPHAN_AGE, storage.SHELVES)
+    storage.remove_orphans(timezone.now() - storage.ORPHAN_AGE, storage.PREFIXES)
 
 
 def test_the_sweep_takes_no_file_of_a_row(ada, stored):
@@ -210,12 +205,12 @@ def test_the_sweep_takes_no_file_of_a_row(ada, stored):
     assert len(stored()) == 2
 
 
-def test_the_sweep_looks_at_one_shelf_at_a_time_and_comes_to_all(ada, stored, monkeypatch):
+def test_the_sweep_looks_at_one_folder_at_a_time_and_comes_to_all(ada, stored, monkeypatch):
     default_storage.save("assets/ab/ab0c6a3e-7d0e-4d3e-9d52-3f1f0a8f4a11/film.mp4", ContentFile(b"film"))
     default_storage.save("assets/ab/lost+found/film.mp4", ContentFile(b"not ours"))
     os.utime(default_storage.path("assets/ab/ab0c6a3e-7d0e-4d3e-9d52-3f1f0a8f4a11/film.mp4"), (0, 0))
-    for shelf in ("aa", "ab"):
-        monkeypatch.setattr(storage.random, "choice", lambda shelves, shelf=shelf: shelves[int(shelf, 16)])
+    for prefix in ("aa", "ab"):
+        monkeypatch.setattr(storage.random, "choice", lambda prefixes, prefix=prefix: prefixes[int(prefix, 16)])
         sweeper.sweep()
     assert stored() == ["assets/ab/lost+found/film.mp4"]
 
@@ -232,8 +227,8 @@ def test_the_sweep_works_on_a_storage_without_a_disk(ada, settings):
     settings.STORAGES = settings.STORAGES | memory
     mine = uploads.keep(ada, "image", picture())
     orphan = default_storage.save("assets/ab/ab0c6a3e-7d0e-4d3e-9d52-3f1f0a8f4a11/film.mp4", ContentFile(b"film"))
-    assert storage.remove_orphans(timezone.now() - storage.ORPHAN_AGE, storage.SHELVES) == 0
-    assert storage.remove_orphans(timezone.now() + storage.ORPHAN_AGE, storage.SHELVES) == 1
+    assert storage.remove_orphans(timezone.now() - storage.ORPHAN_AGE, storage.PREFIXES) == 0
+    assert storage.remove_orphans(timezone.now() + storage.ORPHAN_AGE, storage.PREFIXES) == 1
     assert default_storage.exists(mine.file.name) and not default_storage.exists(orphan)
 
 

@@ -2,7 +2,6 @@
 
 import re
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.mail import send_mail
-from django.db import connections, models
+from django.db import models
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -36,6 +35,7 @@ from apps.tools import services, sweeper
 from tests.factories import AssetFactory, GenerationFactory, UserFactory
 from tests.library.sockets import connect, drain
 from tests.privacy.traces import files, traces
+from tests.threads import Killed, at_once, killed
 from tests.tools import toy
 
 PASSWORD = "a-long-enough-phrase"
@@ -256,21 +256,20 @@ def test_the_last_superuser_stays(ada):
 
 def test_two_superusers_who_leave_at_once_do_not_both_leave():
     users = [UserFactory(is_superuser=True) for _ in range(2)]
-    results = at_once([lambda user=user: delete_account(user) for user in users])
+    results = at_once([told(lambda user=user: delete_account(user)) for user in users])
     assert sorted(map(str, results)) == ["None", "last_superuser"]
 
 
-def at_once(functions):
-    def call(function):
+def told(function):
+    """The function, which returns the code of an error instead of raising it."""
+
+    def call():
         try:
             return function()
         except StudioError as error:
             return error.code
-        finally:
-            connections.close_all()
 
-    with ThreadPoolExecutor(len(functions)) as pool:
-        return list(pool.map(call, functions))
+    return call
 
 
 @pytest.fixture
@@ -328,7 +327,8 @@ def test_whatever_is_submitted_meanwhile_is_refused_or_cancelled(settings, price
         def submit(user=user):
             return services.submit(user, tool, {"prompt": "x", "size": 1})
 
-        at_once([submit] * 6 + [lambda user=user: delete_account(user)] + [submit] * 6)
+        leave = told(lambda user=user: delete_account(user))
+        at_once([told(submit)] * 6 + [leave] + [told(submit)] * 6)
         assert not Generation.objects.filter(user=user).exists()
         assert submit_code(user, tool) == "account_closed"
         assert billing.balance(user) == billing.held(user) == 0
@@ -349,12 +349,6 @@ def test_deleting_twice_at_once_is_deleting_once(ada, mailoutbox):
 
 @pytest.mark.parametrize("step", ["_sessions", "_note_leftovers", "_forget_in_log", "remove_leftovers"])
 def test_a_deletion_that_is_interrupted_goes_on_with_the_next_sweep(lived_in, studio, monkeypatch, step):
-    class Killed(BaseException):
-        pass
-
-    def killed(*args):
-        raise Killed
-
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(deletion, step, killed)
         delete_account(lived_in)

@@ -215,7 +215,7 @@ def test_the_docs_page_is_open(client, db):
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(500, "internal_error"), (503, "external_service"), (406, "not_acceptable"), (429, "rate_limited")],
+    [(500, "internal_error"), (503, "unavailable"), (406, "not_acceptable"), (429, "rate_limited")],
 )
 def test_an_error_that_nobody_named_is_told_by_its_status_and_not_as_a_film_that_failed(status, code):
     error = APIException("Something of a library.")

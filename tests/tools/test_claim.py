@@ -3,11 +3,10 @@
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -15,24 +14,10 @@ from apps.billing import services as billing
 from apps.library.models import Generation
 from apps.tools import queue, services, sweeper
 from tests.factories import UserFactory
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Status = Generation.Status
-
-
-def at_once(functions):
-    """Call each in a thread of its own, all at the same time; returns what they return."""
-    start = threading.Barrier(len(functions))
-
-    def call(function):
-        try:
-            start.wait(30)
-            return function()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(functions)) as pool:
-        return list(pool.map(call, functions))
 
 
 def rows(user, number, **columns):

@@ -24,6 +24,7 @@ from apps.tools import queue, services, sweeper
 from apps.weights import queue as weights
 from tests.factories import AssetFactory, GenerationFactory
 from tests.keeper import film
+from tests.threads import Killed, killed
 from tests.tools import toy
 from workers.actors import bring, give_up, run_generation
 from workers.base import EngineError, Progress
@@ -323,12 +324,6 @@ def test_a_storage_that_is_full_from_the_beginning_ends_the_job(ada):
 
 
 def test_files_of_an_attempt_that_was_killed_while_it_stored_them_are_removed(ada, monkeypatch):
-    class Killed(BaseException):
-        """There is no time to clean up."""
-
-    def killed(*args):
-        raise Killed
-
     job = Generation.objects.claim(submit(ada).queue)
     asset = Asset(kind="video")
     with monkeypatch.context() as patch, pytest.raises(Killed):

@@ -13,6 +13,7 @@ from apps.library.models import Asset, Generation
 from apps.tools import registry, services, sweeper
 from tests.keeper import film
 from tests.params import PARAMS
+from tests.threads import Killed, killed
 from tests.tools import toy
 from workers.actors import give_up
 from workers.media.probe import probe
@@ -164,16 +165,9 @@ def test_a_real_worker_joins_what_is_kept(ada, tmp_path, worker, wait_until, set
     assert probe(tmp_path / "kept.mp4").frames == 21
 
 
-class Killed(BaseException):
-    """There is no time to clean up."""
-
-
 @pytest.fixture
 def half_stored(ada, monkeypatch):
     """A job that was killed between storing its files and its last word."""
-
-    def killed(*args, **options):
-        raise Killed
 
     remove = toy.install()
     job = Generation.objects.claim(services.submit(ada, toy.ToyTool(), {"prompt": "swan", "size": 2}).queue)

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from asgiref.sync import async_to_sync
-from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
@@ -22,6 +21,7 @@ from apps.accounts.models import ApiToken
 from apps.library.models import Asset, Generation, Group
 from cinevivid.asgi import application
 from tests.factories import AssetFactory, GenerationFactory, UserFactory
+from tests.library.sockets import drain, open_socket
 
 PEOPLE = ("anonymous", "stranger", "owner", "staff")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -255,23 +255,19 @@ def test_the_administration_is_for_the_staff_alone(world, route):
     assert ask(world, "staff", "GET", path).status_code in (200, 301, 302, 400, 403, 404, 405)
 
 
-async def listen(headers):
-    """Connect a page's socket as a browser does; what it is sent at once, or None where it is refused."""
-    origin = (b"origin", b"http://localhost")
-    socket = WebsocketCommunicator(application, "/ws/", headers=[origin, (b"host", b"localhost"), *headers])
-    connected, _ = await socket.connect(timeout=10)
-    heard = []
-    while connected and not await socket.receive_nothing(1):
-        heard.append(await socket.receive_from())
-    if connected:
-        await socket.disconnect()
-    return "".join(heard) if connected else None
+async def listen(client):
+    """Open the socket of a browser's page; what it is sent at once, or None where it is refused."""
+    socket = await open_socket(client)
+    if socket is None:
+        return None
+    heard = await drain(socket)
+    await socket.disconnect()
+    return "".join(heard)
 
 
 @pytest.mark.parametrize("person", PEOPLE)
 def test_a_socket_tells_each_their_own(transactional_db, world, person):
-    cookies = "; ".join(f"{name}={each.value}" for name, each in browser_of(world, person).cookies.items())
-    heard = async_to_sync(listen)([(b"cookie", cookies.encode())] if cookies else [])
+    heard = async_to_sync(listen)(browser_of(world, person))
     if person == "anonymous":
         assert heard is None
     else:

@@ -21,7 +21,7 @@ from tests.e2e.site import Site
 MB = 1_000_000
 FORM = "multipart/form-data; boundary=b"
 FIELDS = "application/x-www-form-urlencoded"
-NOISE = os.urandom(MB)
+NOISE = os.urandom(MB).replace(b"--b", b"--c")  # by chance the boundary of the forms would be in it
 IDLE = 6  # seconds
 SLOWEST = 3  # seconds; less than 1 where nothing else runs, 15 and more when a body is parsed on the loop
 SIGN_IN, QUOTE, ASSETS = "/accounts/login/", "/api/v1/tools/to-video/quote/", "/api/v1/assets/"
@@ -89,14 +89,16 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def keys(site):
-    """A session and a token of one account, as headers."""
+    """A session and a token of one account, and a token of another, as headers."""
     script = (
         "from apps.accounts.models import *; from django.test import Client; c = Client();"
         "u = User.objects.create_user('ada@example.org'); c.force_login(u);"
-        "print(c.cookies['sessionid'].value, ApiToken.objects.issue(u, 'test')[1])"
+        "o = User.objects.create_user('ben@example.org');"
+        "print(c.cookies['sessionid'].value, *(ApiToken.objects.issue(each, 'test')[1] for each in (u, o)))"
     )
-    session, secret = site.manage("shell", "-v", "0", "-c", script).split()[-2:]
-    return {"session": f"Cookie: sessionid={session}", "token": f"Authorization: Bearer {secret}", "nobody": "X-By: me"}
+    session, *secrets = site.manage("shell", "-v", "0", "-c", script).split()[-3:]
+    token, other = (f"Authorization: Bearer {secret}" for secret in secrets)
+    return {"session": f"Cookie: sessionid={session}", "token": token, "other": other, "nobody": "X-By: me"}
 
 
 @pytest.fixture
@@ -329,9 +331,9 @@ def test_a_body_that_stops_or_trickles_in_is_not_waited_for(line, every):
 
 
 def test_one_account_sends_only_so_many_files_at_once(site, line, keys, wait_until):
-    def upload():
+    def upload():  # by an account of its own: what another test has sent may still count for a moment
         each = line()
-        each.head(ASSETS, f"Content-Type: {FORM}", f"Content-Length: {300 * MB}", keys["token"], "Expect: 100-continue")
+        each.head(ASSETS, f"Content-Type: {FORM}", f"Content-Length: {300 * MB}", keys["other"], "Expect: 100-continue")
         return each, each.answer()
 
     def on_disk():

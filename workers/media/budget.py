@@ -48,7 +48,7 @@ class Budget:
         return 2 * self.seconds + 5
 
     def impose(self) -> None:
-        """Hold this process to it from now on. A limit that is passed ends the process, or fails what passed it."""
+        """Hold this process to these limits from now on. Passing one ends the process or fails the call."""
         if sys.platform == "win32":
             return
         limits = {

@@ -41,7 +41,7 @@ class SoundInfo:
 
 
 def let_through(error: Exception) -> None:
-    """Raise an error again that says nothing about a file: the process has used up its memory or its bytes."""
+    """Raise an error again when it is not the file's fault: the process has used up its memory or its bytes."""
     if isinstance(error, MemoryError) or getattr(error, "errno", None) in (errno.ENOMEM, errno.EFBIG):
         raise error
     if isinstance(error, OSError) and "memory" in str(error):  # as Pillow's decoders say it

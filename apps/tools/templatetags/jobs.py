@@ -18,11 +18,11 @@ def terms(job: Generation) -> str:
 
 @register.filter
 def can_stop(job: Generation) -> bool:
-    """Something of it is kept, and more is to come that nobody has asked it to leave out, or cannot come."""
+    """Whether `stop` keeps what is finished: more is to come and no stop was asked for, or the job is OFFERED."""
     # Work that is not done in windows tells its frames as steps.
     more = job.kept_windows < job.windows if job.windows else job.kept_frames < job.steps
-    open_to_it = job.status == job.Status.OFFERED or (more and not job.stop_requested_at)
-    return job.is_watchable and open_to_it and isinstance(services.tool_of(job), Stoppable)
+    undecided = job.status == job.Status.OFFERED or (more and not job.stop_requested_at)
+    return job.is_watchable and undecided and isinstance(services.tool_of(job), Stoppable)
 
 
 @register.filter

@@ -1,4 +1,4 @@
-"""The ways to find frames between frames, as rows of the catalogue. Imports no torch."""
+"""What finds frames between frames, as rows of the catalogue. Imports no torch."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ catalog.add(
 
 
 def get(model: str) -> FlowCard | RifeCard:
-    """Return the card of one way; raises KeyError for an id that has none."""
+    """Return the card of a model or method; raises KeyError for an id that has none."""
     card = catalog.get(model)
     if not isinstance(card, FlowCard | RifeCard):
         raise KeyError(model)
