@@ -15,7 +15,14 @@ from tests.factories import GenerationFactory
 from tests.media import encoded, quarters
 
 NOISE = bytes(range(256)) * 800  # 200 kB, more than the disk holds
-FILM = {"prompt": "a red circle moves right", "mode": "picture", "style": "realistic", "num_frames": 17, "steps": 4, "seed": 1}
+FILM = {
+    "prompt": "a red circle moves right",
+    "mode": "picture",
+    "style": "realistic",
+    "num_frames": 17,
+    "steps": 4,
+    "seed": 1,
+}
 
 
 @pytest.fixture
