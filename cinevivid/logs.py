@@ -20,6 +20,7 @@ SECRET_NAME = re.compile(NAMES, re.I)
 SHAPES = [
     # Addresses that are keys, whatever stands around them.
     (re.compile(r"(/accounts/(?:link|confirm-email|password/reset/key)/)[^\s\"'<>?]+"), rf"\1{HIDDEN}"),
+    (re.compile(r"(HTTP_HOST header: ['\"])[^\r\n]*@"), rf"\1{HIDDEN}@"),
     # The user and password of an address, up to the last @ of its host part.
     (re.compile(r"([a-z][\w+.-]*://)[^\s/\"'<>]+@", re.I), rf"\1{HIDDEN}@"),
     (re.compile(r"\b(cv|hf)_[\w-]{16,}"), rf"\1_{HIDDEN}"),
@@ -75,6 +76,13 @@ def routes_for_paths(logger: Any, method: str, event: EventDict) -> EventDict:
     return event
 
 
+def refusals_in_one_line(logger: Any, method: str, event: EventDict) -> EventDict:
+    """Tell what Django refuses of a request without a traceback: nothing is broken, and anybody can send it."""
+    if str(event.get("logger")).startswith("django.security."):
+        event.pop("exc_info", None)
+    return event
+
+
 def formatter(*, as_json: bool, known: Iterable[str]) -> structlog.stdlib.ProcessorFormatter:
     """Return the formatter of every line. Tracebacks are plain: pretty ones print local variables, and take 2 s."""
     renderer: Processor = (
@@ -89,6 +97,7 @@ def formatter(*, as_json: bool, known: Iterable[str]) -> structlog.stdlib.Proces
             structlog.stdlib.add_logger_name,
             structlog.stdlib.add_log_level,
             routes_for_paths,
+            refusals_in_one_line,
         ],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,

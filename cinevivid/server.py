@@ -155,6 +155,12 @@ class Channel(HTTPChannel):
             self.transport.loseWriteConnection()
             self._abortingCall = self.callLater(LINGER_SECONDS, self.forceAbortClient)
 
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Answer an address or a header that is too long; Twisted would close without a word."""
+        if not self.requests:
+            self._path = line.partition(b" ")[2]
+        self.refuse()
+
     def refuse(self) -> None:
         """Answer 400 and close."""
         self._respondToBadRequestAndDisconnect()

@@ -39,6 +39,8 @@ class NewestFirst(CursorPagination):
     def decode_cursor(self, request: Request) -> Any:
         try:
             cursor = super().decode_cursor(request)
+            if cursor == Cursor(0, False, None) and request.query_params[self.cursor_query_param]:
+                raise ValueError("It says nothing, and would lead to the first page.")
             if cursor and cursor.position is not None:
                 # As a moment in UTC, which every database can compare with.
                 moment = datetime.fromisoformat(str(cursor.position)).astimezone(UTC)

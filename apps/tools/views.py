@@ -2,7 +2,6 @@
 
 import uuid
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -23,6 +22,8 @@ from apps.tools.registry import Tool, ToolForm
 
 STAGE_SIZE = 12
 MAX_PENDING = 2000  # characters of a prompt that the session keeps while somebody signs up
+# Where the session keeps it for the form when it made no job: an address of 2000 letters can be too long, with 18 kB.
+REFUSED_PROMPT = "refused_prompt"
 
 
 def all_tools(request: HttpRequest) -> HttpResponse:
@@ -98,7 +99,8 @@ def start(request: HttpRequest) -> HttpResponse:
     if not problem:
         return redirect(tool)
     messages.error(request, problem)
-    return redirect(f"{tool.get_absolute_url()}?{urlencode({'prompt': prompt})}")
+    request.session[REFUSED_PROMPT] = prompt
+    return redirect(tool)
 
 
 @login_required
@@ -183,7 +185,9 @@ def _page(request: SignedIn, tool: Tool, form: ToolForm) -> dict[str, Any]:
 
 
 def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
-    """What the form starts with: the parameters of a remixed job, or what the address hands over."""
+    """What the form starts with: a prompt that `start` could not use, a remixed job, or what the address hands over."""
+    if request.method == "GET" and (refused := request.session.pop(REFUSED_PROMPT, "")):
+        return {"prompt": refused}
     source = request.GET.get("from", "")
     if source:
         try:

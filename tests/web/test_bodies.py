@@ -277,6 +277,16 @@ def test_a_body_with_two_lengths_is_refused(line, lengths, last):
     assert json.loads(body)["code"] == "invalid_request" and line.closed()
 
 
+@pytest.mark.parametrize(("path", "kind"), [("/api/v1/tools/", "application/problem+json"), ("/", "text/plain")])
+@pytest.mark.parametrize(("query", "note"), [("?q=" + "%E6%98%9F" * 2000, "x"), ("", "x" * 17_000)])
+def test_an_address_or_a_header_that_is_too_long_is_answered(line, path, kind, query, note):
+    long = line()
+    long.head(path + query, f"X-Note: {note}", method="GET")
+    status, headers, _ = long.answer()
+    assert (status, headers["content-type"].partition(";")[0]) == (400, kind)
+    assert long.closed()
+
+
 def test_what_was_refused_is_never_read_as_another_request(line):
     line = line()
     line.head(SIGN_IN, f"Content-Length: {3 * MB}")

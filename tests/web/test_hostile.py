@@ -32,6 +32,7 @@ def cursor(text):
         *("é", "a" * 5000, cursor("p=abc"), cursor("p=2026-13-45"), cursor("p=\x00"), cursor("p=")),
         *(cursor("p=0001-01-01 00:00:00+14:00"), cursor("p=9999-12-31 23:59:59-14:00"), cursor("p=99999-01-01")),
         *(cursor("r=x"), cursor(f"r={'9' * 5000}"), cursor("o=-1"), cursor(f"o={'9' * 5000}"), cursor("p=1e400")),
+        *("AAAA", cursor("x=1"), cursor("p"), cursor("o=0&r=0")),
     ],
 )
 @pytest.mark.parametrize("address", LISTS)

@@ -55,6 +55,16 @@ def test_an_error_is_told_without_what_the_view_held(log, visitor, method):
     assert PLANTED not in log.getvalue()
 
 
+@pytest.mark.parametrize("host", [f"ada:{PLANTED}@evil.example", "evil.example"])
+def test_a_host_that_is_not_ours_is_told_in_one_line(log, visitor, settings, host):
+    settings.ALLOWED_HOSTS = ["localhost"]
+    assert visitor.get("/", HTTP_HOST=host).status_code == 400
+    assert "Invalid HTTP_HOST header" in log.getvalue()
+    assert "evil.example" in log.getvalue()
+    assert "Traceback" not in log.getvalue()
+    assert PLANTED not in log.getvalue()
+
+
 def test_refusals_name_the_route_and_not_the_path(log, visitor, ada, settings):
     link = sign_in_url(ada).partition(settings.SITE_URL)[2]
     for path in (link, f"/accounts/confirm-email/{dumps(PLANTED)}/", f"/accounts/password/reset/key/1-{PLANTED}/"):

@@ -131,12 +131,15 @@ def test_a_deleted_film_comes_back(page, ada):
     assert f"generation-{job.pk}" in page.get("/home/my-library").content.decode()
 
 
-def test_a_landing_prompt_that_cannot_be_made_stays_in_the_form_with_the_reason(page, ada, settings):
+@pytest.mark.parametrize("prompt", ["a red star rises", "星" * 2000])
+def test_a_landing_prompt_that_cannot_be_made_stays_in_the_form_with_the_reason(page, ada, settings, prompt):
     settings.DEVICE_GB = 0.01
-    answer = page.post("/start", {"prompt": "a red star rises"}, follow=True)
-    assert answer.context["form"]["prompt"].value() == "a red star rises"
+    answer = page.post("/start", {"prompt": prompt}, follow=True)
+    assert answer.context["form"]["prompt"].value() == prompt
+    assert answer.redirect_chain == [(URL, 302)]
     assert "GB are there" in " ".join(str(message) for message in answer.context["messages"])
     assert Generation.objects.count() == 0
+    assert not page.get(URL).context["form"]["prompt"].value()
 
 
 def test_the_landing_prompt_survives_sign_in(client, ada):
