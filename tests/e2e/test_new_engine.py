@@ -78,10 +78,11 @@ def order(page, folder, tiles):
     page.get_by_label("Tiles").fill(str(tiles))
     page.locator("#quote").get_by_text(f"3 pictures of {tiles} × {tiles} tiles").wait_for()
     assert str(1 + tiles // 8) in page.locator("#quote").inner_text()
+    cards = page.locator("article[id^=generation-]")
+    before = cards.count()
     page.get_by_role("button", name=re.compile("^Lay")).click()
-    card = page.locator("article[id^=generation-]").first
-    card.wait_for()
-    return card
+    expect(cards).to_have_count(before + 1, timeout=30_000)
+    return cards.first
 
 
 def test_staff_bring_the_model_and_verify_it(open_page, site):
