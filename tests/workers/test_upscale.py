@@ -14,7 +14,8 @@ from workers.engines import registry
 from workers.engines.upscale import cards, checkpoints, ncnn_weights, plan
 from workers.engines.upscale.engine import Upscaler, fit
 from workers.engines.upscale.networks import RRDBNet, SRVGGNetCompact
-from workers.weights import catalog, folder
+from workers.weights import catalog
+from workers.weights.card import checkpoint_in
 
 VIDEO, PHOTO, DRAWING = "realesr-animevideov3-x4", "realesrgan-x4plus", "realesrgan-x4plus-anime"
 
@@ -241,9 +242,9 @@ def test_the_catalogue_has_the_three_models_of_the_wheel(tmp_path):
     assert registry.get("upscale") is registry.get("upscale") and registry.get("upscale").card.id == cards.DEFAULT
     (tmp_path / "b.pth").touch()
     (tmp_path / "c.safetensors").touch()
-    assert folder.checkpoint_in(tmp_path) == tmp_path / "c.safetensors"
+    assert checkpoint_in(tmp_path) == tmp_path / "c.safetensors"
     shutil.rmtree(tmp_path)
-    assert folder.checkpoint_in(tmp_path) is None
+    assert checkpoint_in(tmp_path) is None
 
 
 def test_a_downloaded_checkpoint_that_is_none_counts_as_a_broken_model(tmp_path):

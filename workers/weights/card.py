@@ -15,6 +15,9 @@ _PARTS = ("transformer", "vae", "text_encoder", "tokenizer", "scheduler", "image
 _ENDINGS = ("json", "safetensors", "model", "txt")
 DIFFUSERS_LAYOUT = ("model_index.json", *(f"{part}/*.{ending}" for part in _PARTS for ending in _ENDINGS))
 
+# The first kind cannot hold code, so it is taken where several are there.
+CHECKPOINTS = (".safetensors", ".pth", ".pkl")
+
 
 def root() -> Path:
     """Return the folder of the downloaded models: CINEVIVID_MODELS, or `models` among this installation's data."""
@@ -71,3 +74,22 @@ class WeightCard:
             getattr(importlib.import_module(module), name)(self, folder)
         elif not (folder / self.marker).is_file():
             raise EngineError("model_broken", f"The model has no {self.marker}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointCard(WeightCard):
+    """A model whose weights are one file: of the hub a `.safetensors`, put here by hand also a `.pth` or `.pkl`."""
+
+    layout: ClassVar[tuple[str, ...]] = ("*.safetensors",)
+    marker: ClassVar[str] = "*.safetensors"
+
+    def folder(self) -> Path | None:
+        """Return the local folder with the weights, None when they are not on this machine."""
+        place = root() / self.id
+        return place if checkpoint_in(place) else None
+
+
+def checkpoint_in(folder: Path) -> Path | None:
+    """Return the file with the weights of a model that is one file, None where there is none."""
+    found = (path for kind in CHECKPOINTS for path in sorted(folder.glob(f"*{kind}")))
+    return next(found, None)

@@ -26,16 +26,8 @@ from workers.weights.card import WeightCard
 from workers.weights.card import root as root
 
 GB = 1e9
-# The first kind cannot hold code, so it is taken where several are there.
-CHECKPOINTS = (".safetensors", ".pth", ".pkl")
 STALE_SECONDS = 15.0  # without a heartbeat, whoever worked on a model is gone
 RECORD = ".cinevivid.json"
-
-
-def checkpoint_in(folder: Path) -> Path | None:
-    """Return the file with the weights of a model that is one file, None where there is none."""
-    found = (path for kind in CHECKPOINTS for path in sorted(folder.glob(f"*{kind}")))
-    return next(found, None)
 
 
 def free_bytes() -> int:

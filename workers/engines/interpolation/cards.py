@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from workers.weights import catalog
-from workers.weights.card import WeightCard, root
-from workers.weights.folder import checkpoint_in
+from workers.weights.card import CheckpointCard, WeightCard
 
 DEFAULT = "dis-flow"
 
@@ -34,25 +33,18 @@ class FlowCard(WeightCard):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RifeCard(WeightCard):
+class RifeCard(CheckpointCard):
     """A checkpoint of RIFE 4.6: one `.safetensors` or `.pkl` file in its folder (arXiv:2011.06294)."""
 
     kind: ClassVar[str] = "interpolation"
     engine: ClassVar[str] = "workers.engines.interpolation.engine:Rife"
     makes: ClassVar[str] = "smoother films"
     checker: ClassVar[str] = "workers.engines.interpolation.engine:check"
-    layout: ClassVar[tuple[str, ...]] = ("*.safetensors",)
-    marker: ClassVar[str] = "*.safetensors"
 
     @property
     def recommended(self) -> str:
         """What it is good for."""
         return "Filmed motion, and large films on a card."
-
-    def folder(self) -> Path | None:
-        """Return the local folder with the weights, None when they are not on this machine."""
-        place = root() / self.id
-        return place if checkpoint_in(place) else None
 
 
 catalog.add(

