@@ -108,7 +108,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "apps.billing.context.credits",
                 "apps.tools.context.tools",
             ],
-            "builtins": ["heroicons.templatetags.heroicons"],
+            "builtins": ["django.templatetags.i18n", "heroicons.templatetags.heroicons"],
         },
     },
 ]
@@ -409,6 +409,7 @@ ADMIN_CONTENT_SECURITY_POLICY = CONTENT_SECURITY_POLICY["DIRECTIVES"] | {
 
 # --- language and time
 LANGUAGE_CODE = "en-gb"
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
