@@ -66,6 +66,20 @@ def test_another_machine_goes_on_with_the_autoencoder(place, tmp_path) -> None:
 
 
 @pytest.mark.slow
+def test_the_first_step_on_another_machine_moves_the_average_a_little(place, tmp_path) -> None:
+    state = torch.load(place / "vae.pt", weights_only=True)
+    torch.save(state | {"step": 40}, tmp_path / "vae.pt")
+    vae.hand_on(tmp_path, tmp_path / "vae.safetensors")
+    (tmp_path / "other").mkdir()
+    assert vae.train(tmp_path / "other", 41, begun=tmp_path / "vae.safetensors")
+    found = torch.load(tmp_path / "other" / "vae.pt", weights_only=True)
+    assert found["step"] == 41
+    for name, value in state["average"].items():
+        assert found["average"][name].shape == value.shape, name
+        assert torch.allclose(found["average"][name], value, atol=0.05), name
+
+
+@pytest.mark.slow
 def test_the_autoencoder_goes_on_where_it_stopped(place, tmp_path) -> None:
     assert not vae.train(tmp_path, 6, until=0)
     whole = torch.load(tmp_path / "vae.pt", weights_only=True)["step"]

@@ -115,7 +115,8 @@ def train(
     average = {n: p.detach().clone() for n, p in vae.named_parameters()}
     step, spent, first = 0, 0.0, 0
     if begun and begun.exists() and not path.exists():
-        average, first = handed_on(begun, device)
+        weights, first = handed_on(begun, device)
+        average = {n: weights[n] for n in average}  # a file has an order of its own; the network's is averaged
         vae.load_state_dict(average, strict=False)
         step = first
     if path.exists():
