@@ -31,6 +31,7 @@ TYPES = {
     ".m4v": "video/mp4",
     ".mov": "video/quicktime",
     ".webm": "video/webm",
+    ".mkv": "video/x-matroska",
     ".webp": "image/webp",
     ".jpg": "image/jpeg",
     ".png": "image/png",

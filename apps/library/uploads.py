@@ -29,7 +29,6 @@ MAX_BYTES = {
     Asset.Kind.VIDEO: facts.MAX_CLIP_BYTES,
     Asset.Kind.AUDIO: facts.MAX_SOUND_BYTES,
 }
-CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".ts", ".mpg", ".mpeg", ".3gp")
 
 
 class UnusableFile(StudioError):
@@ -182,8 +181,7 @@ def _verified(kind: str, upload: "UploadedFile[Any]") -> Iterator[tuple[Asset, P
     if (upload.size or 0) > limit:
         raise UnusableFile(f"The file has more than {limit // 1_000_000} MB.", code="file_too_large")
     with tempfile.TemporaryDirectory(prefix="upload-") as folder:
-        digest, suffix = hashlib.sha256(), Path(upload.name or "").suffix.lower()
-        given = Path(folder) / f"given{suffix if suffix in CLIP_SUFFIXES else '.mp4'}"
+        digest, given = hashlib.sha256(), Path(folder) / "given"  # what it is, its content tells
         with given.open("wb") as file:
             for chunk in upload.chunks():
                 digest.update(chunk)
@@ -202,8 +200,7 @@ def _verified(kind: str, upload: "UploadedFile[Any]") -> Iterator[tuple[Asset, P
                 kept, heard = foreign.keep_sound(given, Path(folder))
                 asset.seconds = heard.seconds
             else:
-                kept = Path(folder) / f"clip{given.suffix}"
-                clip = foreign.keep_clip(given, kept, poster)
+                kept, clip = foreign.keep_clip(given, Path(folder), poster)
                 asset.width, asset.height = clip.width, clip.height
                 asset.seconds, asset.fps = clip.seconds, float(clip.fps)
         yield asset, kept, poster if poster.exists() else None, digests

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from workers.media import kinds, sound, soundtrack, stills, uploads
+from workers.media import copying, kinds, sound, soundtrack, stills, uploads
 from workers.media.budget import Budget, leave_with
 from workers.media.facts import ClipInfo, MediaError, SoundInfo
 from workers.media.messages import FRAME, RESULT, write
@@ -56,10 +56,10 @@ def clip_info(path: str) -> dict[str, Any]:
     return _told(uploads.clip_info(Path(path)))
 
 
-def keep_clip(path: str, out: str, poster: str) -> dict[str, Any]:
-    info = uploads.keep_clip(Path(path), Path(out))
-    stills.small_poster(Image.fromarray(uploads.first_frame(Path(out))), Path(poster))
-    return _told(info)
+def keep_clip(path: str, folder: str, poster: str) -> dict[str, Any]:
+    kept, info = copying.keep_clip(Path(path), Path(folder))
+    stills.small_poster(Image.fromarray(uploads.first_frame(kept)), Path(poster))
+    return {"name": kept.name, "info": _told(info)}
 
 
 def clip(path: str, width: int, height: int, fps: list[int]) -> Iterator[np.ndarray[Any, Any]]:

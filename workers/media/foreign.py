@@ -39,7 +39,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CHILD = "workers.media.child"
 TICK = 0.1  # seconds after which the end of a request is noticed
 LONGEST_RESULT = 100_000  # bytes
-PICTURE, WORK = 1 / 3, 4  # shares of the seconds for a file: a picture takes less, work that was paid for may take more
+# Shares of the seconds for a file: a picture takes less, a clip that must be encoded more, and work that was paid for
+# may take more still.
+PICTURE, KEEPING, WORK = 1 / 3, 2, 4
 # What a child has of its parent's environment: nothing that is secret. Libraries start no threads, and reserve
 # no memory for them.
 INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TZ")
@@ -107,11 +109,12 @@ def clip_info(path: Path) -> ClipInfo:
     return _clip_info(_result("video", "clip_info", Budget.of(WORK), path=path))
 
 
-def keep_clip(path: Path, out: Path, poster: Path) -> ClipInfo:
-    """Copy the pictures and the sound of a clip to `out` without what its file says about its owner, and save a small
-    picture of its first frame as `poster`. Returns what the clip is."""
-    told = {"path": path, "out": out, "poster": poster}
-    return _clip_info(_result("video", "keep_clip", Budget.of(1, MAX_CLIP_BYTES), **told))
+def keep_clip(path: Path, folder: Path, poster: Path) -> tuple[Path, ClipInfo]:
+    """Keep the pictures and the sound of a clip in a new file in `folder` without what its file says about its owner,
+    and save a small picture of its first frame as `poster`. Returns the new file and what the clip is."""
+    told = {"path": path, "folder": folder, "poster": poster}
+    kept = _result("video", "keep_clip", Budget.of(KEEPING, MAX_CLIP_BYTES), **told)
+    return folder / Path(kept["name"]).name, _clip_info(kept["info"])
 
 
 def clip(path: Path, width: int, height: int, fps: int | Fraction) -> Iterator[NDArray[np.uint8]]:

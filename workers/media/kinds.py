@@ -11,8 +11,9 @@ from av.stream import Disposition
 from PIL import Image
 
 from workers.media.facts import MediaError, let_through
+from workers.media.reader import CLIP_OPTIONS
 from workers.media.sound import SOUND_OPTIONS
-from workers.media.uploads import CLIP_OPTIONS, PICTURE_FORMATS
+from workers.media.uploads import PICTURE_FORMATS
 
 # Containers of clips and of sounds; a name beside another one is harmless.
 OPTIONS = CLIP_OPTIONS | {

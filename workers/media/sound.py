@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 
 from workers.media.facts import MAX_SOUND_BYTES, MediaError, SoundInfo, let_through
-from workers.media.uploads import check_tracks
+from workers.media.reader import check_tracks
 
 MAX_SOUND_SECONDS = 1800.0
 MIN_SOUND_SECONDS = 0.1

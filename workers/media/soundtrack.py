@@ -16,7 +16,7 @@ import av
 
 from workers.media.facts import MediaError, let_through
 from workers.media.probe import probe
-from workers.media.uploads import open_clip
+from workers.media.reader import moving_pictures, open_clip, packets
 
 # Codecs that MP4 holds and browsers play; these are copied, others become AAC.
 COPIED = ("aac", "mp3", "opus", "flac")
@@ -79,7 +79,7 @@ def _track(container: av.container.InputContainer) -> av.AudioStream | None:
 def _first_picture(path: Path) -> Fraction:
     """Return the second at which the first picture of a clip is shown, by its file's clock."""
     with open_clip(path) as container:
-        for frame in container.decode(container.streams.video[0]):
+        for frame in container.decode(moving_pictures(container)):
             return Fraction(frame.pts or 0) * Fraction(frame.time_base or 0)
     return Fraction(0)
 
@@ -105,10 +105,10 @@ def _copied(
     copy.metadata.clear()
     copy.time_base = track.time_base
 
-    def packets() -> Iterator[av.Packet[Any]]:
+    def moved() -> Iterator[av.Packet[Any]]:
         unit = track.time_base or Fraction(1, AAC_RATE)
         shift = round(begin / unit)
-        for packet in clip.demux(track):
+        for packet in packets(clip, [track]):
             if not packet.size or packet.pts is None:
                 continue
             packet.pts -= shift
@@ -119,7 +119,7 @@ def _copied(
                 packet.stream = copy
                 yield packet
 
-    return packets()
+    return moved()
 
 
 def _encoded(
@@ -134,13 +134,12 @@ def _encoded(
     made.codec_context.layout, made.codec_context.bit_rate = AAC_LAYOUT, AAC_BITS
     made.time_base = made.codec_context.time_base = Fraction(1, AAC_RATE)
 
-    def packets() -> Iterator[av.Packet[Any]]:
+    def encoded() -> Iterator[av.Packet[Any]]:
         resampler = av.AudioResampler(format="fltp", layout=AAC_LAYOUT, rate=AAC_RATE, frame_size=AAC_FRAME)
         at: int | None = None
         # One frame after the other, and none after the end: a track may be hours longer than the pictures.
-        for piece in (
-            piece for frame in itertools.chain(clip.decode(track), (None,)) for piece in resampler.resample(frame)
-        ):
+        frames: Iterator[Any] = (frame for packet in packets(clip, [track]) for frame in packet.decode())
+        for piece in (piece for frame in itertools.chain(frames, (None,)) for piece in resampler.resample(frame)):
             if at is None:
                 first = Fraction(piece.pts or 0) * Fraction(piece.time_base or Fraction(1, AAC_RATE))
                 at = round((first - begin) * AAC_RATE)
@@ -152,7 +151,7 @@ def _encoded(
             at += piece.samples
         yield from made.encode(None)
 
-    return packets()
+    return encoded()
 
 
 def _time(packet: av.Packet[Any]) -> Fraction:

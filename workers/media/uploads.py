@@ -19,18 +19,18 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.stream import Disposition
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
-from workers.media.facts import MAX_CLIP_BYTES, MAX_CLIP_SECONDS, MAX_PICTURE_BYTES, ClipInfo, MediaError, let_through
-from workers.media.probe import rgb
+from workers.media.facts import MAX_PICTURE_BYTES, ClipInfo, MediaError, let_through
+from workers.media.reader import MAX_CLIP_FPS, MIN_SIDE, ClipReader
 
 MAX_PICTURE_PIXELS = 50_000_000
-MIN_SIDE = 32  # pixels
 KEPT_SIDE = 2048  # pixels; no model makes larger films
 # Noise as PNG takes 3 bytes a pixel and a little more, and what is kept is opened again under MAX_PICTURE_BYTES.
 KEPT_PIXELS = 10_000_000
+# Notes of programs in a PNG, such as a whole workflow; the memory of the process that opens it is bounded anyway.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_PICTURE_BYTES
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_SCANS = 100  # of a progressive JPEG; programs write about ten, and each one costs as much as a whole picture
 IN_PIXELS = (0x00, *range(0xD0, 0xD8))  # what follows an FF among the pixels of a JPEG, and begins nothing
@@ -38,22 +38,6 @@ STANDALONE = (0x01, 0xD8, *range(0xD0, 0xD8))  # markers of a JPEG without a len
 # What Pillow raises for files that end too early or say what cannot be.
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error)
 
-MAX_CLIP_PIXELS = 4096 * 2304
-MAX_STRETCH = 4.0  # how much a pixel is wider than high, or higher than wide; that of cameras and discs is 2 at most
-MAX_CLIP_FPS = 120
-# What is decoded when a clip is brought: two minutes of 1920 x 1080 at 60 frames a second, half a minute of 4K.
-MAX_CLIP_VOLUME = 1920 * 1080 * 60 * 120  # pixels of all frames
-MAX_CLIP_FRAMES = 120 * MAX_CLIP_FPS
-MAX_TRACKS = 32  # of any kind
-THREADS = 4  # each one holds frames of its own; the same on every machine, because decoders tell of damage otherwise
-# A playlist or a list of files would make the reader open what it names, so only real containers are let in.
-CLIP_OPTIONS = {
-    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg",
-    "protocol_whitelist": "file",
-}
-HDR_TRANSFERS = (16, 18)  # PQ and HLG in the tables of ITU-T H.273
-# Clips end a little before or after their headers say; one that misses more than this was cut off.
-MISSING_SECONDS, MISSING_PART = 0.5, 0.05
 ROUNDING = 1e-3  # a frame half-way between two places always takes the earlier, whatever the file's clock rounds to
 
 
@@ -107,7 +91,7 @@ def clip_info(path: Path, volume: int | None = None) -> ClipInfo:
 
     Of a clip that has more pixels in all its frames than `volume`, no more are decoded.
     """
-    reader = _ClipReader(path, volume)
+    reader = ClipReader(path, volume)
     width = height = count = 0
     seconds = 0.0
     for frame, _, end in reader.frames():
@@ -119,41 +103,13 @@ def clip_info(path: Path, volume: int | None = None) -> ClipInfo:
     return ClipInfo(width, height, seconds, fps)
 
 
-def keep_clip(path: Path, out: Path) -> ClipInfo:
-    """Copy the pictures and the sound of a clip to `out`, of the same kind of file, without what else is in there:
-    places, devices, dates, chapters, tracks of sensors. Nothing is encoded again. Returns what the clip is.
-
-    Raises MediaError for a clip that cannot be used, and for one that cannot be copied.
-    """
-    given = clip_info(path, MAX_CLIP_VOLUME)
-    try:
-        with open_clip(path) as source, av.open(str(out), "w") as target:
-            copies = {}
-            for stream in (*source.streams.video, *source.streams.audio):
-                if stream.codec_context and not stream.disposition & Disposition.attached_pic:
-                    copies[stream.index] = target.add_stream_from_template(stream)
-                    copies[stream.index].metadata.clear()
-            for packet in source.demux([stream for stream in source.streams if stream.index in copies]):
-                if packet.size:
-                    packet.stream = copies[packet.stream.index]
-                    target.mux(packet)
-        reader = _ClipReader(out)
-        frame, _, _ = next(reader.frames())
-    except (av.FFmpegError, MediaError, ValueError) as error:
-        let_through(error)
-        raise _uncopied() from error
-    if reader.shown_size(frame) != (given.width, given.height):
-        raise _uncopied()
-    return given
-
-
 def clip(path: Path, width: int, height: int, fps: int | Fraction) -> Iterator[NDArray[np.uint8]]:
     """Yield a clip as uint8 RGB frames [height, width, 3] at an even `fps`, upright, its middle cut to fill the frame.
 
     The rate of the clip may be any and may vary: frames are shown as long as they last, some twice, some never. One
     frame is in memory at a time. Raises MediaError for what has no picture, is damaged, or is too large or too long.
     """
-    reader = _ClipReader(path)
+    reader = ClipReader(path)
     made = length = 0
     held: NDArray[np.uint8] | None = None
     for frame, begin, end in reader.frames():
@@ -162,20 +118,18 @@ def clip(path: Path, width: int, height: int, fps: int | Fraction) -> Iterator[N
         while held is not None and made < place:
             yield held
             made += 1
-        length = max(place + 1, round(end * fps))
-        turned = np.rot90(rgb(frame), reader.quarter_turns(frame))
-        held = _fill(Image.fromarray(turned), width, height, reader.stretch(frame))
+        length = max(1, round(end * fps))
+        held = _fill(Image.fromarray(reader.upright(frame)), width, height, reader.stretch(frame))
     while held is not None and made < length:
         yield held
         made += 1
 
 
 def _shown(path: Path, pick: Callable[[Iterator[av.VideoFrame]], av.VideoFrame]) -> NDArray[np.uint8]:
-    reader = _ClipReader(path)
+    reader = ClipReader(path)
     frame = pick(frame for frame, _, _ in reader.frames())
     width, height = reader.shown_size(frame)
-    turned = np.rot90(rgb(frame), reader.quarter_turns(frame))
-    return _fill(Image.fromarray(turned), width, height, reader.stretch(frame))
+    return _fill(Image.fromarray(reader.upright(frame)), width, height, reader.stretch(frame))
 
 
 @contextmanager
@@ -210,6 +164,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         except DAMAGE as error:
             let_through(error)
             raise MediaError("picture_broken", "The picture is damaged and cannot be read to its end.") from error
+        if moves and image.format == "TIFF":
+            raise MediaError("picture_pages", "The picture has several pages: save the one that you want by itself.")
         if moves:
             raise MediaError("picture_animated", "The picture moves: choose a still one.")
         yield image
@@ -256,6 +212,9 @@ def _too_many_pixels() -> MediaError:
 
 def _srgb(image: Image.Image) -> Image.Image:
     """Turn any mode and colour profile into RGB of sRGB; what is transparent becomes white."""
+    if image.mode == "F":
+        text = "The picture holds measured values, not colours: save it with 8 or 16 bits a colour, such as PNG."
+        raise MediaError("picture_values", text)
     if image.mode.startswith("I"):
         # 16-bit grey; Pillow would cut off everything above 255.
         image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
@@ -295,125 +254,3 @@ def _fill(image: Image.Image, width: int, height: int, stretch: float = 1.0) -> 
     box = (left, top, left + wide, top + high)
     scaled = image.resize((width, height), Image.Resampling.LANCZOS, box=box)
     return np.array(scaled, dtype=np.uint8)
-
-
-def open_clip(path: Path) -> av.container.InputContainer:
-    """Open a file that somebody brought, as one of the containers that are let in. Raises av.FFmpegError."""
-    return av.open(str(path), options=dict(CLIP_OPTIONS), metadata_errors="ignore")
-
-
-def check_tracks(container: av.container.InputContainer, noun: str) -> None:
-    """Refuse a file with more tracks than cameras and editors write. Raises MediaError."""
-    if len(container.streams) > MAX_TRACKS:
-        raise MediaError(f"{noun}_heavy", f"The {noun} has more than {MAX_TRACKS} tracks: save it with fewer.")
-
-
-class _ClipReader:
-    """Decodes one uploaded clip and says how each of its frames is to be shown."""
-
-    def __init__(self, path: Path, volume: int | None = None) -> None:
-        self.path, self.volume, self.rate = path, volume, Fraction(0)
-        size = path.stat().st_size
-        if not size:
-            raise MediaError("video_empty", "The video is empty: its file has 0 bytes.")
-        if size > MAX_CLIP_BYTES:
-            raise MediaError("video_large", f"A video has at most {MAX_CLIP_BYTES // 1_000_000} MB.")
-
-    def frames(self) -> Iterator[tuple[av.VideoFrame, float, float]]:
-        """Yield each frame with the seconds at which it begins and ends; the first begins at 0."""
-        try:
-            with open_clip(self.path) as container:
-                stream = self._stream(container)
-                rate = self.rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-                start: float | None = None
-                begin = end = 0.0
-                for count, frame in enumerate(container.decode(stream)):
-                    self._check(frame.width, frame.height)
-                    self._check_volume(frame.width, frame.height, count + 1)
-                    self._check(*self.shown_size(frame))
-                    if frame.color_trc in HDR_TRANSFERS:
-                        raise MediaError("video_hdr", "The video is HDR: convert it to SDR first.")
-                    at = float(frame.pts * (frame.time_base or 0)) if frame.pts is not None else count / float(rate)
-                    start = at if start is None else start
-                    begin = max(begin, at - start)
-                    held = float(frame.duration * (frame.time_base or 0)) if frame.duration else 1 / float(rate)
-                    end = begin + held
-                    if end > MAX_CLIP_SECONDS + 1:
-                        raise _too_long()
-                    yield frame, begin, end
-                if start is None:
-                    raise MediaError("video_empty", "The video holds no pictures.")
-                said = self._seconds_said(container, stream)
-                if said - end > max(MISSING_SECONDS, said * MISSING_PART):
-                    raise MediaError("video_broken", "The video is cut off: its file is shorter than it says.")
-        except (av.FFmpegError, EOFError) as error:
-            let_through(error)
-            raise MediaError("video_broken", "The file is no video, or it is damaged.") from error
-
-    def quarter_turns(self, frame: av.VideoFrame) -> int:
-        """Return by how many quarters the frame is turned counter-clockwise before it is shown."""
-        return round(float(frame.rotation) / 90) % 4
-
-    def stretch(self, frame: av.VideoFrame) -> float:
-        """Return how much wider than high a pixel is in the frame as it is shown."""
-        ratio = float(self.aspect) if self.aspect else 1.0
-        return 1 / ratio if self.quarter_turns(frame) % 2 else ratio
-
-    def shown_size(self, frame: av.VideoFrame) -> tuple[int, int]:
-        """Return (width, height) in square pixels."""
-        width, height = frame.width, frame.height
-        if self.quarter_turns(frame) % 2:
-            width, height = height, width
-        return round(width * self.stretch(frame)), height
-
-    def _stream(self, container: av.container.InputContainer) -> av.VideoStream:
-        check_tracks(container, "video")
-        moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-        if not moving:
-            raise MediaError("video_missing", "The file has no picture, only sound or data.")
-        stream = moving[0]
-        if stream.codec_context is None:
-            raise MediaError("video_codec", "The video is in a codec that is not known here: save it as H.264.")
-        self._check(stream.codec_context.width, stream.codec_context.height)
-        if self._seconds_said(container, stream) > MAX_CLIP_SECONDS:
-            raise _too_long()
-        self._check_volume(stream.codec_context.width, stream.codec_context.height, stream.frames)
-        self.aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
-        if self.aspect and not 1 / MAX_STRETCH <= self.aspect <= MAX_STRETCH:
-            text = f"The pixels of this video are {self.aspect.numerator} : {self.aspect.denominator} wide and high"
-            raise MediaError("video_stretched", f"{text}: save it with square ones.")
-        stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = THREADS
-        return stream
-
-    def _check_volume(self, width: int, height: int, frames: int) -> None:
-        """Refuse a clip of so many frames; a file that says nothing of it has 0."""
-        most = MAX_CLIP_FRAMES
-        if self.volume is not None:
-            most = min(most, self.volume // (width * height))
-        if frames > most:
-            text = f"This video takes too long to open: of {width} x {height} pixels it has at most {most} frames."
-            raise MediaError("video_heavy", text)
-
-    @staticmethod
-    def _check(width: int, height: int) -> None:
-        if width * height > MAX_CLIP_PIXELS:
-            raise MediaError("video_large", "The sides of a video are at most 4096 x 2304 pixels.")
-        if min(width, height) < MIN_SIDE:
-            raise MediaError("video_small", f"The sides of a video are at least {MIN_SIDE} pixels.")
-
-    @staticmethod
-    def _seconds_said(container: av.container.InputContainer, stream: av.VideoStream) -> float:
-        if stream.duration and stream.time_base:
-            return float(stream.duration * stream.time_base)
-        # Sound may go on after the pictures, so the whole file's length speaks for them only where there is none.
-        return 0.0 if container.streams.audio or not container.duration else container.duration / av.time_base
-
-
-def _uncopied() -> MediaError:
-    text = "The video cannot be kept without what its file says about you: convert it to MP4 first."
-    return MediaError("video_uncopied", text)
-
-
-def _too_long() -> MediaError:
-    return MediaError("video_long", f"A video is at most {MAX_CLIP_SECONDS:.0f} seconds long.")
