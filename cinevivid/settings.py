@@ -288,6 +288,9 @@ LEASE_SECONDS = env.int("LEASE_SECONDS", default=120)
 MAX_ATTEMPTS = env.int("MAX_ATTEMPTS", default=3)
 JOB_TIME_LIMIT_SECONDS = env.int("JOB_TIME_LIMIT_SECONDS", default=2 * 60 * 60)
 MODEL_TIME_LIMIT_SECONDS = env.int("MODEL_TIME_LIMIT_SECONDS", default=24 * 60 * 60)
+# Whether a worker reads its models into memory as soon as it runs, or with its first job.
+WARM = env.bool("CINEVIVID_WARM", default=True)
+UNCONFIRMED_DAYS = env.int("UNCONFIRMED_DAYS", default=14)
 TRASH_DAYS = env.int("TRASH_DAYS", default=7)
 # How many uploads this process opens at once, each in a child process, and how long another one waits for its turn.
 DECODERS = max(1, env.int("DECODERS", default=2))

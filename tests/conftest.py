@@ -26,6 +26,7 @@ def _clean_house(settings, tmp_path):
     settings.WORK_ROOT = tmp_path / "work"
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.MAIL_IN_BACKGROUND = False
+    settings.WARM = False
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()
     yield

@@ -16,6 +16,7 @@ from apps.library import uploads
 from apps.library.models import Asset, Generation
 from apps.tools.fields import AssetField
 from workers.weights import catalog
+from workers.weights.card import WeightCard
 
 CSRF_FIELD = "csrfmiddlewaretoken"  # of every form that a page posts
 LARGE_QUEUE = "gpu-large"  # for workers whose GPUs share one film
@@ -25,11 +26,17 @@ QUEUES = ("gpu", LARGE_QUEUE, "cpu")  # the queues of jobs; downloads of models 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a run will cost: credits to hold, expected seconds (None when never measured), and what will be made."""
+    """What a run will cost: credits to hold, expected seconds (None when never measured), and what will be made.
+
+    `unknown_words` are those of the prompt that `model` does not know, `suggestion` says nearly the same without them.
+    """
 
     credits: int
     seconds: float | None
     summary: str
+    model: str = ""
+    unknown_words: tuple[str, ...] = ()
+    suggestion: str = ""
 
 
 class ToolForm(forms.Form):
@@ -153,6 +160,14 @@ class Tool:
         """The ids of the models that a run needs, which are not removed before it ends."""
         named = params.get("model_id") or (catalog.chosen(self.kind) if self.kind else "")
         return {str(named)} if named else set()
+
+    def card(self, params: Mapping[str, Any]) -> WeightCard | None:
+        """The card of the model that does the work; None where no model does."""
+        named = params.get("model_id") or (catalog.chosen(self.kind) if self.kind else "")
+        try:
+            return catalog.get(str(named)) if named else None
+        except KeyError:
+            return None
 
     def work(self, params: Mapping[str, Any]) -> float:
         """The amount of work of a run, in any unit that its time is proportional to."""

@@ -65,6 +65,8 @@ def detail(job: Generation) -> str:
     window = f"Window {job.window} of {job.windows}" if job.windows and job.stage != "upscaling" else ""
     if job.stage == "decoding" and job.windows > 1:
         return window
+    if job.stage == job.LOADING and job.seconds_left:
+        return f"About {duration(job.seconds_left)} left"
     if job.stage in (job.WAITING, job.LOADING, job.ENCODING, "decoding"):
         return ""
     step = f"step {job.step} of {job.steps}" if job.steps else ""
