@@ -19,6 +19,7 @@ from workers.weights import catalog
 from workers.weights.card import WeightCard
 
 CSRF_FIELD = "csrfmiddlewaretoken"  # of every form that a page posts
+ONCE_FIELD = "once"  # a word that the page draws for each form it shows: a form sent twice makes one job
 LARGE_QUEUE = "gpu-large"  # for workers whose GPUs share one film
 RESULT_TEMPLATE = "components/result.html"
 QUEUES = ("gpu", LARGE_QUEUE, "cpu")  # the queues of jobs; downloads of models have one of their own
@@ -89,7 +90,7 @@ class ToolForm(forms.Form):
         if not self.is_bound:
             return
         lists = {name for name, field in self.fields.items() if getattr(field.widget, "allow_multiple_selected", False)}
-        known = {*self.fields, CSRF_FIELD}
+        known = {*self.fields, CSRF_FIELD, ONCE_FIELD}
         for sentences in (misfits(self.data, known, lists) | misfits(dict(self.files), known)).values():
             self.add_error(None, sentences)
         if self.errors:
@@ -230,6 +231,11 @@ def register(cls: type[Tool]) -> type[Tool]:
 
 def unregister(slug: str) -> None:
     del _tools[slug]
+
+
+def first_error(form: ToolForm) -> str:
+    """The first thing of a form that does not fit; empty when all does."""
+    return next((str(error) for errors in form.errors.values() for error in errors), "")
 
 
 def tools() -> list[Tool]:

@@ -1,6 +1,6 @@
 """Words about jobs and files that several pages show."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import template
@@ -73,3 +73,9 @@ def detail(job: Generation) -> str:
     left = f"about {duration(job.seconds_left)} left" if job.seconds_left else ""
     words = ", ".join(filter(None, [window if step else "", step, left]))
     return words[:1].upper() + words[1:]
+
+
+@register.filter
+def any_active(jobs: Iterable[Generation]) -> bool:
+    """Whether one of the jobs has not ended."""
+    return any(job.is_active for job in jobs)

@@ -42,7 +42,8 @@ class Command(BaseCommand):
         check_free(host, port)
         call_command("migrate", verbosity=0)
         self.stdout.write(
-            f"\n  CineVivid is at {settings.SITE_URL}\n  Sign in, once, as {DEMO_EMAIL}: {sign_in_url(demo_user())}\n"
+            f"\n  CineVivid is at {settings.SITE_URL}\n  Sign in as {DEMO_EMAIL}: {sign_in_url(demo_user())}\n"
+            "  The link works once; manage.py sign_in_link prints another one.\n"
         )
         import workers.actors  # noqa: F401
         from cinevivid.server import serve  # brings Twisted
@@ -97,6 +98,7 @@ def start(workers: list[dramatiq.Worker]) -> None:
 def demo_user() -> User:
     """The account that the printed link opens: 300 credits, no password."""
     user = User.objects.filter(email=DEMO_EMAIL).first() or User.objects.create_user(DEMO_EMAIL, name="Demo")
+    user.confirm_address()
     billing.grant(user, settings.FREE_CREDITS, f"welcome:{user.pk}")
     return user
 
