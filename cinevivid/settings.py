@@ -184,6 +184,8 @@ else:
         }
     }
 
+EVENTS_SOCKET = DATA_DIR / "events.sock"  # where commands beside the embedded studio tell it what they have changed
+
 # --- files: disk, or S3 when a bucket is named; media is never served without the owner check
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default="") or DATA_DIR / "media")
 # Where a worker makes films, on its own disk; finished windows go to the media storage, where every worker finds them.

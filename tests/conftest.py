@@ -27,6 +27,7 @@ def _clean_house(settings, tmp_path):
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.MAIL_IN_BACKGROUND = False
     settings.WARM = False
+    settings.EVENTS_SOCKET = tmp_path / "events.sock"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()
     yield

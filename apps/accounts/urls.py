@@ -14,7 +14,7 @@ urlpatterns = [
     path("email/", views.EmailView.as_view(), name="account_email"),
     path("profile", views.profile, name="account_profile"),
     path("tokens", views.tokens, name="account_tokens"),
-    path("tokens/", RedirectView.as_view(pattern_name="account_tokens")),
+    path("tokens/", RedirectView.as_view(pattern_name="account_tokens", http_method_names=["get", "head"])),
     path("tokens/revoke", views.revoke_all_tokens, name="account_tokens_revoke"),
     path("tokens/<int:pk>/revoke", views.revoke_token, name="account_token_revoke"),
     path("link/<str:uid>/<str:token>", views.sign_in_link, name="account_link"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import dramatiq
+from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -52,6 +53,7 @@ class Command(BaseCommand):
         broker.emit_after("process_boot")  # dramatiq's own command does it; the time limit of actors starts with it
         at_work = crew(broker)
         start(at_work)
+        get_channel_layer().listen()
         # Nothing else runs this database, so what says RUNNING was lost with the last process.
         sweep(lease=timedelta(0), resend_after=timedelta(0))
         send_again()
