@@ -1,5 +1,6 @@
 """Three people, and the worker that the product runs."""
 
+import os
 import shutil
 
 import dramatiq
@@ -10,6 +11,8 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import ApiToken
 from tests.factories import UserFactory
+
+os.environ.setdefault("CINEVIVID_WARM", "0")  # of the processes that tests start: few of them make a film
 
 
 @pytest.fixture(autouse=True)

@@ -118,7 +118,9 @@ class EmailVerificationSentView(AllauthEmailVerificationSentView):
 def confirmed_elsewhere(request: HttpRequest) -> HttpResponse:
     """Let whoever waits in front of "Look in your inbox" in, once the address is confirmed in any browser."""
     if not request.user.is_authenticated and not pending.enter(request):
-        return HttpResponse(status=204) if "HX-Request" in request.headers else redirect("account_login")
+        return (
+            HttpResponse(status=204) if "HX-Request" in request.headers else redirect("account_email_verification_sent")
+        )
     if "HX-Request" in request.headers:
         return HttpResponseClientRedirect(resolve_url(settings.LOGIN_REDIRECT_URL))
     return redirect(settings.LOGIN_REDIRECT_URL)

@@ -51,7 +51,7 @@ GET      /accounts/email/                           in         200       200    
 POST     /accounts/email/                           in         again     again  again
 PUT      /accounts/email/                           in         on        on     on
 GET      /accounts/confirm-email/                   200        200       200    200
-GET      /accounts/confirm-email/waiting            in         on        on     on
+GET      /accounts/confirm-email/waiting            on         on        on     on
 GET      /accounts/confirm-email/nothing/           200        200       200    200
 POST     /accounts/confirm-email/nothing/           200        200       200    200
 GET      {confirmation}                             200        200       200    200
