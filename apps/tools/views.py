@@ -83,11 +83,15 @@ def tool_page(request: SignedIn, slug: str) -> HttpResponse:
 
 
 @takes_files
-@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def tool_quote(request: SignedIn, slug: str) -> HttpResponse:
     """The price and time of the form as it is filled in, or its first error; posted, with what is to be uploaded."""
     tool = registry.get_or_404(slug)
+    if not isinstance(request.user, User):
+        if "HX-Request" not in request.headers:
+            return redirect_to_login(tool.get_absolute_url())
+        problem = _("You are signed out. Go on, and sign in: what you typed is kept.")
+        return render(request, "tools/quote.html", {"tool": tool, "quote": None, "problem": problem})
     form = tool.form_class(request.POST or request.GET, request.FILES, user=request.user, draft=True)
     context: dict[str, Any] = {"tool": tool, "quote": None}
     if form.is_valid():

@@ -76,6 +76,11 @@ def test_a_signed_out_form_waits_behind_the_sign_in(client, ada, headers):
     assert client.get(URL).context["form"]["prompt"].value() != TYPED["prompt"]
 
 
+def test_the_quote_of_somebody_who_is_signed_out_says_so(client, db):
+    assert "You are signed out." in client.post(f"{URL}/quote", TYPED, **HTMX).content.decode()
+    assert client.post(f"{URL}/quote", TYPED).url == f"/accounts/login/?next={URL}"
+
+
 def test_a_page_sent_twice_makes_one_job(page):
     once = page.get(URL).context["once"]
     assert [page.post(URL, TYPED | {"once": once}).status_code for _ in range(2)] == [302, 302]
