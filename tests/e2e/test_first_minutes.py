@@ -24,6 +24,7 @@ def site(tmp_path_factory):
         site.answered_in = time.monotonic() - began
         yield site
     finally:
+        site.kill("web")  # nobody waits for the film that is at work
         site.stop()
 
 
@@ -80,20 +81,16 @@ def test_the_quote_moves_in_every_open_tab_when_credits_move(open_page, site):
     tabs = [page, page.context.new_page()]
     tabs[1].goto(page.url)
     for tab in tabs:
-        slider = tab.locator("[name=num_frames]")
-        slider.evaluate("s => { s.value = s.max; s.dispatchEvent(new Event('input', {bubbles: true})); }")
         tab.locator("#quote strong").wait_for()
-    price = int(page.locator("#quote strong").inner_text())
-    take = max(0, 300 - price + 20)
-    site.manage("shell", "-v", "0", "-c", f"{more} b.hold(u, {take}, 'generation:test')" if take else "pass")
-    lacking = price - (300 - take)
+    price, take = int(page.locator("#quote strong").inner_text()), 295
+    site.manage("shell", "-v", "0", "-c", f"{more} b.hold(u, {take}, 'generation:test')")
     for tab in tabs:
-        tab.locator("#quote").get_by_text(f"You need {lacking} more credits.").wait_for()
-        assert str(300 - take) in tab.locator("#credits").inner_text()
+        tab.locator("#quote").get_by_text(f"You need {price - 5} more credits.").wait_for()
+        assert re.sub(r"\D", "", tab.locator("#credits").inner_text()) == "5"
     site.manage("shell", "-v", "0", "-c", f"{more} b.grant(u, 1000, 'test:{price}')")
     for tab in tabs:
         tab.locator("#quote").get_by_text("more credit").wait_for(state="detached")
-        assert re.sub(r"\D", "", tab.locator("#credits").inner_text()) == str(1300 - take)
+        assert re.sub(r"\D", "", tab.locator("#credits").inner_text()) == "1005"
 
 
 def test_a_fresh_studio_shows_progress_soon_after_the_click(open_page, site):
