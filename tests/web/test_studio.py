@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError
 
 from cinevivid.layers import LocalChannelLayer
-from cinevivid.management.commands.studio import check_free, crew, demo_user, take_lock
+from cinevivid.management.commands.studio import check_free, crew, demo_user, start, take_lock
 from workers import actors
 
 
