@@ -22,7 +22,6 @@ from .world import COLUMN, PLACE, ROUND, ROW
 LEXICON = Path(__file__).with_name("lexicon.json")
 TYPO = 0.8  # how much of a mistyped word agrees with the one that is meant
 TYPO_LETTERS = 4  # shorter words have too many neighbours
-BINDINGS = {"and", "while", ","}
 # In a sentence they are joined to the word that they belong to: "the dog's ball", "it doesn't move".
 _ENDINGS = re.compile(r"['’](?:s|d|ll|re|ve|m|t)$|n['’]t$")
 # The colours of two scenes, which no object has.
