@@ -179,7 +179,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if "HX-Request" not in request.headers:
         return answer
     answer.headers["HX-Reselect"] = "#expired"
-    return reswap(retarget(answer, "#main"), "innerHTML show:window:top")
+    return reswap(retarget(answer, "#main"), "innerHTML")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

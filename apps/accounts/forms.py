@@ -28,31 +28,31 @@ class Plain(forms.BaseForm):
                 field.widget.attrs["autofocus"] = True
 
 
-class LoginForm(Plain, allauth.LoginForm):  # type: ignore[misc]
+class LoginForm(Plain, allauth.LoginForm):
     pass
 
 
-class ChangePasswordForm(Plain, allauth.ChangePasswordForm):  # type: ignore[misc]
+class ChangePasswordForm(Plain, allauth.ChangePasswordForm):
     pass
 
 
-class SetPasswordForm(Plain, allauth.SetPasswordForm):  # type: ignore[misc]
+class SetPasswordForm(Plain, allauth.SetPasswordForm):
     pass
 
 
-class ResetPasswordForm(Plain, allauth.ResetPasswordForm):  # type: ignore[misc]
+class ResetPasswordForm(Plain, allauth.ResetPasswordForm):
     pass
 
 
-class ResetPasswordKeyForm(Plain, allauth.ResetPasswordKeyForm):  # type: ignore[misc]
+class ResetPasswordKeyForm(Plain, allauth.ResetPasswordKeyForm):
     pass
 
 
-class AddEmailForm(Plain, allauth.AddEmailForm):  # type: ignore[misc]
+class AddEmailForm(Plain, allauth.AddEmailForm):
     pass
 
 
-class ReauthenticateForm(Plain, allauth.ReauthenticateForm):  # type: ignore[misc]
+class ReauthenticateForm(Plain, allauth.ReauthenticateForm):
     pass
 
 

@@ -31,10 +31,9 @@ def is_here(request: HttpRequest) -> bool:
     A proxy on the machine makes everybody's requests from here: it gives itself away by what it adds, by the name that
     the browser asked for, or by the address that the operator has set.
     """
-    names = (request.get_host(), urlsplit(settings.SITE_URL).netloc)
-    referer = request.headers.get("Referer")
-    if referer:
-        names += (urlsplit(referer).netloc,)
+    names = [request.get_host(), urlsplit(settings.SITE_URL).netloc]
+    if referer := request.headers.get("Referer"):
+        names.append(urlsplit(referer).netloc)
     return (
         settings.EMBEDDED
         and not settings.BEHIND_PROXY

@@ -10,7 +10,7 @@ from apps.accounts.forms import Plain
 from apps.accounts.models import User
 
 
-class SignupForm(Plain, AllauthSignupForm):  # type: ignore[misc]
+class SignupForm(Plain, AllauthSignupForm):
     """A form whose answer, and the time that it takes, do not tell whether the address has an account."""
 
     account_already_exists: bool

@@ -77,7 +77,9 @@ def quote(tool: Tool, params: Mapping[str, Any]) -> Quote:
     seconds = statistics.median(rates) * tool.work(params) if rates else None
     card, prompt = tool.card(params), str(params.get("prompt") or "")
     unknown = tuple(card.unknown_words(prompt)) if card else ()
-    known = {"model": card.id, "unknown_words": unknown, "suggestion": card.nearest(prompt)} if card and unknown else {}
+    known: dict[str, Any] = (
+        {"model": card.id, "unknown_words": unknown, "suggestion": card.nearest(prompt)} if card and unknown else {}
+    )
     return Quote(tool.price(params), seconds, tool.summary(params), **known)
 
 
