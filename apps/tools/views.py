@@ -84,7 +84,7 @@ def tool_page(request: SignedIn, slug: str) -> HttpResponse:
 
 @takes_files
 @require_http_methods(["GET", "HEAD", "POST"])
-def tool_quote(request: SignedIn, slug: str) -> HttpResponse:
+def tool_quote(request: HttpRequest, slug: str) -> HttpResponse:
     """The price and time of the form as it is filled in, or its first error; posted, with what is to be uploaded."""
     tool = registry.get_or_404(slug)
     if not isinstance(request.user, User):
