@@ -178,8 +178,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     )
     if "HX-Request" not in request.headers:
         return answer
-    answer.headers["HX-Reselect"] = "#expired"
-    return reswap(retarget(answer, "#main"), "innerHTML")
+    answer.headers["HX-Reselect"] = "#main"
+    return reswap(retarget(answer, "#main"), "outerHTML")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -60,7 +60,7 @@ def test_passwords_are_typed_again(db):
 
 def test_on_the_tool_page_the_expired_form_takes_the_place_of_the_page(strict):
     answer = strict.post(URL, TYPED, HTTP_ORIGIN="http://localhost", **HTMX)
-    assert (answer["HX-Retarget"], answer["HX-Reselect"]) == ("#main", "#expired")
+    assert (answer["HX-Retarget"], answer["HX-Reselect"]) == ("#main", "#main")
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
