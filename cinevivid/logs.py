@@ -44,7 +44,7 @@ def hide_secrets(known: Iterable[str]) -> Processor:
         if value is None or isinstance(value, int | float):
             return value
         if isinstance(value, Mapping):
-            return {name: HIDDEN if SECRET_NAME.search(str(name)) else hide(each) for name, each in value.items()}
+            return {name: HIDDEN if _is_secret(name, each) else hide(each) for name, each in value.items()}
         if isinstance(value, list | tuple | set):
             return [hide(each) for each in value]
         text = value if isinstance(value, str) else str(value)
@@ -58,6 +58,11 @@ def hide_secrets(known: Iterable[str]) -> Processor:
         return hidden
 
     return processor
+
+
+def _is_secret(name: Any, value: Any) -> bool:
+    """Whether a value is hidden for its name; a number of tokens is not one of them."""
+    return bool(SECRET_NAME.search(str(name))) and not isinstance(value, int | None)
 
 
 def route_of(request: HttpRequest) -> str:

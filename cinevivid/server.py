@@ -8,6 +8,7 @@ wait while it does not. What may come at all is decided there (`cinevivid/bodies
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from daphne import server as daphne
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.http_protocol import HTTPFactory
 from django.conf import settings
-from twisted.web.http import HTTPChannel
+from twisted.web.http import RESPONSES, HTTPChannel
 
 from cinevivid.bodies import plain_refusal
 from cinevivid.pacing import PacedRequest, PacedServer
@@ -26,6 +27,10 @@ SMALLEST_PIECE = 64  # bytes that further pieces have on average, at least: a sm
 LINGER_SECONDS = 5  # until a connection is cut whose client goes on sending after the answer
 SOCKET_MESSAGE = 64 * 1024  # bytes; pages send nothing over their socket
 LEFTOVER_SECONDS = 24 * 3600  # the age at which a temporary upload belongs to no request any more
+
+# Twisted's table lacks newer codes, and calls them "Unknown Status" in the browser's console.
+for status in HTTPStatus:
+    RESPONSES.setdefault(int(status), status.phrase.encode())
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -184,6 +184,8 @@ else:
         }
     }
 
+EVENTS_SOCKET = DATA_DIR / "events.sock"  # where commands beside the embedded studio tell it what they have changed
+
 # --- files: disk, or S3 when a bucket is named; media is never served without the owner check
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default="") or DATA_DIR / "media")
 # Where a worker makes films, on its own disk; finished windows go to the media storage, where every worker finds them.
@@ -239,7 +241,16 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "tools:start"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "apps.accounts.adapter.AccountAdapter"
-ACCOUNT_FORMS = {"signup": "apps.accounts.signup.SignupForm"}
+ACCOUNT_FORMS = {
+    "signup": "apps.accounts.signup.SignupForm",
+    "login": "apps.accounts.forms.LoginForm",
+    "add_email": "apps.accounts.forms.AddEmailForm",
+    "change_password": "apps.accounts.forms.ChangePasswordForm",
+    "set_password": "apps.accounts.forms.SetPasswordForm",
+    "reset_password": "apps.accounts.forms.ResetPasswordForm",
+    "reset_password_from_key": "apps.accounts.forms.ResetPasswordKeyForm",
+    "reauthenticate": "apps.accounts.forms.ReauthenticateForm",
+}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
@@ -288,6 +299,9 @@ LEASE_SECONDS = env.int("LEASE_SECONDS", default=120)
 MAX_ATTEMPTS = env.int("MAX_ATTEMPTS", default=3)
 JOB_TIME_LIMIT_SECONDS = env.int("JOB_TIME_LIMIT_SECONDS", default=2 * 60 * 60)
 MODEL_TIME_LIMIT_SECONDS = env.int("MODEL_TIME_LIMIT_SECONDS", default=24 * 60 * 60)
+# Whether a worker reads its models into memory as soon as it runs, or with its first job.
+WARM = env.bool("CINEVIVID_WARM", default=True)
+UNCONFIRMED_DAYS = env.int("UNCONFIRMED_DAYS", default=14)
 TRASH_DAYS = env.int("TRASH_DAYS", default=7)
 # How many uploads this process opens at once, each in a child process, and how long another one waits for its turn.
 DECODERS = max(1, env.int("DECODERS", default=2))

@@ -26,6 +26,7 @@ from apps.problems import MEDIA_TYPE, of_api, retry_after
 from apps.tools import registry
 from apps.tools.context import tools
 from apps.tools.videos import MODEL
+from cinevivid import expired
 from workers.engines.skyreels.request.spec import frames_for_seconds
 
 log = structlog.get_logger(__name__)
@@ -168,7 +169,17 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return error_page(request, "csrf_failed")
+    """Offer what was typed once more, where a page of this site has sent it."""
+    if of_api(request.path) or not request.POST or not expired.from_this_site(request):
+        return error_page(request, "csrf_failed")
+    body = problem("csrf_failed")
+    answer = problem_page(
+        body, render_to_string("expired.html", {"problem": body, "form": expired.typed(request)}, request)
+    )
+    if "HX-Request" not in request.headers:
+        return answer
+    answer.headers["HX-Reselect"] = "#main"
+    return reswap(retarget(answer, "#main"), "outerHTML")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

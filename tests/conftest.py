@@ -1,5 +1,6 @@
 """Three people, and the worker that the product runs."""
 
+import os
 import shutil
 
 import dramatiq
@@ -10,6 +11,8 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import ApiToken
 from tests.factories import UserFactory
+
+os.environ.setdefault("CINEVIVID_WARM", "0")  # of the processes that tests start: few of them make a film
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +29,8 @@ def _clean_house(settings, tmp_path):
     settings.WORK_ROOT = tmp_path / "work"
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.MAIL_IN_BACKGROUND = False
+    settings.WARM = False
+    settings.EVENTS_SOCKET = tmp_path / "events.sock"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()
     yield

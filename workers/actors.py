@@ -22,8 +22,9 @@ from apps.library.ids import is_uuid
 from apps.library.keeper import StorageKeeper
 from apps.library.models import Asset, Generation
 from apps.tools import services
-from apps.tools.registry import QUEUES
+from apps.tools.registry import QUEUES, tools
 from workers.base import Cancelled, EngineError, Progress, PublicError, Stopped
+from workers.warm import Warmth
 from workers.weights import store
 
 log = structlog.get_logger(__name__)
@@ -31,10 +32,24 @@ WRITE_EVERY_SECONDS = 0.5
 RETRIED = ("rank_lost", "ranks_not_started")  # what may go well another time: a part of the worker died
 RETRIED_LATER = ("storage_failed",)
 FOREVER_MS = 10 * 365 * 24 * 3600 * 1000  # dramatiq wants a number
+warmth = Warmth(settings.DATA_DIR / "loading.json")
 HEARTBEAT_SECONDS = settings.LEASE_SECONDS / 8
 # A worker hears only what its own process declares, and no actor has these queues' names.
 for queue_name in QUEUES:
     dramatiq.get_broker().declare_queue(queue_name)
+
+
+class WarmUp(dramatiq.Middleware):
+    """Loads the models of a worker's tools as soon as it runs, unless CINEVIVID_WARM is 0."""
+
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        heard = worker.consumer_whitelist or set(broker.get_declared_queues())
+        needed = [(tool.task, tool.kind) for tool in tools() if tool.queue in heard and tool.queue != "cpu"]
+        if settings.WARM and needed:
+            warmth.start(needed)
+
+
+dramatiq.get_broker().add_middleware(WarmUp())
 
 
 @dramatiq.actor(queue_name="gpu", max_retries=0, time_limit=FOREVER_MS)
@@ -119,6 +134,8 @@ def make(job: Generation, folder: Path) -> None:
         on_progress=reporter(job),
         keeper=StorageKeeper(job),
     )
+    while not warmth.done.wait(WRITE_EVERY_SECONDS):
+        request.on_progress(Progress(stage="loading", seconds_left=warmth.seconds_left()))
     made = task(request)
     with ExitStack() as stack:
         assets = [
@@ -160,10 +177,14 @@ def reporter(job: Generation) -> Callable[[Progress], None]:
 
     Raises Cancelled once the row is gone, and Stopped when it was asked to end with what there is.
     """
-    last, stage = 0.0, ""
+    last, stage = 0.0, "loading"  # which it is since the row was claimed
+    changed, loading = time.monotonic(), 0.0
 
     def report(now: Progress) -> None:
-        nonlocal last, stage
+        nonlocal last, stage, changed, loading
+        if now.stage != stage:
+            loading += time.monotonic() - changed if stage == "loading" else 0
+            changed = time.monotonic()
         if now.stage == stage and time.monotonic() - last < WRITE_EVERY_SECONDS:
             return
         last, stage = time.monotonic(), now.stage
@@ -176,6 +197,7 @@ def reporter(job: Generation) -> Callable[[Progress], None]:
             step=now.step,
             steps=now.steps,
             seconds_left=now.seconds_left,
+            loading_seconds=loading,
         )
         if not written:
             raise Stopped if job.advance() else Cancelled

@@ -36,6 +36,8 @@ class EngineError(PublicError):
 class Progress:
     """Where a job is: `step` of `steps`, counted from 1, within `window` of `windows` for work that is done in windows.
 
+    Step 0 says that the first one has begun.
+
     `stage` is one word, such as "loading", "denoising", "decoding", "upscaling", "speaking" or "encoding"; of these,
     "encoding" is the last one, in which files are written and a stop is not asked for any more. `seconds_left` is
     wall-clock time, None until it was measured.

@@ -118,6 +118,7 @@ def upscale_film(
     upscaler.load()
     if makes.fps != makes.source.fps:
         registry.get("interpolation", asked.interpolation).load()
+    clock.begin()
     playlist = Playlist(folder / PLAYLIST, makes.fps, SEGMENT_FRAMES, film.segments)
     frames = clock.counted(_frames(asked, makes, upscaler, first=len(film.segments) * SEGMENT_FRAMES))
     while (ahead := next(frames, None)) is not None:
@@ -160,6 +161,8 @@ def upscale_picture(
     on_progress(Progress(stage="loading"))
     if upscaler is None:
         upscaler = registry.get("upscale", asked.model)
+    upscaler.load()
+    on_progress(Progress(stage="upscaling", step=0, steps=1))
     (made,) = upscaler.upscale([pixels], *size)
     on_progress(Progress(stage="upscaling", step=1, steps=1))
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -177,6 +180,10 @@ class _Clock:
     def loading(self) -> None:
         """Report that the model is being read; a stopped job ends here."""
         self.on_progress(Progress(stage="loading", step=self.done, steps=self.makes.frames))
+
+    def begin(self) -> None:
+        """Report that nothing is left to load."""
+        self.on_progress(Progress(stage="upscaling", step=self.done, steps=self.makes.frames))
 
     def counted(self, frames: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
         """Yield the frames and report progress after each."""

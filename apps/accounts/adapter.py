@@ -8,12 +8,14 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from apps.accounts import outbox, sessions
+from apps.accounts import outbox, pending, sessions
 from apps.accounts.models import ApiToken, User
 from apps.errors import StudioError
+
+CONFIRMED = "confirmed_email"  # where the session keeps an address that was confirmed in it
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -28,6 +30,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_email_verification_redirect_url(self, email_address: EmailAddress) -> str:
         """Return where a confirmed address leads: on as after signing in, or to the sign-in page of another browser."""
         if not self.request.user.is_authenticated:
+            self.request.session[CONFIRMED] = email_address.email  # the sign-in page fills it in
             return reverse("account_login")
         return str(self.get_login_redirect_url(self.request))
 
@@ -36,6 +39,12 @@ class AccountAdapter(DefaultAccountAdapter):
         if isinstance(request.user, User) and ApiToken.objects.of(request.user).exists():
             return f"{reverse('account_tokens')}?after=password"
         return str(super().get_password_change_redirect_url(request))
+
+    def respond_email_verification_sent(self, request: HttpRequest, user: User | None) -> HttpResponse:
+        """Lead to "Look in your inbox"; what was typed before goes with the account."""
+        pending.keep(request, user)
+        answer: HttpResponse = super().respond_email_verification_sent(request, user)
+        return answer
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Confirm an address, once, and for one of the users who claim it."""

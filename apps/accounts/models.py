@@ -11,7 +11,7 @@ from django.utils import timezone
 
 
 class LowerEmailField(models.EmailField):  # type: ignore[type-arg]
-    """An e-mail address in lower case, in rows and in what they are looked up by: people type it as they like."""
+    """An email address in lower case, in rows and in what they are looked up by: people type it as they like."""
 
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
@@ -25,26 +25,32 @@ class LowerEmailField(models.EmailField):  # type: ignore[type-arg]
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """A person who signs in with an e-mail address; without a password they can only use a link."""
+        """A person who signs in with an email address; without a password they can only use a link."""
         if not email:
-            raise ValueError("A user needs an e-mail address.")
+            raise ValueError("A user needs an email address.")
         user = self.model(email=self.normalize_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+        """A person who may do everything. Whoever makes one on the command line vouches for the address."""
+        user = self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+        user.confirm_address()
+        return user
 
 
 class User(AbstractUser):
-    """Someone with an account. The e-mail address is the name they sign in with."""
+    """Someone with an account. The email address is the name they sign in with."""
 
     username = None  # type: ignore[assignment]
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
-    email = LowerEmailField("e-mail address", unique=True)
+    email = LowerEmailField("email address", unique=True)
     name = models.CharField("display name", max_length=80, blank=True)
+    first_prompt = models.TextField(
+        blank=True, default="", editable=False, help_text="Typed before signing up, until its film is started."
+    )
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -55,6 +61,13 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def confirm_address(self) -> None:
+        """Note that the address is this person's, without a mail."""
+        from allauth.account.models import EmailAddress  # needs the model of users
+
+        confirmed = {"verified": True, "primary": True}
+        EmailAddress.objects.update_or_create(user=self, email=self.email, defaults=confirmed)
 
     def get_full_name(self) -> str:
         return str(self)

@@ -6,10 +6,11 @@ from allauth.account.forms import SignupForm as AllauthSignupForm
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
+from apps.accounts.forms import Plain
 from apps.accounts.models import User
 
 
-class SignupForm(AllauthSignupForm):
+class SignupForm(Plain, AllauthSignupForm):
     """A form whose answer, and the time that it takes, do not tell whether the address has an account."""
 
     account_already_exists: bool

@@ -4,7 +4,9 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.account.views import ConfirmEmailView as AllauthConfirmEmailView
+from allauth.account.views import EmailVerificationSentView as AllauthEmailVerificationSentView
 from allauth.account.views import EmailView as AllauthEmailView
+from allauth.account.views import LoginView as AllauthLoginView
 from allauth.decorators import rate_limit
 from django.conf import settings
 from django.contrib import messages
@@ -12,11 +14,14 @@ from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect, render, resolve_url
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRedirect
 
-from apps.accounts import links
+from apps.accounts import links, operator, pending
+from apps.accounts.adapter import CONFIRMED
 from apps.accounts.forms import ProfileForm, TokenForm
 from apps.accounts.http import SignedIn
 from apps.accounts.models import ApiToken, User
@@ -80,12 +85,44 @@ def sign_in_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     user = links.use(uid, token) if request.method == "POST" else links.user_of(uid, token)
     if user is None:
         messages.error(
-            request, "This sign-in link was used already or is too old. Start the studio again for a new one."
+            request,
+            _(
+                "This sign-in link was used already or is too old. "
+                "On the machine of the studio, manage.py sign_in_link prints a new one."
+            ),
         )
         return redirect("account_login")
     if request.method != "POST":
         return render(request, "account/sign_in_link.html", {"email": user.email})
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    return redirect(settings.LOGIN_REDIRECT_URL)
+
+
+class LoginView(AllauthLoginView):
+    """The sign-in page, with the address that was just confirmed in this browser."""
+
+    def get_initial(self) -> dict[str, Any]:
+        return {**super().get_initial(), "login": self.request.session.get(CONFIRMED, "")}
+
+
+class EmailVerificationSentView(AllauthEmailVerificationSentView):
+    """ "Look in your inbox", with what an operator needs whose studio has no mail server."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        link = operator.confirm_link(self.request)
+        return {**super().get_context_data(**kwargs), "mail_folder": operator.mail_folder(), "confirm_link": link}
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD"])
+def confirmed_elsewhere(request: HttpRequest) -> HttpResponse:
+    """Let whoever waits in front of "Look in your inbox" in, once the address is confirmed in any browser."""
+    if not request.user.is_authenticated and not pending.enter(request):
+        return (
+            HttpResponse(status=204) if "HX-Request" in request.headers else redirect("account_email_verification_sent")
+        )
+    if "HX-Request" in request.headers:
+        return HttpResponseClientRedirect(resolve_url(settings.LOGIN_REDIRECT_URL))
     return redirect(settings.LOGIN_REDIRECT_URL)
 
 

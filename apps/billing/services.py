@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q, Sum
 from django.utils.crypto import salted_hmac
+from django.utils.translation import ngettext
 
 from apps.accounts.models import User
 from apps.billing.models import Account, Transfer, Welcomed
@@ -26,7 +27,8 @@ class InsufficientCredits(StudioError):
     def __init__(self, needed: int, balance: int) -> None:
         self.needed, self.balance = needed, balance
         super().__init__(
-            f"This needs {needed} credits and your wallet has {balance}: {needed - balance} are missing.",
+            ngettext("You need %(count)s more credit.", "You need %(count)s more credits.", needed - balance)
+            % {"count": needed - balance},
             needed=needed,
             balance=balance,
         )
@@ -109,6 +111,11 @@ def welcome(user: User, address: str) -> bool:
         if given:
             Welcomed.objects.create(digest=digest)
         return given
+
+
+def close_accounts(user: User) -> None:
+    """Remove the accounts of a user who has none of the ledger's transfers. Raises ProtectedError for another one."""
+    Account.objects.filter(user=user).delete()
 
 
 def forfeit(user: User) -> int:

@@ -173,6 +173,7 @@ class Generation(models.Model):
     step = models.PositiveIntegerField(default=0)
     steps = models.PositiveIntegerField(default=0)
     seconds_left = models.FloatField(null=True, blank=True)
+    loading_seconds = models.FloatField(default=0, help_text="Of its time, how long models were read into memory.")
     cost = models.PositiveIntegerField(default=0, help_text="Quoted and held, in credits.")
     engine = models.CharField(max_length=60, blank=True, help_text="The model that made it.")
     error_code = models.CharField(max_length=40, blank=True)

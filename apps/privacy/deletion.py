@@ -49,6 +49,7 @@ Status = Generation.Status
 NOBODY = "deleted.invalid"  # the domain of the addresses of emptied users: no mail can ever reach it
 LATE = timedelta(days=1)  # how long a request or a worker that began before the deletion may still write
 REMOVING_SECONDS = 5.0
+UNCONFIRMED_AT_ONCE = 200
 BETWEEN_LETTERS = "-" * 79 + "\n"  # as Django's backend writes them into a file
 # Rows that point to a user and are removed, in this order; the first ones hold on to those after them.
 GONE: tuple[tuple[type[models.Model], str], ...] = (
@@ -125,13 +126,38 @@ def _erase(user: User) -> None:
         user.groups.clear()
         user.user_permissions.clear()
         User.objects.filter(pk=user.pk).update(
-            email=f"{uuid4().hex}@{NOBODY}", name="", password=make_password(None), last_login=None, is_staff=False,
-            is_superuser=False,
+            email=f"{uuid4().hex}@{NOBODY}", name="", first_prompt="", password=make_password(None), last_login=None,
+            is_staff=False, is_superuser=False,
         )  # fmt: skip
         told = deletion.done_at is not None
         Deletion.objects.filter(pk=deletion.pk).update(done_at=timezone.now())
         transaction.on_commit(partial(_after, user, addresses, left, told))
     log.info("account_deleted", user=user.pk)
+
+
+def remove_unconfirmed() -> int:
+    """Remove accounts whose address nobody has confirmed in UNCONFIRMED_DAYS. Returns how many.
+
+    They have no credits and have made nothing, so nothing of them stays, and they get no mail.
+    """
+    old = timezone.now() - timedelta(days=settings.UNCONFIRMED_DAYS)
+    addresses = EmailAddress.objects.filter(user=OuterRef("pk"))
+    found = User.objects.filter(Exists(addresses), ~Exists(addresses.filter(verified=True)), last_login=None)
+    removed = 0
+    for user in found.filter(date_joined__lt=old, is_staff=False)[:UNCONFIRMED_AT_ONCE]:
+        try:
+            with transaction.atomic():
+                names = _addresses(user)
+                _forget_in_log(user)
+                billing.close_accounts(user)
+                user.delete()
+                transaction.on_commit(partial(_remove_letters, names))
+        except models.ProtectedError:
+            continue  # the operator has given it something
+        removed += 1
+    if removed:
+        log.info("unconfirmed_accounts_removed", count=removed)
+    return removed
 
 
 def _addresses(user: User) -> set[str]:

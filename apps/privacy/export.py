@@ -185,6 +185,7 @@ def _account(user: User) -> dict[str, Any]:
     return {
         "name": user.name,
         "email": user.email,
+        "first_prompt": user.first_prompt,
         "addresses": list(EmailAddress.objects.filter(user=user).values("email", "verified", "primary")),
         "joined": user.date_joined,
         "last_sign_in": user.last_login,

@@ -12,7 +12,7 @@ class DeleteForm(forms.Form):
 
     address = forms.CharField(
         max_length=254,
-        label="Your e-mail address",
+        label="Your email address",
         help_text="Type it in full to confirm that you mean this account.",
         widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )

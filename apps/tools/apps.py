@@ -7,7 +7,7 @@ class ToolsConfig(AppConfig):
 
     def ready(self) -> None:
         """Find the tools: every module in catalog/, and `tool.py` of any other app."""
-        from apps.tools import catalog
+        from apps.tools import catalog, starting  # noqa: F401
         from apps.tools.services import models_in_use
         from apps.weights import needs
 

@@ -16,8 +16,10 @@ from apps.library import uploads
 from apps.library.models import Asset, Generation
 from apps.tools.fields import AssetField
 from workers.weights import catalog
+from workers.weights.card import WeightCard
 
 CSRF_FIELD = "csrfmiddlewaretoken"  # of every form that a page posts
+ONCE_FIELD = "once"  # a word that the page draws for each form it shows: a form sent twice makes one job
 LARGE_QUEUE = "gpu-large"  # for workers whose GPUs share one film
 RESULT_TEMPLATE = "components/result.html"
 QUEUES = ("gpu", LARGE_QUEUE, "cpu")  # the queues of jobs; downloads of models have one of their own
@@ -25,11 +27,17 @@ QUEUES = ("gpu", LARGE_QUEUE, "cpu")  # the queues of jobs; downloads of models 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a run will cost: credits to hold, expected seconds (None when never measured), and what will be made."""
+    """What a run will cost: credits to hold, expected seconds (None when never measured), and what will be made.
+
+    `unknown_words` are those of the prompt that `model` does not know, `suggestion` says nearly the same without them.
+    """
 
     credits: int
     seconds: float | None
     summary: str
+    model: str = ""
+    unknown_words: tuple[str, ...] = ()
+    suggestion: str = ""
 
 
 class ToolForm(forms.Form):
@@ -82,7 +90,7 @@ class ToolForm(forms.Form):
         if not self.is_bound:
             return
         lists = {name for name, field in self.fields.items() if getattr(field.widget, "allow_multiple_selected", False)}
-        known = {*self.fields, CSRF_FIELD}
+        known = {*self.fields, CSRF_FIELD, ONCE_FIELD}
         for sentences in (misfits(self.data, known, lists) | misfits(dict(self.files), known)).values():
             self.add_error(None, sentences)
         if self.errors:
@@ -154,6 +162,14 @@ class Tool:
         named = params.get("model_id") or (catalog.chosen(self.kind) if self.kind else "")
         return {str(named)} if named else set()
 
+    def card(self, params: Mapping[str, Any]) -> WeightCard | None:
+        """The card of the model that does the work; None where no model does."""
+        named = params.get("model_id") or (catalog.chosen(self.kind) if self.kind else "")
+        try:
+            return catalog.get(str(named)) if named else None
+        except KeyError:
+            return None
+
     def work(self, params: Mapping[str, Any]) -> float:
         """The amount of work of a run, in any unit that its time is proportional to."""
         return 1.0
@@ -215,6 +231,11 @@ def register(cls: type[Tool]) -> type[Tool]:
 
 def unregister(slug: str) -> None:
     del _tools[slug]
+
+
+def first_error(form: ToolForm) -> str:
+    """The first thing of a form that does not fit; empty when all does."""
+    return next((str(error) for errors in form.errors.values() for error in errors), "")
 
 
 def tools() -> list[Tool]:

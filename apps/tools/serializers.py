@@ -218,5 +218,13 @@ class QuoteSerializer(serializers.Serializer[Any]):
     """What a run will cost before it is started."""
 
     credits = serializers.IntegerField()
-    seconds = serializers.FloatField(allow_null=True, help_text="Expected time; null when it was never measured.")
+    seconds = serializers.FloatField(
+        allow_null=True, help_text="Expected time, without loading a model; null when it was never measured."
+    )
     summary = serializers.CharField()
+    unknown_words = serializers.ListField(
+        child=serializers.CharField(), help_text="Words of the prompt that the model does not know, and ignores."
+    )
+    suggestion = serializers.CharField(
+        help_text="A prompt in words that the model knows, as near as possible; empty when it knows them all."
+    )

@@ -61,14 +61,26 @@ class Planned:
 
 
 def quote(tool: Tool, params: Mapping[str, Any]) -> Quote:
-    """Return the credits and the expected seconds of a run: the median of recent runs, scaled by the work."""
+    """Return the credits and the expected seconds of a run: the median of recent runs, scaled by the work.
+
+    Loading a model is no part of them: a worker does it once, and seldom again.
+    """
     # A later attempt made only the rest of a film, and a stopped one only a part: their times say nothing.
     whole = Generation.objects.filter(tool=tool.slug, status=Status.SUCCEEDED, attempt__lte=1, stopped_early=False)
     recent = whole.filter(started_at__isnull=False, finished_at__isnull=False, work__gt=0)
-    times = recent.values_list("started_at", "finished_at", "work")[:RECENT]
-    rates = [(finished - started).total_seconds() / work for started, finished, work in times if started and finished]
+    times = recent.values_list("started_at", "finished_at", "loading_seconds", "work")[:RECENT]
+    rates = [
+        max(0.0, (finished - started).total_seconds() - loading) / work
+        for started, finished, loading, work in times
+        if started and finished
+    ]
     seconds = statistics.median(rates) * tool.work(params) if rates else None
-    return Quote(tool.price(params), seconds, tool.summary(params))
+    card, prompt = tool.card(params), str(params.get("prompt") or "")
+    unknown = tuple(card.unknown_words(prompt)) if card else ()
+    known: dict[str, Any] = (
+        {"model": card.id, "unknown_words": unknown, "suggestion": card.nearest(prompt)} if card and unknown else {}
+    )
+    return Quote(tool.price(params), seconds, tool.summary(params), **known)
 
 
 def submit(

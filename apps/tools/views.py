@@ -1,29 +1,38 @@
 """Tool pages, and what a user does to a job."""
 
+import hashlib
+import json
 import uuid
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from apps.accounts.http import PENDING_KEY, PENDING_PROMPT, SignedIn
 from apps.accounts.models import User
+from apps.billing import services as billing
 from apps.bodies import takes_files
 from apps.errors import StudioError
 from apps.library import storage
 from apps.library.models import Generation
-from apps.tools import registry, services
-from apps.tools.registry import Tool, ToolForm
+from apps.tools import registry, services, starting
+from apps.tools.registry import CSRF_FIELD, ONCE_FIELD, Tool, ToolForm
 
 STAGE_SIZE = 12
 MAX_PENDING = 2000  # characters of a prompt that the session keeps while somebody signs up
 # Where the session keeps it for the form when it made no job: an address of 2000 letters can be too long, with 18 kB.
 REFUSED_PROMPT = "refused_prompt"
+TYPED = "typed"  # where the session keeps a form whose sender was no longer signed in
+MAX_TYPED = 20_000  # characters of it
 
 
 def all_tools(request: HttpRequest) -> HttpResponse:
@@ -31,8 +40,25 @@ def all_tools(request: HttpRequest) -> HttpResponse:
     return render(request, "tools/all.html", {"categories": registry.by_category()})
 
 
+def keeps_what_was_typed(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Keep the form of somebody whose session has ended over the sign-in; `login_required` for the pages of tools."""
+
+    @wraps(view)
+    def page(request: HttpRequest, slug: str) -> HttpResponse:
+        if isinstance(request.user, User):
+            return view(request, slug)
+        if request.method == "POST":
+            typed = {name: request.POST[name] for name in request.POST if name not in (CSRF_FIELD, ONCE_FIELD)}
+            if sum(map(len, typed.values())) <= MAX_TYPED:
+                request.session[TYPED] = {"tool": slug, "values": typed}
+        answer = redirect_to_login(request.path if request.method == "POST" else request.get_full_path())
+        return HttpResponseClientRedirect(answer.url) if "HX-Request" in request.headers else answer
+
+    return page
+
+
 @takes_files
-@login_required
+@keeps_what_was_typed
 def tool_page(request: SignedIn, slug: str) -> HttpResponse:
     """The form of a tool beside what it has made; a POST starts a job."""
     tool = registry.get_or_404(slug)
@@ -44,30 +70,34 @@ def tool_page(request: SignedIn, slug: str) -> HttpResponse:
     job = None
     if form.is_valid():
         try:
-            job = services.submit(request.user, tool, form.params)
+            job = services.submit(request.user, tool, form.params, idempotency_key=_once(request))
         except StudioError as error:
             form.add_error(None, error.public_text)
         else:
             if not request.htmx:
                 return redirect(tool)
-            return render(request, "tools/started.html", {"tool": tool, "job": job})
+            return render(request, "tools/started.html", {"tool": tool, "job": job, "once": uuid.uuid4().hex})
     status = 422 if form.is_bound else 200
     template = f"{tool.template}#panel" if request.htmx and form.is_bound else tool.template
     return render(request, template, _page(request, tool, form), status=status)
 
 
 @takes_files
-@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def tool_quote(request: SignedIn, slug: str) -> HttpResponse:
+def tool_quote(request: HttpRequest, slug: str) -> HttpResponse:
     """The price and time of the form as it is filled in, or its first error; posted, with what is to be uploaded."""
     tool = registry.get_or_404(slug)
+    if not isinstance(request.user, User):
+        if "HX-Request" not in request.headers:
+            return redirect_to_login(tool.get_absolute_url())
+        problem = _("You are signed out. Go on, and sign in: what you typed is kept.")
+        return render(request, "tools/quote.html", {"tool": tool, "quote": None, "problem": problem})
     form = tool.form_class(request.POST or request.GET, request.FILES, user=request.user, draft=True)
     context: dict[str, Any] = {"tool": tool, "quote": None}
     if form.is_valid():
-        context["quote"] = services.quote(tool, form.params)
+        context |= _quoted(request.user, tool, form)
     elif not all(error.code == "required" for each in form.errors.as_data().values() for error in each):
-        context["problem"] = _first_error(form)  # what is only not there yet is no problem
+        context["problem"] = registry.first_error(form)  # what is only not there yet is no problem
     return render(request, "tools/quote.html", context)
 
 
@@ -86,20 +116,19 @@ def start(request: HttpRequest) -> HttpResponse:
         return redirect("account_signup")
     tool = registry.main()
     prompt, key = request.session.pop(PENDING_PROMPT, None), request.session.pop(PENDING_KEY, "")
-    if prompt is None:
+    first = request.user.first_prompt
+    if prompt is None and not first:
         return redirect(f"{tool.get_absolute_url()}?{request.GET.urlencode()}" if request.GET else tool)
-    form = tool.form_class(tool.form_class.page_data() | {"prompt": prompt}, user=request.user)
-    problem = _first_error(form)
-    if not problem:
-        try:
-            # Two pages that open at once read the same session; the key makes one job of them.
-            services.submit(request.user, tool, form.params, idempotency_key=key and f"start:{key}")
-        except StudioError as error:
-            problem = error.public_text
-    if not problem:
-        return redirect(tool)
-    messages.error(request, problem)
-    request.session[REFUSED_PROMPT] = prompt
+    if prompt is None:
+        # It came with the sign-up, in this browser or another one, and was not started when the address was confirmed.
+        prompt, problem = first, starting.make_first(request.user)
+        User.objects.filter(pk=request.user.pk).update(first_prompt="")
+    else:
+        # Two pages that open at once read the same session; the key makes one job of them.
+        problem = starting.make(request.user, prompt, key)
+    if problem:
+        messages.error(request, problem)
+        request.session[REFUSED_PROMPT] = prompt
     return redirect(tool)
 
 
@@ -167,11 +196,6 @@ def _answer(request: SignedIn, job: Generation, message: str) -> HttpResponse:
     return redirect(_tool_url(job))
 
 
-def _first_error(form: ToolForm) -> str:
-    """The first thing that does not fit; empty when all does."""
-    return next((str(error) for errors in form.errors.values() for error in errors), "")
-
-
 def _tool_url(job: Generation) -> str:
     tool = services.tool_of(job)
     return tool.get_absolute_url() if tool else "/"
@@ -180,14 +204,35 @@ def _tool_url(job: Generation) -> str:
 def _page(request: SignedIn, tool: Tool, form: ToolForm) -> dict[str, Any]:
     jobs = Generation.objects.of(request.user).filter(tool=tool.slug).with_assets()[:STAGE_SIZE]
     draft = form if form.is_bound else tool.form_class(_data(form), user=request.user, draft=True)
-    quote = services.quote(tool, draft.params) if draft.is_valid() else None
-    return {"tool": tool, "form": form, "jobs": jobs, "quote": quote, **tool.page_context}
+    quoted = _quoted(request.user, tool, draft) if draft.is_valid() else {"quote": None}
+    return {"tool": tool, "form": form, "jobs": jobs, "once": uuid.uuid4().hex, **quoted, **tool.page_context}
+
+
+def _quoted(user: User, tool: Tool, form: ToolForm) -> dict[str, Any]:
+    """The quote of a form that fits, and the credits that its user lacks for it."""
+    quote = services.quote(tool, form.params)
+    return {"quote": quote, "lacking": max(0, quote.credits - billing.balance(user))}
+
+
+def _once(request: HttpRequest) -> str:
+    """The key of a form that was sent: the same for the same form with the same values, empty without its word."""
+    once = request.POST.get(ONCE_FIELD, "")
+    if not once:
+        return ""
+    sent = {name: request.POST.getlist(name) for name in request.POST if name != CSRF_FIELD}
+    files = {name: [(file.name, file.size) for file in request.FILES.getlist(name)] for name in request.FILES}
+    return f"page:{hashlib.sha256(json.dumps([request.path, sent, files], sort_keys=True).encode()).hexdigest()}"
 
 
 def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
     """What the form starts with: a prompt that `start` could not use, a remixed job, or what the address hands over."""
     if request.method == "GET" and (refused := request.session.pop(REFUSED_PROMPT, "")):
         return {"prompt": refused}
+    typed = request.session.get(TYPED) if request.method == "GET" else None
+    if typed and typed["tool"] == tool.slug:
+        del request.session[TYPED]
+        messages.info(request, _("You were signed out. What you typed is still here."))
+        return {name: value for name, value in typed["values"].items() if name in tool.form_class.base_fields}
     source = request.GET.get("from", "")
     if source:
         try:

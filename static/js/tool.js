@@ -127,15 +127,6 @@ document.addEventListener("click", (event) => {
   field.focus();
 });
 
-// The price of an upload needs the upload; a large one is looked at only when it is started.
-const LOOKED_AT = 50e6;
-document.addEventListener("htmx:configRequest", (event) => {
-  if (event.detail.elt.id !== "quote") return;
-  const files = [...event.detail.elt.closest("form").querySelectorAll("input[type=file]")].flatMap((input) => [...input.files]);
-  const bytes = files.reduce((sum, file) => sum + file.size, 0);
-  if (bytes > 0 && bytes < LOOKED_AT) Object.assign(event.detail, { verb: "post", useUrlParams: false });
-});
-
 // A form that comes back has lost its files, as the studio stores none before the job: they are chosen again.
 const brought = new Map();
 document.addEventListener("htmx:configRequest", (event) => {

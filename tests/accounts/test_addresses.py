@@ -17,8 +17,7 @@ def test_an_administrator_made_with_capitals_signs_in(client, db, monkeypatch, m
     call_command("createsuperuser", "--noinput", "--email", "Boss.Lady@Studio.Example", verbosity=0)
     answer = client.post("/accounts/login/", {"login": typed, "password": PASSWORD})
     assert answer.status_code == 302
-    path = mailoutbox[-1].body.split("http://localhost:8000")[1].split()[0]
-    assert client.post(path).status_code == 302
+    assert mailoutbox == [], "whoever has the machine vouches for the address"
     assert client.get("/admin/").status_code == 200
 
 

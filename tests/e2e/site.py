@@ -38,6 +38,7 @@ class Site:
             "SIGN_IN_LINK_RATE": "1000/m/ip",
             "API_RATE_USER": "100000/min",
             "LOG_LEVEL": "INFO",
+            "CINEVIVID_WARM": "0",  # most tests make no film
         }
         self.fleet = bool(os.environ.get("REDIS_URL"))
 

@@ -26,6 +26,7 @@ from tests.factories import AssetFactory, GenerationFactory
 from tests.keeper import film
 from tests.threads import Killed, killed
 from tests.tools import toy
+from workers import actors
 from workers.actors import bring, give_up, run_generation
 from workers.base import EngineError, Progress
 
@@ -482,6 +483,22 @@ def test_deleting_a_running_job_cancels_it_first(stage, ada, worker):
     services.delete(fresh(job))
     assert (fresh(job).status, billing.balance(ada)) == (Status.CANCELLED, 100)
     stage.go_on.set()
+
+
+def test_loading_the_model_is_no_part_of_the_expected_time(stage, ada, worker, wait_until):
+    warm = actors.warmth
+    warm.done.clear()
+    job = submit(ada)
+    wait_until(lambda: (now := fresh(job)).status == "running" and now.heartbeat_at > now.started_at)
+    assert fresh(job).stage == "loading"
+    time.sleep(1)
+    warm.done.set()
+    stage.go_on.set()
+    wait_until(lambda: fresh(job).status == "succeeded")
+    done = fresh(job)
+    assert done.loading_seconds > 1
+    took = (done.finished_at - done.started_at).total_seconds() - done.loading_seconds
+    assert services.quote(toy.ToyTool(), {"prompt": "swan", "size": 2}).seconds == pytest.approx(took, abs=0.05)
 
 
 def test_the_quote_learns_from_what_runs_took(ada):

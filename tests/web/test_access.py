@@ -51,6 +51,7 @@ GET      /accounts/email/                           in         200       200    
 POST     /accounts/email/                           in         again     again  again
 PUT      /accounts/email/                           in         on        on     on
 GET      /accounts/confirm-email/                   200        200       200    200
+GET      /accounts/confirm-email/waiting            on         on        on     on
 GET      /accounts/confirm-email/nothing/           200        200       200    200
 POST     /accounts/confirm-email/nothing/           200        200       200    200
 GET      {confirmation}                             200        200       200    200
@@ -70,6 +71,7 @@ POST     /accounts/login/code/confirm/              on         on        on     
 GET      /accounts/profile                          in         200       200    200
 POST     /accounts/profile                          in         on        on     on
 GET      /accounts/tokens                           in         200       200    200
+GET      /accounts/tokens/                          on         on        on     on
 POST     /accounts/tokens                           in         422       422    422
 POST     /accounts/tokens/revoke                    in         on        on     on
 POST     /accounts/tokens/{token}/revoke            in         404       on     404

@@ -46,6 +46,11 @@ def visitor(settings, ada):
     return client
 
 
+def test_a_number_of_secrets_is_none_of_them(log):
+    structlog.get_logger("apps.tools").info("old_rows_removed", tokens=3, token="cv_" + "x" * 20)
+    assert "3" in log.getvalue() and "x" * 20 not in log.getvalue()
+
+
 @pytest.mark.parametrize("method", ["get", "post", "put"])
 def test_an_error_is_told_without_what_the_view_held(log, visitor, method):
     answer = getattr(visitor, method)(f"/raise/{PLANTED}?token={PLANTED}&q={PLANTED}", {"password": PLANTED})

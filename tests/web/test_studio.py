@@ -1,5 +1,7 @@
 """The one-process studio guards its data."""
 
+import asyncio
+import logging
 import socket
 import threading
 
@@ -7,7 +9,8 @@ import dramatiq
 import pytest
 from django.core.management import CommandError
 
-from cinevivid.management.commands.studio import check_free, crew, demo_user, take_lock
+from cinevivid.layers import LocalChannelLayer
+from cinevivid.management.commands.studio import check_free, crew, demo_user, start, take_lock
 from workers import actors
 
 
@@ -54,3 +57,32 @@ def test_one_download_does_not_keep_another_one_waiting(transactional_db, monkey
     dramatiq.get_broker().join("models", timeout=20_000)
     rest.stop()
     assert sorted(done) == ["one", "two"]
+
+
+def test_the_workers_of_the_studio_start_without_a_warning(transactional_db, caplog):
+    workers = crew(dramatiq.get_broker())
+    with caplog.at_level(logging.WARNING):
+        start(workers)
+    for worker in workers:
+        worker.stop()
+    assert caplog.records == []
+
+
+def test_the_browser_is_told_what_a_status_means():
+    from twisted.web.http import RESPONSES
+
+    import cinevivid.server  # noqa: F401
+
+    assert RESPONSES[422].startswith(b"Unprocessable") and RESPONSES[507] == b"Insufficient Storage"
+
+
+def test_an_event_of_a_command_reaches_the_pages_of_the_studio(settings):
+    studio, command = LocalChannelLayer(), LocalChannelLayer()
+
+    async def tell():
+        await studio.group_add("user.1", "page")
+        studio.listen()
+        await command.group_send("user.1", {"type": "credits.changed"})
+        return await asyncio.wait_for(studio.receive("page"), 10)
+
+    assert asyncio.run(tell())["type"] == "credits.changed"

@@ -26,6 +26,24 @@ def test_the_quote_follows_the_form_and_needs_no_prompt(page):
     assert "33 frames" in html
 
 
+def test_words_that_the_model_does_not_know_are_named_before_the_click(page, api):
+    asked = PARAMS | {"prompt": "a golden retriever on the beach"}
+    html = page.post(f"{URL}/quote", asked).content.decode()
+    assert "nano does not know:" in html and "<bdi>retriever</bdi>" in html
+    suggestion = "a golden circle moves right over the sea"
+    assert f'data-rewrite="{suggestion}"' in html
+    quote = api.post("/api/v1/tools/to-video/quote/", asked, format="json").json()
+    assert (quote["unknown_words"], quote["suggestion"]) == (["retriever"], suggestion)
+    known = page.post(f"{URL}/quote", PARAMS | {"prompt": suggestion}).content.decode()
+    assert "does not know" not in known
+
+
+def test_the_quote_says_how_many_credits_are_lacking(page, ada):
+    html = page.post(f"{URL}/quote", PARAMS | {"num_frames": 465, "steps": 30}).content.decode()
+    price = int(re.search(r"<strong>(\d+)</strong>", html)[1])
+    assert price > 100 and f"You need {price - 100} more credits." in html
+
+
 def test_the_quote_says_what_does_not_fit(page):
     html = page.get(f"{URL}/quote", PARAMS | {"num_frames": 34}).content.decode()
     assert "Nearest: 33 or 37" in html
@@ -68,7 +86,7 @@ def test_bad_input_is_told_on_its_field_before_credits_move(page, ada, headers, 
 
 def test_too_few_credits_are_told_with_the_numbers(page, ada):
     html = page.post(URL, PARAMS | {"num_frames": 105, "steps": 100}).content.decode()
-    assert "This needs 165 credits and your wallet has 100: 65 are missing." in html
+    assert "You need 65 more credits." in html
     assert Generation.objects.count() == 0
 
 

@@ -101,9 +101,9 @@ def test_progress_counts_windows_and_steps_from_one_and_ends_with_nothing_left(t
     seen = []
     list(tiny_engine.stream(tiny_spec(num_frames=13, base_num_frames=9), seen.append))
     steps = [(p.window, p.step) for p in seen if p.stage == "denoising"]
-    assert steps == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
+    assert steps == [(1, 0), (1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
     assert {p.windows for p in seen} == {2} and {p.steps for p in seen if p.stage == "denoising"} == {3}
-    assert seen[0].seconds_left > 0 and seen[-1].seconds_left == 0
+    assert seen[1].seconds_left > 0 and seen[-1].seconds_left == 0
 
 
 @pytest.mark.parametrize("stage", ["denoising", "decoding"])

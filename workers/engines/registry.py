@@ -23,7 +23,9 @@ def get(kind: str = "video", model_id: str = "") -> Any:
     with _lock:
         key = f"{kind}:{model_id}" if model_id else kind
         if key not in _engines:
-            _engines[key] = _make(kind, model_id)
+            made = _engines[key] = _make(kind, model_id)
+            # By its name it is the same engine: what is loaded is there once.
+            _engines.setdefault(f"{kind}:{model_id or catalog.chosen(kind)}", made)
         return _engines[key]
 
 

@@ -32,7 +32,8 @@ class WeightCard:
     `kind` is the kind of work that the model does ("video", "image", "upscale" …); `CINEVIVID_<KIND>_ENGINE` chooses
     among the cards of one kind. `repo` is the hub repository, `disk_gb` the size of the download in 10^9 bytes, and
     `parameters` a size that people know, such as "14B". `engine` names what computes with it, as module:class; the
-    class is called with the card's id.
+    class is called with the card's id. `words` names a module with the functions `unknown(prompt)` and
+    `nearest(prompt)`, for a model that knows only some words; by name, as only prompts need it.
     """
 
     kind: ClassVar[str]
@@ -51,6 +52,7 @@ class WeightCard:
     parameters: str = ""
     released: bool = True
     limits: str = ""
+    words: str = ""
 
     @property
     def builtin(self) -> Path | None:
@@ -66,6 +68,14 @@ class WeightCard:
         """Return the local folder with the weights, None when they are not on this machine."""
         place = self.builtin or root() / self.id
         return place if (place / self.marker).is_file() else None
+
+    def unknown_words(self, prompt: str) -> list[str]:
+        """Return the words of a prompt that the model does not know, each once, in their order."""
+        return list(importlib.import_module(self.words).unknown(prompt)) if self.words else []
+
+    def nearest(self, prompt: str) -> str:
+        """Return the prompt that says nearly the same in words that the model knows; empty where it knows them all."""
+        return str(importlib.import_module(self.words).nearest(prompt)) if self.unknown_words(prompt) else ""
 
     def check(self, folder: Path) -> None:
         """Load what is in `folder` to see that it is this model. Raises EngineError("model_broken")."""

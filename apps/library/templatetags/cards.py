@@ -1,6 +1,6 @@
 """Words about jobs and files that several pages show."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import template
@@ -65,9 +65,17 @@ def detail(job: Generation) -> str:
     window = f"Window {job.window} of {job.windows}" if job.windows and job.stage != "upscaling" else ""
     if job.stage == "decoding" and job.windows > 1:
         return window
+    if job.stage == job.LOADING and job.seconds_left:
+        return f"About {duration(job.seconds_left)} left"
     if job.stage in (job.WAITING, job.LOADING, job.ENCODING, "decoding"):
         return ""
     step = f"step {job.step} of {job.steps}" if job.steps else ""
     left = f"about {duration(job.seconds_left)} left" if job.seconds_left else ""
     words = ", ".join(filter(None, [window if step else "", step, left]))
     return words[:1].upper() + words[1:]
+
+
+@register.filter
+def any_active(jobs: Iterable[Generation]) -> bool:
+    """Whether one of the jobs has not ended."""
+    return any(job.is_active for job in jobs)

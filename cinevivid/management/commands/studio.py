@@ -1,4 +1,5 @@
 import fcntl
+import logging
 import os
 import socket
 import threading
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import dramatiq
+from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -41,7 +43,8 @@ class Command(BaseCommand):
         check_free(host, port)
         call_command("migrate", verbosity=0)
         self.stdout.write(
-            f"\n  CineVivid is at {settings.SITE_URL}\n  Sign in, once, as {DEMO_EMAIL}: {sign_in_url(demo_user())}\n"
+            f"\n  CineVivid is at {settings.SITE_URL}\n  Sign in as {DEMO_EMAIL}: {sign_in_url(demo_user())}\n"
+            "  The link works once; manage.py sign_in_link prints another one.\n"
         )
         import workers.actors  # noqa: F401
         from cinevivid.server import serve  # brings Twisted
@@ -49,8 +52,8 @@ class Command(BaseCommand):
         broker = dramatiq.get_broker()
         broker.emit_after("process_boot")  # dramatiq's own command does it; the time limit of actors starts with it
         at_work = crew(broker)
-        for worker in at_work:
-            worker.start()
+        start(at_work)
+        get_channel_layer().listen()
         # Nothing else runs this database, so what says RUNNING was lost with the last process.
         sweep(lease=timedelta(0), resend_after=timedelta(0))
         send_again()
@@ -79,9 +82,25 @@ def crew(broker: dramatiq.Broker) -> list[dramatiq.Worker]:
     return [card, cpu, models]
 
 
+def start(workers: list[dramatiq.Worker]) -> None:
+    """Start several workers on one broker. Each adds a middleware of its own there, of which dramatiq would warn."""
+    log = logging.getLogger("dramatiq.broker.StubBroker")
+
+    def unless_doubled(record: logging.LogRecord) -> bool:
+        return "same type twice" not in record.getMessage()
+
+    log.addFilter(unless_doubled)
+    try:
+        for worker in workers:
+            worker.start()
+    finally:
+        log.removeFilter(unless_doubled)
+
+
 def demo_user() -> User:
     """The account that the printed link opens: 300 credits, no password."""
     user = User.objects.filter(email=DEMO_EMAIL).first() or User.objects.create_user(DEMO_EMAIL, name="Demo")
+    user.confirm_address()
     billing.grant(user, settings.FREE_CREDITS, f"welcome:{user.pk}")
     return user
 

@@ -141,7 +141,9 @@ class SkyReelsEngine:
                 film = _Film(models, self.text, layout, clock, digest, inputs, way, self.parallel)
                 if resume is not None:
                     film.go_on_from(resume)
-                for window in layout.windows[resume.index + 1 if resume else 0 :]:
+                rest = layout.windows[resume.index + 1 if resume else 0 :]
+                clock.begin(rest[0])
+                for window in rest:
                     yield film.make(window)
 
     def close(self) -> None:

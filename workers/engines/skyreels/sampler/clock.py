@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from workers.base import Cancelled, OnProgress, Progress
-from workers.engines.skyreels.request.plan import Plan
+from workers.engines.skyreels.request.plan import Plan, WindowPlan
 from workers.engines.skyreels.sampler.sequence import SequenceParallel
 
 WAIT_SECONDS = 1.0
@@ -33,6 +33,13 @@ class Clock:
     def loading(self) -> None:
         """Tell that the models are being read."""
         self.on_progress(Progress(stage="loading", window=1, windows=self.windows))
+
+    def begin(self, window: WindowPlan) -> None:
+        """Tell that nothing is left to load, before the first step; every rank calls this."""
+        self.on_progress(
+            Progress(stage="denoising", step=0, steps=window.steps, window=window.index + 1, windows=self.windows)
+        )
+        self.start()
 
     def tick(self, stage: str, window: int, step: int, steps: int) -> None:
         """Count one finished step and tell about it; what the caller raises goes through."""

@@ -1,0 +1,48 @@
+"""What was typed before signing in: kept by the session, and from the sign-up on by the account, for any browser."""
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.contrib.auth import login
+from django.http import HttpRequest
+
+from apps.accounts.http import PENDING_KEY, PENDING_PROMPT
+from apps.accounts.models import User
+
+# Where the session of whoever signed up keeps the account that waits for its confirmation, as [pk, hash].
+UNCONFIRMED = "unconfirmed"
+
+
+def keep(request: HttpRequest, user: User | None) -> None:
+    """Move what the session keeps to an account that is to be confirmed; None where there is none to be.
+
+    The session looks the same afterwards either way: it must not tell whether the address had an account.
+    """
+    prompt = request.session.pop(PENDING_PROMPT, "")
+    request.session.pop(PENDING_KEY, None)
+    request.session.pop(UNCONFIRMED, None)
+    if user is not None:
+        request.session[UNCONFIRMED] = [user.pk, user.get_session_auth_hash()]
+        if prompt:
+            User.objects.filter(pk=user.pk).update(first_prompt=prompt)
+
+
+def address_of(request: HttpRequest) -> EmailAddress | None:
+    """Return the address that this session has signed up with, None once its account or password has changed."""
+    pk, digest = request.session.get(UNCONFIRMED) or (None, "")
+    user = User.objects.filter(pk=pk, is_active=True).first() if pk else None
+    if user is None or user.get_session_auth_hash() != digest:
+        return None
+    return EmailAddress.objects.filter(user=user, email=user.email).first()
+
+
+def enter(request: HttpRequest) -> bool:
+    """Sign in whoever signed up in this session, if the address is confirmed by now, wherever that was done.
+
+    They know the password: they chose it here, and it is still the same.
+    """
+    address = address_of(request)
+    if address is None or not address.verified:
+        return False
+    request.session.pop(UNCONFIRMED, None)
+    login(request, address.user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    return True

@@ -1,0 +1,60 @@
+// The quote beside the button: asked again when credits move, and the words that a model does not know, rewritten by a click.
+
+const quote = document.getElementById("quote");
+const FORM = "application/x-www-form-urlencoded";
+
+// The chip of the top bar is repainted, or replaced, whenever credits move; every open page hears of it.
+const chip = document.getElementById("credits");
+if (quote && chip) {
+  let shown = chip.textContent.trim();
+  new MutationObserver(() => {
+    const now = document.getElementById("credits")?.textContent.trim();
+    if (now === undefined || now === shown) return;
+    shown = now;
+    htmx.trigger("#quote", "credits");
+  }).observe(chip.parentElement, { childList: true, subtree: true, characterData: true });
+}
+
+// The price of an upload needs the upload; a large one is looked at only when it is started.
+const LOOKED_AT = 50e6;
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.elt.id !== "quote") return;
+  const inputs = [...detail.elt.closest("form").querySelectorAll("input[type=file]")];
+  const bytes = inputs.flatMap((input) => [...input.files]).reduce((sum, file) => sum + file.size, 0);
+  const brings = bytes > 0 && bytes < LOOKED_AT;
+  detail.elt.setAttribute("hx-encoding", brings ? "multipart/form-data" : FORM);
+  if (brings) delete detail.headers["Content-Type"];
+  else {
+    detail.headers["Content-Type"] = FORM;
+    for (const input of inputs) detail.formData.delete(input.name);
+  }
+});
+
+let before = "";
+let rewritten = "";
+
+function write(field, value) {
+  field.value = value;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  field.focus();
+}
+
+document.addEventListener("click", (event) => {
+  const field = document.querySelector("[data-panel] [name=prompt]");
+  const offered = event.target.closest?.("[data-rewrite]");
+  if (offered && field) {
+    event.preventDefault();
+    before = field.value;
+    rewritten = offered.dataset.rewrite;
+    write(field, rewritten);
+    document.getElementById("quote-undo").hidden = false;
+  } else if (event.target.closest?.("[data-undo]") && field) {
+    write(field, before);
+  }
+});
+
+// What is typed afterwards is not undone.
+document.addEventListener("input", (event) => {
+  const undo = document.getElementById("quote-undo");
+  if (undo && !undo.hidden && event.target.name === "prompt" && event.target.value !== rewritten) undo.hidden = true;
+});
