@@ -1,4 +1,7 @@
-"""Make the clips that explain settings of To video with the model that ships: `make helps`. Each pair differs in one value."""
+"""Make the clips that explain settings of To video with the model that ships: `make helps`.
+
+The two clips of a pair differ in one value.
+"""
 
 import json
 import shutil

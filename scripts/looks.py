@@ -1,4 +1,4 @@
-"""Draw the pictures of the looks, one scene in each: `make looks`. Drawn by this program alone, so they can be made again."""
+"""Draw the pictures of the looks, one scene in each: `make looks`."""
 
 import sys
 from collections.abc import Callable
@@ -88,7 +88,7 @@ def grain(picture: Array, much: float, seed: int = 9) -> Array:
 
 # The parts of the scene: a lighthouse on a headland, a sailing boat, hills behind the sea.
 RIDGE = (0.055 * noise(3, 3, 4)[0] + 0.03) * np.clip((0.56 - X[0]) / 0.3, 0, 1) ** 0.7
-HILLS = np.asarray((Y > (HORIZON - RIDGE)[None, :]) & (Y < HORIZON), np.float32)
+HILLS = np.asarray(((HORIZON - RIDGE)[None, :] < Y) & (Y < HORIZON), np.float32)
 SEA = np.asarray(Y >= HORIZON, np.float32)
 SHORE = [(0.50, 1.0), (0.56, 0.88), (0.60, 0.80), (0.655, 0.665), (0.70, 0.625), (0.78, 0.60), (0.9, 0.585), (1, 0.60)]
 LAND = polygon(*SHORE, (1, 1))
@@ -148,7 +148,7 @@ def scene(p: Palette, clouds: str = "soft", flat: bool = False, sun: bool = True
                 for x, y, r in puffs:
                     d.ellipse(((x - r) * W, (y + lift) * H - r * W, (x + r) * W, (y + lift) * H + r * W), fill=255)
 
-            bottom = np.clip((HORIZON - Y) / 0.01, 0, 1) * ((Y < 0.56 + lift) | (X < 0.48))
+            bottom = np.clip((HORIZON - Y) / 0.01, 0, 1) * ((0.56 + lift > Y) | (X < 0.48))
             picture = over(picture, colour, mask(paint) * bottom)
     picture = over(picture, p.hills, HILLS)
     deep = np.clip((Y - HORIZON) / (1 - HORIZON), 0, 1)
@@ -188,7 +188,9 @@ def edges(picture: Array, width: float, strength: float) -> Array:
     for part in (*parts, HULL, SAIL, JIB):
         shape = Image.fromarray((np.clip(part, 0, 1) * 255).astype(np.uint8))
         size = int(width * SCALE) // 2 * 2 + 1
-        line = ImageChops.difference(shape.filter(ImageFilter.MaxFilter(size)), shape.filter(ImageFilter.MinFilter(size)))
+        line = ImageChops.difference(
+            shape.filter(ImageFilter.MaxFilter(size)), shape.filter(ImageFilter.MinFilter(size))
+        )
         lines = np.maximum(lines, np.asarray(line, np.float32) / 255)
     return over(picture, (28, 22, 44), lines * strength)
 
@@ -255,7 +257,9 @@ def anime() -> Array:
     )  # fmt: skip
     picture = edges(scene(sky, clouds="hard", flat=True), 0.9, 0.85)
     for offset, strength in ((0.0, 0.34), (0.16, 0.2), (0.27, 0.16)):
-        ray = polygon((0.02 + offset, 0), (0.09 + offset, 0), (0.42 + offset * 1.6, 1), (0.26 + offset * 1.6, 1), blur=2)
+        ray = polygon(
+            (0.02 + offset, 0), (0.09 + offset, 0), (0.42 + offset * 1.6, 1), (0.26 + offset * 1.6, 1), blur=2
+        )
         picture = over(picture, (255, 244, 220), ray * strength)
     return picture
 
@@ -312,7 +316,9 @@ def documentary() -> Array:
     )  # fmt: skip
     picture = contrast(scene(overcast, clouds="heavy", sun=False), 0.96, 140)
     still = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
-    tilted = still.rotate(2.6, Image.Resampling.BICUBIC).crop((int(0.05 * W), int(0.06 * H), int(0.95 * W), int(0.94 * H)))
+    tilted = still.rotate(2.6, Image.Resampling.BICUBIC).crop(
+        (int(0.05 * W), int(0.06 * H), int(0.95 * W), int(0.94 * H))
+    )
     picture = grain(np.asarray(tilted.resize((W, H), Image.Resampling.BICUBIC), np.float32), 6)
     x0, x1, y0, y1, arm = 0.06, 0.94, 0.09, 0.91, 0.075
 

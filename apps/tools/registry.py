@@ -109,8 +109,8 @@ class ToolForm(forms.Form):
             return
         lists = {name for name, field in self.fields.items() if getattr(field.widget, "allow_multiple_selected", False)}
         known = {*self.fields, CSRF_FIELD}
-        for sentences in (misfits(self.data, known, lists) | misfits(dict(self.files), known)).values():
-            self.add_error(None, sentences)
+        for told in (misfits(self.data, known, lists) | misfits(dict(self.files), known)).values():
+            self.add_error(None, told)
         if self.errors:
             uploads.let_go(value for value in self.cleaned_data.values() if isinstance(value, Asset))
 

@@ -57,12 +57,18 @@ def usual_length(card: ModelCard) -> int:
 
 def ratios() -> list[tuple[str, str]]:
     """Return the ratios of all models on this machine as form choices."""
-    return [("", gettext_lazy("Auto")), *((ratio, ratio) for ratio in dict.fromkeys(r for card in models() for r in card.sizes))]
+    return [
+        ("", gettext_lazy("Auto")),
+        *((ratio, ratio) for ratio in dict.fromkeys(r for card in models() for r in card.sizes)),
+    ]
 
 
 def resolutions() -> list[tuple[str, str]]:
     """Return the resolutions of all models on this machine as form choices."""
-    return [("", gettext_lazy("Set by the model")), *((name, name) for name in dict.fromkeys(card.resolution for card in models()))]
+    return [
+        ("", gettext_lazy("Set by the model")),
+        *((name, name) for name in dict.fromkeys(card.resolution for card in models())),
+    ]
 
 
 def slider_of(card: ModelCard, frames: int | None = None) -> dict[str, int]:

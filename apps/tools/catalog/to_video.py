@@ -22,7 +22,13 @@ from workers.engines.skyreels.cards import ModelCard
 from workers.engines.skyreels.memory import planner
 from workers.engines.skyreels.request.flags import VideoRequest, devices, video_request
 from workers.engines.skyreels.request.plan import effort, plan
-from workers.engines.skyreels.request.spec import MAX_ADDNOISE, SpecError, VideoSpec, frames_for_seconds, nearest_frame_counts
+from workers.engines.skyreels.request.spec import (
+    MAX_ADDNOISE,
+    SpecError,
+    VideoSpec,
+    frames_for_seconds,
+    nearest_frame_counts,
+)
 from workers.engines.upscale.plan import FACTORS, target
 from workers.media.facts import MAX_CLIP_SECONDS
 from workers.prompts.styles import STYLES
@@ -328,9 +334,7 @@ class VideoForm(ToolForm):
         label=_("TeaCache threshold"),
     )
     use_ret_steps = switch(
-        explained(
-            _("Always computes the first and last steps."), _("Keep it on for a cleaner picture with TeaCache.")
-        ),
+        explained(_("Always computes the first and last steps."), _("Keep it on for a cleaner picture with TeaCache.")),
         label=_("TeaCache retention"),
     )
     offload = switch(
@@ -441,9 +445,9 @@ class VideoForm(ToolForm):
         longest = videos.lengths(card)[-1]
         nearest = nearest_frame_counts(frames, lowest=MIN_FRAMES)
         if frames > longest and card.long:
-            text = _t("{frames} frames are {seconds:.0f} s; the longest here is {longest} frames ({most:.0f} s).").format(
-                frames=frames, seconds=frames / card.fps, longest=longest, most=longest / card.fps
-            )
+            text = _t(
+                "{frames} frames are {seconds:.0f} s; the longest here is {longest} frames ({most:.0f} s)."
+            ).format(frames=frames, seconds=frames / card.fps, longest=longest, most=longest / card.fps)
         elif frames not in nearest:
             text = _t("{frames} frames cannot be made. Nearest: {nearest}.").format(
                 frames=frames, nearest=either([str(number) for number in nearest])

@@ -118,7 +118,11 @@ class UpscaleForm(ToolForm):
         if fps and source.kind == Asset.Kind.IMAGE:
             self.add_error("fps", _t("an image does not move. Leave this empty."))
         elif fps and source.fps and fps < source.fps:
-            text = _t("the video has {fps:g} frames a second already. Choose more, up to {most}, or leave this empty.")
+            text = (
+                _t("the video has {fps:g} frames a second already. Choose more, up to {most}.")
+                if source.fps < MAX_FPS
+                else _t("the video has {fps:g} frames a second already. Leave this empty.")
+            )
             self.add_error("fps", text.format(fps=source.fps, most=MAX_FPS))
         if fps == source.fps:
             fps = None  # as it is, which costs no more

@@ -24,16 +24,18 @@ NEGATIVE_PROMPT = (
 
 # Prompts to begin with, one subject, one move and one light each. With a picture the prompt says what moves in it.
 EXAMPLES_OF_WORDS = (
-    "A graceful white swan with a curved neck swims on a still lake at dawn, its reflection rippling, mist drifting over "
-    "the water, slow tracking shot",
-    "An old fisherman in a yellow raincoat steers his small boat through heavy rain, waves breaking over the bow, low "
-    "angle, stormy grey light",
-    "A red vintage car drives along a coastal road at golden hour, dust rising behind it, the sea glittering below, aerial "
-    "shot that follows it",
-    "A young woman turns her head and smiles in a night market, paper lanterns glowing out of focus behind her, close-up, "
-    "warm light",
-    "A lone astronaut walks across a red desert towards a distant tower, long shadows, wind lifting the sand, wide shot",
-    "A barista pours steamed milk into a cup, a leaf forming in the foam, steam curling up, macro shot, soft morning light",
+    "A graceful white swan with a curved neck swims on a still lake at dawn, its reflection rippling, mist "
+    "drifting over the water, slow tracking shot",
+    "An old fisherman in a yellow raincoat steers his small boat through heavy rain, waves breaking over the bow,"
+    " low angle, stormy grey light",
+    "A red vintage car drives along a coastal road at golden hour, dust rising behind it, the sea glittering "
+    "below, aerial shot that follows it",
+    "A young woman turns her head and smiles in a night market, paper lanterns glowing out of focus behind her, "
+    "close-up, warm light",
+    "A lone astronaut walks across a red desert towards a distant tower, long shadows, wind lifting the sand, "
+    "wide shot",
+    "A barista pours steamed milk into a cup, a leaf forming in the foam, steam curling up, macro shot, soft "
+    "morning light",
 )
 EXAMPLES_OF_PICTURES = (
     "The person in the picture turns to the camera and smiles, hair moving in a light breeze, the camera stays still",
