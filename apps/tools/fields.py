@@ -14,7 +14,7 @@ from apps.library import uploads
 from apps.library.decoding import NotOpened
 from apps.library.ids import as_uuid
 from apps.library.models import Asset
-from apps.tools.help import Clip, explained
+from apps.tools.help import explained
 
 SHELF = 12  # how many of the newest are offered
 
@@ -32,7 +32,6 @@ class SeedField(forms.IntegerField):
     HELP = explained(
         _("The same seed and settings make the same video again. Leave empty for a new one each time."),
         _("Lock it while you change one other setting, so that you see what that setting does."),
-        clips=(Clip("seed-1", _("One seed")), Clip("seed-2", _("Another seed"))),
     )
 
     def __init__(self, **kwargs: Any) -> None:

@@ -144,3 +144,8 @@ def test_a_field_without_more_to_say_keeps_its_sentence_beside_it(page):
 
 def test_limits_are_told_in_a_sentence_that_people_read():
     assert cards.get("nano").limits == "Best with one simple shape; two shapes or camera moves may go wrong."
+
+
+def test_the_api_guide_has_every_look(settings):
+    guide = (settings.BASE_DIR / "docs" / "api.md").read_text(encoding="utf-8")
+    assert all(f"| `{key}` | {look.words or 'nothing'} |" in guide for key, look in STYLES.items())
