@@ -7,6 +7,11 @@ import pytest
 from tests.e2e.test_main_job import TOOL, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+SHIFTED = """() => new Promise((done) => {
+  new PerformanceObserver((list) => done(list.getEntries().reduce((sum, entry) => sum + entry.value, 0))).observe(
+    { type: "layout-shift", buffered: true });
+  setTimeout(() => done(0), 500);
+})"""
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
@@ -18,6 +23,8 @@ def box(locator):
 
 def test_the_whole_choice_is_in_view_beside_the_price_and_generate(open_page):
     page = open_page("kai@example.org", TOOL)
+    page.locator("#quote strong").wait_for()
+    assert page.evaluate(SHIFTED) < 0.001, "nothing moves as the script starts"
     foot = box(page.locator(".panel__foot"))
     order = ["prompt", "ratio", "num_frames", "style", "finish"]
     boxes = [box(page.locator(f"#panel .field--{name}")) for name in order]
