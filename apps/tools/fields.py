@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
@@ -123,9 +124,13 @@ class AssetInput(forms.FileInput):
 
     def __init__(self, kinds: Sequence[str]) -> None:
         words = [self.WORDS[Asset.Kind(kind)] for kind in kinds]
-        self.word, self.icon = " or ".join(str(word) for word, *_rest in words), words[-1][1]
+        self.words, self.icon = [word for word, *_rest in words], words[-1][1]
         self.kinds, self.user = kinds, None
         super().__init__(attrs={"accept": ",".join(accept for *_rest, accept in words)})
+
+    @property
+    def word(self) -> str:
+        return _t(" or ").join(map(str, self.words))
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         return files.get(name) or data.get(name)
@@ -162,7 +167,7 @@ class AssetField(forms.Field):
     draft = ignored = False
 
     def __init__(
-        self, *kinds: str, use: str = "", modes: tuple[str, ...] = (), required: bool = False, **kwargs: Any
+        self, *kinds: str, use: Any = "", modes: tuple[str, ...] = (), required: bool = False, **kwargs: Any
     ) -> None:
         self.kinds, self.use, self.modes = kinds, use, " ".join(modes)
         super().__init__(required=required, widget=AssetInput(kinds), **kwargs)
