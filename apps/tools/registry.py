@@ -76,9 +76,9 @@ class ToolForm(forms.Form):
     def add_error(self, field: str | None, error: Any) -> None:
         """Add an error; one of a field says which field it is about."""
         if field is not None and field in self.fields:
-            errors = error.error_list if isinstance(error, forms.ValidationError) else [error]
+            found = error if isinstance(error, forms.ValidationError) else forms.ValidationError(error)
             label = label_of(field, self.fields[field])
-            error = forms.ValidationError([_named(label, each) for each in errors])
+            error = forms.ValidationError([_named(label, each) for each in found.error_list])
         super().add_error(field, error)
 
     def _clean_fields(self) -> None:
@@ -162,10 +162,8 @@ class ToolForm(forms.Form):
         return {name: field.initial for name, field in fields if field.initial is not None} | dict(cls.page_initial)
 
 
-def _named(label: str, error: Any) -> forms.ValidationError:
+def _named(label: str, error: forms.ValidationError) -> forms.ValidationError:
     """The error, with the name of its field in its sentence."""
-    if not isinstance(error, forms.ValidationError):
-        return forms.ValidationError(naming(label, str(error)))
     return forms.ValidationError(naming(label, str(error.message)), code=error.code, params=error.params)
 
 
