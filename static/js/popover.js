@@ -22,6 +22,7 @@ document.addEventListener(
     if (!popover.matches?.("[data-popover]")) return;
     const open = event.newState === "open";
     if (open) place(popover, document.querySelector(`[popovertarget="${CSS.escape(popover.id)}"]`));
+    else popover.removeAttribute("data-placed");
     for (const clip of popover.querySelectorAll("[data-hint-clip]")) {
       if (!open) clip.pause();
       else if (still.matches) clip.controls = true;
