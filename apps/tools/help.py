@@ -61,7 +61,7 @@ def explained(says: Any, when: Any = "", **more: Any) -> Any:
 
 def described(form_field: forms.Field) -> str:
     """What the API's reference says about a field."""
-    text = form_field.help_text
+    text: Any = form_field.help_text
     return text.whole if isinstance(text, Help) else str(text or form_field.label or "")
 
 
@@ -107,8 +107,12 @@ def own(form_field: forms.Field, code: str, text: Any) -> bool:
 
 def offered(form_field: forms.ChoiceField) -> list[Any]:
     """The values that a field may have on any machine."""
-    known = getattr(form_field, "known", None)
-    return list(known) if known is not None else [value for value, _label in form_field.choices]  # type: ignore[misc]
+    known, choices = getattr(form_field, "known", None), _pairs(form_field)
+    return [value for value, _label in choices] if known is None else list(known)
+
+
+def _pairs(form_field: Any) -> list[tuple[Any, Any]]:
+    return list(form_field.choices)
 
 
 def either(values: list[str]) -> str:

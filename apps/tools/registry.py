@@ -68,7 +68,7 @@ class ToolForm(forms.Form):
         for name, field in self.fields.items():
             if isinstance(field, AssetField):
                 field.of(user, draft)
-            field.error_messages = field.error_messages | sentences(name, field)
+            field.error_messages = {**field.error_messages, **sentences(name, field)}
         for name in self._folded():
             # What the page counts as changed, and what its reset goes back to.
             self.fields[name].widget.attrs["data-default"] = self._default(name)
@@ -148,7 +148,8 @@ class ToolForm(forms.Form):
         field = self.fields[name]
         value = self.page_initial.get(name, field.initial)
         if value is None and isinstance(field, forms.ChoiceField):
-            value = next((choice for choice, _ in field.choices), "")  # type: ignore[misc]
+            choices: Any = field.choices
+            value = next((choice for choice, _title in choices), "")
         return "" if value in (None, False) else str(value)
 
     def _changed(self, name: str) -> bool:

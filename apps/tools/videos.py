@@ -55,7 +55,7 @@ def usual_length(card: ModelCard) -> int:
     return lengths(card)[:2][-1]
 
 
-def ratios() -> list[tuple[str, str]]:
+def ratios() -> list[tuple[str, Any]]:
     """Return the ratios of all models on this machine as form choices."""
     return [
         ("", gettext_lazy("Auto")),
@@ -63,7 +63,7 @@ def ratios() -> list[tuple[str, str]]:
     ]
 
 
-def resolutions() -> list[tuple[str, str]]:
+def resolutions() -> list[tuple[str, Any]]:
     """Return the resolutions of all models on this machine as form choices."""
     return [
         ("", gettext_lazy("Set by the model")),
@@ -112,7 +112,7 @@ class ModelSelect(forms.Select):
     def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         option = super().create_option(name, value, *args, **kwargs)
         card = cards.get(str(value))
-        about = {"slider": slider_of(card), "ratios": card.ratios}
+        about: dict[str, Any] = {"slider": slider_of(card), "ratios": card.ratios}
         about |= {"seconds": dict(seconds_of(card)), "examples": card.examples, "title": card.title}
         about |= {"placeholders": recommended(card), "picture": card.picture, "limits": card.limits}
         option["attrs"]["data-model"] = json.dumps(about)
