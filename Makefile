@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 export PYTHONUNBUFFERED = 1
 
-.PHONY: install install-dev run test test-services test-quantised check bench video showcase nano storybook evaluate image format clean
+.PHONY: install install-dev run test test-services test-quantised check bench video showcase helps looks nano storybook evaluate image format clean
 
 install: .venv/.installed
 
@@ -62,6 +62,12 @@ video: install
 
 showcase: install
 	$(BIN)/python -m scripts.showcase
+
+helps: install
+	$(BIN)/python -m scripts.helps $(ARGS)
+
+looks: install
+	$(BIN)/python -m scripts.looks
 
 bench: install-dev
 	$(BIN)/python -m scripts.bench $(ARGS)

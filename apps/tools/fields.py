@@ -6,6 +6,8 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.errors import StudioError
@@ -13,6 +15,7 @@ from apps.library import uploads
 from apps.library.decoding import NotOpened
 from apps.library.ids import as_uuid
 from apps.library.models import Asset
+from apps.tools.help import explained
 
 SHELF = 12  # how many of the newest are offered
 
@@ -27,9 +30,13 @@ class SeedField(forms.IntegerField):
     """A seed; left empty it is drawn now, so that the recipe always names the one used."""
 
     widget = SeedInput
+    HELP = explained(
+        _("The same seed and settings make the same video again. Leave empty for a new one each time."),
+        _("Lock it while you change one other setting, so that you see what that setting does."),
+    )
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("help_text", "The same seed and settings make the same again. Empty: a new one.")
+        kwargs.setdefault("help_text", self.HELP)
         super().__init__(required=False, min_value=0, max_value=2**31 - 1, **kwargs)
 
     def clean(self, value: Any) -> int:
@@ -52,11 +59,38 @@ class Slider(forms.NumberInput):
     template_name = "forms/slider.html"
 
 
+class LengthInput(Slider):
+    """A slider over lengths in frames, with buttons for whole seconds.
+
+    `seconds` has a button for each number of seconds that it names, and the frames that it stands for.
+    """
+
+    template_name = "forms/length.html"
+    seconds: Sequence[tuple[int, int]] = ()
+    told: str = ""  # the length that it shows, in words
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        context["widget"] |= {"seconds": self.seconds, "told": self.told}
+        return context
+
+
 class RatioSelect(forms.RadioSelect):
-    """Aspect ratios as drawn rectangles; only those that are `offered` can be chosen, and what is chosen already."""
+    """Aspect ratios as drawn rectangles; only those that are `offered` can be chosen, and what is chosen already.
+
+    The choice "" is what the input has. Where there is none, in the modes that `automatic` leaves out, `own` is
+    chosen instead.
+    """
 
     template_name = "forms/ratio.html"
     offered: Collection[str] | None = None
+    automatic: Sequence[str] = ()
+    own: str = ""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value or self.own, attrs)
+        context["widget"]["automatic"] = " ".join(self.automatic)
+        return context
 
     def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         option = super().create_option(name, value, *args, **kwargs)
@@ -66,7 +100,7 @@ class RatioSelect(forms.RadioSelect):
 
 
 class StyleSelect(forms.RadioSelect):
-    """Styles as small pictures."""
+    """Looks as small pictures, of static/looks."""
 
     template_name = "forms/style.html"
 
@@ -83,16 +117,20 @@ class AssetInput(forms.FileInput):
     template_name = "forms/asset.html"
     # How each kind is called, its icon, and what the browser offers to choose from.
     WORDS = {
-        Asset.Kind.IMAGE: ("picture", "photo", "image/*"),
-        Asset.Kind.VIDEO: ("video", "film", "video/*"),
-        Asset.Kind.AUDIO: ("sound", "speaker-wave", "audio/*,video/*"),
+        Asset.Kind.IMAGE: (_("image"), "photo", "image/*"),
+        Asset.Kind.VIDEO: (_("video"), "film", "video/*"),
+        Asset.Kind.AUDIO: (_("sound"), "speaker-wave", "audio/*,video/*"),
     }
 
     def __init__(self, kinds: Sequence[str]) -> None:
         words = [self.WORDS[Asset.Kind(kind)] for kind in kinds]
-        self.word, self.icon = " or ".join(word for word, _, _ in words), words[-1][1]
+        self.words, self.icon = [word for word, *_rest in words], words[-1][1]
         self.kinds, self.user = kinds, None
-        super().__init__(attrs={"accept": ",".join(accept for _, _, accept in words)})
+        super().__init__(attrs={"accept": ",".join(accept for *_rest, accept in words)})
+
+    @property
+    def word(self) -> str:
+        return _t(" or ").join(map(str, self.words))
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         return files.get(name) or data.get(name)
@@ -129,11 +167,11 @@ class AssetField(forms.Field):
     draft = ignored = False
 
     def __init__(
-        self, *kinds: str, use: str = "", modes: tuple[str, ...] = (), required: bool = False, **kwargs: Any
+        self, *kinds: str, use: Any = "", modes: tuple[str, ...] = (), required: bool = False, **kwargs: Any
     ) -> None:
         self.kinds, self.use, self.modes = kinds, use, " ".join(modes)
         super().__init__(required=required, widget=AssetInput(kinds), **kwargs)
-        self.error_messages["required"] = f"Choose a {self.widget.word}."
+        self.error_messages["required"] = _("choose a file, or one from your library.")
 
     def takes(self, asset: Asset) -> bool:
         """An asset of this kind can be chosen for it."""
@@ -166,5 +204,5 @@ class AssetField(forms.Field):
         mine = Asset.objects.of(user).filter(kind__in=self.kinds).exclude(file="")
         asset = mine.filter(pk=value).first() if as_uuid(value) else None
         if asset is None and not (self.draft and not as_uuid(value)):
-            raise forms.ValidationError("It is not in your library (any more): choose another.", code="not_found")
+            raise forms.ValidationError(_("it is no longer in your library. Choose another."), code="not_found")
         return asset

@@ -1,6 +1,6 @@
 """The registry of tools. A tool is declared once; its page, API path, schema, price and card come from here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -15,6 +15,7 @@ from apps.given import misfits, tidied
 from apps.library import uploads
 from apps.library.models import Asset, Generation
 from apps.tools.fields import AssetField
+from apps.tools.help import label_of, naming, sentences
 from workers.weights import catalog
 from workers.weights.card import WeightCard
 
@@ -40,6 +41,19 @@ class Quote:
     suggestion: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class FieldGroup:
+    """Fields that the page folds away together."""
+
+    title: Any
+    fields: tuple[forms.BoundField, ...]
+    changed: int  # how many of them do not have the value that the page starts with
+
+    @property
+    def has_errors(self) -> bool:
+        return any(field.errors for field in self.fields)
+
+
 class ToolForm(forms.Form):
     """The parameters of a tool, filled in by `user`.
 
@@ -48,7 +62,7 @@ class ToolForm(forms.Form):
     """
 
     page_initial: ClassVar[Mapping[str, Any]] = {}
-    advanced: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    advanced: ClassVar[Mapping[Any, tuple[str, ...]]] = {}
 
     def __init__(
         self, data: Any = None, *args: Any, user: User | None = None, draft: bool = False, **kwargs: Any
@@ -59,9 +73,21 @@ class ToolForm(forms.Form):
         self.draft, self.unopened = draft, False
         if draft and "prompt" in self.fields:
             self.fields["prompt"].required = False
-        for field in self.fields.values():
+        for name, field in self.fields.items():
             if isinstance(field, AssetField):
                 field.of(user, draft)
+            field.error_messages = {**field.error_messages, **sentences(name, field)}
+        for name in self._folded():
+            # What the page counts as changed, and what its reset goes back to.
+            self.fields[name].widget.attrs["data-default"] = self._default(name)
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Add an error; one of a field says which field it is about."""
+        if field is not None and field in self.fields:
+            found = error if isinstance(error, forms.ValidationError) else forms.ValidationError(error)
+            label = label_of(field, self.fields[field])
+            error = forms.ValidationError([_named(label, each) for each in found.error_list])
+        super().add_error(field, error)
 
     def _clean_fields(self) -> None:
         """Clean uploads last, and only when every other field is right: opening them is expensive."""
@@ -91,8 +117,8 @@ class ToolForm(forms.Form):
             return
         lists = {name for name, field in self.fields.items() if getattr(field.widget, "allow_multiple_selected", False)}
         known = {*self.fields, CSRF_FIELD, ONCE_FIELD}
-        for sentences in (misfits(self.data, known, lists) | misfits(dict(self.files), known)).values():
-            self.add_error(None, sentences)
+        for told in (misfits(self.data, known, lists) | misfits(dict(self.files), known)).values():
+            self.add_error(None, told)
         if self.errors:
             uploads.let_go(value for value in self.cleaned_data.values() if isinstance(value, Asset))
 
@@ -105,20 +131,49 @@ class ToolForm(forms.Form):
         }
 
     def plain_fields(self) -> list[forms.BoundField]:
-        folded = {name for names in self.advanced.values() for name in names}
+        folded = set(self._folded())
         return [field for field in self if field.name not in folded]
 
-    def advanced_fields(self) -> dict[str, list[forms.BoundField]]:
-        return {title: [self[name] for name in names] for title, names in self.advanced.items()}
+    def groups(self) -> Iterator[FieldGroup]:
+        """The fields that the page folds away."""
+        for title, names in self.advanced.items():
+            fields = tuple(self[name] for name in names)
+            yield FieldGroup(title, fields, sum(self._changed(name) for name in names))
 
-    def advanced_has_errors(self) -> bool:
-        return any(field.errors for fields in self.advanced_fields().values() for field in fields)
+    def faults(self) -> list[tuple[str, str]]:
+        """Every error and the id of the field that it is about, in the order of the page; errors of no field first."""
+        found = [("", str(error)) for error in self.non_field_errors()]
+        folded = [field for group in self.groups() for field in group.fields]
+        for field in (*self.plain_fields(), *folded):
+            found += [(str(field.id_for_label or field.auto_id), str(error)) for error in field.errors]
+        return found
+
+    def _folded(self) -> list[str]:
+        return [name for names in self.advanced.values() for name in names]
+
+    def _default(self, name: str) -> str:
+        """The value that the page starts with, as a control holds it; of a switch "" for off."""
+        field = self.fields[name]
+        value = self.page_initial.get(name, field.initial)
+        if value is None and isinstance(field, forms.ChoiceField):
+            choices: Any = field.choices
+            value = next((choice for choice, _title in choices), "")
+        return "" if value in (None, False) else str(value)
+
+    def _changed(self, name: str) -> bool:
+        value = self[name].value()
+        return value not in (None, "", False) and str(value) != self._default(name)
 
     @classmethod
     def page_data(cls) -> dict[str, Any]:
         """What the page sends when nobody has changed anything."""
         fields = cls.base_fields.items()
         return {name: field.initial for name, field in fields if field.initial is not None} | dict(cls.page_initial)
+
+
+def _named(label: str, error: forms.ValidationError) -> forms.ValidationError:
+    """The error, with the name of its field in its sentence."""
+    return forms.ValidationError(naming(label, str(error.message)), code=error.code, params=error.params)
 
 
 class Tool:

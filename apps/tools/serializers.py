@@ -17,6 +17,7 @@ from apps.library.serializers import AssetSerializer
 from apps.problems import ProblemSerializer
 from apps.tools import services
 from apps.tools.fields import AssetField, CatalogueField
+from apps.tools.help import described, sentences
 from apps.tools.registry import Tool, ToolForm
 
 
@@ -27,7 +28,7 @@ def form_serializer(tool: Tool) -> type[serializers.Serializer[Any]]:
 
 @cache
 def _form_serializer(tool: str, form_class: type[ToolForm]) -> type[serializers.Serializer[Any]]:
-    fields: dict[str, Any] = {name: _field(field) for name, field in form_class.base_fields.items()}
+    fields: dict[str, Any] = {name: _field(name, field) for name, field in form_class.base_fields.items()}
 
     def validate(self: Any, data: dict[str, Any]) -> dict[str, Any]:
         # What the caller leaves out has the value that the page would have sent.
@@ -47,12 +48,13 @@ def _form_serializer(tool: str, form_class: type[ToolForm]) -> type[serializers.
     return type(f"{tool}Request", (StrictSerializer,), fields | {"validate": validate})
 
 
-def _field(field: forms.Field) -> serializers.Field[Any, Any, Any, Any]:
+def _field(name: str, field: forms.Field) -> serializers.Field[Any, Any, Any, Any]:
     required = field.required and field.initial is None
     common: dict[str, Any] = {
         "required": required,
         "allow_null": not required,
-        "help_text": str(field.help_text or field.label or ""),
+        "help_text": described(field),
+        "error_messages": _sentences(name, field),
     }
     limits = {name: getattr(field, name, None) for name in ("min_value", "max_value")}
     match field:
@@ -73,13 +75,20 @@ def _field(field: forms.Field) -> serializers.Field[Any, Any, Any, Any]:
     raise TypeError(f"No API field for {type(field).__name__}.")
 
 
+def _sentences(name: str, field: forms.Field) -> dict[str, str]:
+    """What the form says about a value that does not fit, by the codes of the framework, which fills in braces."""
+    told = {code: text.replace("%(value)s", "{input}") for code, text in sentences(name, field).items()}
+    told |= {code: told["required"] for code in ("null", "blank") if "required" in told}
+    return told | ({"max_string_length": told["invalid"]} if "invalid" in told else {})
+
+
 @extend_schema_field({"oneOf": [{"type": "string", "format": "uuid"}, {"type": "string", "format": "binary"}]})
 class AssetOrFile(serializers.Field[Any, Any, Any, Any]):
     """The id of an asset of the caller's library, or a file in a multipart form."""
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str | UploadedFile):
-            raise serializers.ValidationError("Send a file in a multipart form, or the id of an asset.")
+            self.fail("invalid")
         return data
 
     def to_representation(self, value: Any) -> Any:

@@ -1,15 +1,23 @@
 """What the video models offer: lengths, ratios, resolutions and recommended values."""
 
 import json
+import math
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.cards import ModelCard
 from workers.engines.skyreels.request.flags import TEACACHE_THRESHOLD
-from workers.engines.skyreels.request.spec import FRAMES_PER_LATENT, is_frame_count, legal_num_frames
+from workers.engines.skyreels.request.spec import (
+    FRAMES_PER_LATENT,
+    frames_for_seconds,
+    is_frame_count,
+    legal_num_frames,
+)
 from workers.weights import catalog
 
 
@@ -22,6 +30,7 @@ def _default() -> ModelCard:
 MODEL = _default()
 RELEASED = [card for card in cards.all() if card.released]
 MAX_SECONDS = 61
+OFFERED_SECONDS = (5, 10, 15)  # lengths that have a button of their own
 MIN_FRAMES, MAX_FRAMES = 5, max(card.max_num_frames for card in RELEASED)
 RECOMMENDED = (
     *("negative_prompt", "fps", "steps", "guidance_scale", "shift"),
@@ -46,23 +55,50 @@ def usual_length(card: ModelCard) -> int:
     return lengths(card)[:2][-1]
 
 
-def ratios() -> list[tuple[str, str]]:
+def ratios() -> list[tuple[str, Any]]:
     """Return the ratios of all models on this machine as form choices."""
-    return [("", "Auto"), *((ratio, ratio) for ratio in dict.fromkeys(r for card in models() for r in card.sizes))]
+    return [
+        ("", gettext_lazy("Auto")),
+        *((ratio, ratio) for ratio in dict.fromkeys(r for card in models() for r in card.sizes)),
+    ]
 
 
-def resolutions() -> list[tuple[str, str]]:
+def resolutions() -> list[tuple[str, Any]]:
     """Return the resolutions of all models on this machine as form choices."""
-    return [("", "The model's"), *((name, name) for name in dict.fromkeys(card.resolution for card in models()))]
+    return [
+        ("", gettext_lazy("Set by the model")),
+        *((name, name) for name in dict.fromkeys(card.resolution for card in models())),
+    ]
 
 
 def slider_of(card: ModelCard, frames: int | None = None) -> dict[str, int]:
-    """Return the attributes of a model's length slider. Its steps are whole windows, or finer to include `frames`."""
-    first, *more = whole = lengths(card)
-    last, step = whole[-1], more[0] - first if more else 1
-    if frames is not None and frames not in whole and is_frame_count(frames) and MIN_FRAMES <= frames <= last:
-        first, step = min(first, frames), FRAMES_PER_LATENT
-    return {"min": first, "max": last, "step": step, "data-fps": card.fps}
+    """Return the attributes of a model's length slider: from one window, or `frames` where these are less, up.
+
+    Of a model that goes on past a window every length of its VAE is a step; others make one length only.
+    """
+    whole = lengths(card)
+    first, last = whole[0], whole[-1]
+    if frames is not None and is_frame_count(frames) and MIN_FRAMES <= frames < first:
+        first = frames
+    window = {"data-window": card.base_num_frames, "data-added": card.base_num_frames - card.overlap_history}
+    return {"min": first, "max": last, "step": FRAMES_PER_LATENT, "data-fps": card.fps} | window
+
+
+def seconds_of(card: ModelCard) -> list[tuple[int, int]]:
+    """Return the whole seconds that a model is offered for, each with the nearest legal length in frames."""
+    whole = lengths(card)
+    offered = [(seconds, frames_for_seconds(seconds, card.fps)) for seconds in OFFERED_SECONDS]
+    return [(seconds, frames) for seconds, frames in offered if whole[0] <= frames <= whole[-1]]
+
+
+def told(card: ModelCard, frames: int) -> str:
+    """Say a length: its seconds, frames and windows, as tool.js does while the slider moves."""
+    beyond = max(0, frames - card.base_num_frames)
+    windows = 1 + math.ceil(beyond / (card.base_num_frames - card.overlap_history))
+    counted = ngettext("{count} window", "{count} windows", windows).format(count=windows)
+    return _("{seconds} s · {frames} frames · {windows}").format(
+        seconds=f"{frames / card.fps:.1f}", frames=frames, windows=counted
+    )
 
 
 def recommended(card: ModelCard) -> dict[str, Any]:
@@ -76,7 +112,8 @@ class ModelSelect(forms.Select):
     def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         option = super().create_option(name, value, *args, **kwargs)
         card = cards.get(str(value))
-        about = {"slider": slider_of(card), "ratios": card.ratios}
-        about |= {"placeholders": recommended(card), "picture": card.picture}
+        about: dict[str, Any] = {"slider": slider_of(card), "ratios": card.ratios}
+        about |= {"seconds": dict(seconds_of(card)), "examples": card.examples, "title": card.title}
+        about |= {"placeholders": recommended(card), "picture": card.picture, "limits": card.limits}
         option["attrs"]["data-model"] = json.dumps(about)
         return option

@@ -1,23 +1,54 @@
-// What is left empty is the model's recommendation, so another model shows its own, and another one for pictures.
+// What is left empty is the model's recommendation, so another model shows its own, and another one for images.
+
+import { offerSeconds } from "./length.js";
+
+const SHAPED = ["picture", "ends", "extend"]; // modes in which something sent has a shape of its own
 
 export function model(select) {
   const form = select.form;
   if (!select.options[0]?.dataset.model) return; // a tool whose models recommend nothing
   const about = () => JSON.parse(select.selectedOptions[0].dataset.model);
-  form.addEventListener("change", () => {
+  const ratio = (value) => form.querySelector(`[name=ratio][value="${CSS.escape(value)}"]`);
+  const shaped = () => SHAPED.includes(form.elements.mode.value);
+  let untouched = !new URLSearchParams(location.search).has("from"); // the ratio is as the page chose it
+
+  // Auto is offered where there is something to match; elsewhere the model's own ratio takes its place.
+  const suitRatio = () => {
+    const auto = ratio("");
+    if (shaped() && untouched) auto.checked = true;
+    else if (!shaped() && auto.checked) ratio(about().ratios[0]).checked = true;
+  };
+
+  form.addEventListener("change", (event) => {
+    if (event.target.name === "ratio") untouched = false;
+    if (event.target.name === "mode") suitRatio();
     const { placeholders, picture } = about();
     const pictures = ["picture", "ends"].includes(form.elements.mode.value);
     const values = pictures ? { ...placeholders, ...picture } : placeholders;
     for (const [field, value] of Object.entries(values)) form.elements[field].placeholder = value;
+    // The slider counts windows by these.
+    if (event.target === select) form.elements.num_frames.dispatchEvent(new Event("input", { bubbles: true }));
   });
+
   select.addEventListener("change", () => {
-    const { slider, ratios } = about();
+    const { slider, seconds, ratios, examples, title, limits } = about();
     const length = form.elements.num_frames;
     for (const [name, value] of Object.entries(slider)) length.setAttribute(name, value);
-    length.dispatchEvent(new Event("input", { bubbles: true }));
-    for (const ratio of form.querySelectorAll("[name=ratio]")) {
-      ratio.disabled = ratio.value !== "" && !ratios.includes(ratio.value);
-      if (ratio.disabled && ratio.checked) form.querySelector("[name=ratio][value='']").checked = true;
+    offerSeconds(length.closest("[data-slider]"), seconds);
+    for (const input of form.querySelectorAll("[name=ratio]")) {
+      input.disabled = input.value !== "" && !ratios.includes(input.value);
+      if (input.disabled && input.checked) ratio(shaped() ? "" : ratios[0]).checked = true;
+    }
+    const samples = form.querySelector("[data-samples]");
+    for (const [index, link] of [...(samples?.children ?? [])].entries()) {
+      const example = examples[index] ?? "";
+      link.hidden = !example;
+      link.textContent = example;
+      link.href = `?prompt=${encodeURIComponent(example)}`;
+    }
+    for (const [name, text] of Object.entries({ title, limits })) {
+      const place = document.querySelector(`[data-model-${name}]`);
+      if (place) place.textContent = text;
     }
   });
 }

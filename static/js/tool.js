@@ -1,7 +1,10 @@
 // The controls of a tool page. Everything here is a comfort: the form works without it.
 
+import { fold } from "./fold.js";
+import { slide } from "./length.js";
 import { model } from "./model.js";
 import { pick } from "./pick.js";
+import { helpIsOpen } from "./popover.js";
 
 const phone = matchMedia("(max-width: 63.99rem)");
 const sheet = document.querySelector("[data-sheet]");
@@ -19,28 +22,12 @@ function showSheet(shown) {
 opener?.addEventListener("click", () => showSheet(true));
 sheet?.querySelector("[data-sheet-close]")?.addEventListener("click", () => showSheet(false));
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && phone.matches && sheet?.hasAttribute("data-open")) showSheet(false);
+  if (event.key === "Escape" && !helpIsOpen() && phone.matches && sheet?.hasAttribute("data-open")) showSheet(false);
 });
 
 function fill(field, value) {
   field.value = value;
   field.dispatchEvent(new Event("input", { bubbles: true }));
-}
-
-function slide(slider) {
-  const input = slider.querySelector("input");
-  const output = slider.querySelector("output");
-  const show = () => {
-    const fps = Number(input.dataset.fps);
-    const value = Number(input.value);
-    const text = fps ? `${(value / fps).toFixed(1)} s · ${value} frames` : input.value;
-    output.textContent = text;
-    input.setAttribute("aria-valuetext", text);
-    const share = (value - Number(input.min)) / (Number(input.max) - Number(input.min) || 1);
-    slider.style.setProperty("--share", share.toFixed(4));
-  };
-  input.addEventListener("input", show);
-  show();
 }
 
 // Characters as the studio counts them: an emoji is one, and so is a line end. What is too long is told, not cut off.
@@ -80,6 +67,29 @@ function seed(box) {
   input.addEventListener("change", () => locked(input.value !== ""));
 }
 
+/** Bring what is wrong into view, with its sentence: the list of it where there are several, or else its control. */
+function showFaults(panel) {
+  const list = panel.querySelector("[data-faults]");
+  const field = panel.querySelector(".field--invalid");
+  const target = list ?? field?.querySelector("[aria-invalid=true], input:not([type=hidden]), textarea, select");
+  if (!target) return;
+  target.focus({ preventScroll: true });
+  (list ?? field).scrollIntoView({ block: "nearest" });
+}
+
+/** Lead from a line of that list to its control, and open the group that it stands in. */
+function leadTo(event) {
+  const link = event.target.closest?.("[data-fault]");
+  const named = link && document.getElementById(link.hash.slice(1));
+  if (!named) return;
+  event.preventDefault();
+  const fold = named.closest("details");
+  if (fold) fold.open = true;
+  const control = named.matches("input, textarea, select") ? named : named.querySelector("input:checked, input, [tabindex]");
+  control?.focus({ preventScroll: true });
+  named.closest(".field")?.scrollIntoView({ block: "nearest" });
+}
+
 function bind(panel) {
   panel.querySelectorAll("[data-slider]").forEach(slide);
   panel.querySelectorAll("[data-count-for]").forEach(count);
@@ -87,6 +97,8 @@ function bind(panel) {
   panel.querySelectorAll("[data-seed]").forEach(seed);
   panel.querySelectorAll("[data-pick]").forEach(pick);
   panel.querySelectorAll("[name=model_id]").forEach(model);
+  panel.querySelectorAll("[data-fold]").forEach(fold);
+  panel.addEventListener("click", leadTo);
   panel.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) {
       event.preventDefault();
@@ -101,7 +113,7 @@ function bind(panel) {
     field.querySelector(".errorlist")?.remove();
     event.target.removeAttribute("aria-invalid");
   });
-  panel.querySelector("[aria-invalid=true], .field--invalid input, .field--invalid textarea, .notice--problem")?.focus();
+  showFaults(panel);
 }
 
 document.querySelectorAll("[data-panel]").forEach(bind);
@@ -117,14 +129,34 @@ document.addEventListener("htmx:load", (event) => {
   }
 });
 
+/** Put a text into a field as if it had been typed, so that the browser's own undo takes it back. */
+function write(field, text) {
+  field.focus();
+  field.select();
+  const written = text ? document.execCommand("insertText", false, text) : document.execCommand("delete");
+  if (!written || field.value !== text) fill(field, text);
+}
+
+const before = new WeakMap(); // what stood in a prompt before a sample took its place
+
 document.addEventListener("click", (event) => {
   const chip = event.target.closest?.("[data-fill]");
   const field = chip && document.getElementById(chip.dataset.fill);
   if (!field) return;
   event.preventDefault();
-  fill(field, new URL(chip.href).searchParams.get("prompt"));
   showSheet(true);
-  field.focus();
+  before.set(field, field.value);
+  write(field, new URL(chip.href).searchParams.get("prompt"));
+  const undo = field.form.querySelector("[data-fill-undo]");
+  if (undo) undo.hidden = false;
+});
+
+document.addEventListener("click", (event) => {
+  const undo = event.target.closest?.("[data-fill-undo]");
+  const field = undo?.form.elements.prompt;
+  if (!field) return;
+  write(field, before.get(field) ?? "");
+  undo.hidden = true;
 });
 
 // A form that comes back has lost its files, as the studio stores none before the job: they are chosen again.

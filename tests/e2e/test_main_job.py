@@ -29,7 +29,7 @@ def order(page, prompt=PROMPT, frames=NANO.base_num_frames, steps=None):
     slide(page, frames)
     page.get_by_label("Finish").select_option("")  # as made: how it looks larger is another test's matter
     if steps:
-        page.locator("details.advanced > summary").click()
+        page.locator(".fold", has=page.get_by_label("Steps")).locator("summary").click()
         page.get_by_label("Steps").fill(str(steps))
     page.get_by_role("button", name=re.compile("Generate")).click()
 
@@ -167,7 +167,7 @@ def test_bad_input_is_told_on_its_field(open_page):
     page = open_page("emil@example.org", TOOL, problems_expected=True)
     page.get_by_role("button", name=re.compile("Generate")).click()
     page.locator("#panel .field--prompt [aria-invalid=true]").wait_for()
-    assert "Describe what is in the picture" in page.locator("#panel .field--prompt .errorlist").inner_text()
+    assert "describe what is in the picture" in page.locator("#panel .field--prompt .errorlist").inner_text()
     assert card(page).count() == 0
     order(page, frames=NANO.base_num_frames + 30 * STEP, steps=100)
     page.get_by_text(re.compile(r"needs \d+ credits and your wallet has 300")).first.wait_for()
@@ -213,13 +213,14 @@ def large_model(site):
 
 def test_another_model_shows_its_lengths_and_what_it_does_with_a_picture(open_page, large_model):
     page = open_page("joy@example.org", TOOL)
-    page.locator("details.advanced > summary").click()
+    for name in ("Model", "Guidance"):
+        page.locator(".fold", has=page.get_by_label(name, exact=True)).locator("summary").click()
     page.get_by_label("Model", exact=True).select_option(large_model)
     length, guidance = page.get_by_label("Length"), page.get_by_label("Guidance")
     assert (length.input_value(), length.get_attribute("max")) == ("97", "1457")
     assert "4.0 s" in page.locator(".slider__value").inner_text()
     assert guidance.get_attribute("placeholder") == "6"
-    page.get_by_label("Picture", exact=True).check()
+    page.get_by_label("Image", exact=True).check()
     assert guidance.get_attribute("placeholder") == "5"
 
 
@@ -228,7 +229,7 @@ def test_a_picture_is_chosen_and_becomes_the_first_frame_of_a_film(open_page, si
     start.write_bytes(encoded(quarters(320, 192)))
     page = open_page("ida@example.org", TOOL)
     page.get_by_label("First frame").wait_for(state="hidden")
-    page.get_by_label("Picture", exact=True).check()
+    page.get_by_label("Image", exact=True).check()
     page.get_by_label("First frame").set_input_files(start)
     preview = page.locator(".field--image [data-pick-preview] img")
     until(page, lambda: preview.evaluate("image => image.naturalWidth") == 320)
@@ -240,9 +241,9 @@ def test_a_picture_is_chosen_and_becomes_the_first_frame_of_a_film(open_page, si
     assert first.shape[:2] == NANO.sizes["16:9"][::-1]
     assert np.abs(first - picture(start, *NANO.sizes["16:9"])).mean() < 25
     page.reload()
-    page.get_by_label("Picture", exact=True).check()
+    page.get_by_label("Image", exact=True).check()
     page.locator(".field--image summary").click()
     page.locator(".field--image input[data-pick-about]").first.check()
     assert preview.is_visible()
-    page.get_by_role("button", name="Remove this picture").first.click()
+    page.get_by_role("button", name="Remove this image").first.click()
     preview.wait_for(state="detached")

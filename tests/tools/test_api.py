@@ -67,15 +67,15 @@ def test_a_quote_costs_nothing(api, ada):
 @pytest.mark.parametrize(
     ("change", "field", "sentence"),
     [
-        ({"prompt": " "}, "prompt", "blank"),
+        ({"prompt": " "}, "prompt", "Prompt: describe"),
         ({"prompt": "x" * 2001}, "prompt", "2000"),
         ({"num_frames": 23}, "num_frames", "Nearest: 21 or 25"),
-        ({"num_frames": 997}, "num_frames", "longest film"),
-        ({"num_frames": 0}, "num_frames", "greater than or equal to 5"),
-        ({"num_frames": 10**400}, "num_frames", "less than or equal to 1457"),
+        ({"num_frames": 997}, "num_frames", "the longest here"),
+        ({"num_frames": 0}, "num_frames", "Length: choose 5 or more."),
+        ({"num_frames": 10**400}, "num_frames", "Length: choose 1457 or less."),
         ({"ratio": "2:7"}, "ratio", "2:7"),
-        ({"steps": 0}, "steps", "greater than or equal to 4"),
-        ({"seed": -1}, "seed", "greater than or equal to 0"),
+        ({"steps": 0}, "steps", "Steps: choose 4 or more."),
+        ({"seed": -1}, "seed", "Seed: choose 0 or more."),
         ({"style": "baroque"}, "style", "baroque"),
     ],
 )

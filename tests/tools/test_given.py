@@ -25,6 +25,7 @@ UNSEEN = [
     "\u202e\u202c",
     "\x07",
 ]
+MISSING = "Prompt: describe what is in the picture and how it moves."
 
 
 def form(*parts):
@@ -126,7 +127,7 @@ def test_null_means_left_out(api):
     sent = {"prompt": "a star", "seed": 1} | dict.fromkeys(optional)
     assert api.post(f"{API}quote/", sent, format="json").json() == known
     answer = api.post(API, {"prompt": None}, format="json")
-    assert answer.json()["errors"] == {"prompt": ["This field is required."]}
+    assert answer.json()["errors"] == {"prompt": [MISSING]}
 
 
 @pytest.mark.parametrize("line_end", ["\r\n", "\r", "\n", "\u2028"])
@@ -141,9 +142,9 @@ def test_a_line_end_is_one_character_wherever_a_prompt_is_counted(api, page, ada
 @pytest.mark.parametrize("prompt", UNSEEN)
 def test_a_prompt_of_which_nothing_is_seen_is_none(api, page, prompt):
     answer = api.post(API, PARAMS | {"prompt": prompt}, format="json")
-    assert answer.json()["errors"] == {"prompt": ["This field may not be blank."]}
+    assert answer.json()["errors"] == {"prompt": [MISSING]}
     answer = page.post(PAGE, PARAMS | {"prompt": prompt})
-    assert "Describe what is in the picture" in answer.context["form"].errors["prompt"][0]
+    assert answer.context["form"].errors["prompt"] == [MISSING]
 
 
 @pytest.mark.parametrize("text", [FAMILY, ENGLAND, PERSIAN, "a  b", "tab\there", "❤️", "e\u0301"])

@@ -203,10 +203,10 @@ def animated():
     ("field", "data", "sentence"),
     [
         ("image", b"", "empty"),
-        ("image", b"<svg onload=alert(1)>", "no picture"),
+        ("image", b"<svg onload=alert(1)>", "isn't an image"),
         ("image", encoded(quarters())[:150], "damaged"),
         ("image", encoded(np.zeros((20, 20, 3), np.uint8)), "at least 32 pixels"),
-        ("end_image", b"GIF89a", "picture"),
+        ("end_image", b"GIF89a", "image"),
         ("image", animated()[: animated().rindex(b"!\xf9\x04") + 10], "damaged"),
         ("video", b"", "empty"),
         ("video", b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "no video"),
@@ -246,7 +246,7 @@ def test_a_clip_that_is_cut_off_has_no_picture_or_is_short_is_refused(api, ada, 
     whole = film(tmp_path / "whole.mp4", noise, movflags="faststart").read_bytes()
     for file, sentence in (
         (upload(whole[: len(whole) // 2], "half.mp4"), "cut off"),
-        (clip(tmp_path, frames=4), "too short to go on with: it needs 1.1 s"),
+        (clip(tmp_path, frames=4), "too short to extend. Choose one of 1.1 s"),
         (upload(sound(tmp_path / "sound.mp4").read_bytes(), "sound.mp4"), "no picture, only sound"),
     ):
         errors = api.post(API, PARAMS | {"video": file}, format="multipart").json()["errors"]
@@ -294,7 +294,7 @@ def test_a_video_is_no_picture(api, ada):
 @pytest.mark.parametrize(("mode", "field"), [("picture", "image"), ("ends", "end_image"), ("extend", "video")])
 def test_a_mode_says_what_it_needs(page, ada, mode, field):
     answer = page.post(PAGE, PARAMS | {"mode": mode})
-    assert answer.context["form"].errors[field][0].startswith("Choose the")
+    assert answer.context["form"].errors[field][0].partition(": ")[2].startswith("choose the")
     assert nothing_happened(ada)
 
 
@@ -390,7 +390,7 @@ def large_models(monkeypatch, tmp_path):
         ("T2V", {"ar_step": 5}, "ar_step", "Only diffusion forcing models"),
         ("I2V", {}, "mode", "begins with a picture"),
         ("I2V", {"end_image": True, "image": True}, "end_image", "Only diffusion forcing models"),
-        ("DF", {"resolution": "720P"}, "resolution", "720P is not one of"),
+        ("DF", {"resolution": "720P"}, "resolution", "“720P” is not offered"),
         ("DF", {"ar_step": 5, "causal_block_size": 7, "num_frames": 177}, "base_num_frames", "Nearest"),
         ("DF", {"ratio": "4:3", "num_frames": 1465}, "num_frames", "1457"),
     ],
@@ -415,7 +415,7 @@ def test_the_studios_own_model_is_refused_until_it_is_here(api, ada, large_model
     absent = cards.get("SkyReels-V2-DF-14B-720P")
     monkeypatch.setattr(videos, "MODEL", absent)
     errors = api.post(API, {"prompt": "a swan"}, format="json").json()["errors"]
-    assert f"{absent.title}, which makes the films here, is not on this machine yet" in errors["model_id"][0]
+    assert f"{absent.title} is not on this machine yet" in errors["model_id"][0]
     assert nothing_happened(ada)
     assert api.post(API, SMALL | {"model_id": "nano"}, format="json").status_code == 202
 

@@ -99,7 +99,7 @@ def test_the_page_has_its_fields_and_tells_its_price(page):
 
 def test_the_page_says_which_picture_is_missing(page, ada):
     answer = page.post(PAGE, {"first": plain(RED), "tiles": "8"})
-    assert answer.status_code == 422 and answer.content.decode().count("Choose a picture.") == 1
+    assert answer.status_code == 422 and answer.content.decode().count("Second picture: choose a file") == 1
     assert not Generation.objects.exists() and billing.balance(ada) == 100
     assert AssetField("image").widget.use_required_attribute(None) is False
 

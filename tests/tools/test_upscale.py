@@ -105,8 +105,8 @@ def test_smoother_motion_adds_frames_and_not_time(api, clip, tmp_path):
         ((1200, 900), {"factor": 4}, "factor", "largest factor that works for 1200 x 900 is 2"),
         ((3840, 2160), {"height": 2160}, "height", "2160 lines already"),
         ((7680, 4320), {"factor": 2}, "factor", "cannot be made larger"),
-        ((48, 32), {"factor": 2, "height": 1080}, "height", "either a factor or a height"),
-        ((48, 32), {"factor": 2, "fps": 30}, "fps", "A picture does not move"),
+        ((48, 32), {"factor": 2, "height": 1080}, "height", "either a size or a height"),
+        ((48, 32), {"factor": 2, "fps": 30}, "fps", "an image does not move"),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_credit_is_held(api, ada, size, asked, field, words):
@@ -119,10 +119,10 @@ def test_what_cannot_be_is_refused_before_a_credit_is_held(api, ada, size, asked
 @pytest.mark.parametrize(
     ("facts", "asked", "field", "words"),
     [
-        ({"seconds": 121}, {}, "source", "121 s long; one that is made larger has at most 120 s"),
+        ({"seconds": 121}, {}, "source", "this video is 121 s long. Choose one of at most 120 s."),
         ({"bytes": 500_000_001}, {}, "source", "more than 500 MB"),
-        ({"fps": 25}, {"fps": 24}, "fps", "25 frames a second: ask for more, up to 60"),
-        ({"fps": 100}, {"fps": 60}, "fps", "100 frames a second: leave this empty"),
+        ({"fps": 25}, {"fps": 24}, "fps", "25 frames a second already. Choose more, up to 60."),
+        ({"fps": 100}, {"fps": 60}, "fps", "100 frames a second already. Leave this empty."),
     ],
 )
 def test_a_film_that_cannot_be_is_refused_before_a_credit_is_held(api, ada, facts, asked, field, words):
@@ -139,7 +139,7 @@ def test_the_rate_that_a_film_has_costs_no_more(api, clip):
 
 def test_without_a_source_and_with_a_strangers_it_says_so(api, ben):
     theirs = AssetFactory(generation__user=ben)
-    assert "Choose the picture" in api.post(API, {}, format="json").json()["errors"]["source"][0]
+    assert "choose the image or video" in api.post(API, {}, format="json").json()["errors"]["source"][0]
     assert api.post(API, {"source": str(theirs.pk)}, format="json").status_code == 422
 
 

@@ -67,12 +67,12 @@ def test_without_a_seed_one_is_drawn_and_written_down(page, ada):
 @pytest.mark.parametrize(
     ("change", "field", "sentence"),
     [
-        ({"prompt": ""}, "prompt", "Describe what is in the picture"),
+        ({"prompt": ""}, "prompt", "describe what is in the picture"),
         ({"prompt": "x" * 2001}, "prompt", "at most 2000 characters"),
         ({"num_frames": 34}, "num_frames", "Nearest: 33 or 37"),
-        ({"num_frames": 0}, "num_frames", "greater than or equal to 5"),
-        ({"num_frames": "9" * 400}, "num_frames", "less than or equal to 1457"),
-        ({"ratio": "5:4"}, "ratio", "not one of the available choices"),
+        ({"num_frames": 0}, "num_frames", "Length: choose 5 or more."),
+        ({"num_frames": "9" * 400}, "num_frames", "Length: choose 1457 or less."),
+        ({"ratio": "5:4"}, "ratio", "“5:4” is not offered"),
     ],
 )
 @pytest.mark.parametrize("headers", [{}, HTMX])

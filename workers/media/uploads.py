@@ -147,7 +147,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except Image.DecompressionBombError as error:
         raise _too_many_pixels() from error
     except (OSError, SyntaxError, ValueError) as error:
-        raise MediaError("picture_unreadable", "The file is no picture: use JPEG, PNG or WebP.") from error
+        raise MediaError("picture_unreadable", "That file isn't an image. Use JPEG, PNG or WebP.") from error
     with image:
         if image.width * image.height > MAX_PICTURE_PIXELS:
             raise _too_many_pixels()

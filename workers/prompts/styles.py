@@ -1,13 +1,29 @@
-"""Styles that a user can choose: words added to the prompt, shown on the page and in the recipe."""
+"""Looks that a user can choose: words added to the prompt, shown on the page and in the recipe."""
 
-STYLES: dict[str, tuple[str, str]] = {
-    "realistic": ("Realistic", ""),
-    "cinematic": ("Cinematic", "cinematic lighting, shallow depth of field, film grain"),
-    "animated": ("Animated", "animated film, clean lines, vivid colours"),
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look: its title, and the words that ask a model for it. Its picture is static/looks/<key>.webp."""
+
+    title: str
+    words: str = ""
+
+
+STYLES: dict[str, Look] = {
+    "realistic": Look("Realistic"),
+    "cinematic": Look("Cinematic", "cinematic lighting, shallow depth of field, film grain"),
+    "animated": Look("Animated", "animated film, clean lines, vivid colours"),
+    "anime": Look("Anime", "anime, cel shading, painted sky, expressive light"),
+    "noir": Look("Noir", "film noir, black and white, hard shadows, high contrast"),
+    "vintage": Look("Vintage", "vintage film of the 1970s, faded warm colours, soft focus, light leaks"),
+    "documentary": Look("Documentary", "documentary footage, handheld camera, natural light, muted colours"),
+    "watercolour": Look("Watercolour", "watercolour painting, soft washes of colour, visible paper"),
 }
 
 
 def styled(prompt: str, style: str) -> str:
     """The prompt as the model gets it. Raises KeyError for a style that does not exist."""
-    words = STYLES[style][1]
+    words = STYLES[style].words
     return f"{prompt}, {words}" if words else prompt

@@ -7,10 +7,13 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
 
 from apps.library.models import Asset, Generation
 from apps.tools import prices, videos
-from apps.tools.fields import AssetField, CatalogueField, ModeSelect, RatioSelect, SeedField, Slider, StyleSelect
+from apps.tools.fields import AssetField, CatalogueField, LengthInput, ModeSelect, RatioSelect, SeedField, StyleSelect
+from apps.tools.help import Clip, either, explained
 from apps.tools.registry import LARGE_QUEUE, Stoppable, ToolForm, register
 from apps.tools.videos import MAX_FRAMES, MIN_FRAMES, RELEASED, ModelSelect
 from workers.base import EngineError
@@ -19,7 +22,13 @@ from workers.engines.skyreels.cards import ModelCard
 from workers.engines.skyreels.memory import planner
 from workers.engines.skyreels.request.flags import VideoRequest, devices, video_request
 from workers.engines.skyreels.request.plan import effort, plan
-from workers.engines.skyreels.request.spec import MAX_ADDNOISE, SpecError, VideoSpec, nearest_frame_counts
+from workers.engines.skyreels.request.spec import (
+    MAX_ADDNOISE,
+    SpecError,
+    VideoSpec,
+    frames_for_seconds,
+    nearest_frame_counts,
+)
 from workers.engines.upscale.plan import FACTORS, target
 from workers.media.facts import MAX_CLIP_SECONDS
 from workers.prompts.styles import STYLES
@@ -27,153 +36,321 @@ from workers.weights import catalog
 
 FINISHING_PASSES = 20  # of nano over one latent, in the time of which a frame is made four times as large
 
-# What a film begins with: its title, what it needs, and what else it may have.
-MODES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
-    "text": ("Text", (), ()),
-    "picture": ("Picture", ("image",), ()),
-    "ends": ("Start and end", ("end_image",), ("image",)),
-    "extend": ("Extend", ("video",), ("end_image",)),
+# What a video begins with: its title, what it needs, and what else it may have.
+MODES: dict[str, tuple[Any, tuple[str, ...], tuple[str, ...]]] = {
+    "text": (_("Text"), (), ()),
+    "picture": (_("Image"), ("image",), ()),
+    "ends": (_("Start and end"), ("end_image",), ("image",)),
+    "extend": (_("Extend"), ("video",), ("end_image",)),
 }
+SHAPED = tuple(mode for mode in MODES if mode != "text")  # modes in which something sent has a shape of its own
 MISSING = {
-    "image": "Choose the picture that the film begins with.",
-    "end_image": "Choose the picture that the film leads up to.",
-    "video": "Choose the video that goes on.",
+    "image": _("choose the image that your video begins with."),
+    "end_image": _("choose the image that your video ends on."),
+    "video": _("choose the video to extend."),
 }
+TIPS = (
+    _("Be specific: name one subject and where it is."),
+    _("Say how it moves with a verb: glides, turns, rises, runs."),
+    _("Choose a style instead of describing one."),
+    _("Name the mood or the light: calm, stormy, golden hour."),
+)
 FIELD_OF_SPEC = {"width": "ratio", "height": "ratio", "teacache": "teacache_thresh"}
 
 
-def number(help_text: str, low: int, high: int, **kwargs: Any) -> forms.IntegerField:
+def number(help_text: Any, low: int, high: int, **kwargs: Any) -> forms.IntegerField:
     """A whole number that has the model's recommended value where it is left empty."""
     return forms.IntegerField(required=False, min_value=low, max_value=high, help_text=help_text, **kwargs)
 
 
-def fraction(help_text: str, low: float, high: float, **kwargs: Any) -> forms.FloatField:
+def fraction(help_text: Any, low: float, high: float, **kwargs: Any) -> forms.FloatField:
     widget = forms.NumberInput(attrs={"step": "any"})
     return forms.FloatField(required=False, min_value=low, max_value=high, help_text=help_text, widget=widget, **kwargs)
 
 
-def switch(help_text: str, **kwargs: Any) -> forms.BooleanField:
+def switch(help_text: Any, **kwargs: Any) -> forms.BooleanField:
     return forms.BooleanField(required=False, help_text=help_text, **kwargs)
 
 
 class VideoForm(ToolForm):
     mode = forms.ChoiceField(
-        label="Begin with",
+        label=_("Begin with"),
         required=False,
-        choices=[(mode, title) for mode, (title, *_) in MODES.items()],
+        choices=[(mode, title) for mode, (title, *_rest) in MODES.items()],
         widget=ModeSelect,
-        help_text="Left out: as the picture or video that is sent says.",
-    )
-    image = AssetField(
-        "image",
-        label="First frame",
-        use="First frame",
-        modes=("picture", "ends"),
-        help_text="The film begins with it.",
-    )
-    video = AssetField(
-        "video",
-        label="Video",
-        use="Extend",
-        modes=("extend",),
-        help_text=f"It goes on from its last frames. At most {MAX_CLIP_SECONDS:.0f} s long.",
-    )
-    end_image = AssetField(
-        "image",
-        label="Last frame",
-        use="Last frame",
-        modes=("ends", "extend"),
-        help_text="The film leads up to it, over all its windows. A video may go on without one.",
+        help_text=_("What your video begins with. Left out, it follows from the image or video that is sent."),
     )
     prompt = forms.CharField(
+        label=_("Prompt"),
         max_length=2000,
         widget=forms.Textarea(
             attrs={"rows": 3, "placeholder": videos.MODEL.examples[0] if videos.MODEL.examples else ""}
         ),
-        error_messages={"required": "Describe what is in the picture and how it moves."},
+        error_messages={"required": _("describe what is in the picture and how it moves.")},
+    )
+    image = AssetField(
+        "image",
+        label=_("First frame"),
+        use=_("First frame"),
+        modes=("picture", "ends"),
+        help_text=_("Your video begins with this image."),
+    )
+    video = AssetField(
+        "video",
+        label=_("Video"),
+        use=_("Extend"),
+        modes=("extend",),
+        help_text=_("Your video goes on from its last frames. At most 120 s long."),
+    )
+    end_image = AssetField(
+        "image",
+        label=_("Last frame"),
+        use=_("Last frame"),
+        modes=("ends", "extend"),
+        help_text=_("Your video ends on this image. Optional when extending."),
     )
     ratio = CatalogueField(
+        label=_("Ratio"),
         required=False,
         choices=videos.ratios,
         known=(ratio for card in RELEASED for ratio in card.sizes),
         widget=RatioSelect,
-        help_text="Auto is the picture's or the video's own, as near as the model comes.",
+        help_text=explained(
+            _("The shape of the picture."),
+            _("16:9 suits screens, 9:16 phones held upright, 1:1 feeds."),
+            modes={" ".join(SHAPED): _("Auto matches your image or video.")},
+        ),
     )
     num_frames = forms.IntegerField(
-        label="Length",
+        label=_("Length"),
         required=False,
         min_value=MIN_FRAMES,
         max_value=MAX_FRAMES,
-        widget=Slider,
-        help_text="Frames. A length is 1 more than a multiple of 4; of a video that goes on, the last frames count.",
+        widget=LengthInput,
+        help_text=explained(
+            _("How long your video runs."),
+            _(
+                "A length is 1 frame more than a multiple of 4, so 5 s is the nearest of these. A long video is made "
+                "window by window, each going on from the last. When you extend a video, the frames that are "
+                "looked back on count as well."
+            ),
+            drawing="windows",
+        ),
+    )
+    seconds = forms.FloatField(
+        label=_("Seconds"),
+        required=False,
+        min_value=0.5,
+        max_value=videos.MAX_SECONDS,
+        widget=forms.NumberInput(attrs={"step": "any"}),
+        help_text=_("How long your video runs, as the nearest length that the model makes. Used instead of frames."),
     )
     style = forms.ChoiceField(
-        choices=[(key, label) for key, (label, _) in STYLES.items()], initial="realistic", widget=StyleSelect
+        label=_("Style"),
+        choices=[(key, look.title) for key, look in STYLES.items()],
+        initial="realistic",
+        widget=StyleSelect,
+        help_text=explained(
+            _("The look of your video. Its words are added to your prompt."),
+            _("Choose one instead of describing the look yourself. Small models follow it loosely."),
+        ),
     )
     finish = forms.TypedChoiceField(
+        label=_("Finish"),
         required=False,
         coerce=int,
         empty_value=None,
-        choices=[("", "As made"), *((factor, f"× {factor}") for factor in FACTORS)],
-        help_text="Larger and clearer at the end, by the model of the tool Upscale.",
+        choices=[("", _("As made")), *((factor, f"× {factor}") for factor in FACTORS)],
+        help_text=explained(
+            _("Makes your video larger and clearer at the end, as the tool Upscale does."),
+            _("Leave it as made for a quick look; enlarge what you keep."),
+            drawing="finish",
+        ),
     )
-    prompt_enhancer = switch("A longer prompt is written first, and shown beside yours.", label="Prompt enhancer")
+    prompt_enhancer = switch(
+        explained(
+            _("Writes a longer prompt first and shows it beside yours."),
+            _("Use it when your prompt is a few words and you want detail that you did not think of."),
+        ),
+        label=_("Prompt enhancer"),
+    )
     negative_prompt = forms.CharField(
+        label=_("Negative prompt"),
         required=False,
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="What should not be seen. Empty: what the model's makers always exclude.",
+        help_text=explained(
+            _("What should not be seen. Leave empty for the recommended exclusions."),
+            _("Name things, not wishes: “text, blur” rather than “no text”."),
+        ),
     )
     model_id = CatalogueField(
-        label="Model",
+        label=_("Model"),
         required=False,
         known=(card.id for card in RELEASED),
-        error_messages={"invalid_choice": "%(value)s is not on this machine."},
+        error_messages={"invalid_choice": _("%(value)s is not on this machine.")},
         choices=lambda: [(card.id, card.title) for card in videos.models()],
         widget=ModelSelect,
-        help_text="Those on this machine.",
+        help_text=explained(
+            _("Installed models."),
+            _("Larger models follow longer prompts and take longer; the quote says how long."),
+        ),
     )
     resolution = CatalogueField(
+        label=_("Resolution"),
         required=False,
         choices=videos.resolutions,
         known=(card.resolution for card in RELEASED),
-        help_text="540P or 720P: each model makes its own.",
+        help_text=explained(
+            _("Set by the model."), _("Each model makes one resolution. Choose another model, or a finish, for more.")
+        ),
     )
-    steps = number("More take longer and look cleaner.", 4, 100)
-    guidance_scale = fraction("How strictly the prompt is followed.", 1, 20, label="Guidance")
-    shift = fraction("Higher spends more steps on large shapes.", 0.5, 20, label="Flow shift")
-    fps = number("Frames a second.", 1, 60, label="Frame rate")
-    seed = SeedField()
-    base_num_frames = number("Frames of one window; fewer need less memory.", 5, 257, label="Window")
-    overlap_history = number("Frames that a window sees of the last.", 1, 129, label="Overlap")
+    steps = number(
+        explained(
+            _("How often the picture is refined. More steps take longer and look cleaner."),
+            _("Fewer for a first try, more for the final version. Beyond the recommendation little changes."),
+            clips=(Clip("steps-1", _("4 steps")), Clip("steps-2", _("16 steps"))),
+        ),
+        4,
+        100,
+        label=_("Steps"),
+    )
+    guidance_scale = fraction(
+        explained(
+            _("How strictly the prompt is followed."),
+            _("Raise it when something of the prompt is missing, lower it when colours look burnt or motion stiff."),
+            clips=(Clip("guidance-1", _("Guidance 1")), Clip("guidance-2", _("Guidance 4"))),
+        ),
+        1,
+        20,
+        label=_("Guidance"),
+    )
+    shift = fraction(
+        explained(
+            _("Where the steps go: a higher shift spends more of them on large shapes and motion, fewer on detail."),
+            _("Lower it when the picture is soft with few steps, raise it when large shapes come out wrong."),
+            drawing="shift",
+            clips=(Clip("shift-1", _("Shift 12, 6 steps")), Clip("shift-2", _("Shift 3, 6 steps"))),
+        ),
+        0.5,
+        20,
+        label=_("Flow shift"),
+    )
+    fps = number(
+        explained(
+            _("Frames a second."),
+            _("The model moves best at its own rate. A higher one plays the same frames faster and shorter."),
+        ),
+        1,
+        60,
+        label=_("Frame rate"),
+    )
+    seed = SeedField(label=_("Seed"))
+    base_num_frames = number(
+        explained(
+            _("Frames of one window."),
+            _("Fewer need less memory, but motion can change more often, as there are more windows."),
+            drawing="windows",
+        ),
+        5,
+        257,
+        label=_("Window"),
+    )
+    overlap_history = number(
+        explained(
+            _("Frames of the last window that the next one sees."),
+            _("More keep motion and looks together; each is computed twice, so the video takes longer."),
+            drawing="windows",
+        ),
+        1,
+        129,
+        label=_("Overlap"),
+    )
     overlap = forms.ChoiceField(
-        label="Overlap by",
+        label=_("Overlap by"),
         required=False,
-        choices=[("", "The model's way"), ("latent", "Latents"), ("reencode", "Frames, encoded again")],
-        help_text="Latents keep colours; frames are what the large models have learned from.",
+        choices=[
+            ("", _("Set by the model")),
+            ("latent", _("Latents")),
+            ("reencode", _("Frames, encoded again")),
+        ],
+        help_text=explained(
+            _("What is handed from window to window: the model's own numbers, or the frames as you see them."),
+            _("Latents keep colours over many windows; the large models have learned from frames."),
+        ),
     )
     addnoise_condition = number(
-        "Noise on the overlap, in thousandths: 20 hides seams.",
+        explained(
+            _("Noise on the overlap, in thousandths."),
+            _("About 20 hides seams between windows. With 0 a fault is carried on as it is."),
+        ),
         0,
         MAX_ADDNOISE,
-        label="Overlap noise",
+        label=_("Overlap noise"),
     )
-    ar_step = number("Steps between neighbouring blocks; 0 makes all at once.", 0, 100, label="Block delay")
+    ar_step = number(
+        explained(
+            _("Steps between neighbouring blocks of a window; 0 makes all of it at once."),
+            _("A few steps make long motion more consistent, and the video takes longer."),
+            drawing="staircase",
+        ),
+        0,
+        100,
+        label=_("Block delay"),
+    )
     causal_block_size = number(
-        f"Latents in a block; {videos.MODEL.asynchronous_block} with a delay.", 1, 65, label="Block size"
+        explained(
+            _("How many latents, of four frames each, are made together in a block."),
+            _("Leave it empty unless you set a block delay. Every window must divide into blocks of this size."),
+            drawing="staircase",
+        ),
+        1,
+        65,
+        label=_("Block size"),
     )
     causal_attention = switch(
-        "Hides later blocks from earlier ones. No released weights have learned this.", label="Causal attention"
+        explained(
+            _("Hides later blocks from earlier ones."),
+            _("For models trained that way only. No released weights have learned this."),
+        ),
+        label=_("Causal attention"),
     )
-    offload = switch("Keeps in memory only what is at work: slower, on smaller cards.", label="Offload")
-    use_usp = switch("Several GPUs of the studio work on one film.", label="Several GPUs")
     teacache = switch(
-        "Reuses what hardly changes between steps: faster and less exact. Its makers advise against it on diffusion "
-        "forcing models.",
-        label="TeaCache",
+        explained(
+            _("Reuses what hardly changes between steps: faster and less exact."),
+            _("For a quick look. Its makers advise against it on diffusion forcing models."),
+            drawing="teacache",
+        ),
+        label=_("TeaCache"),
     )
-    teacache_thresh = fraction("How much change it passes over.", 0, 1, label="TeaCache threshold")
-    use_ret_steps = switch("The first and last steps are always computed.", label="TeaCache retention")
+    teacache_thresh = fraction(
+        explained(
+            _("How much change TeaCache passes over."),
+            _("Higher skips more steps and blurs more. Only used with TeaCache."),
+            drawing="teacache",
+        ),
+        0,
+        1,
+        label=_("TeaCache threshold"),
+    )
+    use_ret_steps = switch(
+        explained(_("Always computes the first and last steps."), _("Keep it on for a cleaner picture with TeaCache.")),
+        label=_("TeaCache retention"),
+    )
+    offload = switch(
+        explained(
+            _("Uses less GPU memory but runs slower."),
+            _("Use it when a quote says that the card is too small."),
+        ),
+        label=_("Offload"),
+    )
+    use_usp = switch(
+        explained(
+            _("Several GPUs of the studio work on one video."),
+            _("For long videos of large models. The prompt enhancer does not run with it."),
+        ),
+        label=_("Several GPUs"),
+    )
 
     page_initial: ClassVar[Mapping[str, Any]] = {
         # nano's films are small, and quickly made larger.
@@ -182,14 +359,15 @@ class VideoForm(ToolForm):
         "num_frames": videos.usual_length(videos.MODEL),
         "ratio": "",
     }
-    advanced: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "Prompt": ("prompt_enhancer", "negative_prompt"),
-        "Model": ("model_id", "resolution", "steps", "guidance_scale", "shift", "fps", "seed"),
-        "Windows": (
+    advanced: ClassVar[Mapping[Any, tuple[str, ...]]] = {
+        _("Prompt"): ("negative_prompt", "prompt_enhancer"),
+        _("Model"): ("model_id", "resolution"),
+        _("Quality"): ("steps", "guidance_scale", "shift", "fps", "seed"),
+        _("Windows"): (
             *("base_num_frames", "overlap_history", "overlap", "addnoise_condition"),
             *("ar_step", "causal_block_size", "causal_attention"),
         ),
-        "Speed and memory": ("teacache", "teacache_thresh", "use_ret_steps", "offload", "use_usp"),
+        _("Speed and memory"): ("teacache", "teacache_thresh", "use_ret_steps", "offload", "use_usp"),
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -210,8 +388,13 @@ class VideoForm(ToolForm):
             frames = length.clean(self["num_frames"].value())
         except forms.ValidationError:
             frames = None
+        shown = frames if frames is not None else videos.usual_length(card)
         length.widget.attrs |= videos.slider_of(card, frames)
-        self.fields["ratio"].widget.offered = card.ratios
+        length.widget.seconds, length.widget.told = videos.seconds_of(card), videos.told(card, shown)
+        self.fields["seconds"].widget.attrs["placeholder"] = f"{shown / card.fps:.1f}"
+        ratio = self.fields["ratio"].widget
+        ratio.offered, ratio.automatic = card.ratios, SHAPED
+        ratio.own = "" if self["mode"].value() in SHAPED else card.ratios[0]
         values = videos.recommended(card) | (card.picture if self["mode"].value() in ("picture", "ends") else {})
         for name, value in values.items():
             self.fields[name].widget.attrs["placeholder"] = value
@@ -225,8 +408,10 @@ class VideoForm(ToolForm):
         data["model_id"] = data.get("model_id") or videos.MODEL.id
         card = cards.get(data["model_id"])
         if not card.folder():
-            text = f"{card.title}, which makes the films here, is not on this machine yet: choose another for now."
+            text = _t("{model} is not on this machine yet. Choose another for now.").format(model=card.title)
             self.add_error("model_id", text)
+        if seconds := data.pop("seconds", None):
+            data["num_frames"] = frames_for_seconds(seconds, data.get("fps") or card.fps)
         if data.get("num_frames") is None:
             data["num_frames"] = videos.usual_length(card)
         self._check_length(card, data["num_frames"])
@@ -260,13 +445,13 @@ class VideoForm(ToolForm):
         longest = videos.lengths(card)[-1]
         nearest = nearest_frame_counts(frames, lowest=MIN_FRAMES)
         if frames > longest and card.long:
-            text = (
-                f"{frames} frames are {frames / card.fps:.0f} s; the longest film here is {longest} frames "
-                f"({longest / card.fps:.0f} s)."
-            )
+            text = _t(
+                "{frames} frames are {seconds:.0f} s; the longest here is {longest} frames ({most:.0f} s)."
+            ).format(frames=frames, seconds=frames / card.fps, longest=longest, most=longest / card.fps)
         elif frames not in nearest:
-            named = " or ".join(str(number) for number in nearest)
-            text = f"{frames} frames cannot be made: a length is 1 more than a multiple of 4. Nearest: {named}."
+            text = _t("{frames} frames cannot be made. Nearest: {nearest}.").format(
+                frames=frames, nearest=either([str(number) for number in nearest])
+            )
         else:
             return
         self.add_error("num_frames", forms.ValidationError(text, code="invalid_frames"))
@@ -278,18 +463,20 @@ class VideoForm(ToolForm):
         except EngineError as error:
             self.add_error("finish", error.public_text)
         if job.spec.num_frames / job.spec.fps + (clip.seconds if clip else 0) > MAX_CLIP_SECONDS:
-            self.add_error("finish", f"Films of more than {MAX_CLIP_SECONDS:.0f} s are finished as they are made.")
+            text = _t("a video of more than {most:.0f} s stays as made. Choose “As made”, or a shorter length.")
+            self.add_error("finish", text.format(most=MAX_CLIP_SECONDS))
 
     def _check_clip(self, job: VideoRequest, clip: Asset | None) -> None:
         """Refuse a clip that the engine would refuse later, when credits are held."""
         if clip is None:
             return
         if clip.seconds > MAX_CLIP_SECONDS:
-            text = f"This video is {clip.seconds:.0f} s long; one that goes on has at most {MAX_CLIP_SECONDS:.0f} s."
-            self.add_error("video", text)
+            text = _t("this video is {seconds:.0f} s long. Choose one of at most {most:.0f} s.")
+            self.add_error("video", text.format(seconds=clip.seconds, most=MAX_CLIP_SECONDS))
         elif round(clip.seconds * job.spec.fps) < job.spec.overlap_history:
             needed = job.spec.overlap_history / job.spec.fps
-            self.add_error("video", f"This video is too short to go on with: it needs {needed:.1f} s or more.")
+            text = _t("this video is too short to extend. Choose one of {needed:.1f} s or more.")
+            self.add_error("video", text.format(needed=needed))
 
     def _refuse(self, error: SpecError, mode: str) -> None:
         name = FIELD_OF_SPEC.get(error.field, error.field)
@@ -373,5 +560,6 @@ class ToVideo(Stoppable):
         return {
             "model": videos.MODEL,
             "suggestions": videos.MODEL.examples,
+            "tips": TIPS,
             "memory": planner.sentence(videos.MODEL, settings.DEVICE_GB),
         }

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
 
 from apps.library.models import Asset, Generation
 from apps.library.uploads import MAX_BYTES
 from apps.tools import prices
 from apps.tools.fields import AssetField, CatalogueField
+from apps.tools.help import explained
 from apps.tools.registry import Stoppable, ToolForm, register
 from workers.base import EngineError
 from workers.engines.upscale import cards
@@ -34,54 +37,70 @@ class UpscaleForm(ToolForm):
     source = AssetField(
         "image",
         "video",
-        use="Upscale",
-        label="Picture or film",
-        help_text="At most 4K comes out: 3840 × 2160, lying or standing.",
+        use=_("Upscale"),
+        label=_("Image or video"),
+        help_text=_("What comes out is at most 4K: 3840 × 2160, lying or standing."),
     )
     factor = forms.TypedChoiceField(
-        label="Size",
+        label=_("Size"),
         required=False,
         coerce=int,
         empty_value=None,
-        choices=[("", f"× {FACTORS[0]}, or to the height below"), *((factor, f"× {factor}") for factor in FACTORS)],
-        help_text=f"Instead of a height. With neither, it is × {FACTORS[0]}.",
+        choices=[("", _("× 2, or the height below")), *((factor, f"× {factor}") for factor in FACTORS)],
+        help_text=explained(
+            _("How many times as large it becomes."),
+            _("× 4 for small originals. Choose either a size or a height; with neither it is × 2."),
+            drawing="finish",
+        ),
     )
     height = forms.TypedChoiceField(
+        label=_("Height"),
         required=False,
         coerce=int,
         empty_value=None,
-        choices=[("", "By the size above"), (HEIGHTS[0], "1080, Full HD"), (HEIGHTS[1], "2160, 4K")],
-        help_text="Pixels of the shorter side. Instead of a factor.",
+        choices=[("", _("By the size above")), (HEIGHTS[0], _("1080, Full HD")), (HEIGHTS[1], _("2160, 4K"))],
+        help_text=explained(
+            _("Pixels of the shorter side, instead of a size."),
+            _("Use it where a screen or a platform asks for Full HD or 4K."),
+        ),
     )
     fps = forms.IntegerField(
-        label="Smoother motion",
+        label=_("Smoother motion"),
         required=False,
         min_value=1,
         max_value=MAX_FPS,
-        help_text=f"Frames a second, up to {MAX_FPS}, of a film. Empty: as it is.",
+        help_text=explained(
+            _("Frames a second of a video, up to 60. Leave empty to keep its own."),
+            _("Use it for a video that stutters. The frames between are made up, so fast motion may smear."),
+        ),
     )
     model_id = CatalogueField(
-        label="Model",
+        label=_("Model"),
         required=False,
         known=(card.id for card in cards.all()),
-        choices=lambda: [("", "The studio's own"), *((card.id, f"{card.title}: {card.good_for}") for card in models())],
-        error_messages={"invalid_choice": "%(value)s is not on this machine."},
-        help_text="Those on this machine.",
+        choices=lambda: [
+            ("", _("The studio's own")),
+            *((card.id, f"{card.title}: {card.good_for}") for card in models()),
+        ],
+        error_messages={"invalid_choice": _("%(value)s is not on this machine.")},
+        help_text=explained(
+            _("Installed models."), _("Each is best with one kind of picture: drawings, photographs or old videos.")
+        ),
     )
 
-    advanced: ClassVar[Mapping[str, tuple[str, ...]]] = {"Model and motion": ("fps", "model_id")}
+    advanced: ClassVar[Mapping[Any, tuple[str, ...]]] = {_("Model and motion"): ("fps", "model_id")}
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         source: Asset | None = data.get("source")
         if source is None:
             if "source" not in self.errors:
-                missing = "Choose the picture or the film that is to be larger."
+                missing = _t("choose the image or video to enlarge.")
                 self.add_error("source", forms.ValidationError(missing, code="required"))
             return data
         factor, height, fps = data.get("factor"), data.get("height"), data.get("fps")
         if factor and height:
-            self.add_error("height", "Choose either a factor or a height.")
+            self.add_error("height", _t("choose either a size or a height."))
         if self.errors:
             return data
         factor = factor or (None if height else FACTORS[0])
@@ -91,15 +110,20 @@ class UpscaleForm(ToolForm):
             self.add_error("height" if height else "factor", error.public_text)
             return data
         if source.seconds > MAX_CLIP_SECONDS:
-            text = f"This film is {source.seconds:.0f} s long; one that is made larger has at most "
-            self.add_error("source", f"{text}{MAX_CLIP_SECONDS:.0f} s.")
+            text = _t("this video is {seconds:.0f} s long. Choose one of at most {most:.0f} s.")
+            self.add_error("source", text.format(seconds=source.seconds, most=MAX_CLIP_SECONDS))
         elif source.bytes > (most := MAX_BYTES[Asset.Kind(source.kind)]):
-            self.add_error("source", f"This file has more than {most // 1_000_000} MB, the most that is read again.")
+            text = _t("this file is too large. Choose one of at most {most} MB.")
+            self.add_error("source", text.format(most=most // 1_000_000))
         if fps and source.kind == Asset.Kind.IMAGE:
-            self.add_error("fps", "A picture does not move: leave this empty.")
+            self.add_error("fps", _t("an image does not move. Leave this empty."))
         elif fps and source.fps and fps < source.fps:
-            instead = f"ask for more, up to {MAX_FPS}" if source.fps < MAX_FPS else "leave this empty"
-            self.add_error("fps", f"The film has {source.fps:g} frames a second: {instead}.")
+            text = (
+                _t("the video has {fps:g} frames a second already. Choose more, up to {most}.")
+                if source.fps < MAX_FPS
+                else _t("the video has {fps:g} frames a second already. Leave this empty.")
+            )
+            self.add_error("fps", text.format(fps=source.fps, most=MAX_FPS))
         if fps == source.fps:
             fps = None  # as it is, which costs no more
         made = {"kind": source.kind, "made_width": width, "made_height": lines}

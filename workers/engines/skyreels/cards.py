@@ -22,6 +22,30 @@ NEGATIVE_PROMPT = (
     "legs, many people in the background, walking backwards"
 )
 
+# Prompts to begin with, one subject, one move and one light each. With a picture the prompt says what moves in it.
+EXAMPLES_OF_WORDS = (
+    "A graceful white swan with a curved neck swims on a still lake at dawn, its reflection rippling, mist "
+    "drifting over the water, slow tracking shot",
+    "An old fisherman in a yellow raincoat steers his small boat through heavy rain, waves breaking over the bow,"
+    " low angle, stormy grey light",
+    "A red vintage car drives along a coastal road at golden hour, dust rising behind it, the sea glittering "
+    "below, aerial shot that follows it",
+    "A young woman turns her head and smiles in a night market, paper lanterns glowing out of focus behind her, "
+    "close-up, warm light",
+    "A lone astronaut walks across a red desert towards a distant tower, long shadows, wind lifting the sand, "
+    "wide shot",
+    "A barista pours steamed milk into a cup, a leaf forming in the foam, steam curling up, macro shot, soft "
+    "morning light",
+)
+EXAMPLES_OF_PICTURES = (
+    "The person in the picture turns to the camera and smiles, hair moving in a light breeze, the camera stays still",
+    "The camera pushes in slowly while clouds drift across the sky and the light turns golden",
+    "The water begins to flow, ripples spread and leaves float by, calm and steady",
+    "The subject walks forward towards the camera, clothes swaying, people in the background pass by",
+    "Snow starts to fall, smoke rises from the chimneys and the lights in the windows flicker on",
+    "The camera circles the subject to the right, the background slides past, soft afternoon light",
+)
+
 Variant = Literal["df", "t2v", "i2v", "camera"]
 
 
@@ -184,6 +208,7 @@ def _row(model_id: str, released: bool, disk_gb: float) -> ModelCard:
         disk_gb=disk_gb,
         teacache=teacache,
         teacache_retained=retained,
+        examples=EXAMPLES_OF_PICTURES if image else EXAMPLES_OF_WORDS,
     )
 
 

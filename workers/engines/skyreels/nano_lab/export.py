@@ -20,10 +20,7 @@ log = logging.getLogger(__name__)
 SHIPPED = Path(__file__).resolve().parent.parent / "nano"
 STEPS, GUIDANCE, SHIFT = 16, 4.0, 3.0
 PICTURE_GUIDANCE = 2.5  # more makes words count for more than the last picture, less blurs shapes
-LIMITS = (
-    "Colour, shape, motion and scene follow the prompt in nine clips of ten. "
-    "Of two objects one has a wrong shape in one clip of four, and three camera moves in ten are missed."
-)
+LIMITS = "Best with one simple shape; two shapes or camera moves may go wrong."
 BASE_FRAMES = 21
 
 

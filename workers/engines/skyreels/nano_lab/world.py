@@ -37,12 +37,12 @@ FPS = 8
 WINDOW = 17
 JOURNEY = 21
 EXAMPLES: tuple[str, ...] = (
-    "a red heart grows in the night sky",
+    "a red heart moves right in the night sky",
     "a crimson ball glides to the right over the ocean",
-    "a yellow star moves up at sunset",
-    "a cyan ring orbits in the blue sky",
-    "a white triangle spins over the city",
-    "a purple square bounces on a green meadow",
+    "a purple square moves left over the city",
+    "an orange triangle moves down at sunset",
+    "a white square moves up over a green meadow",
+    "a cyan circle shrinks in the blue sky",
 )
 ROUND = frozenset({"circle", "ring"})
 

@@ -1,0 +1,162 @@
+"""The form of a tool page in a browser: what is in view, the help behind each "?", the length, and errors."""
+
+import re
+
+import pytest
+
+from tests.e2e.test_main_job import TOOL, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+SHIFTED = """() => new Promise((done) => {
+  new PerformanceObserver((list) => done(list.getEntries().reduce((sum, entry) => sum + entry.value, 0))).observe(
+    { type: "layout-shift", buffered: true });
+  setTimeout(() => done(0), 500);
+})"""
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+def box(locator):
+    found = locator.bounding_box()
+    assert found, locator
+    return found
+
+
+def test_the_whole_choice_is_in_view_beside_the_price_and_generate(open_page):
+    page = open_page("kai@example.org", TOOL)
+    page.locator("#quote strong").wait_for()
+    assert page.evaluate(SHIFTED) < 0.001, "nothing moves as the script starts"
+    foot = box(page.locator(".panel__foot"))
+    order = ["prompt", "ratio", "num_frames", "style", "finish"]
+    boxes = [box(page.locator(f"#panel .field--{name}")) for name in order]
+    assert [found["y"] for found in boxes] == sorted(found["y"] for found in boxes), "the prompt comes first"
+    assert max(found["y"] + found["height"] for found in boxes) <= foot["y"]
+    assert foot["y"] + foot["height"] <= 900
+    rows = {box(shape)["y"] for shape in page.locator(".ratio:visible").all()}
+    assert len(rows) == 1, "no ratio stands alone in a second row"
+    assert page.locator(".style img").evaluate_all("images => images.every((image) => image.naturalWidth > 0)")
+    assert page.get_by_text("Auto matches your image or video.").is_hidden()
+    page.get_by_label("Image", exact=True).check()
+    assert page.get_by_text("Auto matches your image or video.").is_visible()
+    assert page.get_by_label("Auto", exact=True).is_checked()
+
+
+def test_buttons_and_slider_agree_on_the_length(open_page):
+    page = open_page("kai@example.org", TOOL)
+    length, told = page.get_by_label("Length"), page.locator(".slider__value")
+    assert told.inner_text() == "4.1 s · 33 frames · 2 windows"
+    five = page.get_by_role("button", name="5 s", exact=True)
+    five.click()
+    assert (length.input_value(), told.inner_text()) == ("41", "5.1 s · 41 frames · 3 windows")
+    assert five.get_attribute("aria-pressed") == "true"
+    page.locator("#quote").get_by_text("41 frames").wait_for()
+    length.focus()
+    page.keyboard.press("ArrowRight")
+    assert (length.input_value(), five.get_attribute("aria-pressed")) == ("45", "false")
+    page.keyboard.press("ArrowLeft")
+    assert five.get_attribute("aria-pressed") == "true"
+
+
+def test_help_opens_and_closes_by_keyboard_and_shows_what_a_setting_does(open_page):
+    page = open_page("kai@example.org", TOOL)
+    quality = page.locator(".fold", has=page.get_by_label("Steps"))
+    quality.locator("summary").focus()
+    page.keyboard.press("Enter")
+    hint = quality.get_by_role("button", name="About “Steps”")
+    hint.focus()
+    page.keyboard.press("Enter")
+    help_ = page.locator("#id_steps_hint")
+    help_.get_by_text("More steps take longer and look cleaner.").wait_for()
+    until(page, lambda: help_.locator("video").first.evaluate("video => video.currentTime") > 0)
+    side, controls = box(help_), box(page.locator("#controls"))
+    assert side["x"] >= box(hint)["x"] and side["y"] >= 0 and side["y"] + side["height"] <= 900
+    assert side["x"] < controls["x"] + controls["width"] + 40, "it stands beside what it explains"
+    page.keyboard.press("Escape")
+    help_.wait_for(state="hidden")
+    assert hint.evaluate("button => button === document.activeElement")
+
+
+def test_changed_settings_are_counted_on_their_group_and_go_back(open_page):
+    page = open_page("kai@example.org", TOOL)
+    quality = page.locator(".fold", has=page.get_by_label("Steps"))
+    quality.locator("summary").click()
+    badge = quality.locator("[data-changed]")
+    assert badge.is_hidden()
+    page.get_by_label("Steps").fill("8")
+    page.get_by_label("Seed").fill("7")
+    assert badge.inner_text() == "2 changed"
+    quality.get_by_role("button", name="Reset to default").click()
+    assert badge.is_hidden() and page.get_by_label("Steps").input_value() == ""
+
+
+def test_samples_fill_the_prompt_and_can_be_undone(open_page):
+    page = open_page("kai@example.org", TOOL)
+    prompt = page.get_by_label("Prompt", exact=True)
+    prompt.fill("a heart at sea")
+    page.get_by_text("Samples").click()
+    samples = page.locator(".sample")
+    assert samples.count() == 6
+    sentence = samples.nth(2).inner_text()
+    samples.nth(2).click()
+    assert prompt.input_value() == sentence
+    page.keyboard.press("Control+z")
+    assert prompt.input_value() == "a heart at sea"
+    samples.nth(1).click()
+    page.get_by_role("button", name="Undo").click()
+    assert prompt.input_value() == "a heart at sea"
+
+
+def test_errors_are_listed_in_view_and_lead_to_their_fields(open_page):
+    page = open_page("kai@example.org", TOOL, problems_expected=True)
+    quality = page.locator(".fold", has=page.get_by_label("Steps"))
+    quality.locator("summary").click()
+    page.get_by_label("Steps").fill("2")
+    page.get_by_label("Prompt", exact=True).fill("a red circle")
+    page.get_by_role("button", name=re.compile("Generate")).click()
+    sentence = page.locator("#panel .field--steps .errorlist")
+    sentence.wait_for()
+    foot = box(page.locator(".panel__foot"))
+    assert sentence.inner_text() == "Steps: choose 4 or more."
+    assert quality.get_attribute("open") is not None
+    assert box(sentence)["y"] + box(sentence)["height"] <= foot["y"], "not behind the foot"
+    assert page.get_by_label("Steps").evaluate("input => input === document.activeElement")
+    page.get_by_label("Steps").fill("2")
+    page.get_by_label("Prompt", exact=True).fill("")
+    page.get_by_role("button", name=re.compile("Generate")).click()
+    faults = page.locator("[data-faults]")
+    faults.wait_for()
+    assert box(faults)["y"] >= 56 and faults.evaluate("list => list === document.activeElement")
+    assert faults.get_by_role("link").count() == 2
+    faults.get_by_role("link", name="Steps: choose 4 or more.").click()
+    assert page.get_by_label("Steps").evaluate("input => input === document.activeElement")
+
+
+def test_on_a_phone_the_controls_are_a_sheet_with_generate_in_reach(open_page):
+    page = open_page("lou@example.org", TOOL, **PHONE)
+    sheet, generate = page.locator("#controls"), page.get_by_role("button", name=re.compile("Generate"))
+    assert box(sheet)["y"] + box(sheet)["height"] <= 844
+    assert box(page.get_by_label("Prompt", exact=True))["y"] < box(page.locator(".field--ratio"))["y"]
+    for name in ("Steps", "Overlap by"):
+        page.locator(".fold", has=page.get_by_label(name)).locator("summary").click()
+    assert box(generate)["y"] + box(generate)["height"] <= 844, "wherever the sheet is scrolled to"
+    for control in page.locator("#panel :is(button, summary, select, input[type=number], .mode, .ratio, .style)").all():
+        if control.is_visible() and "hint" not in (control.get_attribute("class") or ""):
+            assert box(control)["height"] >= 44, control.evaluate("element => element.outerHTML.slice(0, 120)")
+    page.get_by_role("button", name="About “Length”").click()
+    help_ = box(page.locator("#id_num_frames_hint"))
+    assert (help_["x"], help_["width"], help_["y"] + help_["height"]) == (0, 390, 844), "a sheet from below"
+    page.keyboard.press("Escape")
+    assert page.locator("#controls[data-open]").count() == 1, "Escape closed the help alone"
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.locator(".panel__body").evaluate("body => body.scrollWidth <= body.clientWidth")
+
+
+def test_without_javascript_a_length_in_seconds_is_asked_for_and_help_still_opens(open_page):
+    page = open_page("lou@example.org", TOOL, java_script_enabled=False)
+    page.get_by_role("button", name="About “Ratio”").click()
+    assert page.get_by_text("16:9 suits screens").is_visible()
+    page.keyboard.press("Escape")
+    page.get_by_label("Prompt", exact=True).fill("a red circle moves right")
+    page.get_by_label("Seconds").fill("0.1")
+    page.get_by_role("button", name=re.compile("Generate")).click()
+    assert page.locator(".field--seconds .errorlist").inner_text() == "Seconds: choose 0.5 or more."
