@@ -113,6 +113,19 @@ class ToolForm(forms.Form):
         return {name: field.initial for name, field in fields if field.initial is not None} | dict(cls.page_initial)
 
 
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A film in frames: how many it has or will have, how many a second, and with which ones its windows begin."""
+
+    frames: int
+    fps: float
+    windows: tuple[int, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / self.fps
+
+
 class Tool:
     """Something that a user can make. Subclass, fill in, decorate with `@register`."""
 
@@ -161,6 +174,10 @@ class Tool:
     def summary(self, params: Mapping[str, Any]) -> str:
         """What will be made, in a few words."""
         return self.title
+
+    def timeline(self, job: Generation) -> Timeline | None:
+        """What the player knows of a film before it is made, and where its windows begin; None without either."""
+        return None
 
     def job_title(self, params: Mapping[str, Any]) -> str:
         """How the library names the job."""
