@@ -89,7 +89,10 @@ async def live_file(request: HttpRequest, pk: uuid.UUID, name: str) -> HttpRespo
 
 
 async def stored(request: HttpRequest, storage: Storage, path: str, tag: str, named: str = "") -> HttpResponseBase:
-    """Answer with a file of a storage, `named` by its Content-Disposition: a signed address on S3, nginx where it is there, else the bytes by range."""
+    """Answer with a file of a storage: a signed address on S3, nginx where it is there, else the bytes by range.
+
+    `named` is the Content-Disposition that gives it its name.
+    """
     if not isinstance(storage, FileSystemStorage):
         parameters = {"ResponseContentDisposition": named} if named else None
         signed = await asyncio.to_thread(storage.url, path, parameters=parameters)  # type: ignore[call-arg]
