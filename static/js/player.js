@@ -97,7 +97,7 @@ class Player {
     media.tabIndex = -1;
     this.box.dataset.kind = media.tagName.toLowerCase();
     if (before) {
-      media.playbackRate = before.playbackRate;
+      if (this.rate) media.defaultPlaybackRate = media.playbackRate = this.rate;
       if (this.looped !== undefined) media.loop = this.looped;
     } else {
       const { volume = 1, muted } = remembered();
@@ -208,7 +208,8 @@ class Player {
   }
 
   speed(rate) {
-    if (typeof rate === "number") this.media.playbackRate = rate;
+    // What is loaded anew begins with its default.
+    this.media.defaultPlaybackRate = this.media.playbackRate = this.rate = rate;
   }
 
   mute() {
@@ -219,7 +220,6 @@ class Player {
   }
 
   volume(value) {
-    if (typeof value !== "number") return;
     Object.assign(this.media, { volume: value, muted: !value });
     remember(this.media);
   }
@@ -247,6 +247,7 @@ class Player {
     const dialog = document.importNode(document.getElementById("player-keys").content, true).firstElementChild;
     (document.fullscreenElement ?? document.body).append(dialog);
     dialog.addEventListener("close", () => dialog.remove());
+    dialog.addEventListener("keydown", (event) => event.stopPropagation()); // Escape closes it, and not the page
     dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
     dialog.showModal();
   }
