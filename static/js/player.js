@@ -102,8 +102,7 @@ class Player {
     } else {
       const { volume = 1, muted } = remembered();
       media.volume = volume;
-      // Sound before the page was touched is what browsers refuse to play.
-      if (muted === false && navigator.userActivation?.hasBeenActive) media.muted = false;
+      if (muted) media.muted = true;
     }
     const on = (names, what) => {
       for (const name of names.split(" ")) media.addEventListener(name, what, { signal: this.ended.signal });
@@ -174,15 +173,20 @@ class Player {
     box.addEventListener("dblclick", ({ target }) => {
       if (target === this.media && this.pointer !== "touch" && this.usable && this.media.tagName === "VIDEO") this.fullscreen();
     });
-    document.addEventListener("fullscreenchange", () => box.isConnected && this.tell());
   }
 
   // --- what can be done, by the names of the buttons
 
   play() {
     const { media } = this;
-    if (media.paused) media.play().catch(() => {});
-    else media.pause();
+    if (!media.paused) {
+      media.pause();
+      return;
+    }
+    // What plays by itself is silent; what somebody plays is heard, if the one before was.
+    if (!this.asked && remembered().muted === false) media.muted = false;
+    this.asked = true;
+    media.play().catch(() => {});
   }
 
   newest() {
@@ -215,6 +219,7 @@ class Player {
   mute() {
     const { media } = this;
     media.muted = !media.muted;
+    this.asked = true;
     if (!media.muted && !media.volume) media.volume = 0.5;
     remember(media);
   }
@@ -466,6 +471,10 @@ function meant(target) {
   const page = players.get(document.querySelector("main.asset .player"));
   return [own, page, last].find((player) => player?.usable);
 }
+
+document.addEventListener("fullscreenchange", () => {
+  for (const box of document.querySelectorAll(".player")) players.get(box)?.tell();
+});
 
 document.addEventListener("keydown", (event) => {
   const { target, key, code, repeat } = event;

@@ -145,12 +145,17 @@ def test_keys_play_step_and_change_how_a_film_is_shown(open_page, site, made):
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="detached")
     assert page.url == address
-    # What was heard last is heard again, and nothing moved while the page came.
+    video.evaluate("video => video.addTextTrack('captions', 'English', 'en')")
+    page.get_by_role("button", name="Captions").wait_for()
+    page.keyboard.press("c")
+    assert video.evaluate("video => video.textTracks[0].mode") == "showing"
+    page.get_by_label("Volume").fill("40")
+    # What was heard last is heard again when somebody plays the next one.
     page.reload()
-    page.locator("[data-bar]").wait_for()
-    page.keyboard.press("m")
-    page.keyboard.press("m")
-    assert state(page, ["volume", "muted"])["volume"] == 1
+    at_rest(page)
+    assert state(page, ["volume", "muted"]) == {"volume": 0.4, "muted": True}
+    page.get_by_role("button", name="Play").click()
+    until(page, lambda: state(page, ["paused", "muted"]) == {"paused": False, "muted": False})
 
 
 def test_the_bar_shows_a_picture_of_the_place_under_the_pointer_and_goes_when_nobody_moves(open_page, site, made):
