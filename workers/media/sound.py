@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -69,7 +70,7 @@ def sound_info(path: Path, hear: Callable[[av.AudioFrame], None] | None = None) 
 
 def peaks_of(frame: av.AudioFrame) -> NDArray[np.float32]:
     """Return the largest absolute sample, 0 to 1, of every few hundredths of a second of a frame, over its channels."""
-    samples = frame.to_ndarray()
+    samples: NDArray[Any] = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
     scale = 1.0
