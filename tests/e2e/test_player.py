@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.e2e.test_live import LONG, WINDOWS, job_of, playing
+from tests.e2e.test_live import LONG, WINDOWS, playing
 from tests.e2e.test_main_job import NANO, TOOL, card, finished, order, until
 from tests.media import encoded, quarters, sound
 
@@ -103,7 +103,7 @@ def test_a_film_in_the_making_has_its_live_edge_and_what_was_chosen_stays(open_p
         "controls": False,
     }
     assert page.get_by_role("button", name="Live").count() == 0
-    assert scrub.locator(".player__marks > i").count() == len(range(job_of(page, site)["progress"]["windows"]))
+    assert scrub.locator(".player__marks > i").count() == WINDOWS
     made["film"] = card(page).get_by_role("link").first.get_attribute("href")
 
 
