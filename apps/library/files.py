@@ -13,12 +13,13 @@ from django.core.files.storage import FileSystemStorage, Storage, default_storag
 from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import get_conditional_response
-from django.utils.http import content_disposition_header, http_date, parse_http_date_safe, quote_etag
+from django.utils.http import http_date, parse_http_date_safe, quote_etag
 from django.views.decorators.http import require_safe
 
 from apps.accounts.models import ApiToken, User
 from apps.library import keeper
 from apps.library.models import Asset, Generation
+from apps.library.names import disposition
 from workers.keeper import INDEX
 
 END = b"#EXT-X-ENDLIST\n"
@@ -54,13 +55,13 @@ TYPES = {
 async def asset_file(request: HttpRequest, pk: uuid.UUID, part: str) -> HttpResponseBase:
     """One file of an asset, to its owner only: by session or API token; a stranger gets 404."""
     user = await _caller(request)
-    asset = await Asset.objects.of(user).filter(pk=pk).afirst() if user and part in PARTS else None
+    mine = Asset.objects.of(user).select_related("generation") if user and part in PARTS else Asset.objects.none()
+    asset = await mine.filter(pk=pk).afirst()
     file: FieldFile | None = getattr(asset, part) if asset else None
     if not asset or not file or not file.name:
         raise Http404
-    name = asset.download_name if part == "file" else ""
-    disposition = content_disposition_header("download" in request.GET and part == "file", name)
-    return await stored(request, file.storage, file.name, f"{asset.sha256 or asset.pk.hex}-{part}", disposition or "")
+    named = disposition(asset.download_name, attachment="download" in request.GET) if part == "file" else ""
+    return await stored(request, file.storage, file.name, f"{asset.sha256 or asset.pk.hex}-{part}", named)
 
 
 @login_not_required
@@ -88,12 +89,13 @@ async def live_file(request: HttpRequest, pk: uuid.UUID, name: str) -> HttpRespo
     return HttpResponse(text, content_type=TYPES[".m3u8"], headers={"Cache-Control": "no-store"})
 
 
-async def stored(
-    request: HttpRequest, storage: Storage, path: str, tag: str, disposition: str = ""
-) -> HttpResponseBase:
-    """Answer with a file of a storage: a signed address on S3, nginx where it is there, else the bytes by range."""
+async def stored(request: HttpRequest, storage: Storage, path: str, tag: str, named: str = "") -> HttpResponseBase:
+    """Answer with a file of a storage: a signed address on S3, nginx where it is there, else the bytes by range.
+
+    `named` is the Content-Disposition that gives it its name.
+    """
     if not isinstance(storage, FileSystemStorage):
-        parameters = {"ResponseContentDisposition": disposition} if disposition else None
+        parameters = {"ResponseContentDisposition": named} if named else None
         signed = await asyncio.to_thread(storage.url, path, parameters=parameters)  # type: ignore[call-arg]
         return HttpResponse(status=302, headers={"Location": signed})
     headers = {
@@ -102,7 +104,7 @@ async def stored(
         "X-Content-Type-Options": "nosniff",
         "ETag": quote_etag(tag),
         "Accept-Ranges": "bytes",
-        **({"Content-Disposition": disposition} if disposition else {}),
+        **({"Content-Disposition": named} if named else {}),
     }
     if settings.MEDIA_ACCEL_PREFIX:
         return HttpResponse(headers=headers | {"X-Accel-Redirect": f"{settings.MEDIA_ACCEL_PREFIX}{path}"})

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.errors import CATALOGUE
+from apps.library.names import file_name, without_suffix
 from apps.text import folded
 
 
@@ -416,7 +417,11 @@ class Asset(models.Model):
 
     @property
     def download_name(self) -> str:
-        return f"cinevivid-{self.pk.hex[:8]}{Path(str(self.file.name)).suffix}"
+        """What its file is called where it is saved: "a-red-heart-moves-right.mp4"."""
+        words = self.name if self.generation_id else without_suffix(self.name)
+        return file_name(
+            words, Path(str(self.file.name)).suffix, number=self.position + 1, otherwise=f"cinevivid-{self.pk.hex[:8]}"
+        )
 
 
 class GenerationInput(models.Model):

@@ -58,9 +58,9 @@ def stage(user: User, kind: str, upload: "UploadedFile[Any]") -> Asset:
     Of a file that is in the library already, that asset is returned. Raises UnusableFile.
     """
     with ExitStack() as stack:
-        asset, path, poster, digests = stack.enter_context(_verified(kind, upload))
+        asset, path, pictures, digests = stack.enter_context(_verified(kind, upload))
         asset.user = user
-        return _again(asset, digests) or _stage(asset, path, poster, stack.pop_all().close)
+        return _again(asset, digests) or _stage(asset, path, pictures, stack.pop_all().close)
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def keep_last_frame(film: Asset) -> Asset:
                 copy.write(chunk)
         with _opening():
             asset.width, asset.height = foreign.last_frame(path, out, poster)
-        return _kept(_stage(asset, out, poster, lambda: None))
+        return _kept(_stage(asset, out, {"poster": poster}, lambda: None))
 
 
 def delete(asset: Asset) -> None:
@@ -172,8 +172,10 @@ def _on_disk(upload: "UploadedFile[Any]", folder: Path) -> Path:
 
 
 @contextmanager
-def _verified(kind: str, upload: "UploadedFile[Any]") -> Iterator[tuple[Asset, Path, Path | None, tuple[str, str]]]:
-    """Verify an upload. Yields the unsaved asset, its cleaned file, its poster (a sound has none) and its two digests.
+def _verified(kind: str, upload: "UploadedFile[Any]") -> Iterator[tuple[Asset, Path, dict[str, Path], tuple[str, str]]]:
+    """Verify an upload. Yields the unsaved asset, its cleaned file, the picture of it and its two digests.
+
+    The picture is the poster of what is seen, and the strip of a sound: its waveform.
 
     The first digest is keyed; the second is the plain SHA-256, which rows stored before digests were keyed still have.
     """
@@ -203,7 +205,8 @@ def _verified(kind: str, upload: "UploadedFile[Any]") -> Iterator[tuple[Asset, P
                 kept, clip = foreign.keep_clip(given, Path(folder), poster)
                 asset.width, asset.height = clip.width, clip.height
                 asset.seconds, asset.fps = clip.seconds, float(clip.fps)
-        yield asset, kept, poster if poster.exists() else None, digests
+        pictures = {"poster": poster, "strip": Path(folder) / facts.WAVE}
+        yield asset, kept, {name: path for name, path in pictures.items() if path.exists()}, digests
 
 
 def _remove_unnamed(staged: Mapping[UUID, Asset]) -> None:
@@ -225,9 +228,9 @@ def _again(asset: Asset, digests: Sequence[str] = ()) -> Asset | None:
     return mine.filter(recipe=asset.recipe).first()
 
 
-def _stage(asset: Asset, path: Path, poster: Path | None, close: Callable[[], None]) -> Asset:
+def _stage(asset: Asset, path: Path, pictures: Mapping[str, Path], close: Callable[[], None]) -> Asset:
     """Attach verified files to an asset, with their sizes and digest."""
-    asset.sha256, files = sha256(path), {"file": path} | ({"poster": poster} if poster else {})
+    asset.sha256, files = sha256(path), {"file": path, **pictures}
     asset.bytes = path.stat().st_size
     asset.stored_bytes = sum(each.stat().st_size for each in files.values())
     asset.staged = Staged(files, close)

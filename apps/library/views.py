@@ -41,6 +41,8 @@ def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     asset = job.asset
     begins_with = list(job.inputs.select_related("asset", "source"))
     told_apart = {*TOLD_APART, *FACTS, *(given.name for given in begins_with)}
+    if job.engine:
+        told_apart.add("model_id")  # the page names the model that made it
     about = {
         "asset": asset,
         "recipe": json.dumps(asset.recipe, indent=2, sort_keys=True) if asset else "",

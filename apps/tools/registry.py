@@ -176,6 +176,19 @@ def _named(label: str, error: forms.ValidationError) -> forms.ValidationError:
     return forms.ValidationError(naming(label, str(error.message)), code=error.code, params=error.params)
 
 
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A film in frames: how many it has or will have, how many a second, and with which ones its windows begin."""
+
+    frames: int
+    fps: float
+    windows: tuple[int, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / self.fps
+
+
 class Tool:
     """Something that a user can make. Subclass, fill in, decorate with `@register`."""
 
@@ -232,6 +245,10 @@ class Tool:
     def summary(self, params: Mapping[str, Any]) -> str:
         """What will be made, in a few words."""
         return self.title
+
+    def timeline(self, job: Generation) -> Timeline | None:
+        """What the player knows of a film before it is made, and where its windows begin; None without either."""
+        return None
 
     def job_title(self, params: Mapping[str, Any]) -> str:
         """How the library names the job."""

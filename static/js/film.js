@@ -1,5 +1,7 @@
 // A film that plays while it is made, at its newest window; then the finished file takes over where it is.
 
+import { attach } from "./player.js";
+
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const players = new Map(); // video → what feeds it
 const AGAIN_MS = 4000;
@@ -53,12 +55,14 @@ export function takeOver(shown, incoming) {
   shown.dataset.status = card.dataset.status;
   shown.querySelector(".card__body").replaceWith(card.querySelector(".card__body"));
   const screen = film.parentElement;
-  for (const child of [...screen.children]) if (child !== film) child.remove(); // a film that is moved stops
+  for (const child of [...screen.children]) {
+    if (child !== film && !("playerPart" in child.dataset)) child.remove(); // a film that is moved stops
+  }
   screen.append(...card.querySelector(".card__screen").childNodes);
   film.querySelector(".card__badge")?.remove();
   next.dataset.held = ""; // it neither plays nor stops by itself until it is what is seen
   next.preload = "auto";
-  next.controls = old.controls;
+  next.controls = false; // the player goes on with it when it is shown
   next.muted = old.muted;
   next.volume = old.volume;
   htmx.process(shown);
@@ -67,21 +71,20 @@ export function takeOver(shown, incoming) {
   ready(old, next).then((there) => {
     if (!there) return;
     const playing = !old.paused && !old.ended;
-    const seen = document.activeElement === old;
     old.pause(); // a moment's rest, rather than a step back by what the seek takes
     const place = Math.min(old.currentTime, next.duration - 0.05);
     next.addEventListener("seeked", function there() {
       if (Math.abs(next.currentTime - place) > 0.25) return; // a seek of its own, such as to the beginning
       next.removeEventListener("seeked", there);
-      reveal(playing, seen);
+      reveal(playing);
     });
     next.currentTime = place;
   });
 
-  function reveal(playing, seen) {
+  function reveal(playing) {
     close(old);
+    attach(next);
     film.remove();
-    if (seen) next.focus();
     const free = () => {
       delete next.dataset.held;
       htmx.trigger(shown, "htmx:load", { elt: shown });
@@ -107,7 +110,7 @@ async function ready(old, next) {
     next.load();
     if (!(await came)) await wait(AGAIN_MS);
   }
-  while (document.fullscreenElement === old || document.pictureInPictureElement === old) await wait(200);
+  while (document.pictureInPictureElement === old || old.webkitDisplayingFullscreen) await wait(200);
   return next.isConnected;
 }
 

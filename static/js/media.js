@@ -1,9 +1,17 @@
 // Moving pictures: in view they play, under the pointer they scrub; with reduced motion they wait to be asked.
 
+import { attach } from "./player.js";
+
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const pointer = matchMedia("(hover: hover)");
 
-const play = (video) => video.play().catch(() => {});
+/** Play by itself: without its sound where the browser lets none be heard that nobody asked for. */
+const play = (video) =>
+  video.play().catch(({ name }) => {
+    if (name !== "NotAllowedError" || video.muted) return;
+    video.muted = true;
+    video.play().catch(() => {});
+  });
 
 const inView = new IntersectionObserver(
   (entries) => {
@@ -25,8 +33,10 @@ function stage(card) {
   const tile = isTile(card); // its whole face is a link
   for (const video of card.querySelectorAll("video[data-film], video[data-clip]")) {
     if ("held" in video.dataset) continue;
-    video.controls = !tile;
-    video.tabIndex = tile ? -1 : 0;
+    if (tile) {
+      video.controls = false;
+      video.tabIndex = -1;
+    } else attach(video);
     if (isStage(card) || "film" in video.dataset) {
       video.preload = "auto";
       inView.observe(video);
@@ -88,6 +98,7 @@ function bind(root) {
   for (const item of root.querySelectorAll?.("[data-shape]") ?? []) shape(item);
   for (const video of root.querySelectorAll?.("video[data-autoplay]") ?? []) inView.observe(video);
   for (const card of document.querySelectorAll(".card")) stage(card);
+  for (const sound of document.querySelectorAll(".sound__player")) attach(sound);
 }
 
 for (const kind of ["pointerover", "focusin"]) {

@@ -127,8 +127,8 @@ def test_what_stands_beside_a_film_is_there_when_it_is_finished_without_a_reload
     order(page, frames=LONG, steps=4)
     page.goto(site.url + card(page).get_by_role("link").first.get_attribute("href"))
     page.evaluate("window.same = true")
-    assert page.get_by_role("heading", name="SHA-256").count() == 0
-    page.get_by_role("heading", name="SHA-256").wait_for(timeout=300_000)
+    assert page.get_by_text("Details").count() == 0
+    page.get_by_text("Details").wait_for(timeout=300_000)
     assert page.get_by_text(f"{LONG} frames").count() == 1
     assert page.evaluate("window.same") is True
 
@@ -138,6 +138,7 @@ def test_with_reduced_motion_it_waits_to_be_asked(open_page):
     order(page, frames=LONG, steps=4)
     film = playing(page)
     page.wait_for_timeout(1000)
-    assert film.evaluate("video => [video.paused, video.controls]") == [True, True]
+    assert film.evaluate("video => video.paused") is True
+    assert card(page).get_by_role("button", name="Play").is_visible()
     card(page).get_by_role("button", name="Cancel").click()
     card(page, "cancelled").wait_for()

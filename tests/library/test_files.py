@@ -88,7 +88,7 @@ def test_head_tells_the_size_without_the_bytes(page, asset):
 
 def test_a_download_has_a_name(page, asset):
     answer = page.get(f"{asset.file_url}?download")
-    assert answer["Content-Disposition"] == f'attachment; filename="cinevivid-{asset.pk.hex[:8]}.mp4"'
+    assert answer["Content-Disposition"] == 'attachment; filename="a-red-circle-moves-right.mp4"'
 
 
 def test_the_poster_is_private_too(page, client, asset, ben):

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 from django import forms
 from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
 
 from apps.library import uploads
 from apps.library.models import Asset
@@ -46,6 +47,14 @@ def test_a_sound_is_kept_and_offered_again(ada, voice):
     html = str(VoiceForm({"voice": str(asset.pk)}, user=ada)["voice"])
     assert "voice.mp3" in html and "1.0 s" in html and "0 × 0" not in html and 'accept="audio/*,video/*"' in html
     assert "Choose a sound" in html
+
+
+def test_a_sound_is_kept_with_its_waveform(page, ada, voice):
+    asset = uploads.keep(ada, "audio", voice)
+    with Image.open(asset.strip.file) as wave:
+        assert (wave.format, wave.size, wave.mode) == ("WEBP", (960, 180), "RGBA")
+    assert asset.stored_bytes == asset.file.size + asset.strip.size
+    assert f'class="sound__wave" src="{asset.strip_url}"' in page.get("/home/my-library/uploads").content.decode()
 
 
 def test_a_file_that_is_no_sound_is_refused_on_its_field(ada):

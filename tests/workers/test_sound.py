@@ -3,10 +3,12 @@
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.media import film, sound
-from workers.media.facts import MediaError
+from workers.media.facts import WAVE, MediaError
 from workers.media.sound import keep_sound, sound_info
+from workers.media.stills import wave
 
 FILES = [
     ("a.mp3", "libmp3lame", 44100, ".mp3"),
@@ -34,8 +36,17 @@ def test_a_sound_is_kept_as_it_is_without_what_its_file_says(tmp_path, name, cod
     assert (kept.suffix, info.rate, info.channels) == (suffix, rate, 2)
     assert info.seconds == pytest.approx(1.5, abs=0.1)
     assert b"my kitchen" not in kept.read_bytes()
+    with Image.open(tmp_path / "out" / WAVE) as picture:
+        drawn = np.asarray(picture)[..., 3] > 0
+    assert drawn.shape == (180, 960) and 0.3 < drawn.any(axis=0).mean() < 0.7, "bars, from one end to the other"
     with av.open(str(kept)) as container:
         assert container.streams.audio[0].codec_context.name.startswith(codec.removeprefix("lib")[:3])
+
+
+def test_a_waveform_is_as_high_as_the_sound_is_loud(tmp_path):
+    with Image.open(wave(np.repeat([0.1, 0.4, 0.0], 100).astype(np.float32), tmp_path / WAVE)) as picture:
+        heights = (np.asarray(picture)[..., 3] > 0).sum(axis=0)
+    assert [heights[part].max() for part in (slice(0, 310), slice(330, 630), slice(650, 960))] == [44, 180, 2]
 
 
 def test_the_sound_of_a_film_is_taken_out_of_it(tmp_path):

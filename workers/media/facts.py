@@ -14,6 +14,7 @@ MAX_PICTURE_BYTES = 32_000_000
 MAX_CLIP_BYTES = 500_000_000
 MAX_CLIP_SECONDS = 120.0
 MAX_SOUND_BYTES = 200_000_000
+WAVE = "wave.webp"  # the picture of a sound, beside its file
 
 
 class MediaError(PublicError):

@@ -130,7 +130,7 @@ def clip(path: Path, width: int, height: int, fps: int | Fraction) -> Iterator[N
 def keep_sound(path: Path, folder: Path) -> tuple[Path, SoundInfo]:
     """Copy the sound of a file, also of a film's, into a file of its own in `folder`, without titles and places.
 
-    Returns the new file and what the sound is.
+    Its waveform lies beside it, as `facts.WAVE`. Returns the new file and what the sound is.
     """
     told = _result("sound", "keep_sound", Budget.of(1, MAX_SOUND_BYTES), path=path, folder=folder)
     return folder / Path(told["name"]).name, SoundInfo(**told["info"])

@@ -5,15 +5,21 @@ Only `workers.media.child` calls this, in a process with a budget; others ask `w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
+import numpy as np
+from numpy.typing import NDArray
 
-from workers.media.facts import MAX_SOUND_BYTES, MediaError, SoundInfo, let_through
+from workers.media.facts import MAX_SOUND_BYTES, WAVE, MediaError, SoundInfo, let_through
 from workers.media.reader import check_tracks
+from workers.media.stills import wave
 
 MAX_SOUND_SECONDS = 1800.0
 MIN_SOUND_SECONDS = 0.1
+PEAK_SAMPLES = 256  # of one column of what a waveform is drawn from
 # A playlist or a list of files would make the reader open what it names, so only real containers are let in.
 SOUND_OPTIONS = {
     "format_whitelist": "mp3,wav,w64,aiff,flac,ogg,aac,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm",
@@ -27,8 +33,11 @@ MISSING_SECONDS, MISSING_PART = 0.5, 0.05
 SUFFIXES = {"mp3": ".mp3", "aac": ".m4a", "alac": ".m4a", "flac": ".flac", "opus": ".ogg", "vorbis": ".ogg"}
 
 
-def sound_info(path: Path) -> SoundInfo:
-    """Decode a sound to its end to see that it can be used, and say what it is. Raises MediaError."""
+def sound_info(path: Path, hear: Callable[[av.AudioFrame], None] | None = None) -> SoundInfo:
+    """Decode a sound to its end to see that it can be used, and say what it is; `hear` is given every frame of it.
+
+    Raises MediaError.
+    """
     size = path.stat().st_size
     if not size:
         raise MediaError("sound_empty", "The sound is empty: its file has 0 bytes.")
@@ -45,6 +54,8 @@ def sound_info(path: Path) -> SoundInfo:
             for frame in container.decode(stream):
                 rate, channels = frame.sample_rate, frame.layout.nb_channels
                 seconds += frame.samples / rate
+                if hear is not None:
+                    hear(frame)
                 if seconds > MAX_SOUND_SECONDS:
                     raise _too_long()
     except (av.FFmpegError, EOFError) as error:
@@ -57,9 +68,24 @@ def sound_info(path: Path) -> SoundInfo:
     return SoundInfo(seconds, rate, channels)
 
 
+def peaks_of(frame: av.AudioFrame) -> NDArray[np.float32]:
+    """Return the largest absolute sample, 0 to 1, of every few hundredths of a second of a frame, over its channels."""
+    samples: NDArray[Any] = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    scale = 1.0
+    if samples.dtype.kind == "u":
+        samples, scale = samples.astype(np.int16) - 128, 128.0
+    elif samples.dtype.kind == "i":
+        scale = float(np.iinfo(samples.dtype).max)
+    loud = np.abs(samples.astype(np.float32)).max(axis=0) / scale
+    return np.maximum.reduceat(np.nan_to_num(loud), np.arange(0, len(loud), PEAK_SAMPLES)).astype(np.float32)
+
+
 def keep_sound(path: Path, folder: Path) -> tuple[Path, SoundInfo]:
     """Copy the sound of a file, also of a film's, into a file of its own in `folder`: without pictures, titles, places
-    and dates. Nothing is encoded again. Returns the new file and what the sound is.
+    and dates. Nothing is encoded again. Draws its waveform beside it, as WAVE. Returns the new file and what the sound
+    is.
 
     Raises MediaError for a sound that cannot be used, and for one that cannot be copied.
     """
@@ -79,7 +105,9 @@ def keep_sound(path: Path, folder: Path) -> tuple[Path, SoundInfo]:
                     if packet.size:
                         packet.stream = copy
                         target.mux(packet)
-        kept = sound_info(out)
+        peaks: list[NDArray[np.float32]] = []
+        kept = sound_info(out, lambda frame: peaks.append(peaks_of(frame)))
+        wave(np.concatenate(peaks), folder / WAVE)
     except (av.FFmpegError, ValueError) as error:
         let_through(error)
         if isinstance(error, MediaError) and error.code == "sound_uncopied":

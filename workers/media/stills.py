@@ -1,10 +1,11 @@
-"""Pictures that stand for a film: the poster, and the strip that a card shows under the pointer.
+"""Pictures that stand for a film or a sound: the poster, the strip that is shown under the pointer, the waveform.
 
 All are made of what the studio has made itself.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from workers.media.probe import probe, read_frames
 
 STRIP_HEIGHT = 180  # pixels; smaller films keep their own height
 QUALITY = 90
+WAVE_BARS, WAVE_BAR, WAVE_GAP, WAVE_HEIGHT = 240, 2, 2, 180  # of a waveform; pixels
+WAVE_LIGHT = (236, 236, 240, 255)
 SMALL_SIDE, SMALL_QUALITY = 640, 85  # of the poster of an upload; pixels
 
 Frames = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
@@ -52,6 +55,22 @@ def strip(source: Path | Frames, out: Path, count: int = 10) -> Path:
     for i, picture in enumerate(pictures):
         sheet.paste(picture.resize((width, height), Image.Resampling.LANCZOS), (i * width, 0))
     return _save(sheet, out)
+
+
+def wave(peaks: NDArray[np.float32], out: Path) -> Path:
+    """Draw how loud a sound is from its beginning to its end, as light bars on nothing; the loudest fills the height.
+
+    `peaks` [N] are the largest absolute samples of N equal parts of it.
+    """
+    edges = np.linspace(0, len(peaks), WAVE_BARS + 1)
+    bars = [peaks[int(a) : max(int(a) + 1, int(b))].max(initial=0.0) for a, b in itertools.pairwise(edges)]
+    loudest = max(max(bars), 1e-6)
+    sheet = np.zeros((WAVE_HEIGHT, WAVE_BARS * (WAVE_BAR + WAVE_GAP), 4), np.uint8)
+    for i, bar in enumerate(bars):
+        half = max(1, round(bar / loudest * WAVE_HEIGHT / 2))
+        left = i * (WAVE_BAR + WAVE_GAP) + WAVE_GAP // 2
+        sheet[WAVE_HEIGHT // 2 - half : WAVE_HEIGHT // 2 + half, left : left + WAVE_BAR] = WAVE_LIGHT
+    return _save(Image.fromarray(sheet), out)
 
 
 def pick(source: Path | Frames, count: int) -> list[NDArray[np.uint8]]:

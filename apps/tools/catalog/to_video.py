@@ -14,7 +14,7 @@ from apps.library.models import Asset, Generation
 from apps.tools import prices, videos
 from apps.tools.fields import AssetField, CatalogueField, LengthInput, ModeSelect, RatioSelect, SeedField, StyleSelect
 from apps.tools.help import Clip, either, explained
-from apps.tools.registry import LARGE_QUEUE, Stoppable, ToolForm, register
+from apps.tools.registry import LARGE_QUEUE, Stoppable, Timeline, ToolForm, register
 from apps.tools.videos import MAX_FRAMES, MIN_FRAMES, RELEASED, ModelSelect
 from workers.base import EngineError
 from workers.engines.skyreels import cards
@@ -544,6 +544,25 @@ class ToVideo(Stoppable):
         spec = spec_of(params)
         passes = plan(spec).passes + (FINISHING_PASSES * spec.new_frames if params.get("finish") else 0)
         return float(spec.width * spec.height * passes)
+
+    def timeline(self, job: Generation) -> Timeline | None:
+        """The windows that the film has, or of one that is being made, all that it will have.
+
+        A clip that goes on comes before the first window, at whatever length the film shows that it has.
+        """
+        try:
+            spec = spec_of(job.params)
+            windows = plan(spec).windows
+        except SpecError:
+            return None  # of a model that has changed since
+        if job.is_ended and job.stopped_early and job.kept_windows:
+            windows = windows[: job.kept_windows]
+        last, asset = windows[-1].first_frame + windows[-1].frames, job.asset
+        if spec.video and not asset:
+            return None  # how long the clip is, is not known here
+        frames = asset.frames if asset else last
+        clip = frames - last if spec.video else 0
+        return Timeline(frames, spec.fps, tuple(first for w in windows if (first := w.first_frame + clip) < frames))
 
     def queue_of(self, params: Mapping[str, Any]) -> str:
         return LARGE_QUEUE if params.get("use_usp") and devices() > 1 else self.queue

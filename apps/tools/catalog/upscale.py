@@ -13,7 +13,7 @@ from apps.library.uploads import MAX_BYTES
 from apps.tools import prices
 from apps.tools.fields import AssetField, CatalogueField
 from apps.tools.help import explained
-from apps.tools.registry import Stoppable, ToolForm, register
+from apps.tools.registry import Stoppable, Timeline, ToolForm, register
 from workers.base import EngineError
 from workers.engines.upscale import cards
 from workers.engines.upscale.plan import FACTORS, HEIGHTS, target
@@ -148,6 +148,13 @@ class Upscale(Stoppable):
     noun, nouns = "enlargement", "enlargements"
     compares = "source"
     form_class = UpscaleForm
+
+    def timeline(self, job: Generation) -> Timeline | None:
+        """How long a film is that is being made larger: as long as its source."""
+        if job.params.get("kind") != Asset.Kind.VIDEO or not job.is_active:
+            return None
+        frames, seconds = job.params.get("frames") or 0, job.params.get("seconds") or 0
+        return Timeline(frames, frames / seconds) if frames and seconds else None
 
     def price(self, params: Mapping[str, Any]) -> int:
         rate = prices.rate("upscale").credits * self._tier(params)

@@ -4,7 +4,7 @@ from django import template
 
 from apps.library.models import Asset, Generation, GenerationInput
 from apps.tools import registry, services
-from apps.tools.registry import Stoppable
+from apps.tools.registry import Stoppable, Timeline
 
 register = template.Library()
 
@@ -30,6 +30,19 @@ def result_template(job: Generation) -> str:
     """The template that shows what a job has made; also of a job whose tool is no longer here."""
     tool = services.tool_of(job)
     return tool.result_template if tool else registry.RESULT_TEMPLATE
+
+
+@register.filter
+def timeline(job: Generation) -> Timeline | None:
+    """The frames of a job's film and where its windows begin, as far as its tool knows them."""
+    tool = services.tool_of(job)
+    return tool.timeline(job) if tool else None
+
+
+@register.filter
+def times(line: Timeline) -> str:
+    """When the windows of a film begin, in seconds: "0.000 2.125 4.125"."""
+    return " ".join(f"{first / line.fps:.3f}" for first in line.windows)
 
 
 @register.filter
