@@ -45,6 +45,9 @@ class User(AbstractUser):
     last_name = None  # type: ignore[assignment]
     email = LowerEmailField("e-mail address", unique=True)
     name = models.CharField("display name", max_length=80, blank=True)
+    activity_seen_at = models.DateTimeField(
+        default=timezone.now, help_text="When they last looked at their activity, on any device."
+    )
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

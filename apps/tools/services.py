@@ -62,13 +62,18 @@ class Planned:
 
 def quote(tool: Tool, params: Mapping[str, Any]) -> Quote:
     """Return the credits and the expected seconds of a run: the median of recent runs, scaled by the work."""
+    rate = pace(tool)
+    return Quote(tool.price(params), None if rate is None else rate * tool.work(params), tool.summary(params))
+
+
+def pace(tool: Tool) -> float | None:
+    """Return the seconds that a unit of a tool's work takes, the median of its recent runs; None before the first."""
     # A later attempt made only the rest of a film, and a stopped one only a part: their times say nothing.
     whole = Generation.objects.filter(tool=tool.slug, status=Status.SUCCEEDED, attempt__lte=1, stopped_early=False)
     recent = whole.filter(started_at__isnull=False, finished_at__isnull=False, work__gt=0)
     times = recent.values_list("started_at", "finished_at", "work")[:RECENT]
     rates = [(finished - started).total_seconds() / work for started, finished, work in times if started and finished]
-    seconds = statistics.median(rates) * tool.work(params) if rates else None
-    return Quote(tool.price(params), seconds, tool.summary(params))
+    return statistics.median(rates) if rates else None
 
 
 def submit(
@@ -385,6 +390,7 @@ def delete(job: Generation) -> None:
     with transaction.atomic():
         Generation.objects.filter(pk=job.pk).update(deleted_at=now)
         Asset.objects.filter(generation=job).update(deleted_at=now)
+        transaction.on_commit(partial(progress.changed, job))
 
 
 def restore(job: Generation) -> None:
@@ -396,6 +402,7 @@ def restore(job: Generation) -> None:
             raise WrongState(f"This {noun_of(job)} has left the trash, so its files are gone.")
         Generation.objects.filter(pk=job.pk).update(deleted_at=None)
         Asset.objects.filter(generation=job).update(deleted_at=None)
+        transaction.on_commit(partial(progress.changed, job))
 
 
 def cancel_group(group: Group) -> int:
