@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from django.db.models import Count
 from django.http import HttpRequest
 
 from apps.accounts.models import User
@@ -20,8 +21,11 @@ class Activity:
 
 def activity_of(user: User) -> Activity:
     """Count for the top bar; it moves by websocket afterwards."""
-    mine = Generation.objects.of(user)
-    return Activity(active=mine.active().count(), unseen=mine.unseen(user).count())
+    active, unseen = Generation.objects.active(), Generation.objects.unseen(user)
+    statuses = (active | unseen).of(user).order_by().values_list("status")
+    counted = dict(statuses.annotate(jobs=Count("pk")))
+    at_work = sum(jobs for status, jobs in counted.items() if status in Generation.ACTIVE)
+    return Activity(active=at_work, unseen=sum(counted.values()) - at_work)
 
 
 def activity(request: HttpRequest) -> dict[str, Any]:

@@ -19,18 +19,23 @@ def terms(job: Generation) -> str:
     return f"keep {job.kept_seconds:.1f} s{price}"
 
 
+@register.simple_tag
+def place_of(job: Generation) -> line.Place | None:
+    """Where a queued job stands in line."""
+    return line.place_of(job)
+
+
 @register.filter
-def place(job: Generation) -> str:
-    """Where a queued job stands, in words: "Number 2 in line, starts in about 40 s"; without a time nobody can tell."""
-    found = line.place_of(job)
-    if found is None:
+def in_line(place: line.Place | None) -> str:
+    """A place in words: "Number 2 in line, starts in about 40 s"; without a time when nobody can tell."""
+    if place is None:
         return ""
-    words = _("Next in line") if found.number == 1 else _("Number %(number)s in line") % {"number": found.number}
-    if found.seconds is None:
+    words = _("Next in line") if place.number == 1 else _("Number %(number)s in line") % {"number": place.number}
+    if place.seconds is None:
         return words
-    if found.seconds < ABOUT_NOW:
+    if place.seconds < ABOUT_NOW:
         return _("%(place)s, starts in a moment") % {"place": words}
-    return _("%(place)s, starts in about %(time)s") % {"place": words, "time": duration(_rounded(found.seconds))}
+    return _("%(place)s, starts in about %(time)s") % {"place": words, "time": duration(_rounded(place.seconds))}
 
 
 def _rounded(seconds: float) -> float:
