@@ -84,14 +84,18 @@ if (list) {
   }
   new MutationObserver((changes) => {
     const moved = changes.some(({ target, addedNodes, removedNodes }) => target === list && addedNodes.length + removedNodes.length);
-    const ended = changes.find(({ type, target }) => type === "attributes" && target.parentElement === list);
-    if (ended?.target.dataset.status === "succeeded") {
-      fresh = ended.target;
-      setTimeout(() => fresh === ended.target && (fresh = null), WATCH_MS);
+    const changed = changes.find(({ type, target }) => type === "attributes" && target.parentElement === list)?.target;
+    const gone = new Set(changes.flatMap(({ removedNodes }) => [...removedNodes]).map(({ id }) => id));
+    const swapped = changes.flatMap(({ addedNodes }) => [...addedNodes]).find(({ id }) => id && gone.has(id));
+    const ended = [changed, swapped].find((card) => card?.dataset.status === "succeeded");
+    if (ended) {
+      fresh = ended;
+      setTimeout(() => fresh === ended && (fresh = null), WATCH_MS);
     }
-    if (moved || ended) arrange();
+    if (moved || changed) arrange();
   }).observe(list, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-status"] });
-  list.addEventListener("focusout", () => setTimeout(keepOrder));
+  // Later than a click takes: what is being pressed must not move away.
+  list.addEventListener("focusout", () => setTimeout(keepOrder, 400));
 }
 
 // A way out of a failure names the field that helps: it is shown, and the keyboard is there.
