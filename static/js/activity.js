@@ -30,7 +30,8 @@ async function load(root) {
   const at = document.activeElement?.closest(".activity__row")?.id;
   const address = addressOf(document.querySelector("[data-activity]"));
   await htmx.ajax("GET", since ? `${address}?since=${encodeURIComponent(since)}` : address, { source: root, target: root, swap: "innerHTML" });
-  if (at && !root.contains(document.activeElement)) {
+  // What had the focus may have moved to another section, or be gone.
+  if (document.activeElement === document.body && (at || isOpen())) {
     (document.getElementById(at)?.querySelector("a, button") ?? panel).focus({ preventScroll: true });
   }
   tellSeen(root);

@@ -117,7 +117,7 @@ document.addEventListener("htmx:wsAfterMessage", () => {
 let asked = "";
 document.addEventListener("htmx:beforeRequest", ({ detail: { elt, pathInfo } }) => {
   const about = /[0-9a-f-]{36}/.exec(pathInfo?.requestPath ?? "");
-  if (about && elt.contains(document.activeElement)) asked = `generation-${about[0]}`;
+  if (about && elt.contains(document.activeElement) && !elt.closest("#activity")) asked = `generation-${about[0]}`;
 });
 document.addEventListener("htmx:load", ({ detail: { elt } }) => {
   if (!asked || elt?.id !== asked) return;
