@@ -211,7 +211,7 @@ def on_stage(jobs: Iterable[Generation]) -> list[Generation]:
 
     static/js/stage.js keeps this order while the page is open.
     """
-    place = {status: number for number, status in enumerate(STAGE_ORDER)}
+    place: dict[str, int] = {status: number for number, status in enumerate(STAGE_ORDER)}
     return sorted(
         jobs,
         key=lambda job: (
