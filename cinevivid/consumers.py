@@ -11,7 +11,7 @@ from django.conf import settings
 
 from apps.accounts import sessions
 from apps.billing.consumers import CreditEvents, chip
-from apps.library.consumers import GenerationEvents, recent_cards
+from apps.library.consumers import GenerationEvents, number, recent_cards
 from apps.live import group_of
 
 # Codes of a socket that is closed for good: pages do not connect again after them.
@@ -72,7 +72,8 @@ class StudioConsumer(GenerationEvents, CreditEvents, AsyncWebsocketConsumer):
 
     async def catch_up(self) -> None:
         """Heal what happened between the page and this socket, or while a phone slept."""
-        for html in (*await recent_cards(self.scope["user"]), await chip(self.scope["user"])):
+        self.counted_jobs = await number(self.scope["user"].pk)
+        for html in (*await recent_cards(self.scope["user"]), await chip(self.scope["user"]), self.counted_jobs):
             await self.send(text_data=html)
 
     async def layer_back(self, event: dict[str, Any]) -> None:

@@ -106,6 +106,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "apps.billing.context.credits",
+                "apps.library.context.activity",
                 "apps.tools.context.tools",
             ],
             "builtins": ["django.templatetags.i18n", "heroicons.templatetags.heroicons"],

@@ -29,6 +29,7 @@ from workers.weights import store
 
 log = structlog.get_logger(__name__)
 WRITE_EVERY_SECONDS = 0.5
+LINE_EVERY_SECONDS = 10.0  # after which those who wait are told anew when their turn comes
 RETRIED = ("rank_lost", "ranks_not_started")  # what may go well another time: a part of the worker died
 RETRIED_LATER = ("storage_failed",)
 FOREVER_MS = 10 * 365 * 24 * 3600 * 1000  # dramatiq wants a number
@@ -178,10 +179,10 @@ def reporter(job: Generation) -> Callable[[Progress], None]:
     Raises Cancelled once the row is gone, and Stopped when it was asked to end with what there is.
     """
     last, stage = 0.0, "loading"  # which it is since the row was claimed
-    changed, loading = time.monotonic(), 0.0
+    changed, loading, line = time.monotonic(), 0.0, time.monotonic()
 
     def report(now: Progress) -> None:
-        nonlocal last, stage, changed, loading
+        nonlocal last, stage, changed, loading, line
         if now.stage != stage:
             loading += time.monotonic() - changed if stage == "loading" else 0
             changed = time.monotonic()
@@ -202,6 +203,9 @@ def reporter(job: Generation) -> Callable[[Progress], None]:
         if not written:
             raise Stopped if job.advance() else Cancelled
         progress.changed(job)
+        if time.monotonic() - line > LINE_EVERY_SECONDS:
+            line = time.monotonic()
+            progress.queue_moved(job.queue)
 
     return report
 

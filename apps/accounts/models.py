@@ -51,6 +51,9 @@ class User(AbstractUser):
     first_prompt = models.TextField(
         blank=True, default="", editable=False, help_text="Typed before signing up, until its film is started."
     )
+    activity_seen_at = models.DateTimeField(
+        default=timezone.now, help_text="When they last looked at their activity, on any device."
+    )
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

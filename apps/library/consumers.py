@@ -1,4 +1,4 @@
-"""Cards that move while a film is made."""
+"""Cards that move while a film is made, and the number of jobs in the top bar."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from channels.db import database_sync_to_async
 from django.template.loader import render_to_string
 
 from apps.accounts.models import User
+from apps.library.context import activity_of
 from apps.library.models import Generation
 from apps.live import rendered_once
 
@@ -14,18 +15,30 @@ class GenerationEvents:
     """Consumer mixin: answers `generation.changed` with the card as the page would draw it now."""
 
     scope: dict[str, Any]
+    counted_jobs = ""  # the number as it was sent last
 
     async def generation_changed(self, event: dict[str, Any]) -> None:
         html = await rendered_once(event["event"], lambda: card(self.scope["user"], event["id"]))
         if html:
             await self.send(text_data=html)  # type: ignore[attr-defined]
+        await self.activity_changed(event)
+
+    async def activity_changed(self, event: dict[str, Any]) -> None:
+        """Send the number of jobs when it is another than the page has."""
+        html = await rendered_once(f"{event['event']}:number", lambda: number(self.scope["user"].pk))
+        if html != self.counted_jobs:
+            self.counted_jobs = html
+            await self.send(text_data=html)  # type: ignore[attr-defined]
 
 
 @database_sync_to_async
 def card(user: User, pk: str) -> str:
-    """The card of one job, to be swapped in place; empty when it is not the user's (or deleted)."""
-    job = Generation.objects.of(user).with_assets().filter(pk=pk).first()
-    return render_to_string("components/card.html", {"job": job, "oob": True}) if job else ""
+    """The card of one job, to be swapped in place; of one in the trash, its empty place; of a stranger's, nothing."""
+    job = Generation.objects.filter(user=user).with_assets().filter(pk=pk).first()
+    if job is None:
+        return ""
+    template = "components/card_gone.html" if job.deleted_at else "components/card.html"
+    return render_to_string(template, {"job": job, "oob": True})
 
 
 @database_sync_to_async
@@ -33,3 +46,10 @@ def recent_cards(user: User) -> list[str]:
     """Cards that may have changed while the page had no socket: running, waiting, or just ended."""
     jobs = Generation.objects.of(user).with_assets()[:12]
     return [render_to_string("components/card.html", {"job": job, "oob": True}) for job in jobs]
+
+
+@database_sync_to_async
+def number(user_id: int) -> str:
+    """The number of the top bar; the user is read anew, as they may have looked on another device."""
+    user = User.objects.get(pk=user_id)
+    return render_to_string("components/activity_count.html", {"activity": activity_of(user), "oob": True})

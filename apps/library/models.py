@@ -33,6 +33,11 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
     def ended(self) -> Self:
         return self.filter(status__in=Generation.ENDED)
 
+    def unseen(self, user: User) -> Self:
+        """What has succeeded or failed since the user last looked at their activity."""
+        told = (Generation.Status.SUCCEEDED, Generation.Status.FAILED)
+        return self.filter(status__in=told, finished_at__gt=user.activity_seen_at)
+
     def units(self) -> int:
         """How many things these rows are to a limit: a group counts once."""
         alone = self.filter(group=None).count()
@@ -152,6 +157,8 @@ class Generation(models.Model):
         "upscaling": "Making it larger",
         "encoding": "Writing the file",
     }
+
+    FINISH_PERCENT = 20  # of a film that is made larger at its end
 
     ACTIVE = (Status.WAITING, Status.QUEUED, Status.RUNNING, Status.OFFERED)
     ENDED = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
@@ -273,17 +280,24 @@ class Generation(models.Model):
     def percent(self) -> int:
         """How much of the work is done, 0-100.
 
-        Of a job in windows, steps of what follows the denoising of a window do not count anew.
+        Of a job in windows, steps of what follows the denoising of a window do not count anew. A film that is made
+        larger at its end leaves FINISH_PERCENT to that stage.
         """
         if self.status == self.Status.SUCCEEDED:
             return 100
+        share = self.step / self.steps if self.steps else 0.0
         if not self.windows:
-            return min(99, 100 * self.step // self.steps) if self.steps else 0
+            return min(99, int(100 * share))
         if not (self.steps and self.window):
             return 0
+        before_finish = 100 - self.FINISH_PERCENT if self.params.get("finish") else 100
+        if self.stage == "upscaling":
+            return min(99, before_finish + int((100 - before_finish) * share))
+        if self.stage == self.ENCODING:
+            return 99
         denoising = self.stage in (self.WAITING, self.LOADING, "denoising")
-        done = self.window - 1 + (self.step / self.steps if denoising else 1)
-        return min(99, int(100 * done / self.windows))
+        done = self.window - 1 + (share if denoising else 1)
+        return min(99, int(before_finish * done / self.windows))
 
     @property
     def position(self) -> int | None:

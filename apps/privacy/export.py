@@ -189,6 +189,7 @@ def _account(user: User) -> dict[str, Any]:
         "addresses": list(EmailAddress.objects.filter(user=user).values("email", "verified", "primary")),
         "joined": user.date_joined,
         "last_sign_in": user.last_login,
+        "looked_at_activity": user.activity_seen_at,
         "credits": billing.balance(user),
         "held": billing.held(user),
         "api_tokens": list(

@@ -24,6 +24,7 @@ from apps.library import storage
 from apps.library.api import ListFilter, NewestFirst
 from apps.library.models import Generation, GenerationQuerySet, Group
 from apps.tools import registry, services
+from apps.tools.again import try_again
 from apps.tools.registry import Tool
 from apps.tools.schema import ToolSchema
 from apps.tools.serializers import (
@@ -188,6 +189,18 @@ class GenerationViewSet(
         """End a job with the windows that it has finished, and pay for those only. Before the first it is a cancel."""
         services.stop(self.get_object())
         return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(request=None, responses={202: GenerationSerializer})
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: str | None = None) -> Response:
+        """Start a job that failed or was cancelled once more, with its settings and inputs.
+
+        Asked again, it returns the job that it started before, until that one fails or is cancelled too.
+        """
+        job = try_again(self.get_object())
+        data = self.get_serializer(self.get_queryset().get(pk=job.pk)).data
+        location = request.build_absolute_uri(f"/api/v1/generations/{job.pk}/")
+        return Response(data, status=status.HTTP_202_ACCEPTED, headers={"Location": location})
 
 
 class GroupViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[Group]):

@@ -61,7 +61,19 @@ class Planned:
 
 
 def quote(tool: Tool, params: Mapping[str, Any]) -> Quote:
-    """Return the credits and the expected seconds of a run: the median of recent runs, scaled by the work.
+    """Return the credits and the expected seconds of a run, and what its model does not know of the prompt."""
+    rate = pace(tool)
+    seconds = None if rate is None else rate * tool.work(params)
+    card, prompt = tool.card(params), str(params.get("prompt") or "")
+    unknown = tuple(card.unknown_words(prompt)) if card else ()
+    known: dict[str, Any] = (
+        {"model": card.id, "unknown_words": unknown, "suggestion": card.nearest(prompt)} if card and unknown else {}
+    )
+    return Quote(tool.price(params), seconds, tool.summary(params), **known)
+
+
+def pace(tool: Tool) -> float | None:
+    """Return the seconds that a unit of a tool's work takes, the median of its recent runs; None before the first.
 
     Loading a model is no part of them: a worker does it once, and seldom again.
     """
@@ -74,13 +86,7 @@ def quote(tool: Tool, params: Mapping[str, Any]) -> Quote:
         for started, finished, loading, work in times
         if started and finished
     ]
-    seconds = statistics.median(rates) * tool.work(params) if rates else None
-    card, prompt = tool.card(params), str(params.get("prompt") or "")
-    unknown = tuple(card.unknown_words(prompt)) if card else ()
-    known: dict[str, Any] = (
-        {"model": card.id, "unknown_words": unknown, "suggestion": card.nearest(prompt)} if card and unknown else {}
-    )
-    return Quote(tool.price(params), seconds, tool.summary(params), **known)
+    return statistics.median(rates) if rates else None
 
 
 def submit(
@@ -397,6 +403,7 @@ def delete(job: Generation) -> None:
     with transaction.atomic():
         Generation.objects.filter(pk=job.pk).update(deleted_at=now)
         Asset.objects.filter(generation=job).update(deleted_at=now)
+        transaction.on_commit(partial(progress.changed, job))
 
 
 def restore(job: Generation) -> None:
@@ -408,6 +415,7 @@ def restore(job: Generation) -> None:
             raise WrongState(f"This {noun_of(job)} has left the trash, so its files are gone.")
         Generation.objects.filter(pk=job.pk).update(deleted_at=None)
         Asset.objects.filter(generation=job).update(deleted_at=None)
+        transaction.on_commit(partial(progress.changed, job))
 
 
 def cancel_group(group: Group) -> int:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
@@ -25,9 +25,16 @@ from apps.errors import StudioError
 from apps.library import storage
 from apps.library.models import Generation
 from apps.tools import registry, services, starting
+from apps.tools.again import try_again
 from apps.tools.registry import CSRF_FIELD, ONCE_FIELD, Tool, ToolForm
 
 STAGE_SIZE = 12
+STAGE_ORDER = (
+    Generation.Status.RUNNING,
+    Generation.Status.OFFERED,
+    Generation.Status.QUEUED,
+    Generation.Status.WAITING,
+)
 MAX_PENDING = 2000  # characters of a prompt that the session keeps while somebody signs up
 # Where the session keeps it for the form when it made no job: an address of 2000 letters can be too long, with 18 kB.
 REFUSED_PROMPT = "refused_prompt"
@@ -153,6 +160,20 @@ def stop(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+def again(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
+    """Start a job that failed or was cancelled once more; a second click finds the job that the first has made."""
+    job = get_object_or_404(Generation.objects.of(request.user), pk=pk)
+    made = try_again(job)
+    if request.htmx and request.htmx.current_url_abs_path != job.get_absolute_url():
+        return render(request, "tools/again.html", {"job": made, "about": job.pk})
+    if request.htmx:
+        response: HttpResponse = HttpResponseClientRedirect(made.get_absolute_url())
+        return response
+    return redirect(_tool_url(made))
+
+
+@login_required
+@require_POST
 def cancel_group(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """Stop a job and all others of its group that have not ended, and say what came back."""
     job = get_object_or_404(Generation.objects.of(request.user).select_related("group"), pk=pk, group__isnull=False)
@@ -202,7 +223,7 @@ def _tool_url(job: Generation) -> str:
 
 
 def _page(request: SignedIn, tool: Tool, form: ToolForm) -> dict[str, Any]:
-    jobs = Generation.objects.of(request.user).filter(tool=tool.slug).with_assets()[:STAGE_SIZE]
+    jobs = on_stage(Generation.objects.of(request.user).filter(tool=tool.slug).with_assets()[:STAGE_SIZE])
     draft = form if form.is_bound else tool.form_class(_data(form), user=request.user, draft=True)
     quoted = _quoted(request.user, tool, draft) if draft.is_valid() else {"quote": None}
     return {"tool": tool, "form": form, "jobs": jobs, "once": uuid.uuid4().hex, **quoted, **tool.page_context}
@@ -222,6 +243,21 @@ def _once(request: HttpRequest) -> str:
     sent = {name: request.POST.getlist(name) for name in request.POST if name != CSRF_FIELD}
     files = {name: [(file.name, file.size) for file in request.FILES.getlist(name)] for name in request.FILES}
     return f"page:{hashlib.sha256(json.dumps([request.path, sent, files], sort_keys=True).encode()).hexdigest()}"
+
+
+def on_stage(jobs: Iterable[Generation]) -> list[Generation]:
+    """Order jobs as the stage shows them: what is being made first, what waits in its turn, then the newest that ended.
+
+    static/js/stage.js keeps this order while the page is open.
+    """
+    place: dict[str, int] = {status: number for number, status in enumerate(STAGE_ORDER)}
+    return sorted(
+        jobs,
+        key=lambda job: (
+            place.get(job.status, len(place)),
+            job.created_at.timestamp() if job.is_active else -job.created_at.timestamp(),
+        ),
+    )
 
 
 def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import { takeOver } from "./film.js";
 
 const ENDED = new Set(["succeeded", "failed", "cancelled"]);
-const early = new Map(); // cards that came before the page had a place for them, or while theirs waits for an answer
+const early = new Map(); // cards that came while theirs waits for an answer
 let refocus = "";
 
 function parse(html) {
@@ -12,6 +12,7 @@ function parse(html) {
 
 /** Bring the moving parts of `shown` up to date; everything else stays, and with it the focus and a film that plays. */
 function patch(shown, incoming) {
+  shown.dataset.percent = incoming.dataset.percent;
   for (const part of incoming.querySelectorAll("[data-once]")) {
     const old = shown.querySelector(`[data-once="${part.dataset.once}"]`);
     if (!old || old.firstElementChild || !part.firstElementChild) continue;
@@ -37,29 +38,53 @@ function replace(shown, incoming) {
   htmx.trigger(card, "htmx:load", { elt: card });
 }
 
+/** Put a card that is new to this page where it belongs: on the stage of its tool, or on the first page of the library. */
+function place(incoming) {
+  const stage = document.querySelector("#stage-list");
+  const list = stage?.dataset.tool === incoming.dataset.tool ? stage : document.querySelector("#library[data-newest]");
+  if (!list) return;
+  const card = document.importNode(incoming, true);
+  card.removeAttribute("hx-swap-oob");
+  const older = [...list.querySelectorAll(":scope > .card")].find((each) => Number(each.dataset.created) < Number(card.dataset.created));
+  list.insertBefore(card, older ?? null);
+  htmx.process(card);
+  htmx.trigger(card, "htmx:load", { elt: card });
+}
+
 document.addEventListener("htmx:wsBeforeMessage", (event) => {
   const incoming = parse(event.detail.message);
   if (!incoming?.id) return;
   const shown = document.getElementById(incoming.id);
+  const card = incoming.matches(".card");
+  if (card || incoming.matches("[data-gone]")) {
+    document.dispatchEvent(new CustomEvent("studio:job", { detail: { job: incoming } }));
+  }
+  if (!shown) {
+    event.preventDefault();
+    if (card) place(incoming);
+    return;
+  }
   // htmx looks for the places of an answer beside the form that asked, so that one must not be swapped away meanwhile.
-  if (!shown || shown.querySelector(".htmx-request")) {
+  if (shown.querySelector(".htmx-request")) {
     early.set(incoming.id, incoming);
     event.preventDefault();
     return;
   }
-  const status = incoming.dataset.status;
-  if (shown.hidden) {
-    event.preventDefault(); // in the trash
-  } else if (status === undefined) {
+  if (incoming.matches("[data-gone]")) {
+    if (shown.hidden) event.preventDefault();
+  } else if (!card) {
     event.preventDefault();
     if (shown.textContent !== incoming.textContent) {
       shown.replaceChildren(...incoming.childNodes);
       shown.classList.remove("is-moved");
       requestAnimationFrame(() => shown.classList.add("is-moved"));
     }
-  } else if (shown.dataset.status === status) {
+    for (const { name, value } of incoming.attributes) {
+      if (name.startsWith("data-") && shown.getAttribute(name) !== value) shown.setAttribute(name, value);
+    }
+  } else if (shown.dataset.status === incoming.dataset.status) {
     event.preventDefault();
-    if (!ENDED.has(status)) patch(shown, incoming);
+    if (!ENDED.has(incoming.dataset.status)) patch(shown, incoming);
   } else {
     refocus = shown.contains(document.activeElement) ? incoming.id : "";
   }
@@ -67,11 +92,14 @@ document.addEventListener("htmx:wsBeforeMessage", (event) => {
 
 // Answers over HTTP and new states over the socket: a film that plays goes on playing.
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
-  const { target: shown, fragment } = event.detail;
+  const { target, fragment } = event.detail;
   const incoming = fragment.firstElementChild;
-  if (!shown.matches(".card") || !incoming?.matches(".card")) return;
-  const same = shown.dataset.status === incoming.dataset.status && !ENDED.has(shown.dataset.status);
-  if (same) patch(shown, incoming);
+  if (!incoming?.matches(".card")) return;
+  // A card that is to be added may be here already: the socket can be faster than the answer.
+  const shown = target.matches(".card") ? target : target.querySelector(`#${CSS.escape(incoming.id)}`);
+  if (!shown) return;
+  const same = shown !== target || shown.dataset.status === incoming.dataset.status;
+  if (same && !ENDED.has(shown.dataset.status) && shown.dataset.status === incoming.dataset.status) patch(shown, incoming);
   if (same || takeOver(shown, incoming)) event.detail.shouldSwap = false;
 });
 
@@ -89,7 +117,7 @@ document.addEventListener("htmx:wsAfterMessage", () => {
 let asked = "";
 document.addEventListener("htmx:beforeRequest", ({ detail: { elt, pathInfo } }) => {
   const about = /[0-9a-f-]{36}/.exec(pathInfo?.requestPath ?? "");
-  if (about && elt.contains(document.activeElement)) asked = `generation-${about[0]}`;
+  if (about && elt.contains(document.activeElement) && !elt.closest("#activity")) asked = `generation-${about[0]}`;
 });
 document.addEventListener("htmx:load", ({ detail: { elt } }) => {
   if (!asked || elt?.id !== asked) return;
@@ -100,8 +128,9 @@ document.addEventListener("htmx:load", ({ detail: { elt } }) => {
 
 function catchUp(elt) {
   const waiting = elt?.id && early.get(elt.id);
-  if (!waiting || elt.hidden) return;
+  if (!waiting) return;
   early.delete(elt.id);
+  if (elt.hidden) return; // deleted meanwhile
   if (waiting.dataset.status !== elt.dataset.status && !ENDED.has(elt.dataset.status)) replace(elt, waiting);
 }
 

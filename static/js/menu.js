@@ -19,3 +19,17 @@ document.addEventListener("keydown", (event) => {
     }
   }
 });
+
+// A menu over a card stands beside its button, inside the window; without this the browser puts it into the middle.
+document.addEventListener(
+  "toggle",
+  ({ target: menu, newState }) => {
+    if (!menu.matches?.("[data-over]") || newState !== "open") return;
+    const button = document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`).getBoundingClientRect();
+    const { width, height } = menu.getBoundingClientRect();
+    const below = button.bottom + 8 + height <= innerHeight;
+    menu.style.left = `${Math.max(8, Math.min(button.left, innerWidth - width - 8))}px`;
+    menu.style.top = `${Math.max(8, below ? button.bottom + 8 : button.top - height - 8)}px`;
+  },
+  true,
+);

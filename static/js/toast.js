@@ -1,22 +1,36 @@
-// Toasts go away by themselves, later when there is something to press or to read carefully.
+// Toasts go away by themselves, later when there is something to press; what went wrong stays until it is closed.
+// One object has one toast: a new one takes the place of what was said before. There are never more than three.
 
+const MOST = 3;
 const region = document.getElementById("toasts");
 const timers = new WeakMap();
 
 function arm(toast) {
-  const wait = toast.matches(".toast--problem") || toast.querySelector("form") ? 12000 : 5000;
   clearTimeout(timers.get(toast));
-  timers.set(toast, setTimeout(() => toast.remove(), wait));
+  if (toast.matches(".toast--problem")) return;
+  timers.set(toast, setTimeout(() => toast.remove(), toast.querySelector("form") ? 12000 : 5000));
 }
 
-function say(text) {
+/** Make room for a toast: what was said about the same thing goes, and the oldest beyond three, errors last. */
+function makeRoom(toast) {
+  const others = [...region.querySelectorAll(".toast")].filter((each) => each !== toast);
+  const about = toast.dataset.about ?? toast.textContent.trim();
+  for (const each of others) if ((each.dataset.about ?? each.textContent.trim()) === about) each.remove();
+  const left = others.filter((each) => each.isConnected);
+  left.sort((a, b) => a.matches(".toast--problem") - b.matches(".toast--problem"));
+  for (const each of left.slice(0, Math.max(0, left.length + 1 - MOST))) each.remove();
+}
+
+function say(text, about) {
   const toast = document.createElement("div");
   toast.className = "toast toast--problem";
+  toast.dataset.about = about;
   toast.setAttribute("role", "alert");
   const line = document.createElement("p");
   line.className = "toast__text";
   line.textContent = text;
-  toast.append(line);
+  const close = document.getElementById("toast-close").content.cloneNode(true);
+  toast.append(line, close);
   region.append(toast);
 }
 
@@ -31,7 +45,11 @@ function signIn(path) {
 if (region) {
   new MutationObserver((changes) => {
     for (const change of changes) {
-      for (const node of change.addedNodes) if (node.matches?.(".toast")) arm(node);
+      for (const node of change.addedNodes) {
+        if (!node.matches?.(".toast")) continue;
+        makeRoom(node);
+        arm(node);
+      }
     }
     // What had the focus may be gone, as after a deletion: then it goes to what takes that back.
     if (document.activeElement === document.body) region.querySelector("form button")?.focus();
@@ -51,7 +69,7 @@ if (region) {
     if (event.detail.xhr.status < 400) event.detail.elt.closest?.("[data-toast-done]")?.closest(".toast").remove();
   });
 
-  document.addEventListener("htmx:sendError", () => say("The studio does not answer. Check your connection; nothing was lost."));
+  document.addEventListener("htmx:sendError", () => say(region.dataset.away, "studio"));
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { xhr } = event.detail;
     if (new URL(xhr.responseURL || location.href).pathname.startsWith("/accounts/login")) {
@@ -62,7 +80,7 @@ if (region) {
     const ours = xhr.status < 400 || xhr.status === 422 || xhr.getResponseHeader("HX-Retarget");
     if (!ours) {
       event.detail.shouldSwap = false;
-      say("The studio could not answer that. Try again in a moment.");
+      say(region.dataset.broken, "studio");
     }
   });
 }

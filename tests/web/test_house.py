@@ -122,7 +122,7 @@ def test_mail_goes_out_encrypted_as_the_example_says():
 def test_the_library_asks_as_many_questions_for_many_films_as_for_few(page, ada, django_assert_max_num_queries):
     for _ in range(3):
         AssetFactory(generation__user=ada, generation__held=False)
-    with django_assert_max_num_queries(7) as few:
+    with django_assert_max_num_queries(8) as few:
         page.get("/home/my-library")
     for _ in range(20):
         AssetFactory(generation__user=ada, generation__held=False)

@@ -256,7 +256,7 @@ class TestGroup:
         answer = page.post(f"/home/jobs/{job.pk}/cancel-all", follow=True)
         said = str(Words(answer.content.decode()))
         assert "10 credits are back in your wallet" in said
-        assert "1 of 3 done, 2 not made" in said and "Cancel all" not in said
+        assert "1 of 3 done, 2 failed or cancelled" in said and "Cancel all" not in said
         assert (fleet.is_active, billing.balance(ada), billing.held(ada)) == (False, 95, 0)
 
     def test_only_its_owner_may(self, client, ben, fleet):

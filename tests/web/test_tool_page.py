@@ -103,7 +103,7 @@ def test_a_card_asks_for_its_place_in_the_queue_once(ada):
     job = GenerationFactory(user=ada)
     with CaptureQueriesContext(connection) as queries:
         html = render_to_string("components/card.html", {"job": job})
-    assert "Waiting, number 3 in line" in html and ">3</span>" in re.sub(r"\s", "", html)
+    assert "Number 3 in line" in html and ">3</span>" in re.sub(r"\s", "", html)
     assert sum("COUNT(" in query["sql"] for query in queries) == 1
 
 

@@ -9,7 +9,7 @@ from apps.billing.models import Transfer
 register = template.Library()
 MOVEMENTS = {
     Transfer.Kind.HOLD: "Held {} for a job",
-    Transfer.Kind.CAPTURE: "Charged {} of what was held",
+    Transfer.Kind.CAPTURE: "Charged {} credits",
     Transfer.Kind.RELEASE: "{} given back",
     Transfer.Kind.GRANT: "{} granted",
     Transfer.Kind.PURCHASE: "{} bought",

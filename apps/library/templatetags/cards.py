@@ -69,7 +69,7 @@ def detail(job: Generation) -> str:
         return f"About {duration(job.seconds_left)} left"
     if job.stage in (job.WAITING, job.LOADING, job.ENCODING, "decoding"):
         return ""
-    step = f"step {job.step} of {job.steps}" if job.steps else ""
+    step = f"{'frame' if job.stage == 'upscaling' else 'step'} {job.step} of {job.steps}" if job.steps else ""
     left = f"about {duration(job.seconds_left)} left" if job.seconds_left else ""
     words = ", ".join(filter(None, [window if step else "", step, left]))
     return words[:1].upper() + words[1:]

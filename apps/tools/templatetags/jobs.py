@@ -1,12 +1,15 @@
 """What pages say about a job's tool, and what its assets are to other tools."""
 
 from django import template
+from django.utils.translation import gettext as _
 
 from apps.library.models import Asset, Generation, GenerationInput
-from apps.tools import registry, services
+from apps.library.templatetags.cards import duration
+from apps.tools import fixes, line, registry, services
 from apps.tools.registry import Stoppable, Timeline
 
 register = template.Library()
+ABOUT_NOW = 3.0  # seconds
 
 
 @register.filter
@@ -14,6 +17,43 @@ def terms(job: Generation) -> str:
     """What a stop now keeps, and what it costs: "keep 4.1 s, pay 50 of 60 credits"."""
     price = f", pay {services.price_if_stopped(job)} of {job.cost} credits" if job.cost else ""
     return f"keep {job.kept_seconds:.1f} s{price}"
+
+
+@register.simple_tag
+def place_of(job: Generation) -> line.Place | None:
+    """Where a queued job stands in line."""
+    return line.place_of(job)
+
+
+@register.filter
+def in_line(place: line.Place | None) -> str:
+    """A place in words: "Number 2 in line, starts in about 40 s"; without a time when nobody can tell."""
+    if place is None:
+        return ""
+    words = _("Next in line") if place.number == 1 else _("Number %(number)s in line") % {"number": place.number}
+    if place.seconds is None:
+        return words
+    if place.seconds < ABOUT_NOW:
+        return _("%(place)s, starts in a moment") % {"place": words}
+    return _("%(place)s, starts in about %(time)s") % {"place": words, "time": duration(_rounded(place.seconds))}
+
+
+def _rounded(seconds: float) -> float:
+    """Round an expectation to what it is worth: 5 seconds, beyond a minute 10."""
+    step = 5 if seconds < 60 else 10
+    return max(step, step * round(seconds / step))
+
+
+@register.filter
+def fix(job: Generation) -> fixes.Fix | None:
+    """What helps a job that failed or was cancelled."""
+    return fixes.fix_of(job)
+
+
+@register.filter
+def way_out(code: str) -> fixes.Fix | None:
+    """What helps after a refusal."""
+    return fixes.way_out(code)
 
 
 @register.filter
