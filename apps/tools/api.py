@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import django_filters
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Prefetch, QuerySet
+from django.http import Http404, HttpResponseBase
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, status, viewsets
@@ -20,7 +24,7 @@ from apps.accounts.http import caller
 from apps.billing import services as billing
 from apps.bodies import takes_files
 from apps.errors import StudioError
-from apps.library import storage
+from apps.library import storage, zips
 from apps.library.api import ListFilter, NewestFirst
 from apps.library.models import Generation, GenerationQuerySet, Group
 from apps.tools import registry, services
@@ -29,6 +33,7 @@ from apps.tools.schema import ToolSchema
 from apps.tools.serializers import (
     GenerationSerializer,
     GroupSerializer,
+    PickedSerializer,
     QuoteSerializer,
     ToolSerializer,
     form_serializer,
@@ -174,6 +179,35 @@ class GenerationViewSet(
 
     def perform_destroy(self, instance: Generation) -> None:
         services.delete(instance)
+
+    @extend_schema(request=PickedSerializer, responses={200: PickedSerializer}, filters=False)
+    @action(detail=False, methods=["post"], url_path="delete", pagination_class=None)
+    def delete_many(self, request: Request) -> Response:
+        """Move jobs and their files to the trash; the answer names those that are there now."""
+        return self._named(services.delete_many(caller(request), self._ids(request)))
+
+    @extend_schema(request=PickedSerializer, responses={200: PickedSerializer}, filters=False)
+    @action(detail=False, methods=["post"], url_path="restore", pagination_class=None)
+    def restore_many(self, request: Request) -> Response:
+        """Take jobs and their files out of the trash; the answer names those that are back."""
+        return self._named(services.restore_many(caller(request), self._ids(request)))
+
+    @extend_schema(request=PickedSerializer, responses={(200, "application/zip"): OpenApiTypes.BINARY}, filters=False)
+    @action(detail=False, methods=["post"], url_path="zip", pagination_class=None)
+    def zip(self, request: Request) -> HttpResponseBase:
+        """Download the files of jobs as one zip, which is written while it is sent. Without any file there is none."""
+        media = zips.picked(caller(request), self._ids(request))
+        if not media:
+            raise Http404
+        return zips.answer(f"cinevivid-{timezone.now():%Y-%m-%d}.zip", zips.zipped(media))
+
+    def _ids(self, request: Request) -> list[UUID]:
+        asked = PickedSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return list(asked.validated_data["ids"])
+
+    def _named(self, jobs: Sequence[Generation]) -> Response:
+        return Response(PickedSerializer({"ids": [job.pk for job in jobs]}).data)
 
     @extend_schema(request=None, responses={200: GenerationSerializer})
     @action(detail=True, methods=["post"])

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.tools import views
+from apps.tools import many, views
 
 app_name = "tools"
 urlpatterns = [
@@ -8,6 +8,8 @@ urlpatterns = [
     path("home/tools/all", views.all_tools, name="all"),
     path("home/tools/<slug:slug>", views.tool_page, name="tool"),
     path("home/tools/<slug:slug>/quote", views.tool_quote, name="quote"),
+    path("home/jobs/delete", many.delete, name="delete_many"),
+    path("home/jobs/restore", many.restore, name="restore_many"),
     path("home/jobs/<uuid:pk>/cancel", views.cancel, name="cancel"),
     path("home/jobs/<uuid:pk>/cancel-all", views.cancel_group, name="cancel_group"),
     path("home/jobs/<uuid:pk>/stop", views.stop, name="stop"),
