@@ -8,7 +8,7 @@ from functools import partial
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q, Sum
-from django.db.models.functions import TruncMonth
+from django.db.models.functions import Cast, Substr
 from django.utils.crypto import salted_hmac
 
 from apps.accounts.models import User
@@ -230,13 +230,14 @@ def months(user: User) -> list[Month]:
     sums = (
         history(user)
         .order_by()
-        .annotate(month=TruncMonth("created_at"))
+        # As text, in UTC on every database: SQLite would ask Python for the month of each row.
+        .annotate(month=Substr(Cast("created_at", models.TextField()), 1, len("2026-01")))
         .values_list("month", "kind")
         .annotate(Sum("amount"))
     )
-    found: dict[datetime, Month] = {}
-    for start, kind, amount in sums:
-        month = found.setdefault(start, Month(start))
+    found: dict[str, Month] = {}
+    for text, kind, amount in sums:
+        month = found.setdefault(text, Month(datetime.strptime(f"{text}+0000", "%Y-%m%z")))
         column = MONTHLY[kind]
         setattr(month, column, getattr(month, column) + amount)
     return sorted(found.values(), key=lambda month: month.start, reverse=True)

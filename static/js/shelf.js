@@ -123,6 +123,8 @@ function bind(root) {
   if (root.matches?.("[data-shelf]")) {
     picked.clear(); // another page
     last = null;
+    // The button that was pressed is gone: what takes it back is where the keyboard goes on.
+    if (document.activeElement === document.body) document.querySelector("#toasts [data-toast-done] button")?.focus();
   }
   for (const button of document.querySelectorAll("[data-pick-start], [data-pick-all]")) button.hidden = false;
   const here = new Set();
