@@ -49,7 +49,7 @@ def credits(request: SignedIn) -> HttpResponse:
         "bars": _bars(months[:MONTHS]),
         "total": _total(months),
         "operator": settings.OPERATOR_EMAIL,
-        "may_grant": request.user.has_perm("billing.add_transfer"),
+        "may_grant": request.user.is_staff and request.user.has_perm("billing.add_transfer"),
     }
     return render(request, "billing/credits.html", context)
 

