@@ -148,7 +148,7 @@ def test_orders_and_filters_change_the_page_without_leaving_it(shelf):
 
 def test_a_finger_picks_and_hits(shelf):
     page = shelf("wes@example.org", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    small = page.locator(".shelf").evaluate(
+    small = page.locator(".library").evaluate(
         "shelf => [...shelf.querySelectorAll('.button, .chip, select, .shelves a, .filters__search')]"
         ".filter((each) => each.offsetParent && (each.offsetHeight < 44 || each.offsetWidth < 44))"
         ".map((each) => each.outerHTML.slice(0, 80))"
