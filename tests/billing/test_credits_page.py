@@ -115,7 +115,7 @@ def test_months_add_up_to_the_ledger(page, ada):
     said = text(page.get(PAGE).content.decode())
     assert "All time 600 90 48 42" in said
     for month in months:
-        assert f"{month.start:%B %Y}" in said
+        assert f"{month.start:%b %Y}" in said
 
 
 class TestMore:
