@@ -1,6 +1,6 @@
 """How a library is searched and sorted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import django_filters
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -46,7 +46,7 @@ def register(titles: Callable[[], Mapping[str, str]]) -> None:
     _titles = titles
 
 
-def order(query: Mapping[str, str], orders: Mapping[str, object] = SORTS) -> str:
+def order(query: Mapping[str, str], orders: Collection[str] = SORTS.keys()) -> str:
     """Return the key of the order that an address asks for, the newest first where it asks for none that there is."""
     wanted = query.get("sort", NEWEST)
     return wanted if wanted in orders else NEWEST

@@ -1,6 +1,7 @@
 """What jobs and their groups are to the ledger: a name, a picture and a page."""
 
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from django.db.models import Count
 from django.utils.translation import gettext as _
@@ -57,5 +58,5 @@ def _subject(job: Generation) -> Subject:
     )
 
 
-def _uuids(keys: Sequence[str]) -> list[object]:
+def _uuids(keys: Sequence[str]) -> list[UUID]:
     return [pk for key in keys if (pk := as_uuid(key))]
