@@ -144,7 +144,7 @@ def test_orders_and_filters_change_the_page_without_leaving_it(shelf):
     page.get_by_role("link", name="Failed or cancelled").click()
     page.get_by_text("Nothing matches.").wait_for()
     page.go_back()
-    until(page, lambda: titles(page) == ["sea 3"])
+    page.locator(".grid .card__title", has_text="sea 3").wait_for()
 
 
 def test_a_finger_picks_and_hits(shelf):
