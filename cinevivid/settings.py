@@ -295,6 +295,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="CineVivid <studio@lo
 
 # --- credits and limits
 FREE_CREDITS = env.int("FREE_CREDITS", default=300)
+OPERATOR_EMAIL = env.str("OPERATOR_EMAIL", default="")
 MAX_ACTIVE_JOBS = env.int("MAX_ACTIVE_JOBS", default=3)
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=120)
 MAX_ATTEMPTS = env.int("MAX_ATTEMPTS", default=3)

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q, Sum
+from django.db.models.functions import Cast, Substr
 from django.utils.crypto import salted_hmac
 from django.utils.translation import ngettext
 
@@ -17,6 +19,16 @@ from apps.live import publish
 
 Kind = Transfer.Kind
 COLUMNS: dict[str, str] = {Kind.HOLD: "held", Kind.CAPTURE: "captured", Kind.RELEASE: "released"}
+
+MONTHLY: dict[str, str] = {
+    Kind.GRANT: "granted",
+    Kind.PURCHASE: "granted",
+    Kind.HOLD: "held",
+    Kind.CAPTURE: "spent",
+    Kind.RELEASE: "released",
+    Kind.REFUND: "lost",
+    Kind.FORFEIT: "lost",
+}
 
 
 class InsufficientCredits(StudioError):
@@ -62,6 +74,18 @@ class Receipt:
     def open(self) -> int:
         """Credits still held."""
         return self.held - self.captured - self.released
+
+
+@dataclass
+class Month:
+    """What moved in a month, in credits: `granted`, with what was bought, and `lost`, with what was paid back."""
+
+    start: datetime
+    granted: int = 0
+    held: int = 0
+    spent: int = 0
+    released: int = 0
+    lost: int = 0
 
 
 def open_accounts(user: User) -> None:
@@ -201,6 +225,29 @@ def history(user: User) -> "models.QuerySet[Transfer]":
     """Every movement into or out of the user's wallet or held account, newest first."""
     mine = list(Account.objects.filter(user=user))
     return Transfer.objects.filter(Q(source__in=mine) | Q(destination__in=mine)).select_related("source", "destination")
+
+
+def openings(user: User) -> "models.QuerySet[Transfer]":
+    """The movements with which something began, newest first: what follows a hold belongs to it."""
+    return history(user).exclude(kind__in=[Kind.CAPTURE, Kind.RELEASE])
+
+
+def months(user: User) -> list[Month]:
+    """What moved in each month in which something did, newest first, from the transfers themselves."""
+    sums = (
+        history(user)
+        .order_by()
+        # As text, in UTC on every database: SQLite would ask Python for the month of each row.
+        .annotate(month=Substr(Cast("created_at", models.TextField()), 1, len("2026-01")))
+        .values_list("month", "kind")
+        .annotate(Sum("amount"))
+    )
+    found: dict[str, Month] = {}
+    for text, kind, amount in sums:
+        month = found.setdefault(text, Month(datetime.strptime(f"{text}+0000", "%Y-%m%z")))
+        column = MONTHLY[kind]
+        setattr(month, column, getattr(month, column) + amount)
+    return sorted(found.values(), key=lambda month: month.start, reverse=True)
 
 
 def audit() -> list[str]:

@@ -161,5 +161,5 @@ class AssetViewSet(
     @action(detail=False, methods=["post"], url_path="empty-trash")
     def empty_trash(self, request: Request) -> Response:
         """Remove the files of everything in your trash for good."""
-        storage.empty_trash(Asset.objects.filter(user=caller(request)))
+        storage.empty_all(caller(request))
         return Response(ShareSerializer(storage.share(caller(request))).data)

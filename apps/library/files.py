@@ -55,8 +55,10 @@ TYPES = {
 async def asset_file(request: HttpRequest, pk: uuid.UUID, part: str) -> HttpResponseBase:
     """One file of an asset, to its owner only: by session or API token; a stranger gets 404."""
     user = await _caller(request)
-    mine = Asset.objects.of(user).select_related("generation") if user and part in PARTS else Asset.objects.none()
-    asset = await mine.filter(pk=pk).afirst()
+    mine = Asset.objects.filter(user=user).select_related("generation")
+    if part != "poster":  # by which what is in the trash is known there
+        mine = mine.filter(deleted_at=None)
+    asset = await mine.filter(pk=pk).afirst() if user and part in PARTS else None
     file: FieldFile | None = getattr(asset, part) if asset else None
     if not asset or not file or not file.name:
         raise Http404

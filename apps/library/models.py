@@ -24,6 +24,10 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         """What this user may see: their own, not in the trash."""
         return self.filter(user=user, deleted_at=None)
 
+    def in_trash(self, user: User) -> Self:
+        """What this user has deleted and can still bring back."""
+        return self.filter(user=user, deleted_at__isnull=False, gone_at=None)
+
     def queued(self) -> Self:
         return self.filter(status=Generation.Status.QUEUED)
 
@@ -168,7 +172,10 @@ class Generation(models.Model):
     tool = models.CharField(max_length=40)
     title = models.CharField(max_length=200, blank=True)
     params = models.JSONField(default=dict, help_text="Cleaned values of the tool's form, but for its inputs.")
-    words = models.TextField(default="", editable=False, help_text="Title and prompt, folded: what a search looks in.")
+    words = models.TextField(
+        default="", editable=False, help_text="Title, prompt and model, folded: what a search looks in."
+    )
+    length = models.FloatField(default=0, help_text="Seconds of the longest file that it has made.")
     work = models.FloatField(default=0, help_text="Its size, in units of the tool that its time is proportional to.")
     data = models.JSONField(null=True, blank=True, help_text="The result of a tool that answers in words.")
     group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.PROTECT, related_name="generations")
@@ -205,6 +212,7 @@ class Generation(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     told_at = models.DateTimeField(null=True, blank=True, help_text="When its end was told to who owns its graph.")
     deleted_at = models.DateTimeField(null=True, blank=True)
+    gone_at = models.DateTimeField(null=True, blank=True, help_text="When it left the trash: nothing brings it back.")
 
     objects = GenerationQuerySet.as_manager()
 
@@ -214,7 +222,17 @@ class Generation(models.Model):
             models.Index(fields=["queue", "created_at"], condition=Q(status="queued"), name="generation_queued"),
             models.Index(fields=["heartbeat_at"], condition=Q(status="running"), name="generation_running"),
             models.Index(fields=["created_at"], condition=Q(status="waiting"), name="generation_waiting"),
-            models.Index(fields=["user", "-created_at"], name="generation_library"),
+            *(
+                models.Index(
+                    fields=["user", column, "id"], condition=Q(deleted_at=None), name=f"generation_by_{column}"
+                )
+                for column in ("created_at", "length", "cost")
+            ),
+            models.Index(
+                fields=["user", "deleted_at", "id"],
+                condition=Q(deleted_at__isnull=False, gone_at=None),
+                name="generation_trash",
+            ),
             models.Index(
                 fields=["finished_at"], condition=Q(finished_at__isnull=False, told_at=None), name="generation_untold"
             ),
@@ -236,12 +254,18 @@ class Generation(models.Model):
 
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         if update_fields is None or {"title", "params"} & set(update_fields):
-            self.words = folded(f"{self.title} {self.params.get('prompt') or ''}")
+            self.words = self.searched(self.title, self.params)
             update_fields = None if update_fields is None else {*update_fields, "words"}
         super().save(*args, update_fields=update_fields, **kwargs)
 
     def get_absolute_url(self) -> str:
         return reverse("library:generation", args=[self.pk])
+
+    @staticmethod
+    def searched(title: str, params: Mapping[str, Any]) -> str:
+        """Return the `words` of a job with this title and these parameters."""
+        told = (str(params.get(name) or "") for name in ("prompt", "model_id"))
+        return folded(" ".join(filter(None, [title, *told])))
 
     @property
     def reference(self) -> str:
@@ -356,6 +380,14 @@ class Staged:
 class AssetQuerySet(models.QuerySet["Asset"]):
     def of(self, user: User) -> Self:
         return self.filter(user=user, deleted_at=None)
+
+    def brought(self, user: User) -> Self:
+        """What this user has uploaded, not in the trash."""
+        return self.of(user).filter(generation=None)
+
+    def in_trash(self, user: User) -> Self:
+        """Uploads that this user has deleted and can still bring back; what a job has made is in the trash with it."""
+        return self.filter(user=user, generation=None, deleted_at__isnull=False).exclude(file="")
 
 
 class Asset(models.Model):

@@ -150,6 +150,11 @@ def delete(asset: Asset) -> None:
     Asset.objects.filter(pk=asset.pk).update(deleted_at=timezone.now())
 
 
+def restore(user: User, ids: Iterable[UUID]) -> int:
+    """Take uploads of a user out of the trash. Returns how many; ids of anything else are passed over."""
+    return Asset.objects.in_trash(user).filter(pk__in=list(ids)).update(deleted_at=None)
+
+
 @contextmanager
 def _opening() -> Iterator[None]:
     """A turn at opening a file. Raises UnusableFile for one that cannot be used, and NotOpened without a turn."""

@@ -3,20 +3,25 @@
 import json
 import uuid
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from apps.accounts.http import SignedIn
-from apps.library import storage, uploads
-from apps.library.filters import LibraryFilter
+from apps.library import filters, picks, storage, uploads, zips
+from apps.library.filters import SORTS, LibraryFilter
 from apps.library.models import Asset, Generation
+from apps.paging import Page, page
 
 PAGE_SIZE = 24
+FILTERS = ("q", "show", "tool", "kind")
+UPLOAD_SORTS = ("new", "old")
 NAMES = {"num_frames": "Frames", "guidance_scale": "Guidance", "negative_prompt": "Not seen", "model_id": "Model"}
 TOLD_APART = ("prompt", "seed", "mode")
 FACTS = ("kind", "made_width", "made_height", "seconds", "frames")  # what a tool works out, not what was asked for
@@ -24,13 +29,20 @@ FACTS = ("kind", "made_width", "made_height", "seconds", "frames")  # what a too
 
 @login_required
 def library(request: SignedIn) -> HttpResponse:
-    """A page of cards, newest first; filters are in the address."""
-    jobs = Generation.objects.of(request.user).with_assets()
-    found = LibraryFilter(request.GET, queryset=jobs)
-    page = Paginator(found.qs, PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(
-        request, "library/library.html", {"page": page, "filter": found, "share": storage.share(request.user)}
-    )
+    """A page of cards; filters and order are in the address."""
+    found = LibraryFilter(request.GET, queryset=Generation.objects.of(request.user)).qs
+    sort = filters.order(request.GET)
+    context = {
+        "page": page(found.with_assets(), request.GET, SORTS[sort][1], PAGE_SIZE),
+        "count": found.count(),
+        "share": storage.share(request.user),
+        "sort": sort,
+        "sorts": [(name, words) for name, (words, column) in SORTS.items()],
+        "states": filters.STATES,
+        "kinds": filters.KINDS,
+        "filtered": any(request.GET.get(name) for name in FILTERS),
+    }
+    return render(request, "library/library.html", context)
 
 
 @login_required
@@ -73,10 +85,22 @@ def last_frame(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
 
 @login_required
 def my_uploads(request: SignedIn) -> HttpResponse:
-    """The pictures and videos that a user has brought."""
-    brought = Asset.objects.of(request.user).filter(generation=None).order_by("-created_at")
-    page = Paginator(brought, PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(request, "library/uploads.html", {"page": page, "share": storage.share(request.user)})
+    """The images, videos and sounds that a user has brought."""
+    brought = Asset.objects.brought(request.user)
+    kind = request.GET.get("kind", "")
+    if kind in dict(filters.KINDS):
+        brought = brought.filter(kind=kind)
+    sort = filters.order(request.GET, UPLOAD_SORTS)
+    context = {
+        "page": page(brought, request.GET, SORTS[sort][1], PAGE_SIZE),
+        "count": brought.count(),
+        "share": storage.share(request.user),
+        "sort": sort,
+        "sorts": [(name, SORTS[name][0]) for name in UPLOAD_SORTS],
+        "kinds": filters.KINDS,
+        "filtered": bool(kind),
+    }
+    return render(request, "library/uploads.html", context)
 
 
 @login_required
@@ -84,14 +108,76 @@ def my_uploads(request: SignedIn) -> HttpResponse:
 def delete_upload(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """Move what a user has brought to the trash."""
     uploads.delete(get_object_or_404(Asset.objects.of(request.user), pk=pk, generation=None))
-    messages.success(request, "Deleted. What begins with it and is not made yet will not be made.")
+    picks.say_deleted(request, [pk], restored_at="library:restore_uploads")
     return redirect("library:uploads")
 
 
 @login_required
 @require_POST
+def delete_uploads(request: SignedIn) -> HttpResponse:
+    """Move the uploads that are picked to the trash."""
+    mine = list(Asset.objects.brought(request.user).filter(pk__in=picks.ids(request)))
+    for asset in mine:
+        uploads.delete(asset)
+    picks.say_deleted(request, [asset.pk for asset in mine], restored_at="library:restore_uploads")
+    return redirect(picks.back(request, "library:uploads"))
+
+
+@login_required
+@require_POST
+def restore_uploads(request: SignedIn) -> HttpResponse:
+    """Take the uploads that are picked out of the trash."""
+    picks.say_restored(request, uploads.restore(request.user, picks.ids(request)))
+    return redirect(picks.back(request, "library:uploads"))
+
+
+@login_required
+@require_POST
+def download(request: SignedIn) -> HttpResponseBase:
+    """The files of what is picked, as a zip that is written while it is sent."""
+    media = zips.picked(request.user, picks.ids(request))
+    if not media:
+        messages.error(request, _("None of these has a file to download. Choose others."))
+        return redirect(picks.back(request, "library:library"))
+    return zips.answer(f"cinevivid-{timezone.now():%Y-%m-%d}.zip", zips.zipped(media))
+
+
+@login_required
+def trash(request: SignedIn) -> HttpResponse:
+    """What a user has deleted and can still bring back, the latest first; `?of=uploads` for what was brought."""
+    jobs, brought = Generation.objects.in_trash(request.user), Asset.objects.in_trash(request.user)
+    of_uploads = request.GET.get("of") == "uploads"
+    shown: Page[Generation] | Page[Asset]
+    if of_uploads:
+        shown = page(brought, request.GET, "-deleted_at", PAGE_SIZE)
+    else:
+        shown = page(jobs.with_assets(), request.GET, "-deleted_at", PAGE_SIZE)
+    context = {
+        "page": shown,
+        "of_uploads": of_uploads,
+        "made": jobs.count(),
+        "brought": brought.count(),
+        "share": storage.share(request.user),
+        "days": settings.TRASH_DAYS,
+    }
+    return render(request, "library/trash.html", context)
+
+
+@login_required
+@require_POST
+def purge(request: SignedIn) -> HttpResponse:
+    """Delete for good what is picked of the trash."""
+    ids = picks.ids(request)
+    free = storage.purge(Generation.objects.in_trash(request.user).filter(pk__in=ids))
+    free += storage.empty_trash(Asset.objects.in_trash(request.user).filter(pk__in=ids))
+    messages.success(request, _("Deleted for good. %(size)s are free again.") % {"size": storage.words(free)})
+    return redirect(picks.back(request, "library:trash"))
+
+
+@login_required
+@require_POST
 def empty_trash(request: SignedIn) -> HttpResponse:
-    """Remove the files of everything in the trash for good."""
-    free = storage.empty_trash(Asset.objects.filter(user=request.user))
-    messages.success(request, f"The trash is empty: {storage.words(free)} are free again.")
+    """Delete for good everything in the trash."""
+    free = storage.empty_all(request.user)
+    messages.success(request, _("The trash is empty. %(size)s are free again.") % {"size": storage.words(free)})
     return redirect("library:library")

@@ -1,38 +1,28 @@
 """Everything that the studio holds of a person, as one zip.
 
-What the database knows is written first, into a temporary file. Then the answer is made from files alone: it holds no
-database connection however slowly it is read, and of a film one chunk at a time. Films are stored as they are, because
-they do not get smaller. `zipfile` writes to what cannot be sought in and knows Zip64, so no other library is needed.
+What the database knows is written first, into a temporary file. Then the answer is made from files alone.
 """
 
-import asyncio
 import csv
 import io
 import json
 import re
 import tempfile
-import zipfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-import structlog
 from allauth.account.models import EmailAddress
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models.fields.files import FieldFile
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase
 from django.utils import timezone
-from django.utils.http import content_disposition_header
 
 from apps.accounts.models import ApiToken, User
 from apps.billing import services as billing
+from apps.library import zips
 from apps.library.models import Asset, Generation, Group
+from apps.library.zips import Document, Medium, zipped
 
-log = structlog.get_logger(__name__)
-CHUNK = 256 * 1024
 BATCH = 200  # rows
 IN_MEMORY = 1024 * 1024  # what a document takes before it goes to the disk
 FOLDERS = {"video": "films", "image": "pictures", "audio": "sounds"}
@@ -46,107 +36,10 @@ uploads            what you have brought
 """
 
 
-@dataclass(frozen=True)
-class Document:
-    """A file of the zip that is made from the database."""
-
-    name: str
-    file: IO[bytes]
-
-
-@dataclass(frozen=True)
-class Medium:
-    """A file of the zip that lies in the media storage."""
-
-    name: str
-    file: FieldFile
-    when: datetime
-
-
-class Pipe(io.RawIOBase):
-    """Where the zip is written to: whoever reads takes what has come. It cannot be sought in."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self.parts.append(bytes(data))
-        return len(self.parts[-1])
-
-    def take(self) -> bytes:
-        taken, self.parts = b"".join(self.parts), []
-        return taken
-
-
 def answer(user: User) -> HttpResponseBase:
     """Return the zip of a user as a download."""
-    name = f"cinevivid-{timezone.now():%Y-%m-%d}.zip"
-    headers = {
-        "Content-Disposition": content_disposition_header(True, name) or "",
-        "Cache-Control": "no-store",
-        "X-Accel-Buffering": "no",
-    }
-    chunks = zipped(documents(user), media(user))
-    return StreamingHttpResponse(_threaded(chunks), content_type="application/zip", headers=headers)
-
-
-async def _threaded(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Make each chunk in a thread, when the one before has been taken."""
-    try:
-        while chunk := await asyncio.to_thread(next, chunks, b""):
-            yield chunk
-    finally:
-        with suppress(ValueError):  # a chunk is still being made; with its thread goes the last hold on the file
-            chunks.close()  # type: ignore[attr-defined]
-
-
-def zipped(documents: list[Document], media: list[Medium]) -> Iterator[bytes]:
-    """Yield a zip in pieces that are never empty. A file that is missing in the storage is named in README.txt."""
-    pipe, lost = Pipe(), list[str]()
-    with zipfile.ZipFile(pipe, "w") as archive:
-        for document in documents:
-            with document.file as file:
-                yield from _entry(archive, pipe, document.name, timezone.now(), file, zipfile.ZIP_DEFLATED)
-        for medium in media:
-            try:
-                stored = medium.file.storage.open(str(medium.file.name), "rb")
-                size = stored.size
-            except Exception:
-                log.warning("file_not_exported", file=medium.file.name, exc_info=True)
-                lost.append(f"{medium.name}: it is missing.")
-                continue
-            with stored:
-                try:
-                    yield from _entry(archive, pipe, medium.name, medium.when, stored, zipfile.ZIP_STORED, size)
-                except Exception:  # of the storage: stores have errors of their own
-                    log.warning("file_not_exported", file=medium.file.name, exc_info=True)
-                    lost.append(f"{medium.name}: it could not be read to its end.")
-        text = README.format(when=f"{timezone.now():%d %B %Y}")
-        if lost:
-            text += "\nThe studio should have these files, but could not put them here:\n" + "\n".join(lost) + "\n"
-        archive.writestr(zipfile.ZipInfo("README.txt", _time(timezone.now())), text)
-    yield pipe.take()
-
-
-def _entry(
-    archive: zipfile.ZipFile, pipe: Pipe, name: str, when: datetime, file: Any, method: int, size: int = 0
-) -> Iterator[bytes]:
-    entry = zipfile.ZipInfo(name, _time(when))
-    entry.compress_type, entry.file_size = method, size
-    entry.external_attr = 0o600 << 16
-    with archive.open(entry, "w") as out:
-        while data := file.read(CHUNK):
-            out.write(data)
-            if ready := pipe.take():
-                yield ready
-
-
-def _time(when: datetime) -> tuple[int, int, int, int, int, int]:
-    return when.year, when.month, when.day, when.hour, when.minute, when.second
+    about = README.format(when=f"{timezone.now():%d %B %Y}")
+    return zips.answer(f"cinevivid-{timezone.now():%Y-%m-%d}.zip", zipped(media(user), documents(user), about))
 
 
 def documents(user: User) -> list[Document]:

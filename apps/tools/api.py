@@ -2,14 +2,18 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import django_filters
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Prefetch, QuerySet
+from django.http import HttpResponseBase
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins, status, viewsets
+from rest_framework import exceptions, mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,7 +24,7 @@ from apps.accounts.http import caller
 from apps.billing import services as billing
 from apps.bodies import takes_files
 from apps.errors import StudioError
-from apps.library import storage
+from apps.library import storage, zips
 from apps.library.api import ListFilter, NewestFirst
 from apps.library.models import Generation, GenerationQuerySet, Group
 from apps.tools import registry, services
@@ -28,8 +32,10 @@ from apps.tools.again import try_again
 from apps.tools.registry import Tool
 from apps.tools.schema import ToolSchema
 from apps.tools.serializers import (
+    DoneSerializer,
     GenerationSerializer,
     GroupSerializer,
+    PickedSerializer,
     QuoteSerializer,
     ToolSerializer,
     form_serializer,
@@ -175,6 +181,35 @@ class GenerationViewSet(
 
     def perform_destroy(self, instance: Generation) -> None:
         services.delete(instance)
+
+    @extend_schema(request=PickedSerializer, responses={200: DoneSerializer}, filters=False)
+    @action(detail=False, methods=["post"], url_path="delete", pagination_class=None)
+    def delete_many(self, request: Request) -> Response:
+        """Move jobs and their files to the trash; the answer names those that are there now."""
+        return self._named(services.delete_many(caller(request), self._ids(request)))
+
+    @extend_schema(request=PickedSerializer, responses={200: DoneSerializer}, filters=False)
+    @action(detail=False, methods=["post"], url_path="restore", pagination_class=None)
+    def restore_many(self, request: Request) -> Response:
+        """Take jobs and their files out of the trash; the answer names those that are back."""
+        return self._named(services.restore_many(caller(request), self._ids(request)))
+
+    @extend_schema(request=PickedSerializer, responses={(200, "application/zip"): OpenApiTypes.BINARY}, filters=False)
+    @action(detail=False, methods=["post"], url_path="zip", pagination_class=None)
+    def zip(self, request: Request) -> HttpResponseBase:
+        """Download the files of jobs as one zip, which is written while it is sent."""
+        media = zips.picked(caller(request), self._ids(request))
+        if not media:
+            raise exceptions.ValidationError({"ids": ["None of these is a job of yours that has a file."]})
+        return zips.answer(f"cinevivid-{timezone.now():%Y-%m-%d}.zip", zips.zipped(media))
+
+    def _ids(self, request: Request) -> list[UUID]:
+        asked = PickedSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return list(asked.validated_data["ids"])
+
+    def _named(self, jobs: Sequence[Generation]) -> Response:
+        return Response(DoneSerializer({"ids": [job.pk for job in jobs]}).data)
 
     @extend_schema(request=None, responses={200: GenerationSerializer})
     @action(detail=True, methods=["post"])

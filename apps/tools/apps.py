@@ -7,10 +7,15 @@ class ToolsConfig(AppConfig):
 
     def ready(self) -> None:
         """Find the tools: every module in catalog/, and `tool.py` of any other app."""
-        from apps.tools import catalog, starting  # noqa: F401
+        from apps.billing import references
+        from apps.library import filters
+        from apps.tools import catalog, ledger, registry, starting  # noqa: F401
         from apps.tools.services import models_in_use
         from apps.weights import needs
 
         needs.register(models_in_use)
+        references.register("generation", ledger.jobs)
+        references.register("group", ledger.groups)
+        filters.register(registry.titles)
         catalog.load()
         autodiscover_modules("tool")

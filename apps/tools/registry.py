@@ -322,6 +322,11 @@ def by_category() -> dict[str, list[Tool]]:
     return groups
 
 
+def titles() -> dict[str, str]:
+    """The title of every tool, by its slug."""
+    return {slug: str(tool.title) for slug, tool in _tools.items()}
+
+
 def get(slug: str) -> Tool | None:
     return _tools.get(slug)
 

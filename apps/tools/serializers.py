@@ -12,6 +12,7 @@ from rest_framework import serializers
 from apps.billing import services as billing
 from apps.errors import problem
 from apps.given import StrictSerializer
+from apps.library import picks
 from apps.library.models import Generation, GenerationInput, Group
 from apps.library.serializers import AssetSerializer
 from apps.problems import ProblemSerializer
@@ -183,6 +184,18 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
     @extend_schema_field(ProblemSerializer(allow_null=True))
     def get_error(self, job: Generation) -> dict[str, Any] | None:
         return problem(job.error_code, job.error) if job.error_code else None
+
+
+class PickedSerializer(StrictSerializer):
+    """Some jobs of yours, by their ids. Ids of anything else are passed over."""
+
+    ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=picks.MOST)
+
+
+class DoneSerializer(serializers.Serializer[Any]):
+    """The jobs for which it was done."""
+
+    ids = serializers.ListField(child=serializers.UUIDField())
 
 
 class GroupedSerializer(serializers.ModelSerializer[Generation]):

@@ -1,7 +1,7 @@
 """The verbs of a job: submit, finish, fail, retry, cancel, stop, delete, restore. Each is one transaction."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -247,6 +247,7 @@ def finish(
                 data=data,
                 seconds_left=0,
                 stopped_early=stopped,
+                length=max((asset.seconds for asset, _ in made), default=0),
             )
             if mine:
                 for asset, _ in made:
@@ -411,11 +412,32 @@ def restore(job: Generation) -> None:
     with transaction.atomic():
         # Locked, so that the trash is not emptied between the look and the change.
         files = Asset.objects.select_for_update().filter(generation=job).values_list("file", flat=True)
-        if "" in list(files):
+        here = Generation.objects.filter(pk=job.pk, gone_at=None)
+        if "" in list(files) or not here.update(deleted_at=None):
             raise WrongState(f"This {noun_of(job)} has left the trash, so its files are gone.")
-        Generation.objects.filter(pk=job.pk).update(deleted_at=None)
         Asset.objects.filter(generation=job).update(deleted_at=None)
         transaction.on_commit(partial(progress.changed, job))
+
+
+def delete_many(user: User, ids: Iterable[UUID]) -> list[Generation]:
+    """Move jobs of a user to the trash, as `delete` does. Returns them; ids of anything else are passed over."""
+    jobs = list(Generation.objects.of(user).filter(pk__in=list(ids)).select_related("user"))
+    for job in jobs:
+        delete(job)
+    return jobs
+
+
+def restore_many(user: User, ids: Iterable[UUID]) -> list[Generation]:
+    """Take jobs of a user out of the trash. Returns them; ids of anything else, and what is gone, are passed over."""
+    back = []
+    for job in Generation.objects.in_trash(user).filter(pk__in=list(ids)).select_related("user"):
+        try:
+            restore(job)
+        except WrongState:
+            log.info("generation_gone_meanwhile", generation=str(job.pk))
+        else:
+            back.append(job)
+    return back
 
 
 def cancel_group(group: Group) -> int:

@@ -56,6 +56,7 @@ def sweep(*, lease: timedelta | None = None, resend_after: timedelta | None = No
         graph.tell, Generation.objects.ended().filter(told_at=None, finished_at__lt=now - lease).select_related("user")
     )
     try:
+        storage.purge(Generation.objects.filter(deleted_at__lt=now - kept_for))
         storage.empty_trash(Asset.objects.filter(deleted_at__lt=now - kept_for))
         keeper.remove_ended()
         storage.remove_orphans(now - storage.ORPHAN_AGE)

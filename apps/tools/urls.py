@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.tools import activity, views
+from apps.tools import activity, many, views
 
 app_name = "tools"
 urlpatterns = [
@@ -11,6 +11,8 @@ urlpatterns = [
     path("home/activity", activity.activity, name="activity"),
     path("home/activity/seen", activity.seen, name="activity_seen"),
     path("home/jobs/<uuid:pk>/again", views.again, name="again"),
+    path("home/jobs/delete", many.delete, name="delete_many"),
+    path("home/jobs/restore", many.restore, name="restore_many"),
     path("home/jobs/<uuid:pk>/cancel", views.cancel, name="cancel"),
     path("home/jobs/<uuid:pk>/cancel-all", views.cancel_group, name="cancel_group"),
     path("home/jobs/<uuid:pk>/stop", views.stop, name="stop"),

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import statistics
 import sys
 import time
+from html import unescape
 
 import django
 
@@ -21,6 +23,8 @@ from apps.accounts.models import User  # noqa: E402
 from apps.library.models import Asset, Generation  # noqa: E402
 
 LOADS = 200
+LIBRARY = "/home/my-library"
+SORTS = ("new", "old", "long", "cheap")
 
 
 def fill(user: User, count: int) -> None:
@@ -33,6 +37,8 @@ def fill(user: User, count: int) -> None:
             params={"ratio": "1:1"},
             status=Generation.Status.SUCCEEDED,
             finished_at=timezone.now(),
+            length=number % 7,
+            cost=number % 11,
         )
         for number in range(count)
     ]
@@ -49,13 +55,21 @@ def measure(user: User) -> dict[str, float]:
     client = Client()
     client.force_login(user)
     with CaptureQueriesContext(connection) as queries:
-        assert client.get("/home/my-library").status_code == 200
+        assert client.get(LIBRARY).status_code == 200
         count = len(queries)
-    times = []
+    times, address = [], LIBRARY
     for load in range(LOADS):
         start = time.perf_counter()
-        client.get(f"/home/my-library?page={load % 50 + 1}")
+        html = client.get(address).content.decode()
         times.append(time.perf_counter() - start)
+        # One page after the other, in every order.
+        following = re.search(r'rel="next" href="([^"]+)"', html)
+        sort = SORTS[load // (LOADS // len(SORTS)) % len(SORTS)]
+        address = (
+            f"{LIBRARY}{unescape(following[1])}"
+            if following and f"sort={sort}" in address
+            else f"{LIBRARY}?sort={sort}"
+        )
     return {"queries": count, "p50": statistics.median(times), "p95": statistics.quantiles(times, n=20)[18]}
 
 

@@ -9,6 +9,7 @@ PRIVATE = [
     "/home/tools/upscale",
     "/home/my-library",
     "/home/my-library/uploads",
+    "/home/my-library/trash",
     "/home/credits",
     "/accounts/profile",
     "/accounts/tokens",

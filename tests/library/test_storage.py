@@ -116,12 +116,14 @@ def test_the_trash_counts_until_it_is_emptied(page, api, ada, ben, settings, sto
     uploads.delete(his)
     assert api.get(f"{ASSETS}storage/").json() == {"used": 1000, "trash": 1000, "quota": 1000}
     assert send(api).json()["code"] == "storage_full"
-    assert "Empty trash" in page.get(LIBRARY).content.decode()
+    assert "0.0 MB in the trash" in page.get(LIBRARY).content.decode()
+    assert "Empty trash" in page.get(f"{LIBRARY}/trash?of=uploads").content.decode()
     assert page.get(f"{LIBRARY}/trash/empty").status_code == 405
     assert page.post(f"{LIBRARY}/trash/empty").url == LIBRARY
     assert api.post(f"{ASSETS}empty-trash/").json() == {"used": 0, "trash": 0, "quota": 1000}
     assert {name.split("/")[2] for name in stored()} == {str(his.pk)}
-    assert "Empty trash" not in page.get(LIBRARY).content.decode()
+    assert "in the trash" not in page.get(LIBRARY).content.decode()
+    assert "Empty trash" not in page.get(f"{LIBRARY}/trash").content.decode()
 
 
 def test_what_left_the_trash_cannot_be_brought_back(page, ada):

@@ -15,8 +15,8 @@ from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from apps.accounts.models import ApiToken
+from apps.library import zips
 from apps.library.models import Asset
-from apps.privacy import export
 from tests.factories import AssetFactory, GenerationFactory
 
 BYTES = bytes(range(256)) * 40
@@ -132,14 +132,14 @@ class Shelf:
 
 def medium(shelf, name="film"):
     file = type("File", (), {"storage": shelf, "name": "film.mp4"})()
-    return export.Medium(f"films/{name}.mp4", file, timezone.now())
+    return zips.Medium(f"films/{name}.mp4", file, timezone.now())
 
 
 @pytest.mark.slow
 def test_more_than_four_gigabytes_fit(tmp_path):
     size, path = 4 * 1024**3 + 5, tmp_path / "all.zip"
     with path.open("wb") as out:
-        for chunk in export.zipped([], [medium(Shelf(size)), medium(Shelf(5), "next")]):
+        for chunk in zips.zipped([medium(Shelf(size)), medium(Shelf(5), "next")]):
             if chunk.count(0) == len(chunk):
                 out.seek(len(chunk), 1)  # a hole, so that the test takes no room either
             else:
@@ -152,7 +152,7 @@ def test_more_than_four_gigabytes_fit(tmp_path):
 
 def test_it_is_made_no_faster_than_it_is_read_and_ends_with_the_reader():
     shelf = Shelf(100 * 1024**2)
-    chunks = export._threaded(export.zipped([], [medium(shelf)]))
+    chunks = zips._threaded(zips.zipped([medium(shelf)]))
 
     async def read():
         sizes = [len(await anext(chunks)) for _ in range(4)]
@@ -161,8 +161,8 @@ def test_it_is_made_no_faster_than_it_is_read_and_ends_with_the_reader():
 
     sizes = asyncio.run(read())
     (film,) = shelf.opened
-    assert max(sizes) < 2 * export.CHUNK
-    assert film.size - film.left <= 5 * export.CHUNK and film.closed
+    assert max(sizes) < 2 * zips.CHUNK
+    assert film.size - film.left <= 5 * zips.CHUNK and film.closed
 
 
 @pytest.mark.django_db(transaction=True)
@@ -202,11 +202,11 @@ def test_a_file_that_breaks_off_is_named_too():
                 raise RuntimeError("the store has gone")
             return super().read(most)
 
-    shelf = Shelf(2 * export.CHUNK)
+    shelf = Shelf(2 * zips.CHUNK)
     shelf.open = lambda name, mode: Broken(shelf.size)
-    with zipfile.ZipFile(io.BytesIO(b"".join(export.zipped([], [medium(shelf), medium(Shelf(5), "next")])))) as archive:
+    with zipfile.ZipFile(io.BytesIO(b"".join(zips.zipped([medium(shelf), medium(Shelf(5), "next")])))) as archive:
         assert archive.testzip() is None
-        assert [entry.file_size for entry in archive.infolist()][:2] == [export.CHUNK, 5]
+        assert [entry.file_size for entry in archive.infolist()][:2] == [zips.CHUNK, 5]
         assert "films/film.mp4: it could not be read to its end." in archive.read("README.txt").decode()
 
 
@@ -218,10 +218,10 @@ async def test_a_reader_who_leaves_in_the_middle_of_a_chunk_leaves_nothing_open(
             go_on.wait(10)
             return super().read(most)
 
-    shelf = Shelf(export.CHUNK)
+    shelf = Shelf(zips.CHUNK)
     slow = Slow(shelf.size)
     shelf.open = lambda name, mode: slow
-    chunks = export._threaded(export.zipped([], [medium(shelf)]))
+    chunks = zips._threaded(zips.zipped([medium(shelf)]))
     reading = asyncio.ensure_future(anext(chunks))
     await asyncio.sleep(0.1)
     reading.cancel()

@@ -3,6 +3,7 @@
 A new address needs a row here; the test that walks the URL configuration says which.
 """
 
+import json
 import re
 from types import SimpleNamespace
 
@@ -86,6 +87,11 @@ GET      /home/my-library                           in         200       200    
 GET      /home/my-library/{job}                     in         404       200    404
 GET      /home/my-library/uploads                   in         200       200    200
 POST     /home/my-library/uploads/{upload}/delete   in         404       on     404
+POST     /home/my-library/uploads/delete            in         on        on     on
+POST     /home/my-library/uploads/restore           in         on        on     on
+POST     /home/my-library/zip                       in         on        200    on
+GET      /home/my-library/trash                     in         200       200    200
+POST     /home/my-library/trash/delete              in         on        on     on
 POST     /home/my-library/trash/empty               in         on        on     on
 POST     /home/my-library/last-frame/{film}         in         404       422    404
 GET      /media/{film}/file                         404        404       200    404
@@ -97,6 +103,8 @@ GET      /home/tools/to-video                       in         200       200    
 POST     /home/tools/to-video                       in         422       422    422
 GET      /home/tools/to-video/quote                 in         200       200    200
 POST     /home/tools/to-video/quote                 in         200       200    200
+POST     /home/jobs/delete                          in         on        on     on
+POST     /home/jobs/restore                         in         on        on     on
 POST     /home/jobs/{job}/cancel                    in         404       on     404
 POST     /home/jobs/{grouped}/cancel-all            in         404       on     404
 POST     /home/jobs/{job}/stop                      in         404       on     404
@@ -127,6 +135,9 @@ POST     /api/v1/assets/empty-trash/                401        200       200    
 GET      /api/v1/groups/{group}/                    401        404       200    404
 POST     /api/v1/groups/{group}/cancel/             401        404       200    404
 GET      /api/v1/generations/                       401        200       200    200
+POST     /api/v1/generations/delete/                401        200       200    200
+POST     /api/v1/generations/restore/               401        200       200    200
+POST     /api/v1/generations/zip/                   401        422       200    422
 GET      /api/v1/generations/{job}/                 401        404       200    404
 DELETE   /api/v1/generations/{job}/                 401        404       204    404
 POST     /api/v1/generations/{job}/cancel/          401        404       200    404
@@ -140,6 +151,15 @@ OURS_INSTEAD = {
 FORMS = {
     "/api/v1/tools/to-video/quote/": {"prompt": "x"},
     "/accounts/password/reset/": {"email": "nobody"},
+    "/home/my-library/uploads/delete": {"id": "{upload}"},
+    "/home/my-library/uploads/restore": {"id": "{upload}"},
+    "/home/my-library/zip": {"id": "{made}"},
+    "/home/my-library/trash/delete": {"id": "{made}"},
+    "/home/jobs/delete": {"id": "{made}"},
+    "/home/jobs/restore": {"id": "{made}"},
+    "/api/v1/generations/delete/": {"ids": ["{made}"]},
+    "/api/v1/generations/restore/": {"ids": ["{made}"]},
+    "/api/v1/generations/zip/": {"ids": ["{made}"]},
     "/accounts/profile": {"name": "Somebody"},
     "/accounts/email/": {"email": "third@example.org", "action_add": ""},
 }
@@ -171,6 +191,7 @@ def world(db):
         "grouped": GenerationFactory(user=owner, group=group, held=False, cost=0).pk,
         "group": group.pk,
         "film": film.pk,
+        "made": film.generation_id,
         "upload": upload.pk,
         "token": ApiToken.objects.issue(owner, "test")[0].pk,
         "link": sign_in_url(owner).removeprefix(settings.SITE_URL),
@@ -186,11 +207,16 @@ def browser_of(world, person):
     return client
 
 
+def fill(text, world):
+    """A text with the names in braces made ids."""
+    return re.sub(r"\{(\w+)\}", lambda found: str(world.objects[found[1]]), text)
+
+
 def ask(world, person, method, address):
     cache.clear()  # no rate limit is met here
     path = address.format(**world.objects)
     kind = {"content_type": "application/json"} if "/api/" in path and "assets" not in path else {}
-    data = FORMS.get(path, {}) if method == "POST" else {}
+    data = json.loads(fill(json.dumps(FORMS.get(path, {})), world)) if method == "POST" else {}
     return getattr(browser_of(world, person), method.lower())(path, data, **kind)
 
 

@@ -1,0 +1,52 @@
+"""What is picked on a page of the library, and what is said of it."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest
+from django.shortcuts import resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from apps.library.ids import as_uuid
+
+MOST = 200  # at once
+ONE, MANY, BACK = "one", "id", "next"  # names of what a form sends
+UNDO = "undo"  # begins the tag of a message that can be taken back, before an address and ids
+
+
+def ids(request: HttpRequest) -> list[UUID]:
+    """Return the ids that a form sends, at most MOST: that of the button that was pressed, or all that are ticked."""
+    texts: Iterable[str] = request.POST.getlist(ONE) or request.POST.getlist(MANY)
+    found = (as_uuid(text) for each in texts for text in each.split(",")[:MOST])
+    return list(dict.fromkeys(pk for pk in found if pk))[:MOST]
+
+
+def back(request: HttpRequest, otherwise: str) -> str:
+    """Return the address on this site that a form wants to go back to."""
+    address = request.POST.get(BACK, "")
+    ours = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
+    return address if ours else resolve_url(otherwise)
+
+
+def say_deleted(request: HttpRequest, deleted: Sequence[UUID], restored_at: str) -> None:
+    """Say how many things are in the trash now, with a way to take that back."""
+    count = len(deleted)
+    if count:
+        text = ngettext("Deleted. It stays in the trash for %(days)d days.",
+                        "%(count)d deleted. They stay in the trash for %(days)d days.", count)  # fmt: skip
+        tag = f"{UNDO}:{resolve_url(restored_at)}:{','.join(map(str, deleted))}"
+        messages.success(request, text % {"count": count, "days": settings.TRASH_DAYS}, extra_tags=tag)
+    else:
+        messages.error(request, _("Nothing was deleted: it is not in your library any more."))
+
+
+def say_restored(request: HttpRequest, count: int) -> None:
+    """Say how many things are back in the library."""
+    if count:
+        messages.success(request, ngettext("Brought back.", "%(count)d brought back.", count) % {"count": count})
+    else:
+        messages.error(request, _("Nothing was brought back: it has left the trash."))
