@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -27,8 +28,11 @@ REFUSED_PROMPT = "refused_prompt"
 
 
 def all_tools(request: HttpRequest) -> HttpResponse:
-    """Every tool, by category."""
-    return render(request, "tools/all.html", {"categories": registry.by_category()})
+    """Every tool: the popular ones first, the others by category."""
+    popular = [tool for tool in registry.tools() if tool.popular]
+    others = {name: [tool for tool in tools if not tool.popular] for name, tools in registry.by_category().items()}
+    groups = [{"title": title, "tools": tools} for title, tools in ({_("Popular"): popular} | others).items() if tools]
+    return render(request, "tools/all.html", {"groups": groups})
 
 
 @takes_files

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.library.models import Asset, Generation
 from apps.tools import prices, videos
@@ -19,12 +21,19 @@ from workers.engines.skyreels.cards import ModelCard
 from workers.engines.skyreels.memory import planner
 from workers.engines.skyreels.request.flags import VideoRequest, devices, video_request
 from workers.engines.skyreels.request.plan import effort, plan
-from workers.engines.skyreels.request.spec import MAX_ADDNOISE, SpecError, VideoSpec, nearest_frame_counts
+from workers.engines.skyreels.request.spec import (
+    MAX_ADDNOISE,
+    SpecError,
+    VideoSpec,
+    frames_for_seconds,
+    nearest_frame_counts,
+)
 from workers.engines.upscale.plan import FACTORS, target
 from workers.media.facts import MAX_CLIP_SECONDS
 from workers.prompts.styles import STYLES
 from workers.weights import catalog
 
+PRICED_SECONDS = (3, 10, 30)  # the lengths of the price list
 FINISHING_PASSES = 20  # of nano over one latent, in the time of which a frame is made four times as large
 
 # What a film begins with: its title, what it needs, and what else it may have.
@@ -328,7 +337,8 @@ class ToVideo(Stoppable):
     tagline = "Words, a picture or a video become a film."
     icon = "film"
     popular = main = True
-    clip = "clips/a-red-square-moves-right-over-the-sea.mp4"
+    door = _("AI Video")
+    clip = "clips/a-white-heart-grows-at-sunset.mp4"
     task = kind = "video"
     prefill = ("prompt", "mode")
     form_class = VideoForm
@@ -360,6 +370,16 @@ class ToVideo(Stoppable):
 
     def queue_of(self, params: Mapping[str, Any]) -> str:
         return LARGE_QUEUE if params.get("use_usp") and devices() > 1 else self.queue
+
+    @property
+    def priced(self) -> list[tuple[str, Mapping[str, Any]]]:
+        usual = self.form_class.page_data() | ({"mode": "picture"} if videos.MODEL.variant == "i2v" else {})
+        lengths = {seconds: frames_for_seconds(seconds, videos.MODEL.fps) for seconds in PRICED_SECONDS}
+        return [
+            (gettext("%(seconds)s-second video") % {"seconds": seconds}, usual | {"num_frames": frames})
+            for seconds, frames in lengths.items()
+            if frames <= videos.MODEL.max_num_frames
+        ]
 
     def summary(self, params: Mapping[str, Any]) -> str:
         spec = spec_of(params)

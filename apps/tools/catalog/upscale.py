@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
+from django.utils.translation import gettext
 
 from apps.library.models import Asset, Generation
 from apps.library.uploads import MAX_BYTES
@@ -19,6 +20,7 @@ from workers.weights import catalog
 
 USUAL_FPS = 24  # of a clip whose rate was not told when it was uploaded
 MAX_FPS = 60
+PRICED_SECONDS = 10  # of the film in the price list
 FRAMES_OF_A_SECOND = 30  # what a second of film has at most for the usual price
 EFFORT_OF_A_TIER = 6  # a model that works six times as hard for a pixel still has the usual price
 SMOOTHING = 2  # times the price and the work of enlarging alone
@@ -123,6 +125,7 @@ class Upscale(Stoppable):
     verb = "Upscale"
     noun, nouns = "enlargement", "enlargements"
     compares = "source"
+    clip = "clips/upscale.mp4"
     form_class = UpscaleForm
 
     def price(self, params: Mapping[str, Any]) -> int:
@@ -147,6 +150,14 @@ class Upscale(Stoppable):
         return float(
             params["made_width"] * params["made_height"] * params.get("frames", 1) * smooth * self._effort(params)
         )
+
+    @property
+    def priced(self) -> list[tuple[str, Mapping[str, Any]]]:
+        film = {"kind": Asset.Kind.VIDEO.value, "seconds": PRICED_SECONDS, "frames": PRICED_SECONDS * USUAL_FPS}
+        return [
+            (gettext("Image, enlarged"), {"kind": Asset.Kind.IMAGE.value}),
+            (gettext("%(seconds)s-second video, enlarged") % {"seconds": PRICED_SECONDS}, film),
+        ]
 
     def _effort(self, params: Mapping[str, Any]) -> float:
         return cards.get(params.get("model_id") or catalog.chosen("upscale")).effort
