@@ -41,7 +41,8 @@ POSTER_QUALITY = 80
 STILL = (320, 192)  # pixels of a still in the strip of windows
 
 SHARE_SIZE = (1200, 630)  # what the networks ask for
-SHARE_PAPER, SHARE_TEXT, SHARE_MUTED, SHARE_LAMP = "#0b0c10", "#f2f3f5", "#a5a8b0", "#f9a534"
+SHARE_PAPER, SHARE_TEXT, SHARE_MUTED = "#0b0c10", "#f2f3f5", "#a5a8b0"
+SHARE_FRAME, SHARE_BEAM, SHARE_LAMP = "#23252c", "#8a6234", "#f2a33c"  # of the mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +168,25 @@ def share_picture() -> None:
             tile = still.convert("RGB").resize((wide, tall), Image.Resampling.LANCZOS)
         sheet.paste(tile, (left + i % columns * (wide + gap), top + i // columns * (tall + gap)))
     pen = ImageDraw.Draw(sheet)
-    pen.rounded_rectangle((56, 72, 112, 114), 10, SHARE_LAMP)
-    pen.text((56, 180), "Say it.\nWatch it.", SHARE_TEXT, font(76, 650), spacing=10)
-    pen.text((56, 390), "A video studio\non your own machine", SHARE_MUTED, font(30, 450), spacing=10)
-    pen.text((56, height - 100), "CineVivid", SHARE_TEXT, font(34, 600))
+    mark(pen, 56, 66, 56)
+    pen.text((126, 94), "CineVivid", SHARE_TEXT, font(32, 620), anchor="lm")
+    pen.text((56, 228), "Say it.\nWatch it.", SHARE_TEXT, font(76, 650), spacing=10)
+    pen.text(
+        (56, height - 66), "A video studio\non your own machine", SHARE_MUTED, font(30, 450), spacing=10, anchor="ld"
+    )
     SHARE.parent.mkdir(exist_ok=True)
     sheet.save(SHARE, quality=88, optimize=True, progressive=True)
+
+
+def mark(pen: ImageDraw.ImageDraw, left: int, top: int, side: int) -> None:
+    """Draw the mark of the studio, as static/img/mark.svg has it."""
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return left + x * side / 32, top + y * side / 32
+
+    pen.rounded_rectangle((at(1, 5), at(31, 27)), 5 * side / 32, SHARE_FRAME)
+    pen.polygon([at(7, 16), at(25, 9), at(25, 23)], SHARE_BEAM)
+    pen.ellipse((at(5.5, 13), at(11.5, 19)), SHARE_LAMP)
 
 
 def font(size: int, weight: int) -> ImageFont.FreeTypeFont:
