@@ -137,9 +137,11 @@ def test_nothing_moves_for_people_who_ask_for_less(open_page, site, how):
 
 def test_a_sample_fills_the_box_and_the_prompt_goes_on_to_sign_up(open_page):
     page = open_page()
-    page.get_by_role("link", name="a yellow star moves up at sunset", exact=True).click()
+    sample = page.get_by_role("list", name="Sample prompts").get_by_role("link").first
+    prompt = sample.inner_text()
+    sample.click()
     box = page.get_by_label("What is in the picture, and how does it move?")
-    expect(box).to_have_value("a yellow star moves up at sunset")
+    expect(box).to_have_value(prompt)
     expect(box).to_be_focused()
     page.get_by_role("button", name="Generate").click()
     page.wait_for_url("**/accounts/signup/**")

@@ -14,6 +14,7 @@ from PIL import Image
 
 from apps.tools import registry
 from apps.tools.templatetags.tiles import rows
+from apps.tools.videos import MODEL
 from cinevivid import landing
 from tests.tools import toy
 
@@ -138,7 +139,7 @@ def test_a_sample_fills_the_box_without_scripts(client):
     html = client.get("/").content.decode()
     sample = re.findall(r'<a class="sample" href="([^"]+)"', html)[0]
     box = re.search(r'<input id="hero-prompt"[^>]+>', client.get(unescape(sample).partition("#")[0]).content.decode())
-    assert 'value="a red heart grows in the night sky"' in box[0]
+    assert f'value="{MODEL.examples[0]}"' in box[0]
     odd = client.get("/", {"prompt": '"><b>' + "x" * 3000}).content.decode()
     assert "<b>x" not in odd and "x" * 2001 not in odd
 
