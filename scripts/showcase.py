@@ -125,9 +125,9 @@ def light(frames: Iterable[NDArray[np.uint8]], out: Path, recipe: dict[str, Any]
     return probe(out)
 
 
-def poster(film: Path, out: Path) -> None:
-    """Save the picture in the middle of a film."""
-    (picture,) = pick(film, 1)
+def poster(film: Path, out: Path, parts: int = 1) -> None:
+    """Save the picture in the middle of a film, or of the first of its `parts`."""
+    picture = pick(film, parts)[0]
     Image.fromarray(picture).save(out, quality=POSTER_QUALITY, method=6)
 
 
@@ -208,7 +208,7 @@ def show(shot: Shot) -> dict[str, Any]:
             strip_of_windows(large, shot.windows, OUT / "windows.webp")
         if shot is COMPARED:
             light(before_and_after(small, large), OUT / "upscale.mp4", {"made": made_from, "enlarged": enlarged_by})
-            poster(OUT / "upscale.mp4", OUT / "upscale.webp")
+            poster(OUT / "upscale.mp4", OUT / "upscale.webp", parts=2)  # the line is in the middle
     print(f"{info.bytes:>8} bytes  {shot.prompt}", flush=True)
     return {
         "file": f"clips/{path.name}",
