@@ -16,6 +16,7 @@ from apps.tools.videos import MODEL
 from apps.tools.views import MAX_PENDING
 
 DAY = 86_400  # seconds
+AT_ONCE = 8  # films of the wall whose stills every window shows; those of the others come when they are in view
 PRIVATE = ("accounts/", "admin/", "api/", "home/jobs/", "home/my-library", "home/credits", "live/", "media/", "studio/")
 
 
@@ -40,7 +41,7 @@ def landing(request: HttpRequest) -> HttpResponse:
     wall, gallery = ([film for film in showcase() if film["place"] == place] for place in ("wall", "gallery"))
     doors = registry.doors()
     context = {
-        "wall": wall,
+        "wall": [film | {"later": i >= AT_ONCE} for i, film in enumerate(wall)],
         "gallery": gallery,
         "doors": doors if len(doors) > 1 else [],  # one door is no choice: the form above leads through it
         "tools": registry.tools(),

@@ -25,7 +25,7 @@ from workers.engines.skyreels import cards
 from workers.engines.upscale.cards import DEFAULT as UPSCALER
 from workers.media.film import OPTIONS, join, write
 from workers.media.probe import MediaInfo, probe, read_frames
-from workers.media.stills import pick
+from workers.media.stills import pick, read_picture
 from workers.tasks import registry as tasks
 from workers.tasks.registry import MadeAsset
 
@@ -164,8 +164,8 @@ def share_picture() -> None:
     tall = wide * 3 // 5
     left, top = width - columns * (wide + gap), (height - 4 * tall - 3 * gap) // 2
     for i, shot in enumerate(SHARED):
-        with Image.open(OUT / f"{shot.name}.webp") as still:
-            tile = still.convert("RGB").resize((wide, tall), Image.Resampling.LANCZOS)
+        still = read_picture(OUT / f"{shot.name}.webp").convert("RGB")
+        tile = still.resize((wide, tall), Image.Resampling.LANCZOS)
         sheet.paste(tile, (left + i % columns * (wide + gap), top + i // columns * (tall + gap)))
     pen = ImageDraw.Draw(sheet)
     mark(pen, 56, 66, 56)
