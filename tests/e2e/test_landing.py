@@ -35,6 +35,15 @@ def screen(width):
     return {"width": width, "height": {1440: 900, 1024: 768, 768: 1024, 390: 844}[width]}
 
 
+def until(page, condition):
+    """Wait for a condition; Playwright's own way evaluates text in the page, which the policy forbids."""
+    for _ in range(200):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"It never came to {condition}")
+
+
 def to_the_end(page):
     """Scroll through the whole page, so that everything lazy is there."""
     for top in range(0, page.evaluate("document.documentElement.scrollHeight"), 400):
@@ -44,7 +53,7 @@ def to_the_end(page):
 
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_first_page_is_light_quick_and_does_not_jump(open_page, site, width):
-    page = open_page(path="/healthz", viewport=screen(width))
+    page = open_page(path="/accounts/login/", viewport=screen(width))
     page.add_init_script(WATCH)
     loaded = []
     page.on("requestfinished", lambda request: loaded.append(request))
@@ -72,9 +81,9 @@ def test_pictures_are_there_at_once_and_no_larger_than_they_are(open_page, site,
       const { top, height, width } = still.getBoundingClientRect();
       return width && top + height / 2 < innerHeight && still.complete && still.naturalWidth;
     }).length"""
-    page.wait_for_function(f"{first} >= {4 if width < 768 else 8 if width < 1440 else 14}")
+    until(page, f"{first} >= {4 if width < 768 else 8 if width < 1440 else 14}")
     to_the_end(page)
-    page.wait_for_function("[...document.images].every((still) => !still.offsetParent || still.complete)")
+    until(page, "[...document.images].every((still) => !still.offsetParent || still.complete)")
     too_large = """[...document.querySelectorAll('img')].filter((still) => still.offsetParent)
       .filter((still) => still.clientWidth > still.naturalWidth || still.clientHeight > still.naturalHeight)
       .map((still) => still.src)"""
@@ -89,23 +98,23 @@ def test_pictures_are_there_at_once_and_no_larger_than_they_are(open_page, site,
 
 def test_the_wall_moves_in_view_after_the_page_and_stops_for_its_button(open_page, site):
     page = open_page(viewport=screen(1440))
-    page.wait_for_function(f"{PLAYING} === 14")
+    until(page, f"{PLAYING} === 14")
     loaded = "performance.getEntriesByType('navigation')[0].loadEventStart"
     assert page.evaluate(f"{FILMS}.every((film) => film.startTime >= {loaded})")
     assert page.evaluate(f"{FILMS}.length") == 14  # thumbnails wait for the pointer
     page.get_by_role("heading", name="What it costs").scroll_into_view_if_needed()
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    page.wait_for_function(f"{MOVING} === 0")
+    until(page, f"{MOVING} === 0")
     page.evaluate("scrollTo(0, 0)")
-    page.wait_for_function(f"{MOVING} === 14")
+    until(page, f"{MOVING} === 14")
     page.get_by_role("button", name="Pause the moving pictures").click()
-    page.wait_for_function(f"{MOVING} === 0")
+    until(page, f"{MOVING} === 0")
     page.reload()
     expect(page.get_by_role("button", name="Play the moving pictures")).to_be_visible()
     page.wait_for_timeout(500)
     assert page.evaluate("document.querySelectorAll('video').length") == 0
     page.get_by_role("button", name="Play the moving pictures").click()
-    page.wait_for_function(f"{PLAYING} === 14")
+    until(page, f"{PLAYING} === 14")
 
 
 def test_a_thumbnail_moves_under_the_pointer_and_with_the_focus(open_page):
@@ -124,7 +133,7 @@ def test_a_thumbnail_moves_under_the_pointer_and_with_the_focus(open_page):
 @pytest.mark.parametrize("how", ["reduced motion", "save data"])
 def test_nothing_moves_for_people_who_ask_for_less(open_page, site, how):
     still = how == "reduced motion"
-    page = open_page(path="/healthz", viewport=screen(390), **({"reduced_motion": "reduce"} if still else {}))
+    page = open_page(path="/accounts/login/", viewport=screen(390), **({"reduced_motion": "reduce"} if still else {}))
     if not still:
         page.add_init_script(SAVE_DATA)
     page.goto(f"{site.url}/", wait_until="networkidle")
@@ -132,7 +141,7 @@ def test_nothing_moves_for_people_who_ask_for_less(open_page, site, how):
     page.wait_for_timeout(500)
     assert page.evaluate(f"{FILMS}.length") == 0
     page.get_by_role("button", name="Play the moving pictures").click()
-    page.wait_for_function(f"{MOVING} > 0")
+    until(page, f"{MOVING} > 0")
 
 
 def test_a_sample_fills_the_box_and_the_prompt_goes_on_to_sign_up(open_page):
