@@ -62,7 +62,7 @@ def test_the_first_page_is_light_quick_and_does_not_jump(open_page, site, width)
     for _ in range(3):  # the machine has more to do than this
         page.goto(f"{site.url}/", wait_until="load")
         page.wait_for_timeout(300)
-        quickest = min(quickest, page.evaluate("seen.lcp"))
+        quickest = min(quickest, page.evaluate("seen.lcp") or LCP_MS)
         if 0 < quickest < LCP_MS:
             break
     assert 0 < quickest < LCP_MS
