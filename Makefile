@@ -61,7 +61,7 @@ video: install
 	@$(BIN)/python -m workers.video --prompt "$$PROMPT" --out "$$OUT" $(ARGS)
 
 showcase: install
-	$(BIN)/python -m scripts.showcase
+	$(BIN)/python -m scripts.showcase $(ARGS)
 
 helps: install
 	$(BIN)/python -m scripts.helps $(ARGS)

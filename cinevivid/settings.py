@@ -31,6 +31,7 @@ SECRET_KEY = env.str("SECRET_KEY", default="") or local_secret_key(DATA_DIR)
 SECRET_KEY_FROM_ENVIRONMENT = bool(env.str("SECRET_KEY", default=""))
 SITE_NAME = "CineVivid"
 SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
+SOURCE_URL = env.str("SOURCE_URL", default="")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 

@@ -6,13 +6,16 @@ from django.urls import include, path, re_path
 from django.views.decorators.cache import cache_control
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from cinevivid import views
+from cinevivid import landing, views
 
 # Staff sign in like everybody else, within the same rate limits.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
-    path("", views.landing, name="landing"),
+    path("", landing.landing, name="landing"),
+    path("licence", landing.licence, name="licence"),
+    path("robots.txt", landing.robots, name="robots"),
+    path("sitemap.xml", landing.sitemap, name="sitemap"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
     path("manifest.webmanifest", cache_control(max_age=86400)(views.manifest), name="manifest"),
     path("accounts/", include("apps.accounts.urls")),

@@ -1,9 +1,7 @@
-"""The landing page, health, and what is shown when something is not there."""
+"""Health, and what is shown when something is not there."""
 
-import json
 import sys
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import redis
@@ -14,7 +12,6 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 from django.views.decorators.csrf import csrf_exempt
@@ -25,38 +22,9 @@ from apps.errors import problem
 from apps.problems import MEDIA_TYPE, of_api, retry_after
 from apps.tools import registry
 from apps.tools.context import tools
-from apps.tools.videos import MODEL
 from cinevivid import expired
-from workers.engines.skyreels.request.spec import frames_for_seconds
 
 log = structlog.get_logger(__name__)
-
-
-@cache
-def showcase() -> list[dict[str, Any]]:
-    """The clips of the landing page with the prompts that made them (`make showcase` writes both)."""
-    path = settings.BASE_DIR / "static" / "clips" / "showcase.json"
-    return list(json.loads(path.read_text())) if path.exists() else []
-
-
-def landing(request: HttpRequest) -> HttpResponse:
-    clips = showcase()
-    return render(request, "landing.html", {"clips": clips, "hero": clips[0] if clips else None, "prices": prices()})
-
-
-def prices() -> list[dict[str, int]]:
-    """Return what films of some lengths cost as the page makes them, and how many of them the free credits make."""
-    tool = registry.main()
-    usual = tool.form_class.page_data() | ({"mode": "picture"} if MODEL.variant == "i2v" else {})
-    frames = {seconds: frames_for_seconds(seconds, MODEL.fps) for seconds in (3, 10, 30)}
-    costs = {
-        seconds: tool.price(usual | {"num_frames": count})
-        for seconds, count in frames.items()
-        if count <= MODEL.max_num_frames
-    }
-    return [
-        {"seconds": seconds, "credits": cost, "films": settings.FREE_CREDITS // cost} for seconds, cost in costs.items()
-    ]
 
 
 def manifest(request: HttpRequest) -> JsonResponse:

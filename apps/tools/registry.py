@@ -1,7 +1,8 @@
 """The registry of tools. A tool is declared once; its page, API path, schema, price and card come from here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -208,7 +209,9 @@ class Tool:
     prefill: ClassVar[tuple[str, ...]] = ("prompt",)  # what its page takes from the address, beside its inputs
     compares: ClassVar[str] = ""  # the input that the result is shown beside, before and after
     result_template: ClassVar[str] = RESULT_TEMPLATE  # shows what a job has made: `job` and its assets or data
+    # A film of the static files that shows what it makes; its poster lies beside it, under the same name.
     clip: ClassVar[str] = ""
+    door: ClassVar[str] = ""  # how the landing page names it among the few ways into the studio; empty: it is none
     form_class: ClassVar[type[ToolForm]]
     template: ClassVar[str] = "tools/tool.html"
 
@@ -274,6 +277,16 @@ class Tool:
         return (self.__doc__ or "").strip()
 
     @property
+    def poster(self) -> str:
+        """The still that stands for the clip until it plays."""
+        return str(PurePosixPath(self.clip).with_suffix(".webp")) if self.clip else ""
+
+    @property
+    def priced(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """The runs that the price list shows: each in words, with its cleaned parameters."""
+        return ()
+
+    @property
     def page_context(self) -> dict[str, Any]:
         """More that this tool's page shows, such as suggestions."""
         return {}
@@ -329,6 +342,11 @@ def titles() -> dict[str, str]:
 
 def get(slug: str) -> Tool | None:
     return _tools.get(slug)
+
+
+def doors() -> list[Tool]:
+    """The tools that the landing page opens on, the main one first."""
+    return sorted((tool for tool in tools() if tool.door), key=lambda tool: not tool.main)
 
 
 def main() -> Tool:

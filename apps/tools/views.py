@@ -43,8 +43,11 @@ MAX_TYPED = 20_000  # characters of it
 
 
 def all_tools(request: HttpRequest) -> HttpResponse:
-    """Every tool, by category."""
-    return render(request, "tools/all.html", {"categories": registry.by_category()})
+    """Every tool: the popular ones first, the others by category."""
+    popular = [tool for tool in registry.tools() if tool.popular]
+    others = {name: [tool for tool in tools if not tool.popular] for name, tools in registry.by_category().items()}
+    groups = [{"title": title, "tools": tools} for title, tools in ({_("Popular"): popular} | others).items() if tools]
+    return render(request, "tools/all.html", {"groups": groups})
 
 
 def keeps_what_was_typed(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

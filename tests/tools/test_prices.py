@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from apps.library.models import Generation
 from apps.tools import prices, registry, services
 from apps.tools.catalog.to_video import spec_of
-from cinevivid.views import prices as landing_prices
+from cinevivid import landing
 from tests.params import PARAMS
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.request.plan import effort, plan
@@ -156,12 +156,14 @@ def test_a_film_with_many_frames_a_second_costs_more_to_make_larger():
     assert costs == [10, 10, 20]
 
 
-def test_the_landing_page_shows_what_the_page_will_ask(monkeypatch):
-    assert [(row["seconds"], row["credits"], row["films"]) for row in landing_prices()] == [
-        (3, 10, 30),
-        (10, 31, 9),
-        (30, 91, 3),
+def test_the_price_list_shows_what_the_tools_will_ask(monkeypatch):
+    assert [(row.name, row.credits, row.runs) for row in landing.prices()] == [
+        ("3-second video", 10, 30),
+        ("10-second video", 31, 9),
+        ("30-second video", 91, 3),
+        ("Image, enlarged", 1, 300),
+        ("10-second video, enlarged", 10, 30),
     ]
     short = SimpleNamespace(variant="df", fps=8, max_num_frames=100)
-    monkeypatch.setattr("cinevivid.views.MODEL", short)
-    assert [row["seconds"] for row in landing_prices()] == [3, 10]
+    monkeypatch.setattr("apps.tools.videos.MODEL", short)
+    assert [name for name, _ in tool().priced] == ["3-second video", "10-second video"]

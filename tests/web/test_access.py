@@ -34,6 +34,9 @@ method   address                                    anonymous  stranger  owner  
 
 GET      /                                          200        200       200    200
 GET      /docs                                      200        200       200    200
+GET      /licence                                   200        200       200    200
+GET      /robots.txt                                200        200       200    200
+GET      /sitemap.xml                               200        200       200    200
 GET      /manifest.webmanifest                      200        200       200    200
 GET      /home/tools/all                            200        200       200    200
 GET      /start                                     on         on        on     on

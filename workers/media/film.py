@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -60,10 +60,20 @@ class Film:
         return self.folder / f"{index:04d}.mp4"
 
 
-def write(path: Path, frames: Iterable[NDArray[np.uint8]], width: int, height: int, fps: Fraction | int) -> None:
-    """Encode uint8 RGB frames [H, W, 3] at `path`: an MP4 that holds one closed group of H.264 pictures in BT.709."""
+def write(
+    path: Path,
+    frames: Iterable[NDArray[np.uint8]],
+    width: int,
+    height: int,
+    fps: Fraction | int,
+    options: Mapping[str, str] = OPTIONS,
+) -> None:
+    """Encode uint8 RGB frames [H, W, 3] at `path`: an MP4 that holds one closed group of H.264 pictures in BT.709.
+
+    `options` are those of x264.
+    """
     with av.open(str(path), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=Fraction(fps), options=dict(OPTIONS))
+        stream = container.add_stream("libx264", rate=Fraction(fps), options=dict(options))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
         context.color_primaries = context.color_trc = context.colorspace = BT709

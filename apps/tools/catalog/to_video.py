@@ -34,6 +34,7 @@ from workers.media.facts import MAX_CLIP_SECONDS
 from workers.prompts.styles import STYLES
 from workers.weights import catalog
 
+PRICED_SECONDS = (3, 10, 30)  # the lengths of the price list
 FINISHING_PASSES = 20  # of nano over one latent, in the time of which a frame is made four times as large
 
 # What a video begins with: its title, what it needs, and what else it may have.
@@ -515,7 +516,8 @@ class ToVideo(Stoppable):
     tagline = "Words, a picture or a video become a film."
     icon = "film"
     popular = main = True
-    clip = "clips/a-red-square-moves-right-over-the-sea.mp4"
+    door = _("AI Video")
+    clip = "clips/a-white-heart-grows-at-sunset.mp4"
     task = kind = "video"
     prefill = ("prompt", "mode")
     form_class = VideoForm
@@ -566,6 +568,16 @@ class ToVideo(Stoppable):
 
     def queue_of(self, params: Mapping[str, Any]) -> str:
         return LARGE_QUEUE if params.get("use_usp") and devices() > 1 else self.queue
+
+    @property
+    def priced(self) -> list[tuple[str, Mapping[str, Any]]]:
+        usual = self.form_class.page_data() | ({"mode": "picture"} if videos.MODEL.variant == "i2v" else {})
+        lengths = {seconds: frames_for_seconds(seconds, videos.MODEL.fps) for seconds in PRICED_SECONDS}
+        return [
+            (_t("%(seconds)s-second video") % {"seconds": seconds}, usual | {"num_frames": frames})
+            for seconds, frames in lengths.items()
+            if frames <= videos.MODEL.max_num_frames
+        ]
 
     def summary(self, params: Mapping[str, Any]) -> str:
         spec = spec_of(params)

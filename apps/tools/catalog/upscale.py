@@ -22,6 +22,7 @@ from workers.weights import catalog
 
 USUAL_FPS = 24  # of a clip whose rate was not told when it was uploaded
 MAX_FPS = 60
+PRICED_SECONDS = 10  # of the film in the price list
 FRAMES_OF_A_SECOND = 30  # what a second of film has at most for the usual price
 EFFORT_OF_A_TIER = 6  # a model that works six times as hard for a pixel still has the usual price
 SMOOTHING = 2  # times the price and the work of enlarging alone
@@ -147,6 +148,7 @@ class Upscale(Stoppable):
     verb = "Upscale"
     noun, nouns = "enlargement", "enlargements"
     compares = "source"
+    clip = "clips/upscale.mp4"
     form_class = UpscaleForm
 
     def timeline(self, job: Generation) -> Timeline | None:
@@ -178,6 +180,14 @@ class Upscale(Stoppable):
         return float(
             params["made_width"] * params["made_height"] * params.get("frames", 1) * smooth * self._effort(params)
         )
+
+    @property
+    def priced(self) -> list[tuple[str, Mapping[str, Any]]]:
+        film = {"kind": Asset.Kind.VIDEO.value, "seconds": PRICED_SECONDS, "frames": PRICED_SECONDS * USUAL_FPS}
+        return [
+            (_t("Image, enlarged"), {"kind": Asset.Kind.IMAGE.value}),
+            (_t("%(seconds)s-second video, enlarged") % {"seconds": PRICED_SECONDS}, film),
+        ]
 
     def _effort(self, params: Mapping[str, Any]) -> float:
         return cards.get(params.get("model_id") or catalog.chosen("upscale")).effort
