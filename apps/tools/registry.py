@@ -129,6 +129,7 @@ class Tool:
     verb: ClassVar[str] = "Generate"
     noun: ClassVar[str] = "film"  # what it makes, in one word
     nouns: ClassVar[str] = "films"
+    examples: ClassVar[Mapping[Any, Mapping[str, Any]]] = {}  # of the API page: a title, and what is sent
     prefill: ClassVar[tuple[str, ...]] = ("prompt",)  # what its page takes from the address, beside its inputs
     compares: ClassVar[str] = ""  # the input that the result is shown beside, before and after
     result_template: ClassVar[str] = RESULT_TEMPLATE  # shows what a job has made: `job` and its assets or data

@@ -54,6 +54,8 @@ def _field(field: forms.Field) -> serializers.Field[Any, Any, Any, Any]:
         "allow_null": not required,
         "help_text": str(field.help_text or field.label or ""),
     }
+    if not callable(field.initial):
+        common["initial"] = field.initial  # told as the default; the form fills it in
     limits = {name: getattr(field, name, None) for name in ("min_value", "max_value")}
     match field:
         case AssetField():

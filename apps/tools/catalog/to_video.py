@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from apps.library.models import Asset, Generation
 from apps.tools import prices, videos
@@ -331,6 +332,10 @@ class ToVideo(Stoppable):
     clip = "clips/a-red-square-moves-right-over-the-sea.mp4"
     task = kind = "video"
     prefill = ("prompt", "mode")
+    examples = {
+        _("From words"): {"prompt": "a red circle moves right over the sea", "num_frames": 33},
+        _("From a picture"): {"prompt": "a red circle moves right", "image": "@picture.png"},
+    }
     form_class = VideoForm
 
     def price(self, params: Mapping[str, Any]) -> int:

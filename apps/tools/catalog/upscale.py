@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from apps.library.models import Asset, Generation
 from apps.library.uploads import MAX_BYTES
@@ -123,6 +124,10 @@ class Upscale(Stoppable):
     verb = "Upscale"
     noun, nouns = "enlargement", "enlargements"
     compares = "source"
+    examples = {
+        _("A picture from your disk"): {"source": "@picture.png", "factor": "2"},
+        _("A film of your library"): {"source": "$FILE_ID", "factor": "2"},
+    }
     form_class = UpscaleForm
 
     def price(self, params: Mapping[str, Any]) -> int:
