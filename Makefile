@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 export PYTHONUNBUFFERED = 1
 
-.PHONY: install install-dev run test test-services test-quantised check bench video showcase nano storybook evaluate image format clean
+.PHONY: install install-dev run test test-services test-quantised check bench video showcase screenshots api-examples nano storybook evaluate image format clean
 
 install: .venv/.installed
 
@@ -62,6 +62,15 @@ video: install
 
 showcase: install
 	$(BIN)/python -m scripts.showcase
+
+# Every page in every state to var/screenshots; ARGS=--readme also writes those of the README.
+screenshots: install-dev
+	@sh scripts/browser.sh
+	$(BIN)/python -m scripts.screenshots $(ARGS)
+
+# The answers that the API page shows, given by a studio of its own.
+api-examples: install
+	$(BIN)/python -m scripts.api_examples
 
 bench: install-dev
 	$(BIN)/python -m scripts.bench $(ARGS)
