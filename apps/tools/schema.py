@@ -55,8 +55,9 @@ class ToolSchema(StudioSchema):
         return tool
 
     def refusals(self) -> set[str]:
-        """A job can cost more than there is, and its key can be that of another request."""
-        return super().refusals() | (OF_A_JOB if self._of().operation == "submit" else set())
+        """A job can cost more than there is, and its key can be that of another request. A quote stores nothing."""
+        found = super().refusals()
+        return found | OF_A_JOB if self._of().operation == "submit" else found - {"storage_full"}
 
     def get_operation_id(self) -> str:
         return f"{self._of().operation}_{self._tool().slug.replace('-', '_')}"

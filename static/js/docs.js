@@ -49,8 +49,12 @@ filter.addEventListener("input", (event) => {
     call.hidden = !words.every((word) => call.dataset.words.includes(word));
     links.get(call.id).parentElement.hidden = call.hidden;
     found += !call.hidden;
+    for (const more of call.querySelectorAll(".more")) {
+      more.open = [...more.querySelectorAll(".spec__name")].some((name) => words.some((word) => name.textContent.includes(word)));
+    }
   }
   for (const group of page.querySelectorAll("[data-group]")) {
+    group.hidden = false; // so that what is in it is hidden only by itself
     group.hidden = ![...group.querySelectorAll("[data-call], [data-link]")].some((one) => !one.closest("[hidden]"));
   }
   for (const rest of page.querySelectorAll("[data-rest], .docs__intro")) rest.hidden = words.length > 0;
