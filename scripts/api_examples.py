@@ -52,7 +52,7 @@ class Recorder:
 
         self.user = User.objects.create_user("maya@example.org", name="Maya")
         billing.grant(self.user, 300, "welcome")
-        self.client = APIClient(SERVER_NAME="localhost", SERVER_PORT="8000")
+        self.client = APIClient(HTTP_HOST=SITE.removeprefix("http://"))
         self.token = ApiToken.objects.issue(self.user, "examples")[1]
         self.shade = 30
         self.film = self.made()

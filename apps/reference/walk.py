@@ -292,6 +292,8 @@ class Reader:
             return ""
         if part.get("format") in kinds:
             return kinds[part["format"]]
+        if "type" not in part and all(isinstance(value, int) for value in part.get("enum", [""])):
+            return kinds["integer"]
         return kinds.get(part.get("type"), "")
 
     def link(self, schema: Mapping[str, Any]) -> str:

@@ -184,7 +184,7 @@ class Tool:
 
     @property
     def description(self) -> str:
-        return (self.__doc__ or "").strip()
+        return " ".join((self.__doc__ or "").split())
 
     @property
     def page_context(self) -> dict[str, Any]:
