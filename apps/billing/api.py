@@ -17,8 +17,8 @@ class AccountSerializer(serializers.Serializer[Any]):
     """The caller and their credits."""
 
     email = serializers.EmailField()
-    credits = serializers.IntegerField()
-    held = serializers.IntegerField()
+    credits = serializers.IntegerField(help_text=_("Free to spend."))
+    held = serializers.IntegerField(help_text=_("Set aside for jobs that have not ended."))
 
 
 class Account(APIView):

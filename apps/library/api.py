@@ -98,9 +98,9 @@ class UploadThrottle(UserRateThrottle):
 class ShareSerializer(serializers.Serializer[Any]):
     """What your files take of the storage, in bytes. The trash counts until it is emptied."""
 
-    used = serializers.IntegerField()
-    trash = serializers.IntegerField()
-    quota = serializers.IntegerField()
+    used = serializers.IntegerField(help_text=_("By all your files."))
+    trash = serializers.IntegerField(help_text=_("By what is in the trash."))
+    quota = serializers.IntegerField(help_text=_("Your share."))
 
 
 class AssetViewSet(
