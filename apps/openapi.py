@@ -59,7 +59,7 @@ class StudioSchema(AutoSchema):
             told = self._get_response_for_code(refusal, str(status), [MEDIA_TYPE])  # type: ignore[no-untyped-call]
             codes = sorted(code for code in self.refusals() if CATALOGUE[code].status == status)
             told["content"][MEDIA_TYPE]["examples"] = {
-                code: {"summary": CATALOGUE[code].title, "value": problem(code)} for code in codes
+                code: {"$ref": f"#/components/examples/{code}"} for code in codes
             }
             found.setdefault(str(status), told)
         return found
@@ -73,3 +73,11 @@ class StudioSchema(AutoSchema):
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
         schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         return schema | {"additionalProperties": False} if isinstance(serializer, StrictSerializer) else schema
+
+
+def add_problems(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Add every refusal, as it looks, to the components that the answers of the document refer to."""
+    result["components"]["examples"] = {
+        code: {"summary": entry.title, "value": problem(code)} for code, entry in CATALOGUE.items()
+    }
+    return result

@@ -350,6 +350,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.openapi.add_problems",
         "apps.reference.hooks.add_examples",
     ],
     "DEFAULT_GENERATOR_CLASS": "apps.tools.schema.ToolSchemaGenerator",

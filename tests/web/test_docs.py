@@ -71,7 +71,9 @@ def test_the_document_can_be_downloaded_with_its_examples(client, db, operations
     asked = operations["submit_to_video"][2]["requestBody"]["content"]["application/json"]["examples"]
     assert asked["example-0"]["value"] == {"prompt": "a red circle moves right over the sea", "num_frames": 33}
     refused = operations["submit_to_video"][2]["responses"]["402"]["content"]["application/problem+json"]["examples"]
-    assert refused["insufficient_credits"]["value"]["status"] == 402
+    problems = client.get("/api/v1/schema/?format=json").json()["components"]["examples"]
+    assert refused == {"insufficient_credits": {"$ref": "#/components/examples/insufficient_credits"}}
+    assert problems["insufficient_credits"]["value"]["status"] == 402
     assert b"openapi: 3" in client.get("/api/v1/schema/?format=yaml").content
 
 
