@@ -63,9 +63,9 @@ class Shown:
     status: int
     phrase: str
     needs: str
-    curl: str
-    python: str
-    answer: str
+    curl: SafeString
+    python: SafeString
+    answer: SafeString
     files: tuple[str, ...]
 
 
@@ -130,6 +130,11 @@ class Reference:
 def marked(text: str) -> SafeString:
     """Return a text with what stands in backticks as code."""
     return mark_safe(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(" ".join(text.split()))))
+
+
+def written(text: str) -> SafeString:
+    """Return code as the content of an element, where quotes stay as they are."""
+    return mark_safe(text.replace("&", "&amp;").replace("<", "&lt;"))
 
 
 def read(document: Mapping[str, Any], site: str) -> Reference:
@@ -200,9 +205,9 @@ class Reader:
             phrase=HTTPStatus(example.status).phrase,
             needs=next((value[1:] for value in sent if value.startswith("$")), ""),
             files=tuple(value[1:] for value in sent if value.startswith("@")),
-            curl=code.curl(example, call.method, call.path, self.site),
-            python=code.python(example, call.method, call.path, self.site),
-            answer="" if given is None else json.dumps(given, indent=2, ensure_ascii=False),
+            curl=written(code.curl(example, call.method, call.path, self.site)),
+            python=written(code.python(example, call.method, call.path, self.site)),
+            answer=written("" if given is None else json.dumps(given, indent=2, ensure_ascii=False)),
         )
 
     def success(self, operation: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
