@@ -149,7 +149,7 @@ from apps.accounts.models import ApiToken, User
 from apps.billing import services as billing
 people = {{}}
 for email, name in (({FULL!r}, "Maya"), ({NEW!r}, "Nils"), ({STAFF!r}, "Olga")):
-    user, _ = User.objects.get_or_create(email=email, defaults={{"name": name}})
+    user = User.objects.filter(email=email).first() or User.objects.create_user(email, name=name)
     user.emailaddress_set.get_or_create(email=email, defaults={{"verified": True, "primary": True}})
     billing.grant(user, settings.FREE_CREDITS, f"welcome:{{user.pk}}")
     people[email] = user
