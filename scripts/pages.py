@@ -282,7 +282,6 @@ RULES: dict[str, list[Rule] | None] = {
     "models": [("full", STAFF, "", None)],
     "model": NO_PAGE,  # a row of the page above
     "model_act": NO_PAGE,
-    "admin:index": NO_PAGE,  # its pages are the library's own
 }
 MOVING = ("running", "queued")  # states that pass: they are looked at last
 
