@@ -8,9 +8,11 @@ const calls = [...page.querySelectorAll("[data-call]")];
 for (const button of page.querySelectorAll("[data-copy]")) button.hidden = false;
 
 // --- contents: folded on a phone, always open beside the text
-if (!CSS.supports("selector(::details-content)") && matchMedia("(min-width: 64rem)").matches) contents.open = true;
+const wide = matchMedia("(min-width: 64rem)");
+contents.open = wide.matches;
+wide.addEventListener("change", () => (contents.open = wide.matches));
 contents.addEventListener("click", (event) => {
-  if (event.target.closest("a") && !matchMedia("(min-width: 64rem)").matches) contents.open = false;
+  if (event.target.closest("a") && !wide.matches) contents.open = false;
 });
 
 // --- the place: the section that crosses a line a little below the bars, where a followed link has its heading
@@ -31,7 +33,7 @@ const mark = (entries) => {
 
 const watch = () => {
   spy?.disconnect();
-  const line = matchMedia("(min-width: 64rem)").matches ? 140 : 250;
+  const line = wide.matches ? 140 : 250;
   spy = new IntersectionObserver(mark, { rootMargin: `-${line}px 0px -${Math.max(0, innerHeight - line - 1)}px 0px` });
   for (const section of page.querySelectorAll("[data-spy]")) spy.observe(section);
 };
