@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 export PYTHONUNBUFFERED = 1
 
-.PHONY: install install-dev run test test-services test-quantised check bench video showcase helps looks nano storybook evaluate image format clean
+.PHONY: install install-dev run test test-services test-quantised check bench video showcase helps looks screenshots api-examples nano storybook evaluate image format clean
 
 install: .venv/.installed
 
@@ -68,6 +68,15 @@ helps: install
 
 looks: install
 	$(BIN)/python -m scripts.looks
+
+# Every page in every state to var/screenshots; ARGS=--readme also writes those of the README.
+screenshots: install-dev
+	@sh scripts/browser.sh
+	$(BIN)/python -m scripts.screenshots $(ARGS)
+
+# The answers that the API page shows, given by a studio of its own.
+api-examples: install
+	$(BIN)/python -m scripts.api_examples
 
 bench: install-dev
 	$(BIN)/python -m scripts.bench $(ARGS)

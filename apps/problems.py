@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
+from rest_framework.throttling import AnonRateThrottle
 from rest_framework.views import set_rollback
 
 from apps import outages
@@ -69,6 +70,8 @@ def retry_after(body: dict[str, Any]) -> dict[str, str]:
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn an exception of an API view into a problem response; None, which makes a 500, for an unexpected one."""
     headers: dict[str, str] = {}
+    if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
+        error = _counted(error, context)
     if isinstance(error, StudioError):
         body = problem(error.code, error.message, **error.details)
     elif isinstance(error, exceptions.ValidationError):
@@ -91,6 +94,18 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     set_rollback()
     headers |= retry_after(body)
     return Response(body, status=body["status"], headers=headers, content_type=MEDIA_TYPE)
+
+
+def _counted(error: exceptions.APIException, context: dict[str, Any]) -> exceptions.APIException:
+    """Count a caller who is not known by their address. Returns Throttled instead of the error beyond the rate.
+
+    Views count callers only once they know who asks.
+    """
+    request = context.get("request")
+    throttle = AnonRateThrottle()
+    if request is None or throttle.allow_request(request, context.get("view")):  # type: ignore[arg-type]
+        return error
+    return exceptions.Throttled(throttle.wait())
 
 
 def _by_field(detail: Any) -> dict[str, list[str]]:

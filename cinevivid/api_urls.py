@@ -1,11 +1,11 @@
 """The addresses of the API, under /api/v1/."""
 
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import DefaultRouter
 
 from apps.billing.api import Account
 from apps.library.api import AssetViewSet
+from apps.reference.views import Schema
 from apps.tools import api
 
 router = DefaultRouter(use_regex_path=False)
@@ -17,7 +17,7 @@ router.register("generations", api.GenerationViewSet, basename="generation")
 
 app_name = "api"
 urlpatterns = [
-    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("schema/", Schema.as_view(), name="schema"),
     path("account/", Account.as_view(), name="account"),
     path("tools/", api.ToolList.as_view(), name="tools"),
     path("tools/<slug:slug>/", api.Submit.as_view(), name="submit"),

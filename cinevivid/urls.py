@@ -4,8 +4,8 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.decorators.cache import cache_control
-from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from apps.reference.views import docs
 from cinevivid import landing, views
 
 # Staff sign in like everybody else, within the same rate limits.
@@ -16,7 +16,7 @@ urlpatterns = [
     path("licence", landing.licence, name="licence"),
     path("robots.txt", landing.robots, name="robots"),
     path("sitemap.xml", landing.sitemap, name="sitemap"),
-    path("docs", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
+    path("docs", docs, name="docs"),
     path("manifest.webmanifest", cache_control(max_age=86400)(views.manifest), name="manifest"),
     path("accounts/", include("apps.accounts.urls")),
     path("accounts/", include("apps.privacy.urls")),

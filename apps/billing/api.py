@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -16,14 +17,14 @@ class AccountSerializer(serializers.Serializer[Any]):
     """The caller and their credits."""
 
     email = serializers.EmailField()
-    credits = serializers.IntegerField()
-    held = serializers.IntegerField()
+    credits = serializers.IntegerField(help_text=_("Free to spend."))
+    held = serializers.IntegerField(help_text=_("Set aside for jobs that have not ended."))
 
 
 class Account(APIView):
     """Who the token belongs to, and their credits."""
 
-    @extend_schema(responses=AccountSerializer, tags=["account"], operation_id="account")
+    @extend_schema(responses=AccountSerializer, tags=["account"], operation_id="account", summary=_("Get your account"))
     def get(self, request: Request) -> Response:
         user = caller(request)
         return Response({"email": user.email, "credits": billing.balance(user), "held": billing.held(user)})

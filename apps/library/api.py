@@ -6,6 +6,7 @@ from typing import Any
 
 import django_filters
 import django_filters.rest_framework
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, mixins, serializers, status, viewsets
 from rest_framework.decorators import action
@@ -97,9 +98,9 @@ class UploadThrottle(UserRateThrottle):
 class ShareSerializer(serializers.Serializer[Any]):
     """What your files take of the storage, in bytes. The trash counts until it is emptied."""
 
-    used = serializers.IntegerField()
-    trash = serializers.IntegerField()
-    quota = serializers.IntegerField()
+    used = serializers.IntegerField(help_text=_("By all your files."))
+    trash = serializers.IntegerField(help_text=_("By what is in the trash."))
+    quota = serializers.IntegerField(help_text=_("Your share."))
 
 
 class AssetViewSet(
@@ -113,6 +114,15 @@ class AssetViewSet(
     filter_backends = [ListFilter]
     filterset_class = AssetFilter
     lookup_value_converter = "uuid"
+    wrong_state = "asset_of_job"
+    summaries = {
+        "list": _("List files"),
+        "create": _("Upload a file"),
+        "retrieve": _("Get a file"),
+        "destroy": _("Delete an upload"),
+        "storage": _("See how much is stored"),
+        "empty_trash": _("Empty the trash"),
+    }
     parser_classes = [StrictMultiPartParser]
 
     def get_throttles(self) -> list[BaseThrottle]:
@@ -143,6 +153,14 @@ class AssetViewSet(
         data: dict[str, Any] = self.get_serializer(asset).data
         location = request.build_absolute_uri(f"/api/v1/assets/{asset.pk}/")
         return Response(data, status=status.HTTP_201_CREATED, headers={"Location": location})
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Your files, made and uploaded, newest first. `next` and `previous` lead to the neighbouring pages."""
+        return super().list(request, *args, **kwargs)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """What is known of a file. Its bytes are at `url`, for the same token."""
+        return super().retrieve(request, *args, **kwargs)
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Move an upload to the trash. What a job has made goes with its job."""

@@ -1,5 +1,6 @@
 """The API's view of files."""
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -21,7 +22,19 @@ class AssetSerializer(serializers.ModelSerializer[Asset]):
             "id", "kind", "name", "generation", "url", "poster_url", "width", "height", "frames", "fps", "seconds",
             "bytes", "sha256", "recipe", "created_at",
         ]  # fmt: skip
-        extra_kwargs = {"generation": {"help_text": "The job that made it; null for what was uploaded."}}
+        extra_kwargs = {
+            name: {"help_text": text}
+            for name, text in {
+                "generation": _("The job that made it; null for what was uploaded."),
+                "width": _("Pixels; 0 for a sound."),
+                "height": _("Pixels; 0 for a sound."),
+                "frames": _("How many pictures a video has."),
+                "fps": _("Frames a second."),
+                "seconds": _("How long it plays."),
+                "bytes": _("How large its file is."),
+                "recipe": _("All that is needed to make it again."),
+            }.items()
+        }
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_url(self, asset: Asset) -> str:

@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponseBase
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import exceptions, mixins, status, viewsets
@@ -75,7 +76,9 @@ def _content(file: "UploadedFile[Any]") -> str:
 class ToolList(APIView):
     """Every tool of this studio."""
 
-    @extend_schema(responses=ToolSerializer(many=True), tags=["tools"], operation_id="tools_list")
+    @extend_schema(
+        responses=ToolSerializer(many=True), tags=["tools"], operation_id="tools_list", summary=_("List the tools")
+    )
     def get(self, request: Request) -> Response:
         return Response(
             [
@@ -166,6 +169,13 @@ class GenerationViewSet(
     filter_backends = [ListFilter]
     filterset_class = GenerationFilter
     lookup_value_converter = "uuid"
+    summaries = {
+        "list": _("List jobs"),
+        "retrieve": _("Get a job"),
+        "destroy": _("Delete a job"),
+        "cancel": _("Cancel a job"),
+        "stop": _("Stop a job early"),
+    }
 
     def get_queryset(self) -> GenerationQuerySet:
         return Generation.objects.of(caller(self.request)).with_assets().prefetch_related("inputs")
@@ -178,6 +188,18 @@ class GenerationViewSet(
 
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "receipts": getattr(self, "receipts", {})}
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Your jobs, newest first. `next` and `previous` are the addresses of the neighbouring pages."""
+        return super().list(request, *args, **kwargs)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Where a job is, what it has made, and what it cost. Ask every second or two until `status` is an end."""
+        return super().retrieve(request, *args, **kwargs)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Move a job that has ended, and its files, to the trash."""
+        return super().destroy(request, *args, **kwargs)
 
     def perform_destroy(self, instance: Generation) -> None:
         services.delete(instance)
@@ -244,6 +266,11 @@ class GroupViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[Group]):
     queryset = Group.objects.none()
     serializer_class = GroupSerializer
     lookup_value_converter = "uuid"
+    summaries = {"retrieve": _("Get a group"), "cancel": _("Cancel a group")}
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Jobs that are one thing, such as a batch: how far they are, and what they cost together."""
+        return super().retrieve(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Group]:
         jobs = Generation.objects.filter(deleted_at=None).order_by("created_at", "pk")

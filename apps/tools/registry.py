@@ -206,6 +206,7 @@ class Tool:
     verb: ClassVar[str] = "Generate"
     noun: ClassVar[str] = "film"  # what it makes, in one word
     nouns: ClassVar[str] = "films"
+    examples: ClassVar[Mapping[Any, Mapping[str, Any]]] = {}  # of the API page: a title, and what is sent
     prefill: ClassVar[tuple[str, ...]] = ("prompt",)  # what its page takes from the address, beside its inputs
     compares: ClassVar[str] = ""  # the input that the result is shown beside, before and after
     result_template: ClassVar[str] = RESULT_TEMPLATE  # shows what a job has made: `job` and its assets or data
@@ -274,7 +275,7 @@ class Tool:
 
     @property
     def description(self) -> str:
-        return (self.__doc__ or "").strip()
+        return " ".join((self.__doc__ or "").split())
 
     @property
     def poster(self) -> str:

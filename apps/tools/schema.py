@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+from django.utils.translation import gettext
 from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
 
 from apps.openapi import StudioSchema
 from apps.tools import registry
 from apps.tools.registry import Tool
+
+OF_A_JOB = {"insufficient_credits", "duplicate_request", "too_many_jobs", "invalid_header", "input_missing"}
 
 
 class ViewOfTool(Protocol):
@@ -51,19 +54,26 @@ class ToolSchema(StudioSchema):
         assert tool is not None
         return tool
 
-    def refusals(self) -> set[int]:
-        """A job can cost more than there is, and its key can be that of another request."""
-        return super().refusals() | ({402, 409} if self._of().operation == "submit" else set())
+    def refusals(self) -> set[str]:
+        """A job can cost more than there is, and its key can be that of another request. A quote stores nothing."""
+        found = super().refusals()
+        return found | OF_A_JOB if self._of().operation == "submit" else found - {"storage_full"}
 
     def get_operation_id(self) -> str:
         return f"{self._of().operation}_{self._tool().slug.replace('-', '_')}"
 
     def get_summary(self) -> str:
         tool = self._tool()
-        return tool.title if self._of().operation == "submit" else f"{tool.title}: quote"
+        if self._of().operation == "submit":
+            return str(tool.title)
+        return gettext("%(tool)s: what it costs") % {"tool": tool.title}
 
     def get_description(self) -> str:  # type: ignore[override]
-        return self._tool().description
+        if self._of().operation == "submit":
+            return self._tool().description
+        return gettext(
+            "Credits and expected seconds of a request, without starting anything. A prompt may be left out."
+        )
 
     def get_tags(self) -> list[str]:
         return ["tools"]

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -57,6 +58,8 @@ def _field(name: str, field: forms.Field) -> serializers.Field[Any, Any, Any, An
         "help_text": described(field),
         "error_messages": _sentences(name, field),
     }
+    if not callable(field.initial):
+        common["initial"] = field.initial  # told as the default; the form fills it in
     limits = {name: getattr(field, name, None) for name in ("min_value", "max_value")}
     match field:
         case AssetField():
@@ -102,10 +105,10 @@ class ProgressSerializer(serializers.Serializer[Any]):
     stage = serializers.CharField(help_text="What is being done, in one word; it depends on the tool.")
     percent = serializers.IntegerField(min_value=0, max_value=100)
     window = serializers.IntegerField(help_text="0 where the work is not done in windows.")
-    windows = serializers.IntegerField()
-    step = serializers.IntegerField()
-    steps = serializers.IntegerField()
-    seconds_left = serializers.FloatField(allow_null=True)
+    windows = serializers.IntegerField(help_text=_("How many windows there are."))
+    step = serializers.IntegerField(help_text=_("The step of this window."))
+    steps = serializers.IntegerField(help_text=_("How many steps a window takes."))
+    seconds_left = serializers.FloatField(allow_null=True, help_text=_("Estimated; null until it is known."))
     position = serializers.IntegerField(
         allow_null=True, help_text="Place in the queue, from 1; null once it has started."
     )
@@ -114,7 +117,7 @@ class ProgressSerializer(serializers.Serializer[Any]):
 class KeptSerializer(serializers.Serializer[Any]):
     """What is finished of a film: it can be seen at `live_url` while the rest is made, and a stop keeps it."""
 
-    windows = serializers.IntegerField()
+    windows = serializers.IntegerField(help_text=_("Finished windows."))
     seconds = serializers.FloatField(help_text="Of film.")
     live_url = serializers.URLField(help_text="An HLS playlist, with the same token.")
     price = serializers.IntegerField(help_text="Credits that are charged when the job is stopped now.")
@@ -123,9 +126,9 @@ class KeptSerializer(serializers.Serializer[Any]):
 class CreditsSerializer(serializers.Serializer[Any]):
     """What the job did to the wallet."""
 
-    held = serializers.IntegerField()
-    captured = serializers.IntegerField()
-    released = serializers.IntegerField()
+    held = serializers.IntegerField(help_text=_("Set aside when it started."))
+    captured = serializers.IntegerField(help_text=_("Paid."))
+    released = serializers.IntegerField(help_text=_("Given back."))
 
 
 class InputSerializer(serializers.ModelSerializer[GenerationInput]):
@@ -156,6 +159,17 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
             "credits", "engine", "error", "assets", "data", "created_at", "started_at", "first_frames_at",
             "finished_at",
         ]  # fmt: skip
+        extra_kwargs = {
+            name: {"help_text": text}
+            for name, text in {
+                "tool": _("The slug of its tool."),
+                "title": _("The prompt, or what the tool calls it."),
+                "group": _("The group that it belongs to."),
+                "status": _("An end is succeeded, failed or cancelled."),
+                "stopped_early": _("It was stopped, and has the windows that were finished."),
+                "first_frames_at": _("When its first window could be watched."),
+            }.items()
+        }
 
     @extend_schema_field(ProgressSerializer)
     def get_progress(self, job: Generation) -> dict[str, Any]:
@@ -229,24 +243,24 @@ class GroupSerializer(serializers.ModelSerializer[Group]):
 class ToolSerializer(serializers.Serializer[Any]):
     """A tool and where to send its parameters."""
 
-    slug = serializers.CharField()
+    slug = serializers.CharField(help_text=_("Its name in addresses."))
     title = serializers.CharField()
     description = serializers.CharField()
     category = serializers.CharField()
-    path = serializers.CharField()
+    path = serializers.CharField(help_text=_("Where its parameters are sent."))
 
 
 class QuoteSerializer(serializers.Serializer[Any]):
     """What a run will cost before it is started."""
 
-    credits = serializers.IntegerField()
+    credits = serializers.IntegerField(help_text=_("What is held when it starts."))
     seconds = serializers.FloatField(
-        allow_null=True, help_text="Expected time, without loading a model; null when it was never measured."
+        allow_null=True, help_text=_("Expected time, without loading a model; null when it was never measured.")
     )
-    summary = serializers.CharField()
+    summary = serializers.CharField(help_text=_("What would be made, in a few words."))
     unknown_words = serializers.ListField(
-        child=serializers.CharField(), help_text="Words of the prompt that the model does not know, and ignores."
+        child=serializers.CharField(), help_text=_("Words of the prompt that the model does not know, and ignores.")
     )
     suggestion = serializers.CharField(
-        help_text="A prompt in words that the model knows, as near as possible; empty when it knows them all."
+        help_text=_("A prompt in words that the model knows, as near as possible; empty when it knows them all.")
     )

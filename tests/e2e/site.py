@@ -2,112 +2,37 @@
 
 import os
 import re
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
+from typing import Self
 
-ROOT = Path(__file__).resolve().parents[2]
+from scripts.studio import ROOT, Studio, free_port
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+__all__ = ["ROOT", "Site", "free_port"]
 
 
-class Site:
+class Site(Studio):
     """A running studio: embedded in one process, or web and worker apart when REDIS_URL is set."""
 
-    program: tuple[str, ...] = ("manage.py",)  # what Python is given before a command of Django's
-
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        self.url = f"http://localhost:{self.port}"
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.env = os.environ | {
-            "CINEVIVID_DATA_DIR": str(folder),
-            "SITE_URL": self.url,
-            "PYTHONUNBUFFERED": "1",
-            "SECRET_KEY": "only-for-this-test-run-0123456789-abcdefghijklmnop",
-            "LEASE_SECONDS": "8",
-            # All tests come from one address, and ask faster than people.
-            "SIGN_IN_LINK_RATE": "1000/m/ip",
-            "API_RATE_USER": "100000/min",
-            "LOG_LEVEL": "INFO",
-            "CINEVIVID_WARM": "0",  # most tests make no film
-        }
+        super().__init__(folder)
+        self.env |= {"LEASE_SECONDS": "8", "CINEVIVID_WARM": "0"}  # most tests make no film
         self.fleet = bool(os.environ.get("REDIS_URL"))
 
-    def start(self) -> "Site":
-        if self.fleet:
-            self._own_services()
-            self.manage("migrate", "--verbosity", "0")
-            self.manage("collectstatic", "--noinput", "--verbosity", "0")
-            self.run("web", *self.program, "serve", "--port", str(self.port))
-            self.start_worker()
-            self.run("sweep", *self.program, "sweep", "--every", "2")
-        else:
-            self.run("web", *self.program, "studio", "--port", str(self.port))
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"{self.url}/healthz", timeout=2)
-                return self
-            except OSError:
-                assert self.processes["web"].poll() is None, self.log("web")
-                time.sleep(0.1)
-        raise AssertionError(f"The site did not start:\n{self.log('web')}")
+    def start(self) -> Self:
+        if not self.fleet:
+            super().start()
+            return self
+        self._own_services()
+        self.manage("migrate", "--verbosity", "0")
+        self.manage("collectstatic", "--noinput", "--verbosity", "0")
+        self.run("web", *self.program, "serve", "--port", str(self.port))
+        self.start_worker()
+        self.run("sweep", *self.program, "sweep", "--every", "2")
+        self.wait()
+        return self
 
     def start_worker(self) -> None:
         self.run("worker", *self.program, "rundramatiq", "-p", "1", "-t", "1")
-
-    def run(self, name: str, *arguments: str) -> None:
-        log = (self.folder / f"{name}.log").open("ab")
-        command = [sys.executable, *arguments]
-        self.processes[name] = subprocess.Popen(
-            command, cwd=ROOT, env=self.env, stdout=log, stderr=log, start_new_session=True
-        )
-
-    def manage(self, *arguments: str) -> str:
-        return self.python(*self.program, *arguments)
-
-    def python(self, *arguments: str) -> str:
-        """Run a Python command in the site's environment; what it printed."""
-        command = [sys.executable, *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def kill(self, name: str) -> None:
-        """Kill -9 a process and everything it started."""
-        os.killpg(self.processes[name].pid, signal.SIGKILL)
-        self.processes[name].wait()
-
-    def stop(self) -> None:
-        for process in self.processes.values():
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
-        for name, process in self.processes.items():
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.kill(name)
-
-    def log(self, name: str) -> str:
-        return (self.folder / f"{name}.log").read_text()[-4000:]
-
-    def sign_in_link(self, email: str) -> str:
-        """A one-time link for an account with 300 credits, made when it is not there."""
-        script = (
-            "from apps.accounts.models import User; from apps.billing import services as b;"
-            "from apps.accounts.links import sign_in_url;"
-            f"u = User.objects.filter(email={email!r}).first() or User.objects.create_user({email!r});"
-            "b.grant(u, 300, f'welcome:{u.pk}'); print(sign_in_url(u))"
-        )
-        return self.manage("shell", "-v", "0", "-c", script).strip().splitlines()[-1]
 
     def mailed_link(self, path: str) -> str:
         """The newest address with this path in the mail that the site sent."""

@@ -27,7 +27,7 @@ def test_pages_open_and_fit_the_screen(open_page, site, email, width):
     for path in PUBLIC + (PRIVATE if email else []):
         if email and path.startswith("/accounts/") and path in PUBLIC:
             continue
-        answer = page.goto(f"{site.url}{path}", wait_until="networkidle" if path == "/docs" else "load")
+        answer = page.goto(f"{site.url}{path}", wait_until="load")
         assert answer.status == 200, path
         assert page.title(), path
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path

@@ -207,10 +207,17 @@ def test_the_catalogue_is_complete_and_consistent():
         assert entry.title.endswith(".") and entry.advice.endswith(".")
 
 
-def test_the_docs_page_is_open(client, db):
-    answer = client.get("/docs")
-    assert answer.status_code == 200
-    assert "swagger" in answer.content.decode().lower()
+@pytest.mark.parametrize("headers", [{}, {"HTTP_AUTHORIZATION": "Bearer cv_wrong"}])
+def test_who_is_not_known_is_counted_by_address(api, monkeypatch, headers):
+    from rest_framework.throttling import AnonRateThrottle
+
+    monkeypatch.setattr(AnonRateThrottle, "THROTTLE_RATES", {"anon": "3/min"})
+    stranger = APIClient(**headers)
+    answers = [stranger.get("/api/v1/account/") for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
+    assert answers[3].json()["code"] == "rate_limited" and 0 < int(answers[3]["Retry-After"]) <= 61
+    assert APIClient(REMOTE_ADDR="10.0.0.9", **headers).get("/api/v1/account/").status_code == 401
+    assert api.get("/api/v1/account/").status_code == 200, "a token that is right works from the same address"
 
 
 @pytest.mark.parametrize(

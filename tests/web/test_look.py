@@ -17,6 +17,8 @@ PAIRS = [
     ("on-screen", "screen", TEXT),
     ("on-screen-muted", "screen", TEXT),
     ("on-screen-danger", "screen", TEXT),
+    ("on-screen-success", "screen", TEXT),
+    ("on-screen-muted", "shade", TEXT),
     ("on-screen", "shade", TEXT),
     ("canvas", "text", TEXT),
 ]

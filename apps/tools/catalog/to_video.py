@@ -520,6 +520,10 @@ class ToVideo(Stoppable):
     clip = "clips/a-white-heart-grows-at-sunset.mp4"
     task = kind = "video"
     prefill = ("prompt", "mode")
+    examples = {
+        _("From words"): {"prompt": "a red circle moves right over the sea", "num_frames": 33},
+        _("From a picture"): {"prompt": "a red circle moves right", "image": "@picture.png"},
+    }
     form_class = VideoForm
 
     def price(self, params: Mapping[str, Any]) -> int:

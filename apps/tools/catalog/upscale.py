@@ -149,6 +149,10 @@ class Upscale(Stoppable):
     noun, nouns = "enlargement", "enlargements"
     compares = "source"
     clip = "clips/upscale.mp4"
+    examples = {
+        _("A picture from your disk"): {"source": "@picture.png", "factor": "2"},
+        _("A film of your library"): {"source": "$FILE_ID", "factor": "2"},
+    }
     form_class = UpscaleForm
 
     def timeline(self, job: Generation) -> Timeline | None:

@@ -1,0 +1,118 @@
+"""Requests that the API page shows, each of which runs as it is shown, and the answers that a studio gave to them.
+
+In what is sent, "@picture.png" is a file on the reader's disk, and "$FILE_ID" an id of theirs that the shell puts in.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.tools import registry
+
+ANSWERS = Path(__file__).with_name("answers.json")  # `make api-examples` writes it
+SITE = "{site}"  # stands for the address of the studio in the answers
+IDS = {"generations": "JOB_ID", "assets": "FILE_ID", "groups": "GROUP_ID"}
+NOBODY = "00000000-0000-4000-8000-000000000000"
+TOKEN = "$CINEVIVID_TOKEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One request: its title, the status of its answer, and what is sent.
+
+    `given` is the state of what its id names: a `finished` or a `queued` job, a `made` or an `uploaded` file.
+    """
+
+    title: Any
+    status: int
+    body: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    given: str = ""
+    id: str = ""  # instead of one of the reader's
+    token: str = TOKEN
+
+
+FIRST = {"prompt": "a red circle moves right over the sea", "num_frames": 33}
+EXAMPLES: dict[str, tuple[Example, ...]] = {
+    "tools_list": (Example(_("What can be made here"), 200),),
+    "submit_to_video": (
+        Example(_("Sent again, made once"), 202, body=FIRST, headers={"Idempotency-Key": "my-first-film"}),
+        Example(_("A length that cannot be made"), 422, body=FIRST | {"num_frames": 34}),
+    ),
+    "submit_upscale": (Example(_("Nothing to enlarge"), 422, body={"factor": 2}),),
+    "generations_list": (
+        Example(_("The newest finished job"), 200, query="status=succeeded&page_size=1", given="finished"),
+        Example(_("A filter that is not there"), 422, query="state=succeeded"),
+    ),
+    "generations_retrieve": (
+        Example(_("A finished job"), 200, given="finished"),
+        Example(_("A job that is not yours"), 404, id=NOBODY),
+    ),
+    "generations_destroy": (Example(_("To the trash"), 204, given="finished"),),
+    "generations_cancel_create": (
+        Example(_("A job that waits"), 200, given="queued"),
+        Example(_("A job that has ended"), 409, given="finished"),
+    ),
+    "generations_stop_create": (Example(_("Before its first window: a cancel"), 200, given="queued"),),
+    "groups_retrieve": (Example(_("Two jobs of one group"), 200, given="group"),),
+    "groups_cancel_create": (Example(_("Every job that has not ended"), 200, given="group"),),
+    "assets_list": (Example(_("The newest video"), 200, query="kind=video&page_size=1", given="made"),),
+    "assets_create": (
+        Example(_("A picture to begin with"), 201, form={"file": "@picture.png"}),
+        Example(_("A file that is no picture"), 422, form={"file": "@notes.txt"}),
+    ),
+    "assets_retrieve": (Example(_("A film"), 200, given="made"),),
+    "assets_destroy": (
+        Example(_("An upload"), 204, given="uploaded"),
+        Example(_("What a job has made"), 409, given="made"),
+    ),
+    "assets_storage_retrieve": (Example(_("Used, in the trash, and yours"), 200),),
+    "assets_empty_trash_create": (Example(_("For good"), 200),),
+    "account": (
+        Example(_("Who you are"), 200),
+        Example(_("A token that was revoked"), 401, token="cv_an-old-token"),
+    ),
+}
+
+
+def examples(operation: str) -> tuple[Example, ...]:
+    """Return the requests that are shown for an operation: those of its tool first."""
+    return _of_tool(operation) + EXAMPLES.get(operation, ())
+
+
+def _of_tool(operation: str) -> tuple[Example, ...]:
+    """Return the examples that a tool names for starting it, or the first of them for a quote."""
+    verb, _, name = operation.partition("_")
+    tool = registry.get(name.replace("_", "-"))
+    if not tool or verb not in ("submit", "quote"):
+        return ()
+    shown = list(tool.examples.items())
+    status, shown = (202, shown) if verb == "submit" else (200, shown[:1])
+    return tuple(_sent(title, status, given) for title, given in shown)
+
+
+def _sent(title: Any, status: int, given: Mapping[str, Any]) -> Example:
+    """Return the request that sends these parameters: a form where a file or an id is among them, JSON otherwise."""
+    if any(str(value).startswith(("@", "$")) for value in given.values()):
+        form = {name: str(value) for name, value in given.items()}
+        return Example(title, status, form=form, given="made" if "$FILE_ID" in form.values() else "")
+    return Example(title, status, body=given)
+
+
+@cache
+def recorded() -> dict[str, Any]:
+    """Return the answers by operation and place of the example, as `make api-examples` has written them."""
+    return dict(json.loads(ANSWERS.read_text(encoding="utf-8"))) if ANSWERS.exists() else {}
+
+
+def answer(operation: str, place: int, site: str) -> Any:
+    """Return the body that a studio at `site` answers to an example; None for one that is empty or not recorded."""
+    found = recorded().get(f"{operation}/{place}")
+    return None if found is None else json.loads(json.dumps(found).replace(SITE, site))

@@ -1,0 +1,77 @@
+"""The API page, and the OpenAPI document that it is made from."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.errors import CATALOGUE, problem
+from apps.reference import walk
+from apps.tools import registry
+
+
+def docs(request: HttpRequest) -> HttpResponse:
+    """Every call of the API. What it shows is the same for everybody, and made once for each language."""
+    return render(request, "reference/docs.html", {"reference": _body(*_same())})
+
+
+class Schema(SpectacularAPIView):
+    """The OpenAPI document, as YAML or, with `?format=json`, as JSON."""
+
+    def _get_schema_response(self, request: Request) -> Response:
+        headers = {"Content-Disposition": f'inline; filename="{self._get_filename(request, None)}"'}
+        return Response(data=document(*_same()), headers=headers)
+
+
+def _same() -> tuple[str, str, tuple[str, ...]]:
+    """What the document depends on: the language, the address of the studio, and its tools."""
+    return get_language() or "", settings.SITE_URL, tuple(tool.slug for tool in registry.tools())
+
+
+@lru_cache(maxsize=8)
+def document(language: str, site: str, tools: tuple[str, ...]) -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    generator = SpectacularAPIView.generator_class()  # type: ignore[no-untyped-call]
+    return dict(generator.get_schema(request=None, public=True))
+
+
+@lru_cache(maxsize=8)
+def _body(language: str, site: str, tools: tuple[str, ...]) -> SafeString:
+    """Return the page below the top bar, as HTML."""
+    reference = walk.read(document(language, site, tools), site)
+    codes = {
+        code for group in reference.groups for call in group.calls for each in call.refusals for code in each.codes
+    }
+    rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
+    context = {
+        "reference": reference,
+        "site": site,
+        "errors": [entry for code, entry in CATALOGUE.items() if code in codes],
+        "of_jobs": [entry for entry in CATALOGUE.values() if entry.code in OF_JOBS],
+        "refusal": problem("insufficient_credits"),
+        "rates": {name: rate.partition("/")[0] for name, rate in rates.items() if rate},
+        "largest_mb": settings.MAX_UPLOAD_BYTES // 10**6,
+        "body_mb": settings.DATA_UPLOAD_MAX_MEMORY_SIZE / 10**6,
+    }
+    return slim(render_to_string("reference/body.html", context))
+
+
+def slim(html: SafeString) -> SafeString:
+    """Return HTML without its indentation, except in what is shown as it is written."""
+    parts = re.split(r"(<pre\b.*?</pre>)", html, flags=re.DOTALL)
+    return mark_safe("".join(part if part.startswith("<pre") else re.sub(r"\s*\n\s*", "\n", part) for part in parts))
+
+
+OF_JOBS = {
+    *("generation_failed", "generation_timeout", "input_missing", "prerequisite_failed", "worker_lost"),
+    *("out_of_memory", "model_not_ready", "storage_failed"),
+}

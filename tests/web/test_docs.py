@@ -1,0 +1,181 @@
+"""The API page: every call has words and examples, and each example runs as it is shown."""
+
+import json
+import os
+import re
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+from django.conf import settings as studio
+
+from apps.accounts.models import ApiToken
+from apps.reference import code
+from apps.reference.examples import EXAMPLES, answer, examples
+from apps.reference.views import _body
+from apps.tools import registry, services
+from tests.factories import AssetFactory, GenerationFactory
+from tests.media import encoded, quarters
+from tests.params import PARAMS
+from tests.tools import toy
+
+FREE = ("params", "recipe", "data", "errors")  # what is in them depends on the tool and the request
+TOOLS = [f"{verb}_{tool.slug.replace('-', '_')}" for tool in registry.tools() for verb in ("submit", "quote")]
+SHOWN = [(name, place) for name in sorted({*EXAMPLES, *TOOLS}) for place in range(len(examples(name)))]
+
+
+class Anchors(HTMLParser):
+    """The ids of a page, and where its own links lead."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.ids, self.links, self.inline = [], set(), []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self.ids += [given["id"]] if "id" in given else []
+        if given.get("href", "").startswith("#"):
+            self.links.add(given["href"][1:])
+        if "style" in given or (tag == "script" and "src" not in given):
+            self.inline.append(tag)
+
+
+@pytest.fixture
+def operations(client, db):
+    """Every operation of the served document: method, path and what is said of it, by id."""
+    paths = client.get("/api/v1/schema/?format=json").json()["paths"]
+    return {
+        operation["operationId"]: (method, path, operation)
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+    }
+
+
+def test_every_call_has_a_summary_a_description_and_an_example(operations):
+    assert len(operations) > 15
+    for name, (method, path, operation) in operations.items():
+        where = f"{method} {path}: describe it in its view, and show it in apps/reference/examples.py"
+        assert operation.get("summary") and operation.get("description"), where
+        assert [each for each in examples(name) if each.status < 400], where
+
+
+def test_every_example_is_of_a_call_that_is_there_and_has_an_answer(operations):
+    assert {name for name, _ in SHOWN} == set(operations)
+    for name, place in SHOWN:
+        if examples(name)[place].status != 204:
+            assert answer(name, place, "http://x"), f"{name}/{place}: run `make api-examples`"
+
+
+def test_the_document_can_be_downloaded_with_its_examples(client, db, operations):
+    asked = operations["submit_to_video"][2]["requestBody"]["content"]["application/json"]["examples"]
+    assert asked["example-0"]["value"] == {"prompt": "a red circle moves right over the sea", "num_frames": 33}
+    refused = operations["submit_to_video"][2]["responses"]["402"]["content"]["application/problem+json"]["examples"]
+    problems = client.get("/api/v1/schema/?format=json").json()["components"]["examples"]
+    assert refused == {"insufficient_credits": {"$ref": "#/components/examples/insufficient_credits"}}
+    assert problems["insufficient_credits"]["value"]["status"] == 402
+    assert b"openapi: 3" in client.get("/api/v1/schema/?format=yaml").content
+
+
+def test_the_page_is_ours_small_and_whole_without_scripts(client, db):
+    html = client.get("/docs").content.decode()
+    page = Anchors(html)
+    assert len(html) < 230_000 and "swagger" not in html.lower()
+    assert page.links <= set(page.ids) and len(page.ids) == len(set(page.ids)) and not page.inline
+    for word in ("Idempotency-Key", "num_frames", "5 to 1457", "insufficient_credits", "$CINEVIVID_TOKEN", "16:9"):
+        assert word in html
+    assert studio.SITE_URL + "/api/v1/tools/to-video/" in html
+    for sheet in re.findall(r'(?:href|src)="/static/([^"]+\.(?:css|js))"', html):
+        assert "drf_spectacular" not in sheet
+
+
+def test_the_page_is_made_once(client, db):
+    client.get("/docs")
+    before = _body.cache_info()
+    client.get("/docs")
+    assert (_body.cache_info().hits, _body.cache_info().misses) == (before.hits + 1, before.misses)
+
+
+def test_a_new_tool_is_on_the_page(client, db):
+    remove = toy.install()
+    try:
+        assert "Fold a paper boat." in client.get("/docs").content.decode()
+    finally:
+        remove()
+
+
+# --- each example, run as it is shown
+
+
+@pytest.fixture
+def reader(live_server, settings, tmp_path, monkeypatch, transactional_db, ada):
+    """A person who pastes examples into a shell: their files, their token, and ids of what the example begins with."""
+    settings.SITE_URL = live_server.url
+    (tmp_path / "picture.png").write_bytes(encoded(quarters()))
+    (tmp_path / "notes.txt").write_text("Buy milk.\n")
+    (tmp_path / ".curlrc").write_text('silent\nwrite-out = "\\n%{http_code}"\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CINEVIVID_TOKEN", ApiToken.objects.issue(ada, "examples")[1])
+    monkeypatch.setenv("CURL_HOME", str(tmp_path))
+
+    def prepare(example):
+        """Make what the example begins with, and put its id where the shell finds it."""
+        if example.given in ("finished", "made"):
+            film = AssetFactory(generation__user=ada)
+            monkeypatch.setenv("JOB_ID", str(film.generation_id))
+            monkeypatch.setenv("FILE_ID", str(film.pk))
+        elif example.given == "queued":
+            monkeypatch.setenv("JOB_ID", str(GenerationFactory(user=ada).pk))
+        elif example.given == "uploaded":
+            monkeypatch.setenv("FILE_ID", str(AssetFactory(generation=None, user=ada, kind="image", recipe={}).pk))
+        elif example.given == "group":
+            planned = [services.Planned(registry.get("to-video"), dict(PARAMS)) for _ in range(2)]
+            monkeypatch.setenv("GROUP_ID", str(services.submit_group(ada, "batch", "Two shapes", planned).pk))
+
+    return prepare
+
+
+def curl(text, capsys):
+    shown = subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=True).stdout
+    body, _, status = shown.rpartition("\n")
+    return int(status), json.loads(body) if body else None
+
+
+def python(text, capsys):
+    exec(compile(text, "example.py", "exec"), {})
+    status, _, body = capsys.readouterr().out.strip().partition(" ")
+    return int(status), eval(body) if body else None
+
+
+@pytest.mark.parametrize("run", [curl, python])
+@pytest.mark.parametrize(("name", "place"), SHOWN)
+def test_the_example_runs_as_it_is_shown(name, place, run, reader, operations, settings, capsys):
+    example, (method, path, _) = examples(name)[place], operations[name]
+    reader(example)
+    text = getattr(code, run.__name__)(example, method, path, settings.SITE_URL)
+    status, body = run(text, capsys)
+    assert status == example.status, body
+    differences = differing(answer(name, place, settings.SITE_URL), body)
+    assert not differences, f"{name}/{place}: {differences}. Run `make api-examples`."
+
+
+def differing(shown, real, where=""):
+    """What a shown answer has and a real one has not, or the other way round; values may differ."""
+    if isinstance(shown, dict) and isinstance(real, dict):
+        if where.rpartition(".")[2] in FREE:
+            return []
+        missing = [f"{where}.{key}" for key in shown.keys() ^ real.keys()]
+        both = shown.keys() & real.keys()
+        return missing + [found for key in both for found in differing(shown[key], real[key], f"{where}.{key}")]
+    if isinstance(shown, list) and isinstance(real, list):
+        return differing(shown[0], real[0], where) if shown and real else []
+    alike = shown is None or real is None or isinstance(shown, int | float) == isinstance(real, int | float)
+    return [] if alike and (isinstance(shown, str) == isinstance(real, str) or None in (shown, real)) else [where]
+
+
+def test_a_shell_keeps_what_an_example_quotes():
+    text = "it's $5, \"so\" & 'on'"
+    told = subprocess.run(
+        ["bash", "-c", f"printf %s {code.quoted(text.replace('$', ''))}"], capture_output=True, text=True
+    )
+    assert told.stdout == text.replace("$", "") and os.environ
