@@ -6,6 +6,7 @@ from rest_framework.routers import DefaultRouter
 
 from apps.billing.api import Account
 from apps.library.api import AssetViewSet
+from apps.prompts.api import Compose, Enhance
 from apps.tools import api
 
 router = DefaultRouter(use_regex_path=False)
@@ -19,6 +20,8 @@ app_name = "api"
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("account/", Account.as_view(), name="account"),
+    path("prompts/compose/", Compose.as_view(), name="prompts_compose"),
+    path("prompts/enhance/", Enhance.as_view(), name="prompts_enhance"),
     path("tools/", api.ToolList.as_view(), name="tools"),
     path("tools/<slug:slug>/", api.Submit.as_view(), name="submit"),
     path("tools/<slug:slug>/quote/", api.Quote.as_view(), name="quote"),

@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "apps.library",
     "apps.weights",
     "apps.tools",
+    "apps.prompts",
     "apps.privacy",
     "workers",
     "unfold",

@@ -350,7 +350,8 @@ class ToVideo(Stoppable):
         return self.price({**job.params, "num_frames": frames, "finish": None})
 
     def models(self, params: Mapping[str, Any]) -> set[str]:
-        return super().models(params) | ({catalog.chosen("upscale")} if params.get("finish") else set())
+        kinds = [kind for kind, asked in (("upscale", "finish"), ("prompt", "prompt_enhancer")) if params.get(asked)]
+        return super().models(params) | {catalog.chosen(kind) for kind in kinds}
 
     def work(self, params: Mapping[str, Any]) -> float:
         """Pixels of latents that the model sees, over all of its passes."""
