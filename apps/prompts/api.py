@@ -10,7 +10,8 @@ from rest_framework.views import APIView
 
 from apps.accounts.http import caller
 from apps.given import StrictSerializer
-from apps.tools import registry, services
+from apps.tools import services
+from apps.tools.catalog.prompt import PromptTool
 from apps.tools.serializers import GenerationSerializer, form_serializer
 from workers.prompts.changes import KINDS
 from workers.prompts.compose import ENGINE, MAX_JSON, compose, refuse
@@ -19,6 +20,7 @@ from workers.prompts.shot import SUBJECT_TEXTS, TEXTS, PromptError, from_json
 from workers.prompts.vocabulary import VALUES
 from workers.prompts.write import TARGETS, write
 
+TOOL = PromptTool()
 TEXT = {"type": "string"}
 SUBJECT = {
     "type": "object",
@@ -68,7 +70,7 @@ class ComposeSerializer(StrictSerializer):
 class ComposedSerializer(serializers.Serializer[Any]):
     """A shot, the same as text, and what was decided on the way."""
 
-    text = serializers.CharField()
+    text = serializers.CharField(allow_blank=True)
     shot = ShotField()
     notes = serializers.ListField(child=serializers.CharField())
 
@@ -138,7 +140,7 @@ class Enhance(APIView):
     """Suggest a longer prompt."""
 
     @extend_schema(
-        request=lambda: form_serializer(registry.get_or_404("prompt")),
+        request=form_serializer(TOOL),
         responses={200: SuggestionSerializer, 202: GenerationSerializer},
         tags=["prompts"],
         operation_id="prompts_enhance",
@@ -148,12 +150,12 @@ class Enhance(APIView):
         """The rules (`shot-grammar`) answer at once with the suggestion; a model makes a job, whose `data` will be it.
 
         What writes by default is the operator's choice."""
-        tool, user = registry.get_or_404("prompt"), caller(request)
-        serializer = form_serializer(tool)(data=request.data, context={"user": user, "draft": False})
+        user = caller(request)
+        serializer = form_serializer(TOOL)(data=request.data, context={"user": user, "draft": False})
         serializer.is_valid(raise_exception=True)
         params = dict(serializer.validated_data)
         if params["engine"] != ENGINE:
-            job = services.submit(user, tool, params)
+            job = services.submit(user, TOOL, params)
             location = request.build_absolute_uri(f"/api/v1/generations/{job.pk}/")
             data = GenerationSerializer(job, context={"request": request}).data
             return Response(data, status=status.HTTP_202_ACCEPTED, headers={"Location": location})

@@ -21,6 +21,7 @@ def _default() -> ModelCard:
 
 MODEL = _default()
 RELEASED = [card for card in cards.all() if card.released]
+MODEL_CHOICES = [(card.id, card.id) for card in RELEASED]  # as the API's description names them
 MAX_SECONDS = 61
 MIN_FRAMES, MAX_FRAMES = 5, max(card.max_num_frames for card in RELEASED)
 RECOMMENDED = (

@@ -107,9 +107,8 @@ def test_a_model_makes_a_job_with_the_suggestion_as_its_data(api, ada, worker, w
 @pytest.mark.django_db(transaction=True)
 def test_the_tool_shows_the_suggestion_with_what_is_new(page, ada, worker, wait_until):
     assert "Prompt" in page.get("/home/tools/prompt").content.decode()
-    page.post(
-        "/home/tools/prompt", {"prompt": "a <b>swan</b>", "seed": "1", "engine": "shot-grammar", "model_id": "nano"}
-    )
+    asked = {"prompt": "a <b>swan</b>", "seed": "1", "engine": "shot-grammar", "model_id": "nano"}
+    page.post("/home/tools/prompt", asked)
     job = Generation.objects.get()
     wait_until(lambda: Generation.objects.get(pk=job.pk).status == "succeeded")
     html = page.get(job.get_absolute_url()).content.decode()

@@ -26,7 +26,7 @@ SMALL = lexicon(
     "a an the of in on at is are and with to over under from by for its his her their through across into while as "
     "that this there then some very shot video film clip scene camera view"
 )
-ENOUGH = 0.5  # of the words that mean something
+ENOUGH = 0.6  # of the words that mean something
 
 
 def _text(most: int, least: int = 0) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def answered(answer: str) -> Shot:
 
 
 def sensible(prompt: str, text: str) -> bool:
-    """Whether a text says enough of what the prompt says: half of the words that mean something, by their stems."""
+    """Whether a text says enough of what the prompt says: most of the words that mean something, by their stems."""
     asked = {word[:5] for word in re.findall(r"[^\W\d_]+", prompt.lower()) if word not in SMALL}
     told = {word[:5] for word in re.findall(r"[^\W\d_]+", text.lower())}
     return len(asked & told) >= ENOUGH * len(asked)

@@ -64,12 +64,12 @@ class Writer:
         self,
         name: str,
         *,
-        max_new_tokens: int = MAX_NEW_TOKENS,
+        max_new_tokens: int | None = None,
         max_seconds: float = MAX_SECONDS,
         longest: int = TEXT,
     ) -> None:
         self.name, self.schema = name, schema(longest)
-        self.max_new_tokens, self.max_seconds = max_new_tokens, max_seconds
+        self.max_new_tokens, self.max_seconds = max_new_tokens or MAX_NEW_TOKENS, max_seconds
         self.loads = 0
         self._loaded: tuple[Any, Any, Any, str] | None = None  # model, tokenizer, llguidance's tokenizer, grammar
         self._lock = threading.Lock()
