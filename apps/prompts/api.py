@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.http import caller
 from apps.given import StrictSerializer
+from apps.openapi import StudioSchema
 from apps.tools import services
 from apps.tools.catalog.prompt import PromptTool
 from apps.tools.serializers import GenerationSerializer, form_serializer
@@ -136,8 +137,17 @@ def _by_field(error: PromptError, field: str) -> dict[str, list[str]]:
     }
 
 
+class EnhanceSchema(StudioSchema):
+    """A model's suggestion is a job, which can be refused as one."""
+
+    def refusals(self) -> set[int]:
+        return super().refusals() | {402, 409}
+
+
 class Enhance(APIView):
     """Suggest a longer prompt."""
+
+    schema = EnhanceSchema()
 
     @extend_schema(
         request=form_serializer(TOOL),

@@ -140,7 +140,7 @@ def compose(prompt: str, seed: int, *, target: Target = "t2v", model: str = "") 
     if shot and not text:
         raise PromptError({"prompt": "Nothing of this shot can be said: give it a subject or a camera motion."})
     if model == nano.MODEL:
-        told = nano.compose(text, seed)
+        told = nano.compose(text, seed, pictured=target == "i2v")
         found = (*notes, *told.notes, *blanks(text))
         return Suggestion(prompt, told.prompt, read(told.prompt).shot, notes=found, seed=seed, words=told.unknown)
     reading = read(text)

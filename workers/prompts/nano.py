@@ -73,6 +73,7 @@ GLUE = lexicon(
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 AROUND = re.compile(r"\bin (?:a )?circles?\b|\bcircles around\b")  # a motion, and no shape
 MOST_OBJECTS = 2
+DRAWN = ("left", "right", "bounce")  # motions that are drawn where a prompt has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +110,17 @@ def unknown_words(prompt: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in WORD.findall(said) if word not in known and not word.isdigit()))
 
 
-def compose(prompt: str, seed: int) -> Composed:
-    """Return a whole sentence for nano: what the prompt says of its world, and the rest drawn by the seed."""
+def compose(prompt: str, seed: int, pictured: bool = False) -> Composed:
+    """Return a whole sentence for nano: what the prompt says of its world, and the rest drawn by the seed.
+
+    Where the film begins with a picture, which shows the rest, only a motion is added, and only if none is said.
+    """
     draw = random.Random(f"nano:{seed}")
     said = " ".join(prompt.lower().split())
+    unknown = unknown_words(prompt)
+    if pictured:
+        motion = MOTIONS[draw.choice(DRAWN)][0]
+        return Composed(prompt if _motion(said) else f"{prompt.rstrip(' .')} {motion}", unknown, _notes(unknown))
     camera, said = _taken(said, CAMERAS)
     scene, said = _taken(said, SCENES, keep=_colour_of_thing)
     things = [_filled(thing, draw) for thing in _things(said)]
@@ -122,15 +130,17 @@ def compose(prompt: str, seed: int) -> Composed:
         f"{_article(thing.colour)} {thing.colour} {thing.shape} {MOTIONS[thing.motion][0]}" for thing in things
     )
     sentence = f"{told} {SCENES[scene][0]}" + (f", {CAMERAS[camera][0]}" if camera else "")
-    unknown = unknown_words(prompt)
-    notes = []
-    if unknown:
-        named = ", ".join(f"“{word}”" for word in unknown[:6]) + (" and more" if len(unknown) > 6 else "")
-        notes.append(
-            f"nano does not know {named}. It draws coloured circles, squares, triangles, stars, rings and hearts; "
-            "choose another model for the rest."
-        )
-    return Composed(sentence[:1].upper() + sentence[1:] + ".", unknown, tuple(notes))
+    return Composed(sentence, unknown, _notes(unknown))
+
+
+def _notes(unknown: tuple[str, ...]) -> tuple[str, ...]:
+    if not unknown:
+        return ()
+    named = ", ".join(f"“{word}”" for word in unknown[:6]) + (" and more" if len(unknown) > 6 else "")
+    return (
+        f"nano does not know {named}. It draws coloured circles, squares, triangles, stars, rings and hearts; "
+        "choose another model for the rest.",
+    )
 
 
 def _colour_of_thing(match: re.Match[str], said: str) -> bool:
@@ -205,7 +215,7 @@ def _filled(thing: Thing, draw: random.Random) -> Thing:
     colour, shape, motion = (
         draw.choice(list(COLOURS)),
         draw.choice(list(SHAPES)),
-        draw.choice(("left", "right", "bounce")),
+        draw.choice(DRAWN),
     )
     return Thing(thing.colour or colour, thing.shape or shape, thing.motion or motion)
 

@@ -117,11 +117,12 @@ def suggested(
     Its writer's memory is free again afterwards: the video model needs it.
     """
     from workers.enhance import enhance
+    from workers.weights import catalog
 
     if not written.exists():
         on_progress(Progress(stage="loading"))
         target: Target = "i2v" if inputs else "t2v"
-        model = params.get("model_id") or ""
+        model = params.get("model_id") or catalog.chosen("video")
         told = enhance(
             params["prompt"], params["seed"], target=target, model=model, on_progress=on_progress, keep=False
         )
