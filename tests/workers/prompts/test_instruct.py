@@ -73,10 +73,12 @@ def test_a_model_is_read_once_for_all_jobs_and_let_go_for_a_film(tiny, monkeypat
     writer = registry.get("prompt", tiny)
     assert writer.loads == 1
     assert {step.stage for step in steps} == {"loading", "writing"}
+    registry.make_room(writer)
+    assert writer._loaded is not None, "it made room for itself"
+    registry.make_room(None)
+    assert writer._loaded is None
     enhance("a swan", 3, keep=False)
-    assert writer.loads == 1 and writer._loaded is None
-    enhance("a swan", 4)
-    assert writer.loads == 2
+    assert writer.loads == 2 and writer._loaded is None
 
 
 def test_a_cancelled_job_stops_the_model(tiny):

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from workers.base import EngineError, OnProgress, Progress, ignore_progress
+from workers.engines import registry
 from workers.engines.instruct import cards
 from workers.prompts import compose as rules
 from workers.prompts.compose import Suggestion, compose, refuse
@@ -102,7 +103,10 @@ class Writer:
             if card.repo:
                 text += f" The operator brings it with: python manage.py models download {card.id}."
             raise EngineError("model_not_ready", text)
-        device = place(sum(file.stat().st_size for file in folder.glob("*.safetensors")), card.title)
+        weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+        if not roomy(weights):
+            registry.make_room(self)
+        device = place(weights, card.title)
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder)
             model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", use_safetensors=True)
@@ -234,20 +238,33 @@ class _Clock:
         return torch.full((ids.shape[0],), over, dtype=torch.bool, device=ids.device)
 
 
+def roomy(weights: float) -> bool:
+    """Whether weights of so many bytes fit into what is free on the card; into the memory where there is no card."""
+    return _needed(weights) <= (_free_on_card() if torch.cuda.is_available() else _free_memory())
+
+
+def _needed(weights: float) -> float:
+    return weights + min(cards.WORKING_GB * GB, max(weights, 0.1 * GB))
+
+
+def _free_on_card() -> float:
+    limit, (free, _) = os.environ.get("CINEVIVID_DEVICE_GB"), torch.cuda.mem_get_info()
+    return min(free, float(limit) * GB) if limit else free
+
+
+def _free_memory() -> float:
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def place(weights: float, title: str) -> str:
     """Return the device on which weights of so many bytes fit. Raises EngineError("memory_short").
 
     `CINEVIVID_DEVICE_GB` stands for the memory of the card where it is set, as for films.
     """
-    needed = weights + min(cards.WORKING_GB * GB, max(weights, 0.1 * GB))
-    if torch.cuda.is_available():
-        limit = os.environ.get("CINEVIVID_DEVICE_GB")
-        free, _ = torch.cuda.mem_get_info()
-        room = min(free, float(limit) * GB) if limit else free
-        if needed <= room:
-            return "cuda"
-    memory = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed <= memory:
+    needed = _needed(weights)
+    if torch.cuda.is_available() and needed <= _free_on_card():
+        return "cuda"
+    if needed <= _free_memory():
         return "cpu"
     text = f"{title} needs {needed / GB:.0f} GB of memory: choose a smaller model for prompts, or the rules."
     raise EngineError("memory_short", text)
