@@ -2,7 +2,7 @@
 
 python -m scripts.shots
 
-One line width, round ends, no colours: pages use the files as masks, so that a picture has the colour of its text.
+One line width, round ends, no colours: pages use the files inline, so that a picture has the colour of its text.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parents[1] / "static" / "img" / "shots"
 WIDTH, HEIGHT = 96, 54
 HEAD = (
-    f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" fill="none" stroke="#000" '
+    f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" fill="none" stroke="currentColor" '
     'stroke-width="2" stroke-linecap="round" stroke-linejoin="round">'
 )
 FRAME = '<rect x="2" y="2" width="92" height="50" rx="5"/>'
