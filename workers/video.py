@@ -70,7 +70,8 @@ def make(asked: VideoRequest, out: Path, quiet: bool = False) -> str:
     from workers.render import render
 
     began = time.monotonic()
-    spec, both = asked.spec, {}
+    spec = asked.spec
+    both: dict[str, Any] = {}
     if asked.prompt_enhancer:
         pictured = any((spec.image, spec.end_image, spec.video))
         told = enhance(spec.prompt, spec.seed, target="i2v" if pictured else "t2v", model=spec.model, keep=False)

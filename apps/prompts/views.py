@@ -48,7 +48,9 @@ def builder(request: SignedIn) -> HttpResponse:
     given = request.POST if request.method == "POST" else request.GET
     pasted = given.get("paste" if "read" in given else "prompt", "").strip()
     target: Target = "i2v" if given.get("target") == "i2v" else "t2v"
-    shot, notes, errors = Shot(), [], {}
+    shot = Shot()
+    notes: list[str] = []
+    errors: dict[str, str] = {}
     try:
         if pasted:
             reading = read(refuse(pasted))
@@ -59,7 +61,9 @@ def builder(request: SignedIn) -> HttpResponse:
             shot = normal(from_json(asked(given)))
     except PromptError as error:
         errors = error.errors
-    rows = [each.to_json() | {"sub_type": each.sub_type} for each in shot.subjects] if not errors else rows_of(given)
+    rows: list[dict[str, Any]] = (
+        [each.to_json() | {"sub_type": each.sub_type} for each in shot.subjects] if not errors else rows_of(given)
+    )
     if (not rows or "add" in given) and len(rows) < MAX_SUBJECTS:
         rows.append({})
     context = {
@@ -80,7 +84,7 @@ def builder(request: SignedIn) -> HttpResponse:
     return render(request, "prompts/builder.html", context, status=422 if errors else 200)
 
 
-def rows_of(given: Mapping[str, Any]) -> list[dict[str, str]]:
+def rows_of(given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of subjects of the form, without empty ones."""
     rows = [{name: str(given.get(f"{name}-{place}", "")).strip() for name in PARTS} for place in range(MAX_SUBJECTS)]
     return [row for row in rows if any(row.values())]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from workers.prompts.vocabulary import lexicon
@@ -149,12 +149,14 @@ def _colour_of_thing(match: re.Match[str], said: str) -> bool:
     return bool(following) and any(following[0].removesuffix("s") in words for words in SHAPES.values())
 
 
-def _taken(said: str, table: Mapping[str, tuple[str, str]], keep: object = None) -> tuple[str, str]:
-    """Return the value that a text names first, and the text without those words."""
+def _taken(
+    said: str, table: Mapping[str, tuple[str, str]], keep: Callable[[re.Match[str], str], bool] | None = None
+) -> tuple[str, str]:
+    """Return the value that a text names, and the text without those words."""
     found: list[tuple[int, str, re.Match[str]]] = []
     for value, (_, pattern) in table.items():
         for match in re.finditer(rf"\b(?:{pattern})\b", said):
-            if not (callable(keep) and keep(match, said)):
+            if not (keep and keep(match, said)):
                 found.append((match.start(), value, match))
                 break
     if not found:
