@@ -116,6 +116,13 @@ def test_the_tool_shows_the_suggestion_with_what_is_new(page, ada, worker, wait_
     assert billing.balance(ada) == 100 and job.cost == 0
 
 
+def test_a_film_of_a_shot_that_cannot_be_is_refused_before_it_is_paid(api, ada):
+    asked = {"prompt": '{"shot_type": "huge"}', "prompt_enhancer": True, "model_id": "nano"}
+    answer = ask(api, "/api/v1/tools/to-video/", **asked)
+    assert answer.status_code == 422 and "shot_type is one of" in answer.json()["errors"]["prompt"][0]
+    assert billing.balance(ada) == 100
+
+
 def test_the_command_prints_a_prompt_or_everything(capsys):
     call_command("enhance_prompt", "--prompt", "a swan glides", "--seed", "1")
     assert capsys.readouterr().out == f"{compose('a swan glides', 1).prompt}\n"
