@@ -149,7 +149,10 @@ def compose(prompt: str, seed: int, *, target: Target = "t2v", model: str = "") 
         return Suggestion(prompt, text, reading.shot, notes=tuple(notes), seed=seed)
     added = _Additions(text, reading.shot, random.Random(f"{seed}:{target}"))
     fuller = added.moved() if target == "i2v" else added.whole()
-    if fuller == text:
+    if len(fuller) > MAX_PROMPT:
+        fuller = text
+        notes.append("Your prompt is as long as can be, so nothing was added.")
+    elif fuller in (text, f"{text}."):
         notes.append("Your prompt says everything already, so nothing was added.")
     return Suggestion(prompt, fuller, read(fuller).shot, notes=tuple(notes), seed=seed)
 

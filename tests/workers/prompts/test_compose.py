@@ -59,6 +59,7 @@ def test_what_is_said_already_is_not_said_twice():
     text = "Close-up of a swan at night, low angle, the camera circles it"
     told = compose(text, 1)
     assert told.prompt == f"{text}."
+    assert told.notes == ("Your prompt says everything already, so nothing was added.",)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +115,12 @@ def test_what_cannot_be_used_names_its_field(prompt, field, words):
     with pytest.raises(PromptError) as caught:
         compose(prompt, 1)
     assert words in caught.value.errors[field]
+
+
+def test_a_prompt_grows_no_longer_than_can_be_sent():
+    prompt = ("a swan glides over a quiet lake, " * 61)[:1995].strip(" ,")
+    told = compose(prompt, 1)
+    assert told.prompt == prompt and "as long as can be" in told.notes[0]
 
 
 def test_braces_do_nothing_but_get_a_note():
