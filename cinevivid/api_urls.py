@@ -5,6 +5,7 @@ from rest_framework.routers import DefaultRouter
 
 from apps.billing.api import Account
 from apps.library.api import AssetViewSet
+from apps.prompts.api import Compose, Enhance
 from apps.reference.views import Schema
 from apps.tools import api
 
@@ -19,6 +20,8 @@ app_name = "api"
 urlpatterns = [
     path("schema/", Schema.as_view(), name="schema"),
     path("account/", Account.as_view(), name="account"),
+    path("prompts/compose/", Compose.as_view(), name="prompts_compose"),
+    path("prompts/enhance/", Enhance.as_view(), name="prompts_enhance"),
     path("tools/", api.ToolList.as_view(), name="tools"),
     path("tools/<slug:slug>/", api.Submit.as_view(), name="submit"),
     path("tools/<slug:slug>/quote/", api.Quote.as_view(), name="quote"),

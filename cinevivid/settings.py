@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "apps.library",
     "apps.weights",
     "apps.tools",
+    "apps.prompts",
     "apps.privacy",
     "workers",
     "unfold",
@@ -373,6 +374,7 @@ SPECTACULAR_SETTINGS = {
     "DEFAULT_GENERATOR_CLASS": "apps.tools.schema.ToolSchemaGenerator",
     "ENUM_NAME_OVERRIDES": {
         "GenerationStatus": "apps.library.models.Generation.Status",
+        "VideoModel": "apps.tools.videos.MODEL_CHOICES",  # two tools ask for one
         "Enlargement": [(2, "× 2"), (4, "× 4")],  # two tools ask for it, under two names
     },
 }

@@ -26,6 +26,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("apps.billing.urls")),
     path("", include("apps.library.urls")),
+    path("", include("apps.prompts.urls")),
     path("", include("apps.tools.urls")),
     path("", include("apps.weights.urls")),
 ]

@@ -25,7 +25,7 @@ from workers.engines.skyreels.request.spec import SpecError, frames_for_seconds
 from workers.media import foreign
 from workers.media.facts import MediaError
 from workers.tasks.registry import recipe
-from workers.tasks.video import sent
+from workers.tasks.video import prompts_of, sent
 
 NAME_LENGTH = 60
 
@@ -66,20 +66,25 @@ def generate(
 def make(asked: VideoRequest, out: Path, quiet: bool = False) -> str:
     """Make a request's film with the engine into the MP4 `out` and return one line about it."""
     from workers.engines import registry
-    from workers.prompts.enhance import enhance
+    from workers.enhance import enhance
     from workers.render import render
 
     began = time.monotonic()
     spec = asked.spec
+    both: dict[str, Any] = {}
     if asked.prompt_enhancer:
-        spec = dataclasses.replace(spec, prompt=enhance(spec.prompt, spec.seed))
+        pictured = any((spec.image, spec.end_image, spec.video))
+        told = enhance(spec.prompt, spec.seed, target="i2v" if pictured else "t2v", model=spec.model, keep=False)
+        both = prompts_of(spec.prompt, {"prompt": told.prompt, "engine": told.engine, "notes": told.notes})
+        spec = dataclasses.replace(spec, prompt=told.prompt)
         if not quiet:
-            print(spec.prompt, file=sys.stderr)
+            for line in (told.prompt, *told.notes):
+                _tell(line)
     out.parent.mkdir(parents=True, exist_ok=True)
     show = _silent if quiet else _show
     with tempfile.TemporaryDirectory(prefix="video-") as folder:
         made_from = recipe("video", _params(asked), spec.model)
-        made_from |= sent(dataclasses.replace(asked, spec=spec), asked.prompt_enhancer)
+        made_from |= sent(dataclasses.replace(asked, spec=spec)) | both
         engine = registry.get("video")
         if not quiet:
             _tell(engine.settle(spec, asked.run).why if asked.run.ranks == 1 else "")

@@ -29,6 +29,7 @@ def _default() -> ModelCard:
 
 MODEL = _default()
 RELEASED = [card for card in cards.all() if card.released]
+MODEL_CHOICES = [(card.id, card.id) for card in RELEASED]  # as the API's description names them
 MAX_SECONDS = 61
 OFFERED_SECONDS = (5, 10, 15)  # lengths that have a button of their own
 MIN_FRAMES, MAX_FRAMES = 5, max(card.max_num_frames for card in RELEASED)

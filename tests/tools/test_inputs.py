@@ -356,12 +356,14 @@ def test_a_file_with_too_many_bytes_is_refused_unread(ada, monkeypatch):
 
 
 def test_the_file_of_a_film_says_what_it_was_made_from(made, page, ada, tmp_path):
-    page.post(PAGE, SMALL | {"mode": "picture", "image": upload(), "prompt_enhancer": "on"})
+    said = "a red circle"
+    page.post(PAGE, SMALL | {"prompt": said, "mode": "picture", "image": upload(), "prompt_enhancer": "on"})
     job = Generation.objects.get()
     made(job)
     recipe = job.asset.recipe
-    assert recipe["params"]["prompt"] == PARAMS["prompt"] in recipe["prompt_sent"] != PARAMS["prompt"]
-    assert (recipe["prompt_engine"], recipe["spec"]["base_num_frames"]) == ("shot grammar", NANO.base_num_frames)
+    assert recipe["params"]["prompt"] == recipe["prompt_original"] == said in recipe["prompt_enhanced"] != said
+    assert recipe["prompt_enhanced"] in recipe["prompt_sent"]
+    assert (recipe["prompt_engine"], recipe["spec"]["base_num_frames"]) == ("shot-grammar", NANO.base_num_frames)
     html = page.get(job.get_absolute_url()).content.decode()
     assert recipe["prompt_sent"] in html and "The prompt as the model got it" in html
     assert json.dumps(recipe) and probe(tmp_path / "made.mp4").frames == 9

@@ -128,14 +128,14 @@ def test_a_stopped_extension_keeps_the_clip_and_pays_for_the_new_frames(engine, 
 def test_a_recipe_names_the_stored_form_and_not_where_it_lies(monkeypatch, form):
     monkeypatch.setenv("CINEVIVID_QUANTIZE", form)
     params = {**PARAMS, "model_id": "nano"}
-    told = sent(film_of(params, {}, Path("unused"), quiet), enhanced=False)
+    told = sent(film_of(params, {}, Path("unused"), quiet))
     assert told.get("weights") == {"int8": "int8", "gguf:other=x": None}.get(form, "gguf:small.gguf")
 
 
 def test_a_prompt_that_was_written_for_the_model_is_not_written_again(job, tmp_path, monkeypatch):
-    params = {**PARAMS, "prompt_enhancer": True}
+    params = {**PARAMS, "prompt_enhancer": True, "model_id": "nano"}
     first = film_of(params, {}, tmp_path / "first" / PROMPT, quiet)
-    assert len(first.spec.prompt) > len(params["prompt"])
+    assert first.spec.prompt != params["prompt"]
     film(job, tmp_path / "first", 1)
     job = next_attempt(job)
     StorageKeeper(job).fetch(tmp_path / "second")

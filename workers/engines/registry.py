@@ -29,6 +29,15 @@ def get(kind: str = "video", model_id: str = "") -> Any:
         return _engines[key]
 
 
+def make_room(asking: Any) -> None:
+    """Have the engines of this process, but for the one that asks, let go of the models that are not at work."""
+    with _lock:
+        others = [engine for engine in _engines.values() if engine is not asking]
+    for engine in others:
+        if release := getattr(engine, "release", None):
+            release()
+
+
 def _make(kind: str, model_id: str) -> Any:
     if not model_id and (trouble := catalog.trouble(kind)):
         raise EngineError("engine_unknown", trouble)

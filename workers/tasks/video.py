@@ -15,6 +15,7 @@ from workers.tasks.registry import Made, MadeAsset, Request, recipe, task
 
 if TYPE_CHECKING:
     from workers.engines.skyreels.request.flags import VideoRequest
+    from workers.prompts.write import Target
 
 FACTS = ("width", "height", "frames", "fps", "seconds", "bytes", "sha256")
 
@@ -38,7 +39,9 @@ def video(request: Request) -> Made:
     request.keeper.fetch(segments)
     inputs = {name: paths[0] for name, paths in request.inputs.items() if paths}
     asked = film_of(params, inputs, segments / PROMPT, on_progress)
-    made_from = recipe("video", params, asked.spec.model) | sent(asked, params.get("prompt_enhancer", False))
+    made_from = recipe("video", params, asked.spec.model) | sent(asked)
+    if params.get("prompt_enhancer"):
+        made_from |= prompts_of(params["prompt"], suggested(params, inputs, segments / PROMPT, on_progress))
     comment = json.dumps(made_from, sort_keys=True)
     windows = of = len(plan(asked.spec).windows)
     told: dict[str, Any] = {"on_progress": on_progress, "keeper": request.keeper, "comment": comment, "run": asked.run}
@@ -98,23 +101,51 @@ def film_of(
     Raises SpecError, EngineError when the prompt's writer is not there, and what `on_progress` raises.
     """
     from workers.engines.skyreels.request.flags import video_request
-    from workers.prompts.enhance import enhance
     from workers.prompts.styles import styled
 
     prompt = params["prompt"]
     if params.get("prompt_enhancer"):
-        if not written.exists():
-            on_progress(Progress(stage="loading"))
-            write_whole(written, enhance(prompt, params["seed"]))
-        prompt = written.read_text(encoding="utf-8")
+        prompt = suggested(params, inputs, written, on_progress)["prompt"]
     return video_request({**params, "prompt": styled(prompt, params["style"])}, inputs)
 
 
-def sent(asked: VideoRequest, enhanced: bool) -> dict[str, Any]:
+def suggested(
+    params: Mapping[str, Any], inputs: Mapping[str, Path], written: Path, on_progress: OnProgress
+) -> dict[str, Any]:
+    """Return the longer prompt that the film is made from, with who wrote it and notes; read from `written` if there.
+
+    Its writer's memory is free again afterwards: the video model needs it.
+    """
+    from workers.enhance import enhance
+    from workers.weights import catalog
+
+    if not written.exists():
+        on_progress(Progress(stage="loading"))
+        target: Target = "i2v" if inputs else "t2v"
+        model = params.get("model_id") or catalog.chosen("video")
+        told = enhance(
+            params["prompt"], params["seed"], target=target, model=model, on_progress=on_progress, keep=False
+        )
+        kept = {"prompt": told.prompt, "engine": told.engine, "notes": list(told.notes)}
+        write_whole(written, json.dumps(kept, ensure_ascii=False))
+    text = written.read_text(encoding="utf-8")
+    try:
+        found: dict[str, Any] = json.loads(text)
+        return {"prompt": found["prompt"], "engine": found["engine"], "notes": found["notes"]}
+    except (ValueError, KeyError, TypeError):
+        return {"prompt": text, "engine": "", "notes": []}  # kept by an earlier release, as it was
+
+
+def prompts_of(original: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a recipe says of a prompt that was made longer: both of them, who wrote it, and notes."""
+    both = {"prompt_original": original, "prompt_enhanced": told["prompt"], "prompt_engine": told["engine"]}
+    return both | ({"prompt_notes": list(told["notes"])} if told["notes"] else {})
+
+
+def sent(asked: VideoRequest) -> dict[str, Any]:
     """Return what the model got: the prompt as it was sent, every value that was left to it, and the inputs' hashes."""
     from workers.engines.skyreels.request.execution import GGUF, stored_form
     from workers.media.facts import sha256
-    from workers.prompts.enhance import engine_name
 
     spec = dataclasses.asdict(asked.spec)
     found: dict[str, Any] = {"prompt_sent": spec.pop("prompt")}
@@ -123,4 +154,4 @@ def sent(asked: VideoRequest, enhanced: bool) -> dict[str, Any]:
     if (form := stored_form(asked.spec.model)) != "none":
         # Of a file, the name: where it lies is the operator's business.
         found["weights"] = f"{GGUF}{Path(form.partition('=')[2]).name}" if form.startswith(GGUF) else form
-    return found | ({"prompt_engine": engine_name()} if enhanced else {})
+    return found

@@ -31,6 +31,8 @@ from workers.engines.skyreels.request.spec import (
 )
 from workers.engines.upscale.plan import FACTORS, target
 from workers.media.facts import MAX_CLIP_SECONDS
+from workers.prompts.compose import compose
+from workers.prompts.shot import PromptError
 from workers.prompts.styles import STYLES
 from workers.weights import catalog
 
@@ -416,6 +418,8 @@ class VideoForm(ToolForm):
         if data.get("num_frames") is None:
             data["num_frames"] = videos.usual_length(card)
         self._check_length(card, data["num_frames"])
+        if data.get("prompt_enhancer") and data.get("prompt"):
+            self._check_prompt(data["prompt"], card.id)
         if self.errors:
             return data
         picture: Asset | None = data.get("image") or data.get("video") or data.get("end_image")
@@ -456,6 +460,14 @@ class VideoForm(ToolForm):
         else:
             return
         self.add_error("num_frames", forms.ValidationError(text, code="invalid_frames"))
+
+    def _check_prompt(self, prompt: str, model: str) -> None:
+        """Refuse a prompt of which no longer one can be made, such as a shot in JSON with a field that cannot be."""
+        try:
+            compose(prompt, 0, model=model)
+        except PromptError as error:
+            for text in error.errors.values():
+                self.add_error("prompt", text)
 
     def _check_finish(self, job: VideoRequest, factor: int, clip: Asset | None) -> None:
         """Refuse to enlarge what would exceed 4K, or what is too long to be read again."""
@@ -543,7 +555,8 @@ class ToVideo(Stoppable):
         return self.price({**job.params, "num_frames": frames, "finish": None})
 
     def models(self, params: Mapping[str, Any]) -> set[str]:
-        return super().models(params) | ({catalog.chosen("upscale")} if params.get("finish") else set())
+        kinds = [kind for kind, asked in (("upscale", "finish"), ("prompt", "prompt_enhancer")) if params.get(asked)]
+        return super().models(params) | {catalog.chosen(kind) for kind in kinds}
 
     def work(self, params: Mapping[str, Any]) -> float:
         """Pixels of latents that the model sees, over all of its passes."""

@@ -81,6 +81,10 @@ class SkyReelsEngine:
         """
         self.pool.get(self.settle(planner.recommended(cards.get(self.name)), Execution()).key)
 
+    def release(self) -> None:
+        """Let go of the models that are not at work, for another engine that needs the memory."""
+        self.pool.evict()
+
     def settle(self, spec: VideoSpec, run: Execution) -> Way:
         """Choose how to make `spec`: as `run` says, or as the planner does.
 

@@ -1,0 +1,173 @@
+"""Prompts in the words of the video model, under /api/v1/prompts/."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.accounts.http import caller
+from apps.given import StrictSerializer
+from apps.openapi import StudioSchema
+from apps.tools import services
+from apps.tools.catalog.prompt import PromptTool
+from apps.tools.serializers import GenerationSerializer, form_serializer
+from workers.prompts.changes import KINDS
+from workers.prompts.compose import ENGINE, MAX_JSON, compose, refuse
+from workers.prompts.read import normal, read
+from workers.prompts.shot import SUBJECT_TEXTS, TEXTS, PromptError, from_json
+from workers.prompts.vocabulary import VALUES
+from workers.prompts.write import TARGETS, write
+
+TOOL = PromptTool()
+TEXT = {"type": "string"}
+SUBJECT = {
+    "type": "object",
+    "properties": {
+        "TYPES": {"type": "object", "properties": {"type": TEXT, "sub_type": TEXT}},
+        **dict.fromkeys(SUBJECT_TEXTS, TEXT),
+        "is_main_subject": {"type": "boolean"},
+    },
+}
+SHOT = {
+    "type": "object",
+    "description": "A shot in the words of SkyCaptioner-V1. Whatever is empty or left out is not said.",
+    "properties": {
+        "subjects": {"type": "array", "items": SUBJECT},
+        **{name: {"type": "string", "enum": [*values, ""]} for name, values in VALUES.items()},
+        **dict.fromkeys(TEXTS, TEXT),
+    },
+}
+EXAMPLE = {
+    "subjects": [{"TYPES": {"type": "Animal", "sub_type": "Swan"}, "action": "glides over a lake"}],
+    "shot_type": "full_shot",
+    "shot_angle": "low_angle",
+    "lighting": "soft and natural",
+    "camera_motion": "The camera pans left",
+}
+
+
+@extend_schema_field(SHOT)
+class ShotField(serializers.JSONField):
+    """A shot as JSON."""
+
+
+class ComposeSerializer(StrictSerializer):
+    """Either a shot, which becomes text, or a text, which becomes a shot."""
+
+    shot = ShotField(required=False, allow_null=True)
+    text = serializers.CharField(required=False, allow_null=True, max_length=MAX_JSON)
+    target = serializers.ChoiceField(
+        choices=TARGETS,
+        required=False,
+        allow_null=True,
+        help_text="t2v (default): for a video from words. i2v: for one that begins with a picture, which needs "
+        "names, actions, expressions and the camera's motion only.",
+    )
+
+
+class ComposedSerializer(serializers.Serializer[Any]):
+    """A shot, the same as text, and what was decided on the way."""
+
+    text = serializers.CharField(allow_blank=True)
+    shot = ShotField()
+    notes = serializers.ListField(child=serializers.CharField())
+
+
+class SpanSerializer(serializers.Serializer[Any]):
+    """Some words of both prompts. Those kept and added, joined, are the suggestion."""
+
+    kind = serializers.ChoiceField(choices=KINDS)
+    text = serializers.CharField()
+
+
+class SuggestionSerializer(serializers.Serializer[Any]):
+    """A longer prompt beside the given one. Nothing is taken for you: send `prompt` to a tool to use it."""
+
+    original = serializers.CharField()
+    prompt = serializers.CharField()
+    changes = SpanSerializer(many=True)
+    shot = ShotField()
+    notes = serializers.ListField(child=serializers.CharField())
+    engine = serializers.CharField(help_text="What wrote it.")
+    seed = serializers.IntegerField(help_text="The same seed makes the same suggestion again.")
+
+
+class Compose(APIView):
+    """Turn a shot into text, or a text into a shot."""
+
+    @extend_schema(
+        request=ComposeSerializer,
+        responses=ComposedSerializer,
+        tags=["prompts"],
+        operation_id="prompts_compose",
+        summary="A shot as text, or a text as a shot",
+        examples=[
+            OpenApiExample("A shot becomes text", value={"shot": EXAMPLE}, request_only=True),
+            OpenApiExample("A text becomes a shot", value={"text": "close-up of a swan at night"}, request_only=True),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        serializer = ComposeSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        given = serializer.validated_data
+        shot, text = given.get("shot"), given.get("text")
+        if (shot is None) == (text is None):
+            raise serializers.ValidationError({"shot": ["Send either a shot or a text."]})
+        try:
+            if shot is None:
+                reading = read(refuse(text))
+                found, notes = reading.shot, list(reading.notes)
+            else:
+                found, notes = normal(from_json(shot)), []
+        except PromptError as error:
+            raise serializers.ValidationError(_by_field(error, "text" if shot is None else "shot")) from error
+        told = write(found, given.get("target") or "t2v")
+        if not told:
+            notes.append("Nothing of this shot can be said in such a text.")
+        return Response({"text": told, "shot": found.to_json(), "notes": notes})
+
+
+def _by_field(error: PromptError, field: str) -> dict[str, list[str]]:
+    """Return the sentences of an error by the field of the request: `shot.subjects[0].action`."""
+    return {
+        field if name in (field, "prompt", "shot") else f"{field}.{name}": [text] for name, text in error.errors.items()
+    }
+
+
+class EnhanceSchema(StudioSchema):
+    """A model's suggestion is a job, which can be refused as one."""
+
+    def refusals(self) -> set[int]:
+        return super().refusals() | {402, 409}
+
+
+class Enhance(APIView):
+    """Suggest a longer prompt."""
+
+    schema = EnhanceSchema()
+
+    @extend_schema(
+        request=form_serializer(TOOL),
+        responses={200: SuggestionSerializer, 202: GenerationSerializer},
+        tags=["prompts"],
+        operation_id="prompts_enhance",
+        summary="A longer prompt, at once or as a job",
+    )
+    def post(self, request: Request) -> Response:
+        """The rules (`shot-grammar`) answer at once with the suggestion; a model makes a job, whose `data` will be it.
+
+        What writes by default is the operator's choice."""
+        user = caller(request)
+        serializer = form_serializer(TOOL)(data=request.data, context={"user": user, "draft": False})
+        serializer.is_valid(raise_exception=True)
+        params = dict(serializer.validated_data)
+        if params["engine"] != ENGINE:
+            job = services.submit(user, TOOL, params)
+            location = request.build_absolute_uri(f"/api/v1/generations/{job.pk}/")
+            data = GenerationSerializer(job, context={"request": request}).data
+            return Response(data, status=status.HTTP_202_ACCEPTED, headers={"Location": location})
+        told = compose(params["prompt"], params["seed"], target=params["target"], model=params["model_id"])
+        return Response(told.to_json())

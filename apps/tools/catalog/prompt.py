@@ -1,0 +1,102 @@
+"""Prompt: a longer prompt, beside the one that was written."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from apps.tools import prices, videos
+from apps.tools.fields import CatalogueField, SeedField
+from apps.tools.registry import Tool, ToolForm, register
+from apps.tools.videos import RELEASED
+from workers.engines.instruct import cards
+from workers.prompts.compose import ENGINE, MAX_JSON, compose, refuse
+from workers.prompts.shot import PromptError
+from workers.weights import catalog
+
+
+def engines() -> list[tuple[str, str]]:
+    """Return what writes prompts on this machine, as form choices; the choice of the studio first."""
+    chosen = catalog.chosen("prompt")
+    here = [card for card in cards.all() if card.folder() and cards.fits(card, settings.DEVICE_GB)]
+    return [(card.id, card.title) for card in sorted(here, key=lambda card: card.id != chosen)]
+
+
+class PromptForm(ToolForm):
+    prompt = forms.CharField(
+        max_length=MAX_JSON,
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": _("a swan glides over a lake")}),
+        error_messages={"required": _("Write what should be seen.")},
+    )
+    target = forms.ChoiceField(
+        label=_("For a video"),
+        required=False,
+        choices=[("t2v", _("from words")), ("i2v", _("that begins with a picture"))],
+        help_text=_("A picture shows how things look: then only motion is added."),
+    )
+    model_id = CatalogueField(
+        label=_("Made by"),
+        required=False,
+        known=(card.id for card in RELEASED),
+        choices=lambda: [(card.id, card.title) for card in videos.models()],
+        help_text=_("The video model that it is for."),
+    )
+    engine = CatalogueField(
+        label=_("Written by"),
+        required=False,
+        known=(card.id for card in cards.all()),
+        error_messages={"invalid_choice": _("%(value)s is not on this machine.")},
+        choices=engines,
+        help_text=_("Rules answer at once; a model takes longer."),
+    )
+    seed = SeedField(help_text=_("The same seed makes the same suggestion again. Empty: a new one."))
+
+    advanced = {"Writing": ("engine", "seed")}
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        data["engine"] = data.get("engine") or catalog.chosen("prompt")
+        data["target"] = data.get("target") or "t2v"
+        data["model_id"] = data.get("model_id") or videos.MODEL.id
+        if "prompt" in self.errors or not data.get("prompt"):
+            return data
+        try:
+            data["prompt"] = refuse(data["prompt"])
+            if data["engine"] == ENGINE and not self.errors:
+                # It takes a moment, and whatever cannot be is said now.
+                compose(data["prompt"], data.get("seed") or 0, target=data["target"], model=data["model_id"])
+        except PromptError as error:
+            for text in error.errors.values():
+                self.add_error("prompt", text)
+        return data
+
+
+@register
+class PromptTool(Tool):
+    """Turn a rough prompt into a full one in the words that the video model has learned: shot, angle, light and camera
+    motion. Your own words stay, and you decide whether to take it."""
+
+    slug = "prompt"
+    title = "Prompt"
+    tagline = "A fuller prompt from a few words."
+    icon = "pencil-square"
+    task = kind = "prompt"
+    verb = "Suggest"
+    noun, nouns = "prompt", "prompts"
+    result_template = "prompts/result.html"
+    form_class = PromptForm
+
+    def price(self, params: Mapping[str, Any]) -> int:
+        """Nothing for the rules; the rate of a text for a model."""
+        return 0 if params.get("engine") == ENGINE else prices.rate("writing").credits
+
+    def models(self, params: Mapping[str, Any]) -> set[str]:
+        return {str(params["engine"])} if params.get("engine") else set()
+
+    def queue_of(self, params: Mapping[str, Any]) -> str:
+        return "cpu" if params.get("engine") == ENGINE else "gpu"
+
+    def summary(self, params: Mapping[str, Any]) -> str:
+        return cards.get(params["engine"]).title

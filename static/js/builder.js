@@ -1,0 +1,60 @@
+// The shot builder: what is chosen becomes text and JSON while it is chosen. Without this module a button does it.
+
+const WAIT = 250; // milliseconds after the last change
+const form = document.querySelector("[data-builder]");
+const at = (name) => form.querySelector(`[data-${name}]`);
+const PARTS = ["action", "appearance", "expression", "position"];
+let timer, asking;
+
+function shot() {
+  const given = new FormData(form);
+  const text = (name) => (given.get(name) ?? "").trim();
+  const subjects = [...form.querySelectorAll("[data-subject]")].map((_, place) => ({
+    TYPES: { sub_type: text(`sub_type-${place}`) },
+    ...Object.fromEntries(PARTS.map((part) => [part, text(`${part}-${place}`)])),
+  }));
+  const told = subjects.filter((each) => each.TYPES.sub_type || PARTS.some((part) => each[part]));
+  const names = ["shot_type", "shot_angle", "shot_position", "environment", "lighting"];
+  return {
+    subjects: told,
+    ...Object.fromEntries(names.map((name) => [name, text(name)])),
+    camera_motion: text("camera_words") || text("camera_motion"),
+  };
+}
+
+function show(notes) {
+  at("notes").replaceChildren(
+    ...notes.map((note) => Object.assign(document.createElement("li"), { textContent: note })),
+  );
+}
+
+async function compose() {
+  asking?.abort();
+  asking = new AbortController();
+  try {
+    const answer = await fetch(form.dataset.compose, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-CSRFToken": form.elements.csrfmiddlewaretoken.value },
+      body: JSON.stringify({ shot: shot(), target: new FormData(form).get("target") }),
+      signal: asking.signal,
+    });
+    const told = await answer.json();
+    if (!answer.ok) {
+      show(told.errors ? Object.values(told.errors).flat() : [told.detail]);
+      return;
+    }
+    at("text").textContent = told.text;
+    at("json").textContent = JSON.stringify(told.shot, null, 2);
+    at("use").href = `${at("use").dataset.tool}?prompt=${encodeURIComponent(told.text)}`;
+    show(told.text ? told.notes : []);
+  } catch (error) {
+    if (error.name !== "AbortError") at("update").hidden = false; // the button still works
+  }
+}
+
+at("update").hidden = true;
+form.addEventListener("input", (event) => {
+  if (event.target.name === "paste") return;
+  clearTimeout(timer);
+  timer = setTimeout(compose, WAIT);
+});

@@ -1,0 +1,188 @@
+"""A rough prompt becomes a fuller one at once; what the user said is kept."""
+
+import random
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workers.engines.skyreels.nano_lab import captions
+from workers.engines.skyreels.nano_lab.world import sample_spec
+from workers.prompts import nano
+from workers.prompts.changes import changes
+from workers.prompts.compose import compose
+from workers.prompts.shot import PromptError
+
+ROUGH = (
+    "a swan glides over a lake", "An old man walks his dog. He is smiling!", "neon city at night, rain falling",
+    "a chef cooks in a modern kitchen", "anime girl dancing", "sailboat", "a whale swims under water",
+    "Everything is quiet",
+)  # fmt: skip
+
+
+def words(text):
+    return re.findall(r"[\w']+", text.lower())
+
+
+def test_shot_detail_light_and_camera_are_added():
+    told = compose("a swan glides over a lake", 1)
+    assert told.prompt == (
+        "A full shot from a low angle. A swan glides over a lake. It has fine, lifelike detail and natural movements. "
+        "The lighting is soft and natural. The camera follows at a steady distance."
+    )
+    assert (told.shot.shot_type, told.shot.shot_angle, told.shot.lighting) == (
+        "full_shot",
+        "low_angle",
+        "soft and natural",
+    )
+    assert told.engine == "shot-grammar" and not told.notes
+
+
+@pytest.mark.parametrize("prompt", ROUGH)
+def test_the_same_seed_gives_the_same_words_and_no_word_goes(prompt):
+    for seed in range(30):
+        told = compose(prompt, seed)
+        assert told == compose(prompt, seed)
+        assert " ".join(words(prompt)) in " ".join(words(told.prompt))
+    assert len({compose(prompt, seed).prompt for seed in range(30)}) > 2
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@given(prompt=st.text(min_size=1, max_size=200).filter(str.strip), seed=st.integers(0, 2**31 - 1))
+def test_whatever_is_typed_is_kept(prompt, seed):
+    told = compose(prompt, seed)
+    assert words(prompt) == [] or " ".join(words(" ".join(prompt.split()))) in " ".join(words(told.prompt))
+
+
+def test_what_is_said_already_is_not_said_twice():
+    text = "Close-up of a swan at night, low angle, the camera circles it"
+    told = compose(text, 1)
+    assert told.prompt == f"{text}."
+    assert told.notes == ("Your prompt says everything already, so nothing was added.",)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "never"),
+    [
+        ("a swan at night", "lighting"),
+        ("a swan in the light of candles", "lighting"),
+        ("a horse at sunrise", "lighting"),
+        ("a planet in space", "lighting"),
+        ("a black and white drawing of a cat", "lighting"),
+        ("a cat, static shot", "camera"),
+        ("a cat, zooming in", "camera"),
+        ("a drone flies over a city, drone view", "camera"),
+        ("portrait of a woman", " shot"),
+        ("a dog seen from above", "angle"),
+        ("a house in aerial view", "eye level"),
+    ],
+)
+def test_nothing_contradicts_what_is_said(prompt, never):
+    for seed in range(40):
+        told = compose(prompt, seed).prompt.lower()
+        assert never not in told[: told.index(prompt)] + told[told.index(prompt) + len(prompt) :]
+
+
+def test_a_film_from_a_picture_has_only_a_motion_added():
+    assert compose("a swan glides", 3, target="i2v").prompt == "A swan glides. The camera slowly moves closer."
+
+
+def test_a_prompt_that_is_json_is_written_out():
+    told = compose('{"subjects": [{"TYPES": {"sub_type": "Woman"}, "action": "walks"}], "shot_type": "close_up"}', 1)
+    assert told.prompt.startswith("A close-up. A woman walks.")
+    assert "JSON" in told.notes[0]
+
+
+@pytest.mark.parametrize("prompt", ["un gato duerme en la silla bajo la luna", "一只猫在月光下行走"])
+def test_another_language_is_kept_as_it_is(prompt):
+    told = compose(prompt, 1)
+    assert told.prompt == prompt and "kept as it is" in told.notes[0]
+    assert [span.kind for span in told.changes] == ["kept"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "field", "words"),
+    [
+        ("", "prompt", "Write what should be seen."),
+        (" \n\t", "prompt", "Write what should be seen."),
+        ("x" * 10_000, "prompt", "at most 2,000 characters; this one has 10,000"),
+        ('{"shot_type": "huge"}', "prompt.shot_type", "one of long_shot"),
+        ("{}", "prompt", "Nothing of this shot can be said"),
+    ],
+)
+def test_what_cannot_be_used_names_its_field(prompt, field, words):
+    with pytest.raises(PromptError) as caught:
+        compose(prompt, 1)
+    assert words in caught.value.errors[field]
+
+
+def test_a_prompt_grows_no_longer_than_can_be_sent():
+    prompt = ("a swan glides over a quiet lake, " * 61)[:1995].strip(" ,")
+    told = compose(prompt, 1)
+    assert told.prompt == prompt and "as long as can be" in told.notes[0]
+
+
+def test_braces_do_nothing_but_get_a_note():
+    told = compose("A {animal.__class__} in {0} {place}", 1)
+    assert "A {animal.__class__} in {0} {place}." in told.prompt
+    assert "look like blanks" in told.notes[0]
+
+
+def test_changes_lead_from_one_text_to_the_other():
+    spans = changes("a swan glides", "A full shot. A white swan glides.")
+    assert [(span.kind, span.text) for span in spans] == [
+        ("kept", "A "),
+        ("added", "full shot. A white "),
+        ("kept", "swan glides."),
+    ]
+    spans = changes("a red swan", "A blue swan.")
+    assert [(span.kind, span.text.strip()) for span in spans] == [
+        ("kept", "A"), ("removed", "red"), ("added", "blue"), ("kept", "swan."),
+    ]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(before=st.text(alphabet="ab. \nA", max_size=40), after=st.text(alphabet="ab. \nA", max_size=40))
+def test_the_spans_make_the_new_text(before, after):
+    spans = changes(before, after)
+    assert "".join(span.text for span in spans if span.kind != "removed") == after.lstrip()
+
+
+def test_nano_is_written_for_in_its_own_sentences():
+    draw = random.Random(0)
+    for turn in range(600):
+        spec = captions.sample_rich(draw) if turn % 2 else sample_spec(draw)
+        if spec.legal:
+            text = " ".join(piece for piece, _ in captions.pieces(spec, draw)).replace(" ,", ",")
+            told = compose(text, turn, model="nano")
+            assert told.prompt == captions.canonical(spec), text
+            assert not told.words and not told.notes
+
+
+def test_what_nano_leaves_open_is_drawn_and_every_word_of_it_is_known():
+    known = set(captions.vocabulary())
+    for seed in range(50):
+        told = compose("a ball", seed, model="nano").prompt
+        assert re.fullmatch(r"an? \w+ circle [\w ]+", told)
+        assert set(re.findall(r"[\w']+", told.lower())) <= known
+    assert len({compose("a ball", seed, model="nano").prompt for seed in range(50)}) > 20
+
+
+def test_words_that_nano_does_not_know_are_named():
+    told = compose("a golden retriever runs on the beach", 1, model="nano")
+    assert told.words == nano.unknown_words("a golden retriever runs on the beach") == ("retriever", "runs")
+    assert "nano does not know “retriever”, “runs”" in told.notes[0]
+    assert "yellow" in told.prompt and "over the sea" in told.prompt
+    assert compose("gato", 1, model="nano").words == ("gato",)
+
+
+def test_nano_is_told_no_scene_where_a_picture_shows_one():
+    assert compose("a red ball moves left", 1, target="i2v", model="nano").prompt == "a red ball moves left"
+    assert re.fullmatch(
+        "a red ball (moves left|moves right|bounces)", compose("a red ball", 1, target="i2v", model="nano").prompt
+    )
+
+
+def test_two_of_a_kind_are_two():
+    assert compose("two red balls at night", 1, model="nano").prompt.count("red circle") == 2
