@@ -13,6 +13,7 @@ from apps.given import StrictSerializer
 from apps.openapi import StudioSchema
 from apps.tools import services
 from apps.tools.catalog.prompt import PromptTool
+from apps.tools.schema import OF_A_JOB
 from apps.tools.serializers import GenerationSerializer, form_serializer
 from workers.prompts.changes import KINDS
 from workers.prompts.compose import ENGINE, MAX_JSON, compose, refuse
@@ -140,8 +141,8 @@ def _by_field(error: PromptError, field: str) -> dict[str, list[str]]:
 class EnhanceSchema(StudioSchema):
     """A model's suggestion is a job, which can be refused as one."""
 
-    def refusals(self) -> set[int]:
-        return super().refusals() | {402, 409}
+    def refusals(self) -> set[str]:
+        return super().refusals() | OF_A_JOB
 
 
 class Enhance(APIView):

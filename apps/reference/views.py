@@ -28,7 +28,7 @@ class Schema(SpectacularAPIView):
     """The OpenAPI document, as YAML or, with `?format=json`, as JSON."""
 
     def _get_schema_response(self, request: Request) -> Response:
-        headers = {"Content-Disposition": f'inline; filename="{self._get_filename(request, None)}"'}
+        headers = {"Content-Disposition": f'inline; filename="{self._get_filename(request, None)}"'}  # type: ignore[no-untyped-call]
         return Response(data=document(*_same()), headers=headers)
 
 
@@ -40,8 +40,8 @@ def _same() -> tuple[str, str, tuple[str, ...]]:
 @lru_cache(maxsize=8)
 def document(language: str, site: str, tools: tuple[str, ...]) -> dict[str, Any]:
     """Return the OpenAPI document."""
-    generator = SpectacularAPIView.generator_class()  # type: ignore[no-untyped-call]
-    return dict(generator.get_schema(request=None, public=True))
+    generator = SpectacularAPIView.generator_class()
+    return dict(generator.get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=8)
@@ -51,7 +51,7 @@ def _body(language: str, site: str, tools: tuple[str, ...]) -> SafeString:
     codes = {
         code for group in reference.groups for call in group.calls for each in call.refusals for code in each.codes
     }
-    rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
+    rates: dict[str, str] = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]  # type: ignore[assignment]
     context = {
         "reference": reference,
         "site": site,

@@ -214,7 +214,8 @@ class Reader:
         """Return the status and the schema of the answer when all goes well."""
         status = min(operation["responses"], key=int)
         content = operation["responses"][status].get("content", {})
-        return int(status), next(iter(content.values()), {}).get("schema", {})
+        first: Mapping[str, Any] = next(iter(content.values()), {})
+        return int(status), first.get("schema", {})
 
     def answer_of(self, schema: Mapping[str, Any]) -> tuple[str, bool]:
         """Return the object that an answer holds, and whether it is a list of it. Adds it to the things shown."""

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Any
 
 from workers.prompts.names import name_in, named, type_of
 from workers.prompts.shot import MAX_NAME, MAX_SUBJECTS, MAX_TEXT, TEXTS, Shot, Subject, from_text, tidy
@@ -65,7 +66,8 @@ class _Draft:
         """Put words into a field of the newest subject."""
         last = self.subjects[-1]
         before = getattr(last, name)
-        self.subjects[-1] = replace(last, **{name: f"{before}{joint}{words}" if before else words})
+        told: dict[str, Any] = {name: f"{before}{joint}{words}" if before else words}
+        self.subjects[-1] = replace(last, **told)
 
     @property
     def shot(self) -> Shot:
@@ -269,9 +271,8 @@ def _subject(draft: _Draft, words: str) -> None:
 
 
 def _named(name: str, **texts: str) -> Subject:
-    return Subject(
-        type=type_of(name), sub_type=name[:MAX_NAME], **{key: text[:MAX_TEXT] for key, text in texts.items()}
-    )
+    told: dict[str, Any] = {key: text[:MAX_TEXT] for key, text in texts.items()}
+    return Subject(type=type_of(name), sub_type=name[:MAX_NAME], **told)
 
 
 def _mentioned(text: str, name: str) -> list[Term]:

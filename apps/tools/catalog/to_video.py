@@ -528,7 +528,7 @@ class ToVideo(Stoppable):
     tagline = "Words, a picture or a video become a film."
     icon = "film"
     popular = main = True
-    door = _("AI Video")
+    door = _("AI Video")  # type: ignore[assignment]
     clip = "clips/a-white-heart-grows-at-sunset.mp4"
     task = kind = "video"
     prefill = ("prompt", "mode")

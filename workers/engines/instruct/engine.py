@@ -16,8 +16,8 @@ import torch
 from workers.base import EngineError, OnProgress, Progress, ignore_progress
 from workers.engines import registry
 from workers.engines.instruct import cards
-from workers.prompts import compose as rules
-from workers.prompts.compose import Suggestion, compose, refuse
+from workers.prompts import nano
+from workers.prompts.compose import ENGINE, Suggestion, compose, refuse
 from workers.prompts.schema import INSTRUCTION, TEXT, schema, suggestion
 from workers.prompts.write import Target
 from workers.weights import folder as models_folder
@@ -32,7 +32,7 @@ GB = 1e9
 class Composer:
     """The rules, as an engine: nothing is loaded."""
 
-    def __init__(self, name: str = rules.ENGINE) -> None:
+    def __init__(self, name: str = ENGINE) -> None:
         self.name = name
 
     def load(self) -> None:
@@ -132,7 +132,7 @@ class Writer:
         Raises PromptError, on `prompt`, EngineError, and what `on_progress` raises.
         """
         prompt = refuse(prompt)
-        if model == rules.nano.MODEL:
+        if model == nano.MODEL:
             told = compose(prompt, seed, target=target, model=model)
             return _noted(told, f"nano's sentences are written by the rules, not by {self._title}.")
         on_progress(Progress(stage="loading"))
@@ -140,8 +140,8 @@ class Writer:
         answer = self.answer(prompt, seed, on_progress)
         if answer is None:
             why = f"{self._title} did not finish in time, so the rules answered."
-        elif told := suggestion(prompt, answer, seed, self.name, target):
-            return told
+        elif found := suggestion(prompt, answer, seed, self.name, target):
+            return found
         else:
             why = f"{self._title} wrote about something else, so the rules answered."
         return _noted(compose(prompt, seed, target=target, model=model), why)
