@@ -6,6 +6,7 @@ import { model } from "./model.js";
 import { pick } from "./pick.js";
 import { helpIsOpen } from "./popover.js";
 
+const FIGURE_SPACE = "\u2007"; // as wide as a figure
 const phone = matchMedia("(max-width: 63.99rem)");
 const sheet = document.querySelector("[data-sheet]");
 const opener = document.querySelector("[data-sheet-open]");
@@ -37,7 +38,7 @@ function count(counter) {
   field.removeAttribute("maxlength");
   const show = () => {
     const length = [...field.value.trim()].length;
-    counter.textContent = `${length} / ${most}`;
+    counter.textContent = `${String(length).padStart(String(most).length, FIGURE_SPACE)} / ${most}`; // the slash stays where it is
     counter.classList.toggle("is-near", length > most * 0.9);
   };
   field.addEventListener("input", show);

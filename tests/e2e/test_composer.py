@@ -82,7 +82,7 @@ def test_changed_settings_are_counted_on_their_group_and_go_back(open_page):
     badge = quality.locator("[data-changed]")
     assert badge.is_hidden()
     page.get_by_label("Steps").fill("8")
-    page.get_by_label("Seed").fill("7")
+    page.get_by_label("Seed", exact=True).fill("7")
     assert badge.inner_text() == "2 changed"
     quality.get_by_role("button", name="Reset to default").click()
     assert badge.is_hidden() and page.get_by_label("Steps").input_value() == ""
@@ -157,6 +157,6 @@ def test_without_javascript_a_length_in_seconds_is_asked_for_and_help_still_open
     assert page.get_by_text("16:9 suits screens").is_visible()
     page.keyboard.press("Escape")
     page.get_by_label("Prompt", exact=True).fill("a red circle moves right")
-    page.get_by_label("Seconds").fill("0.1")
+    page.get_by_label("Seconds", exact=True).fill("0.1")
     page.get_by_role("button", name=re.compile("Generate")).click()
     assert page.locator(".field--seconds .errorlist").inner_text() == "Seconds: choose 0.5 or more."
