@@ -78,6 +78,19 @@ function showFaults(panel) {
   (list ?? field).scrollIntoView({ block: "nearest" });
 }
 
+/** What is mended is no fault any more, in its field and in the list; one that is left is told at its field alone. */
+function mended(field) {
+  field.classList.remove("field--invalid");
+  field.querySelector(".errorlist")?.remove();
+  for (const control of field.querySelectorAll("[aria-invalid]")) control.removeAttribute("aria-invalid");
+  const list = field.closest("[data-panel]").querySelector("[data-faults]");
+  const lines = [...(list?.querySelectorAll("li") ?? [])];
+  const left = lines.filter((line) => !field.contains(document.getElementById(line.querySelector("a")?.hash.slice(1))));
+  if (left.length === lines.length) return;
+  if (left.length < 2) list.remove();
+  else for (const line of lines) if (!left.includes(line)) line.remove();
+}
+
 /** Lead from a line of that list to its control, and open the group that it stands in. */
 function leadTo(event) {
   const link = event.target.closest?.("[data-fault]");
@@ -109,10 +122,7 @@ function bind(panel) {
   });
   panel.addEventListener("input", (event) => {
     const field = event.target.closest(".field--invalid");
-    if (!field) return;
-    field.classList.remove("field--invalid");
-    field.querySelector(".errorlist")?.remove();
-    event.target.removeAttribute("aria-invalid");
+    if (field) mended(field);
   });
   showFaults(panel);
 }
@@ -172,6 +182,8 @@ document.addEventListener("htmx:configRequest", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => {
   const panel = event.detail.elt;
   if (!panel.matches?.("[data-panel]") || !(event.detail.xhr.status < 400)) return;
+  panel.querySelectorAll(".field--invalid").forEach(mended);
+  panel.querySelector("[data-faults]")?.remove();
   for (const box of panel.querySelectorAll("[data-seed]")) {
     if (box.querySelector("[data-seed-lock]").getAttribute("aria-pressed") === "false") fill(box.querySelector("input"), "");
   }

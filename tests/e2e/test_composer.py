@@ -128,6 +128,9 @@ def test_errors_are_listed_in_view_and_lead_to_their_fields(open_page):
     assert faults.get_by_role("link").count() == 2
     faults.get_by_role("link", name="Steps: choose 4 or more.").click()
     assert page.get_by_label("Steps").evaluate("input => input === document.activeElement")
+    page.get_by_label("Prompt", exact=True).fill("a red circle")
+    faults.wait_for(state="detached")  # what is left is told at its field
+    assert page.locator("#panel .field--steps .errorlist").is_visible()
 
 
 def test_on_a_phone_the_controls_are_a_sheet_with_generate_in_reach(open_page):
