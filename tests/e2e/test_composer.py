@@ -155,7 +155,7 @@ def test_on_a_phone_the_controls_are_a_sheet_with_generate_in_reach(open_page):
 
 
 def test_without_javascript_a_length_in_seconds_is_asked_for_and_help_still_opens(open_page):
-    page = open_page("lou@example.org", TOOL, java_script_enabled=False)
+    page = open_page("lou@example.org", TOOL, problems_expected=True, java_script_enabled=False)
     page.get_by_role("button", name="About “Ratio”").click()
     assert page.get_by_text("16:9 suits screens").is_visible()
     page.keyboard.press("Escape")
