@@ -104,7 +104,7 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
 });
 
 function focusCard(id) {
-  document.querySelector(`#${CSS.escape(id)} a, #${CSS.escape(id)} button`)?.focus();
+  document.querySelector(`#${CSS.escape(id)} .card__title a`)?.focus();
 }
 
 document.addEventListener("htmx:wsAfterMessage", () => {
