@@ -139,7 +139,7 @@ def test_twelve_submits_without_a_credit_leave_no_file(page, api, stored):
     page.force_login(poor)
     for number in range(12):
         html = page.post(PAGE, PARAMS | {"mode": "picture", "image": picture(40 + 2 * number)})
-        assert "your wallet has 0" in html.content.decode()
+        assert "You need" in html.content.decode()
     assert (Asset.objects.count(), stored()) == (0, [])
 
 

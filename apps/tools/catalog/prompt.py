@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.tools import prices, videos
 from apps.tools.fields import CatalogueField, SeedField
+from apps.tools.help import explained
 from apps.tools.registry import Tool, ToolForm, register
 from apps.tools.videos import RELEASED
 from workers.engines.instruct import cards
@@ -49,9 +50,17 @@ class PromptForm(ToolForm):
         known=(card.id for card in cards.all()),
         error_messages={"invalid_choice": _("%(value)s is not on this machine.")},
         choices=engines,
-        help_text=_("Rules answer at once; a model takes longer."),
+        help_text=explained(
+            _("What writes your prompt: the studio's own rules, or a language model."),
+            _("Rules answer at once. A model takes longer and finds words of its own."),
+        ),
     )
-    seed = SeedField(help_text=_("The same seed makes the same suggestion again. Empty: a new one."))
+    seed = SeedField(
+        help_text=explained(
+            _("The same seed makes the same suggestion again. Leave empty for a new one each time."),
+            _("Lock it while you change your words, so that you see what they change."),
+        )
+    )
 
     advanced = {"Writing": ("engine", "seed")}
 
