@@ -5,6 +5,7 @@ import { slide } from "./length.js";
 import { model } from "./model.js";
 import { pick } from "./pick.js";
 import { helpIsOpen } from "./popover.js";
+import { take } from "./taken.js";
 
 const phone = matchMedia("(max-width: 63.99rem)");
 const sheet = document.querySelector("[data-sheet]");
@@ -129,34 +130,13 @@ document.addEventListener("htmx:load", (event) => {
   }
 });
 
-/** Put a text into a field as if it had been typed, so that the browser's own undo takes it back. */
-function write(field, text) {
-  field.focus();
-  field.select();
-  const written = text ? document.execCommand("insertText", false, text) : document.execCommand("delete");
-  if (!written || field.value !== text) fill(field, text);
-}
-
-const before = new WeakMap(); // what stood in a prompt before a sample took its place
-
 document.addEventListener("click", (event) => {
   const chip = event.target.closest?.("[data-fill]");
   const field = chip && document.getElementById(chip.dataset.fill);
   if (!field) return;
   event.preventDefault();
   showSheet(true);
-  before.set(field, field.value);
-  write(field, new URL(chip.href).searchParams.get("prompt"));
-  const undo = field.form.querySelector("[data-fill-undo]");
-  if (undo) undo.hidden = false;
-});
-
-document.addEventListener("click", (event) => {
-  const undo = event.target.closest?.("[data-fill-undo]");
-  const field = undo?.form.elements.prompt;
-  if (!field) return;
-  write(field, before.get(field) ?? "");
-  undo.hidden = true;
+  take(field, new URL(chip.href).searchParams.get("prompt"));
 });
 
 // A form that comes back has lost its files, as the studio stores none before the job: they are chosen again.
