@@ -362,6 +362,7 @@ class VideoForm(ToolForm):
         label=_("Several GPUs"),
     )
 
+    not_shown = frozenset({"prompt_enhancer"})
     page_initial: ClassVar[Mapping[str, Any]] = {
         # nano's films are small, and quickly made larger.
         "finish": FACTORS[-1] if videos.MODEL.id == "nano" else "",
@@ -370,7 +371,7 @@ class VideoForm(ToolForm):
         "ratio": "",
     }
     advanced: ClassVar[Mapping[Any, tuple[str, ...]]] = {
-        _("Prompt"): ("negative_prompt", "prompt_enhancer"),
+        _("Prompt"): ("negative_prompt",),
         _("Model"): ("model_id", "resolution"),
         _("Quality"): ("steps", "guidance_scale", "shift", "fps", "seed"),
         _("Windows"): (
