@@ -1,5 +1,6 @@
 """The REST API under /api/v1/."""
 
+import builtins
 import hashlib
 import json
 from collections.abc import Sequence
@@ -225,7 +226,7 @@ class GenerationViewSet(
             raise exceptions.ValidationError({"ids": ["None of these is a job of yours that has a file."]})
         return zips.answer(f"cinevivid-{timezone.now():%Y-%m-%d}.zip", zips.zipped(media))
 
-    def _ids(self, request: Request) -> list[UUID]:
+    def _ids(self, request: Request) -> builtins.list[UUID]:
         asked = PickedSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         return list(asked.validated_data["ids"])

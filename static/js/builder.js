@@ -67,10 +67,16 @@ function begin() {
 }
 
 begin();
+let pressed = false; // a button of the form: what it puts there gets the focus
+document.addEventListener("click", ({ target }) => {
+  if (target.closest?.("[data-builder] button")) pressed = true;
+});
 // Rows that were added or removed, what was pasted, and the builder over the page of a tool.
 document.addEventListener("htmx:load", ({ detail }) => {
   if (!detail.elt.matches?.("[data-builder]")) return;
   begin();
+  if (!pressed) return;
+  pressed = false;
   const rows = [...form.querySelectorAll("[data-subject] input[name^=sub_type]")];
   (rows.find((row) => !row.value) ?? rows[0])?.focus({ preventScroll: true });
 });

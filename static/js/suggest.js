@@ -80,7 +80,7 @@ document.addEventListener("click", (event) => {
     const values = { prompt: prompt().value, target: pictured ? "i2v" : "t2v", dialog: "1" };
     const body = dialog.querySelector("[data-builder-body]");
     dialog.showModal();
-    htmx.ajax("GET", opener.href, { target: body, swap: "innerHTML", values });
+    htmx.ajax("POST", opener.href, { target: body, swap: "innerHTML", values });
   }
   if (dialog?.contains(event.target)) {
     if (event.target.closest("[data-builder-close]")) dialog.close();

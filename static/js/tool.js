@@ -23,7 +23,7 @@ function showSheet(shown) {
 opener?.addEventListener("click", () => showSheet(true));
 sheet?.querySelector("[data-sheet-close]")?.addEventListener("click", () => showSheet(false));
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !helpIsOpen() && phone.matches && sheet?.hasAttribute("data-open")) showSheet(false);
+  if (event.key === "Escape" && !helpIsOpen() && !document.querySelector("dialog[open]") && phone.matches && sheet?.hasAttribute("data-open")) showSheet(false);
 });
 
 function fill(field, value) {
