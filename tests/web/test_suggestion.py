@@ -7,6 +7,7 @@ import pytest
 
 from apps.billing import services as billing
 from apps.library.models import Generation
+from tests.params import PARAMS
 from tests.workers.prompts.conftest import tiny, tiny_folder  # noqa: F401
 from workers.prompts.changes import pieces
 from workers.prompts.compose import compose
@@ -82,11 +83,11 @@ def test_the_own_prompt_is_kept_with_one_that_was_suggested(api):
 
 @pytest.mark.django_db(transaction=True)
 def test_the_page_of_a_film_shows_both_prompts(page, ada, worker, wait_until):
-    asked = {"prompt": "a red circle moves right over the sea", "prompt_original": "a ball", "num_frames": "17"}
-    page.post(TOOL, asked | {"steps": "1", "ratio": "1:1"})
-    wait_until(lambda: Generation.objects.get().status == "succeeded")
+    page.post(TOOL, PARAMS | {"prompt": "a red circle moves right over the sea", "prompt_original": "a ball"})
     job = Generation.objects.get()
+    wait_until(lambda: Generation.objects.get().status == "succeeded")
+    job.refresh_from_db()
     recipe = job.asset.recipe
-    assert (recipe["prompt_original"], recipe["prompt_enhanced"]) == ("a ball", asked["prompt"])
+    assert (recipe["prompt_original"], recipe["prompt_enhanced"]) == ("a ball", job.params["prompt"])
     told = page.get(job.get_absolute_url()).content.decode()
     assert "Yours" in told and "a ball" in told
