@@ -5,7 +5,7 @@ import { take } from "./taken.js";
 const panel = () => document.getElementById("suggestion");
 const prompt = () => document.querySelector("[data-panel] [name=prompt]");
 let used = new Set(); // the parts that are in the prompt now
-let shown = ""; // the prompt as this module left it
+const made = new Map(); // which parts are in each prompt that they were put into
 
 /** The original with the parts that are used, in the order of the suggestion. */
 function text(box) {
@@ -22,7 +22,7 @@ function close() {
 }
 
 function use(box, words) {
-  shown = words;
+  made.set(words, new Set(used));
   take(prompt(), words, words === box.dataset.original ? "" : box.dataset.original);
 }
 
@@ -37,7 +37,6 @@ document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     const { part } = button.dataset;
     if (!used.delete(part)) used.add(part);
-    button.setAttribute("aria-pressed", String(used.has(part)));
     use(box, text(box));
     button.focus();
   }
@@ -53,17 +52,21 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("input", ({ target }) => {
   const parts = target === prompt() && panel()?.querySelector("[data-parts]");
   if (!parts) return;
-  const { original } = parts.closest("[data-suggested]").dataset;
-  if (target.value === original) {
-    used = new Set();
-    for (const button of parts.querySelectorAll("button")) button.setAttribute("aria-pressed", "false");
+  const now = made.get(target.value);
+  parts.hidden = !now;
+  if (!now) return;
+  used = new Set(now);
+  for (const button of parts.querySelectorAll("button")) {
+    button.setAttribute("aria-pressed", String(used.has(button.dataset.part)));
   }
-  parts.hidden = ![original, shown].includes(target.value);
 });
 
 document.addEventListener("htmx:afterSwap", ({ detail }) => {
   if (detail.target.id !== "suggestion") return;
   used = new Set();
+  made.clear();
+  const box = panel().querySelector("[data-suggested]");
+  if (box) made.set(box.dataset.original, new Set());
   const title = panel().querySelector(".suggestion__title");
   title?.focus({ preventScroll: true });
   panel().scrollIntoView({ block: "nearest" });
