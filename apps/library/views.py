@@ -52,13 +52,16 @@ def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     job = get_object_or_404(mine.with_assets().select_related("group"), pk=pk)
     asset = job.asset
     begins_with = list(job.inputs.select_related("asset", "source"))
-    told_apart = {*TOLD_APART, *FACTS, *(given.name for given in begins_with)}
+    told_apart = {*TOLD_APART, "prompt_original", *FACTS, *(given.name for given in begins_with)}
     if job.engine:
         told_apart.add("model_id")  # the page names the model that made it
     about = {
         "asset": asset,
         "recipe": json.dumps(asset.recipe, indent=2, sort_keys=True) if asset else "",
         "prompt_sent": asset.recipe.get("prompt_sent", "") if asset else "",
+        "prompt_original": (asset.recipe.get("prompt_original") if asset else "")
+        or job.params.get("prompt_original", ""),
+        "prompt_enhanced": (asset.recipe.get("prompt_enhanced") if asset else "") or job.params.get("prompt", ""),
         "begins_with": begins_with,
         "values": {
             NAMES.get(name, name.replace("_", " ").capitalize()): value

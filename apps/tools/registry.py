@@ -64,6 +64,7 @@ class ToolForm(forms.Form):
 
     page_initial: ClassVar[Mapping[str, Any]] = {}
     advanced: ClassVar[Mapping[Any, tuple[str, ...]]] = {}
+    not_shown: ClassVar[frozenset[str]] = frozenset()  # for programs; the page has another way to it
 
     def __init__(
         self, data: Any = None, *args: Any, user: User | None = None, draft: bool = False, **kwargs: Any
@@ -132,7 +133,7 @@ class ToolForm(forms.Form):
         }
 
     def plain_fields(self) -> list[forms.BoundField]:
-        folded = set(self._folded())
+        folded = {*self._folded(), *self.not_shown}
         return [field for field in self if field.name not in folded]
 
     def groups(self) -> Iterator[FieldGroup]:

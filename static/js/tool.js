@@ -5,6 +5,7 @@ import { slide } from "./length.js";
 import { model } from "./model.js";
 import { pick } from "./pick.js";
 import { helpIsOpen } from "./popover.js";
+import { take } from "./taken.js";
 
 const FIGURE_SPACE = "\u2007"; // as wide as a figure
 const phone = matchMedia("(max-width: 63.99rem)");
@@ -23,7 +24,7 @@ function showSheet(shown) {
 opener?.addEventListener("click", () => showSheet(true));
 sheet?.querySelector("[data-sheet-close]")?.addEventListener("click", () => showSheet(false));
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !helpIsOpen() && phone.matches && sheet?.hasAttribute("data-open")) showSheet(false);
+  if (event.key === "Escape" && !helpIsOpen() && !document.querySelector("dialog[open]") && phone.matches && sheet?.hasAttribute("data-open")) showSheet(false);
 });
 
 function fill(field, value) {
@@ -140,34 +141,13 @@ document.addEventListener("htmx:load", (event) => {
   }
 });
 
-/** Put a text into a field as if it had been typed, so that the browser's own undo takes it back. */
-function write(field, text) {
-  field.focus();
-  field.select();
-  const written = text ? document.execCommand("insertText", false, text) : document.execCommand("delete");
-  if (!written || field.value !== text) fill(field, text);
-}
-
-const before = new WeakMap(); // what stood in a prompt before a sample took its place
-
 document.addEventListener("click", (event) => {
   const chip = event.target.closest?.("[data-fill]");
   const field = chip && document.getElementById(chip.dataset.fill);
   if (!field) return;
   event.preventDefault();
   showSheet(true);
-  before.set(field, field.value);
-  write(field, new URL(chip.href).searchParams.get("prompt"));
-  const undo = field.form.querySelector("[data-fill-undo]");
-  if (undo) undo.hidden = false;
-});
-
-document.addEventListener("click", (event) => {
-  const undo = event.target.closest?.("[data-fill-undo]");
-  const field = undo?.form.elements.prompt;
-  if (!field) return;
-  write(field, before.get(field) ?? "");
-  undo.hidden = true;
+  take(field, new URL(chip.href).searchParams.get("prompt"));
 });
 
 // A form that comes back has lost its files, as the studio stores none before the job: they are chosen again.

@@ -96,6 +96,7 @@ class PromptTool(Tool):
     noun, nouns = "prompt", "prompts"
     result_template = "prompts/result.html"
     form_class = PromptForm
+    prefill = ("prompt", "target", "model_id")
 
     def price(self, params: Mapping[str, Any]) -> int:
         """Nothing for the rules; the rate of a text for a model."""

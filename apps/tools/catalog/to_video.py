@@ -91,6 +91,13 @@ class VideoForm(ToolForm):
         ),
         error_messages={"required": _("describe what is in the picture and how it moves.")},
     )
+    prompt_original = forms.CharField(
+        label=_("Your own prompt"),
+        required=False,
+        max_length=2000,
+        widget=forms.HiddenInput,
+        help_text=_("What you wrote, where the prompt is a suggestion that you took. Both are kept with your video."),
+    )
     image = AssetField(
         "image",
         label=_("First frame"),
@@ -355,6 +362,7 @@ class VideoForm(ToolForm):
         label=_("Several GPUs"),
     )
 
+    not_shown = frozenset({"prompt_enhancer"})
     page_initial: ClassVar[Mapping[str, Any]] = {
         # nano's films are small, and quickly made larger.
         "finish": FACTORS[-1] if videos.MODEL.id == "nano" else "",
@@ -363,7 +371,7 @@ class VideoForm(ToolForm):
         "ratio": "",
     }
     advanced: ClassVar[Mapping[Any, tuple[str, ...]]] = {
-        _("Prompt"): ("negative_prompt", "prompt_enhancer"),
+        _("Prompt"): ("negative_prompt",),
         _("Model"): ("model_id", "resolution"),
         _("Quality"): ("steps", "guidance_scale", "shift", "fps", "seed"),
         _("Windows"): (
@@ -424,6 +432,8 @@ class VideoForm(ToolForm):
             return data
         picture: Asset | None = data.get("image") or data.get("video") or data.get("end_image")
         params = {name: value for name, value in self.params.items() if value not in (None, "") and value is not False}
+        if params.get("prompt_original") == params.get("prompt"):
+            params.pop("prompt_original", None)
         # Build the whole request, so that values that exclude each other are refused here and not by a worker.
         files = {name: Path(name) for name in MISSING if data.get(name)}
         if self.draft:
