@@ -24,6 +24,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 FREE: Mapping[str, Any] = {}
 GROUPS: Mapping[str, tuple[Any, Any]] = {
     "tools": (gettext_lazy("Tools"), gettext_lazy("Ask for the price of something, and have it made.")),
+    "prompts": (gettext_lazy("Prompts"), gettext_lazy("Say a scene in the words that the video model has learned.")),
     "generations": (gettext_lazy("Jobs"), gettext_lazy("Follow what is being made, stop it, or delete it.")),
     "assets": (gettext_lazy("Files"), gettext_lazy("What your jobs have made, and what you have uploaded.")),
     "groups": (gettext_lazy("Groups"), gettext_lazy("Jobs that belong together, such as a batch.")),
@@ -195,7 +196,7 @@ class Reader:
 
     def shown(self, call: Call, place: int, example: Example) -> Shown:
         given = answer(call.id, place, self.site)
-        sent = list((example.form or {}).values())
+        sent = [*(example.form or {}).values(), *((example.body or {}).get("ids", ()))]
         if "{id}" in call.path and not example.id:
             sent.append(f"${IDS.get(call.path.split('/')[3], 'ID')}")
         return Shown(

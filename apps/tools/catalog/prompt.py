@@ -86,6 +86,7 @@ class PromptTool(Tool):
     verb = "Suggest"
     noun, nouns = "prompt", "prompts"
     result_template = "prompts/result.html"
+    examples = {_("A few words"): {"prompt": "a swan glides over a lake", "seed": 7}}
     form_class = PromptForm
 
     def price(self, params: Mapping[str, Any]) -> int:
