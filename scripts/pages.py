@@ -80,11 +80,11 @@ class World:
         self.call("post", f"generations/{thrown}/cancel/")
         self.call("delete", f"generations/{thrown}/")
         enlarged = self.order("upscale", source=self.ids["picture"], factor=2)
-        prompt = self.order("prompt", prompt="a swan glides over a lake", seed=7)
-        for job in (*films, enlarged, prompt, failed):
+        for job in (*films, enlarged, failed):
             self.wait(job)
-        self.ids |= {"film": films[0], "failed": failed, "cancelled": cancelled, "enlarged": enlarged}
-        self.ids["prompt"] = prompt
+        prompt = self.order("prompt", prompt="a swan glides over a lake", seed=7)
+        self.wait(prompt)
+        self.ids |= {"film": films[0], "failed": failed, "cancelled": cancelled, "enlarged": enlarged, "prompt": prompt}
         self.ids["asset"] = self.call("get", f"generations/{films[0]}/")["assets"][0]["id"]
         if not self.quick:
             self.call("delete", f"generations/{films.pop()}/")
