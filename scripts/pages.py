@@ -156,6 +156,8 @@ for email, name in (({FULL!r}, "Maya"), ({NEW!r}, "Nils"), ({STAFF!r}, "Olga")):
     billing.grant(user, settings.FREE_CREDITS, f"welcome:{{user.pk}}")
     people[email] = user
 billing.grant(people[{FULL!r}], 2000, "screenshots")
+people[{FULL!r}].set_password("a wall of small clips")
+people[{FULL!r}].save()
 User.objects.filter(email={STAFF!r}).update(is_staff=True, is_superuser=True)
 people[{STAFF!r}].refresh_from_db()
 links = {{email: sign_in_url(user) for email, user in people.items()}}
@@ -217,7 +219,7 @@ NO_PAGE = None
 RULES: dict[str, list[Rule] | None] = {
     "landing": [("visitor", None, "", None), ("signed in", FULL, "", None)],
     "docs": [("visitor", None, "", None)],
-    "licence": [("visitor", None, "", None)],
+    "licence": NO_PAGE,
     "robots": NO_PAGE,
     "sitemap": NO_PAGE,
     "manifest": NO_PAGE,
@@ -229,8 +231,8 @@ RULES: dict[str, list[Rule] | None] = {
     "account_email": [("full", FULL, "", None)],
     "account_email_verification_sent": [("visitor", None, "", None)],
     "account_waiting": NO_PAGE,  # sends on as soon as the address is confirmed
-    "account_change_password": NO_PAGE,  # without a password it sends on to the one below
-    "account_set_password": [("full", FULL, "", None)],
+    "account_change_password": [("full", FULL, "", None)],
+    "account_set_password": [("full", NEW, "", None)],  # of who has none yet
     "account_reset_password": [("visitor", None, "", None)],
     "account_reset_password_done": [("visitor", None, "", None)],
     "account_reset_password_from_key": [("error", None, "1-no-such-key", None)],

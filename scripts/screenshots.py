@@ -8,6 +8,7 @@ import argparse
 import html
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -45,6 +46,7 @@ def main() -> int:
 
         django.setup()
         studio = Studio(Path(folder))
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the studio is stopped too
         try:
             studio.start()
             return take(studio, chromium, args)

@@ -16,6 +16,7 @@ from apps.errors import CATALOGUE
 from apps.problems import MEDIA_TYPE
 from apps.reference import code
 from apps.reference.examples import IDS, Example, answer, examples
+from apps.tools import registry
 
 LARGEST = 2**53  # a limit beyond it is that of a column, and says nothing to a caller
 CHOICE = re.compile(r"^\* `([^`]*)` - (.*)$", re.MULTILINE)
@@ -313,9 +314,11 @@ class Reader:
         return ""
 
 
-def order(path: str) -> str:
-    """Return what paths are sorted by: a list, one of it, what is done to one, and then the rest."""
-    return path.replace("{id}", "!")
+def order(path: str) -> tuple[int, str]:
+    """Return what paths are sorted by: a list, one of it, what is done to it, then the rest; tools in their order."""
+    slugs = [tool.slug for tool in registry.tools()]
+    name = path.removeprefix("/api/v1/tools/").partition("/")[0]
+    return slugs.index(name) if name in slugs else -1, path.replace("{id}", "!")
 
 
 def name_of(schema: Mapping[str, Any]) -> str:
