@@ -69,7 +69,7 @@ helps: install
 looks: install
 	$(BIN)/python -m scripts.looks
 
-# Every page in every state to var/screenshots; ARGS=--readme also writes those of the README.
+# Every page in every state to var/screenshots; ARGS=--readme writes those of the README.
 screenshots: install-dev
 	@sh scripts/browser.sh
 	$(BIN)/python -m scripts.screenshots $(ARGS)

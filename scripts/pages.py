@@ -82,7 +82,9 @@ class World:
         enlarged = self.order("upscale", source=self.ids["picture"], factor=2)
         for job in (*films, enlarged, failed):
             self.wait(job)
-        self.ids |= {"film": films[0], "failed": failed, "cancelled": cancelled, "enlarged": enlarged}
+        prompt = self.order("prompt", prompt="a swan glides over a lake", seed=7)
+        self.wait(prompt)
+        self.ids |= {"film": films[0], "failed": failed, "cancelled": cancelled, "enlarged": enlarged, "prompt": prompt}
         self.ids["asset"] = self.call("get", f"generations/{films[0]}/")["assets"][0]["id"]
         if not self.quick:
             self.call("delete", f"generations/{films.pop()}/")
@@ -154,6 +156,8 @@ for email, name in (({FULL!r}, "Maya"), ({NEW!r}, "Nils"), ({STAFF!r}, "Olga")):
     billing.grant(user, settings.FREE_CREDITS, f"welcome:{{user.pk}}")
     people[email] = user
 billing.grant(people[{FULL!r}], 2000, "screenshots")
+people[{FULL!r}].set_password("a wall of small clips")
+people[{FULL!r}].save()
 User.objects.filter(email={STAFF!r}).update(is_staff=True, is_superuser=True)
 people[{STAFF!r}].refresh_from_db()
 links = {{email: sign_in_url(user) for email, user in people.items()}}
@@ -215,6 +219,9 @@ NO_PAGE = None
 RULES: dict[str, list[Rule] | None] = {
     "landing": [("visitor", None, "", None), ("signed in", FULL, "", None)],
     "docs": [("visitor", None, "", None)],
+    "licence": NO_PAGE,
+    "robots": NO_PAGE,
+    "sitemap": NO_PAGE,
     "manifest": NO_PAGE,
     "account_login": [("visitor", None, "", None), ("error", None, "", _wrong_sign_in)],
     "account_signup": [("visitor", None, "", None), ("error", None, "", _wrong_sign_up)],
@@ -223,8 +230,9 @@ RULES: dict[str, list[Rule] | None] = {
     "account_reauthenticate": [("full", FULL, "", None)],
     "account_email": [("full", FULL, "", None)],
     "account_email_verification_sent": [("visitor", None, "", None)],
-    "account_change_password": NO_PAGE,  # without a password it sends on to the one below
-    "account_set_password": [("full", FULL, "", None)],
+    "account_waiting": NO_PAGE,  # sends on as soon as the address is confirmed
+    "account_change_password": [("full", FULL, "", None)],
+    "account_set_password": [("full", NEW, "", None)],  # of who has none yet
     "account_reset_password": [("visitor", None, "", None)],
     "account_reset_password_done": [("visitor", None, "", None)],
     "account_reset_password_from_key": [("error", None, "1-no-such-key", None)],
@@ -250,6 +258,7 @@ RULES: dict[str, list[Rule] | None] = {
     "library:generation": [
         ("film", FULL, "{film}", None),
         ("enlarged", FULL, "{enlarged}", None),
+        ("prompt", FULL, "{prompt}", None),
         ("failed", FULL, "{failed}", None),
         ("cancelled", FULL, "{cancelled}", None),
         ("running", FULL, "{running}", None),
@@ -257,7 +266,12 @@ RULES: dict[str, list[Rule] | None] = {
         ("error", FULL, NOBODY, None),
     ],
     "library:uploads": [("full", FULL, "", None), ("empty", NEW, "", None)],
+    "library:trash": [("full", FULL, "", None), ("empty", NEW, "", None)],
     "library:delete_upload": NO_PAGE,
+    "library:delete_uploads": NO_PAGE,
+    "library:restore_uploads": NO_PAGE,
+    "library:zip": NO_PAGE,
+    "library:purge": NO_PAGE,
     "library:empty_trash": NO_PAGE,
     "library:last_frame": NO_PAGE,
     "library:asset_file": NO_PAGE,
@@ -272,8 +286,18 @@ RULES: dict[str, list[Rule] | None] = {
         ("running", FULL, "to-video", None),
         ("upscale", FULL, "upscale?source={picture}", None),
         ("upscale empty", NEW, "upscale", None),
+        ("prompt", FULL, "prompt", None),
     ],
+    "prompts:builder": [
+        ("empty", NEW, "", None),
+        ("full", FULL, "?prompt=A+low+angle+close-up+of+a+white+swan+at+sunset.+The+camera+pans+left.", None),
+    ],
+    "tools:activity": [("full", FULL, "", None), ("empty", NEW, "", None), ("running", FULL, "", None)],
+    "tools:activity_seen": NO_PAGE,
     "tools:quote": NO_PAGE,
+    "tools:again": NO_PAGE,
+    "tools:delete_many": NO_PAGE,
+    "tools:restore_many": NO_PAGE,
     "tools:cancel": NO_PAGE,
     "tools:cancel_group": NO_PAGE,
     "tools:stop": NO_PAGE,

@@ -1,13 +1,14 @@
 """Take pictures of every page, on a studio of its own that is filled with real work: `make screenshots`.
 
 Three widths, dark and light, and each page empty, full and wrong. `index.html` shows them all. ARGS="--only credits"
-takes some of them; ARGS=--readme also writes the three of the README to docs/.
+takes some of them; ARGS=--readme takes the three of the README, and writes them to docs/.
 """
 
 import argparse
 import html
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -22,15 +23,17 @@ WIDTHS = {1440: 900, 768: 1024, 390: 844}
 SCHEMES = ("dark", "light")
 TALLEST = 2600  # pixels of a page that its picture shows
 BROWSER = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-README = {"landing-visitor": "landing", "tools-tool-full": "studio", "library-generation-film": "film"}
+README = {"landing-visitor": "landing", "tools-tool-running": "studio", "library-generation-film": "film"}
 README_WIDTH, README_BYTES = 1280, 200_000
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Take pictures of every page of the site.")
     parser.add_argument("--out", type=Path, default=ROOT / "var" / "screenshots", help="where they go")
-    parser.add_argument("--only", default="", help="a part of the names of the pages to take")
-    parser.add_argument("--readme", action="store_true", help="also write the pictures of the README to docs/")
+    parser.add_argument("--only", default=[""], nargs="+", help="parts of the names of the pages to take")
+    parser.add_argument(
+        "--readme", action="store_true", help="take the pictures of the README, and write them to docs/"
+    )
     args = parser.parse_args()
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium:
@@ -43,6 +46,7 @@ def main() -> int:
 
         django.setup()
         studio = Studio(Path(folder))
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the studio is stopped too
         try:
             studio.start()
             return take(studio, chromium, args)
@@ -66,7 +70,9 @@ def take(studio: Studio, chromium: str, args: argparse.Namespace) -> int:
         shutil.rmtree(args.out, ignore_errors=True)
         args.out.mkdir(parents=True)
         camera = Camera(browser, world, args.out)
-        wanted = [page for page in pages(world) if args.only in page.file]
+        wanted = [page for page in pages(world) if any(part in page.file for part in args.only)]
+        if args.readme:
+            wanted = [page for page in wanted if page.file in README]
         for page in wanted:
             if page.state in MOVING and "running" not in world.ids:
                 world.begin()
@@ -83,12 +89,14 @@ def take(studio: Studio, chromium: str, args: argparse.Namespace) -> int:
 
 
 class Camera:
-    """A browser for each person, and what it noticed."""
+    """A window for each person and width, and what it noticed."""
 
     def __init__(self, browser: Any, world: World, out: Path) -> None:
         self.browser, self.world, self.out = browser, world, out
         self.problems: list[str] = []
         self.known: dict[str | None, Any] = {None: None}  # cookies of who has signed in
+        self.windows: dict[tuple[str | None, int], Any] = {}
+        self.where = ""
 
     def cookies(self, who: str | None) -> Any:
         if who not in self.known:
@@ -98,16 +106,21 @@ class Camera:
             context.close()
         return self.known[who]
 
-    def shoot(self, page: Page) -> None:
-        for width, height in WIDTHS.items():
+    def window(self, who: str | None, width: int) -> Any:
+        if (who, width) not in self.windows:
             context = self.browser.new_context(
-                viewport={"width": width, "height": height},
-                storage_state=self.cookies(page.who),
-                color_scheme=SCHEMES[0],
+                viewport={"width": width, "height": WIDTHS[width]},
+                storage_state=self.cookies(who),
                 reduced_motion="reduce",
                 has_touch=width < 500,
             )
-            window = context.new_page()
+            window = self.windows[who, width] = context.new_page()
+            window.on("pageerror", lambda error: self.problems.append(f"{self.where}{error}"))
+        return self.windows[who, width]
+
+    def shoot(self, page: Page) -> None:
+        for width, height in WIDTHS.items():
+            window = self.window(page.who, width)
             self.visit(window, page, width)
             for scheme in SCHEMES:
                 window.emulate_media(color_scheme=scheme)
@@ -117,22 +130,20 @@ class Camera:
                     full_page=True,
                     clip={"x": 0, "y": 0, "width": width, "height": max(tall, height)},
                 )
-            context.close()
 
     def visit(self, window: Any, page: Page, width: int) -> None:
         """Open a page and bring it into its state; notes what is wrong with it."""
-        where = f"{page.file} at {width}: "
-        window.on("pageerror", lambda error: self.problems.append(f"{where}{error}"))
+        self.where = f"{page.file} at {width}: "
         path = page.path.format(**self.world.ids)
         answer = window.goto(f"{self.world.studio.url}{path}")
         if answer.status >= 400 and page.state != "error":
-            self.problems.append(f"{where}answered {answer.status}")
+            self.problems.append(f"{self.where}answered {answer.status}")
         if page.act:
             page.act(window)
         window.wait_for_timeout(300)  # pictures and posters are decoded
         wide = window.evaluate("document.documentElement.scrollWidth")
         if wide > width:
-            self.problems.append(f"{where}{wide} pixels wide")
+            self.problems.append(f"{self.where}{wide} pixels wide")
 
     def for_readme(self, wanted: list[Page]) -> None:
         """Write the first screen of some pages to docs/, small enough for a page that is read on the way."""

@@ -4,7 +4,8 @@ import hashlib
 import json
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -44,13 +45,6 @@ SHOT = {
         **{name: {"type": "string", "enum": [*values, ""]} for name, values in VALUES.items()},
         **dict.fromkeys(TEXTS, TEXT),
     },
-}
-EXAMPLE = {
-    "subjects": [{"TYPES": {"type": "Animal", "sub_type": "Swan"}, "action": "glides over a lake"}],
-    "shot_type": "full_shot",
-    "shot_angle": "low_angle",
-    "lighting": "soft and natural",
-    "camera_motion": "The camera pans left",
 }
 
 
@@ -108,13 +102,10 @@ class Compose(APIView):
         responses=ComposedSerializer,
         tags=["prompts"],
         operation_id="prompts_compose",
-        summary="A shot as text, or a text as a shot",
-        examples=[
-            OpenApiExample("A shot becomes text", value={"shot": EXAMPLE}, request_only=True),
-            OpenApiExample("A text becomes a shot", value={"text": "close-up of a swan at night"}, request_only=True),
-        ],
+        summary=_("Turn a shot into a prompt, or back"),
     )
     def post(self, request: Request) -> Response:
+        """A shot becomes a prompt in the model's words; a prompt becomes a shot with a field for each of its parts."""
         serializer = ComposeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         given = serializer.validated_data
@@ -160,7 +151,7 @@ class Enhance(APIView):
         responses={200: SuggestionSerializer, 202: GenerationSerializer},
         tags=["prompts"],
         operation_id="prompts_enhance",
-        summary="A longer prompt, at once or as a job",
+        summary=_("Get a fuller prompt"),
     )
     def post(self, request: Request) -> Response:
         """The rules (`shot-grammar`) answer at once with the suggestion; a model makes a job, whose `data` will be it.

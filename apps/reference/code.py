@@ -39,6 +39,7 @@ def curl(example: Example, method: str, path: str, site: str) -> str:
         words.append('-H "Content-Type: application/json"')
         lines = json.dumps(example.body, ensure_ascii=False, indent=2 if len(example.body) > 1 else None)
         words.append("-d " + quoted(lines.replace("\n", "\n  ")))
+    words += [f"-o {example.saved}"] if example.saved else []
     words += [f"-F {quoted(f'{name}={value}')}" for name, value in (example.form or {}).items()]
     return " \\\n  ".join(words)
 
@@ -65,21 +66,31 @@ def python(example: Example, method: str, path: str, site: str) -> str:
         lines.append("data={" + ", ".join(f'"{name}": {_value(value)}' for name, value in data.items()) + "}")
     if files:
         lines.append("files={" + ", ".join(f'"{name}": open("{file}", "rb")' for name, file in files.items()) + "}")
-    imports = ["import os", ""] if any("os.environ" in line for line in lines) else []
-    shown_answer = "answer.status_code" if example.status == 204 else "answer.status_code, answer.json()"
+    used = [("import os", any("os.environ" in line for line in lines)), ("import pathlib", bool(example.saved))]
+    imports = [line for line, needed in used if needed]
+    imports += [""] if imports else []
+    kept = [f'pathlib.Path("{example.saved}").write_bytes(answer.content)'] if example.saved else []
+    shown_answer = (
+        "answer.status_code" if example.status == 204 or example.saved else "answer.status_code, answer.json()"
+    )
     call = [f"answer = requests.{method.lower()}(", *(f"{INDENT}{line}," for line in lines), ")"]
-    return "\n".join([*imports, "import requests", "", *call, f"print({shown_answer})"])
+    return "\n".join([*imports, "import requests", "", *call, *kept, f"print({shown_answer})"])
 
 
 def _value(text: str) -> str:
+    """Return a text, or the variable of the shell that it stands for."""
     return f'os.environ["{text[1:]}"]' if text.startswith("$") else json.dumps(text, ensure_ascii=False)
 
 
 def _literal(given: Mapping[str, Any]) -> str:
-    """Return a dictionary of Python's, of texts and numbers."""
+    """Return a dictionary as Python writes it."""
     values: Iterable[str] = (f"{json.dumps(name)}: {value_of(value)}" for name, value in given.items())
     return "{" + ", ".join(values) + "}"
 
 
 def value_of(value: Any) -> str:
-    return repr(value) if value is None or isinstance(value, bool) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return _literal(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(value_of, value))}]"
+    return _value(value) if isinstance(value, str) else repr(value)

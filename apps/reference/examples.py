@@ -25,7 +25,8 @@ TOKEN = "$CINEVIVID_TOKEN"
 class Example:
     """One request: its title, the status of its answer, and what is sent.
 
-    `given` is the state of what its id names: a `finished` or a `queued` job, a `made` or an `uploaded` file.
+    `given` is the state of what its id names: a `finished`, `queued`, `cancelled` or `trashed` job, a `made` or an
+    `uploaded` file. An answer that is a file is saved under the name in `saved`.
     """
 
     title: Any
@@ -36,9 +37,17 @@ class Example:
     headers: Mapping[str, str] = field(default_factory=dict)
     given: str = ""
     id: str = ""  # instead of one of the reader's
+    saved: str = ""
     token: str = TOKEN
 
 
+PICKED = {"ids": ["$JOB_ID"]}
+SWAN = {
+    "subjects": [{"TYPES": {"type": "Animal", "sub_type": "Swan"}, "action": "glides over a lake"}],
+    "shot_type": "full_shot",
+    "lighting": "soft and natural",
+    "camera_motion": "The camera pans left",
+}
 FIRST = {"prompt": "a red circle moves right over the sea", "num_frames": 33}
 EXAMPLES: dict[str, tuple[Example, ...]] = {
     "tools_list": (Example(_("What can be made here"), 200),),
@@ -61,6 +70,19 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example(_("A job that has ended"), 409, given="finished"),
     ),
     "generations_stop_create": (Example(_("Before its first window: a cancel"), 200, given="queued"),),
+    "generations_retry_create": (
+        Example(_("A job that was cancelled"), 202, given="cancelled"),
+        Example(_("A job that is finished"), 409, given="finished"),
+    ),
+    "generations_delete_create": (
+        Example(_("Those that you name"), 200, body=PICKED, given="cancelled"),
+        Example(_("No id at all"), 422, body={"ids": []}),
+    ),
+    "generations_restore_create": (Example(_("Back from the trash"), 200, body=PICKED, given="trashed"),),
+    "generations_zip_create": (
+        Example(_("All their files"), 200, body=PICKED, given="finished", saved="videos.zip"),
+        Example(_("Nothing of yours"), 422, body={"ids": [NOBODY]}),
+    ),
     "groups_retrieve": (Example(_("Two jobs of one group"), 200, given="group"),),
     "groups_cancel_create": (Example(_("Every job that has not ended"), 200, given="group"),),
     "assets_list": (Example(_("The newest video"), 200, query="kind=video&page_size=1", given="made"),),
@@ -75,6 +97,12 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "assets_storage_retrieve": (Example(_("Used, in the trash, and yours"), 200),),
     "assets_empty_trash_create": (Example(_("For good"), 200),),
+    "prompts_compose": (
+        Example(_("A shot becomes a prompt"), 200, body={"shot": SWAN}),
+        Example(_("A prompt becomes a shot"), 200, body={"text": "close-up of a swan at night"}),
+        Example(_("Neither of them"), 422, body={"target": "t2v"}),
+    ),
+    "prompts_enhance": (Example(_("A few words"), 200, body={"prompt": "a swan glides over a lake", "seed": 7}),),
     "account": (
         Example(_("Who you are"), 200),
         Example(_("A token that was revoked"), 401, token="cv_an-old-token"),

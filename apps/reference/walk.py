@@ -16,6 +16,7 @@ from apps.errors import CATALOGUE
 from apps.problems import MEDIA_TYPE
 from apps.reference import code
 from apps.reference.examples import IDS, Example, answer, examples
+from apps.tools import registry
 
 LARGEST = 2**53  # a limit beyond it is that of a column, and says nothing to a caller
 CHOICE = re.compile(r"^\* `([^`]*)` - (.*)$", re.MULTILINE)
@@ -24,6 +25,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 FREE: Mapping[str, Any] = {}
 GROUPS: Mapping[str, tuple[Any, Any]] = {
     "tools": (gettext_lazy("Tools"), gettext_lazy("Ask for the price of something, and have it made.")),
+    "prompts": (gettext_lazy("Prompts"), gettext_lazy("Say a scene in the words that the video model has learned.")),
     "generations": (gettext_lazy("Jobs"), gettext_lazy("Follow what is being made, stop it, or delete it.")),
     "assets": (gettext_lazy("Files"), gettext_lazy("What your jobs have made, and what you have uploaded.")),
     "groups": (gettext_lazy("Groups"), gettext_lazy("Jobs that belong together, such as a batch.")),
@@ -195,7 +197,7 @@ class Reader:
 
     def shown(self, call: Call, place: int, example: Example) -> Shown:
         given = answer(call.id, place, self.site)
-        sent = list((example.form or {}).values())
+        sent = [*(example.form or {}).values(), *((example.body or {}).get("ids", ()))]
         if "{id}" in call.path and not example.id:
             sent.append(f"${IDS.get(call.path.split('/')[3], 'ID')}")
         return Shown(
@@ -312,9 +314,11 @@ class Reader:
         return ""
 
 
-def order(path: str) -> str:
-    """Return what paths are sorted by: a list, one of it, what is done to one, and then the rest."""
-    return path.replace("{id}", "!")
+def order(path: str) -> tuple[int, str]:
+    """Return what paths are sorted by: a list, one of it, what is done to it, then the rest; tools in their order."""
+    slugs = [tool.slug for tool in registry.tools()]
+    name = path.removeprefix("/api/v1/tools/").partition("/")[0]
+    return slugs.index(name) if name in slugs else -1, path.replace("{id}", "!")
 
 
 def name_of(schema: Mapping[str, Any]) -> str:

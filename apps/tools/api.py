@@ -176,6 +176,10 @@ class GenerationViewSet(
         "destroy": _("Delete a job"),
         "cancel": _("Cancel a job"),
         "stop": _("Stop a job early"),
+        "retry": _("Try a job again"),
+        "delete_many": _("Delete several jobs"),
+        "restore_many": _("Restore deleted jobs"),
+        "zip": _("Download several jobs"),
     }
 
     def get_queryset(self) -> GenerationQuerySet:

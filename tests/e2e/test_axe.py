@@ -1,4 +1,7 @@
-"""What axe finds: nothing that keeps somebody out of a page, in the dark and the light, wide and on a phone."""
+"""What axe finds: nothing that keeps somebody out of a page.
+
+Every page is looked at once; the pages that people spend their time on, in the dark and the light, wide and on a phone.
+"""
 
 from importlib.resources import files
 
@@ -10,12 +13,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 HEAVY = ("serious", "critical")
 # (width, height, scheme, what is looked for): everything once a width, and in the other scheme what colours change.
-LOOKS = [
-    (1440, 900, "dark", None),
-    (1440, 900, "light", ["color-contrast"]),
-    (390, 844, "light", None),
-    (390, 844, "dark", ["color-contrast"]),
-]
+EVERY = [(1440, 900, "dark", None)]
+MAIN = [*EVERY, (1440, 900, "light", ["color-contrast"]), (390, 844, "light", None)]
+OFTEN = {
+    *("landing-visitor", "docs-visitor", "tools-tool-full", "tools-tool-running", "library-library-full"),
+    *("library-generation-film", "library-generation-failed", "tools-activity-full", "billing-credits-full"),
+    *("prompts-builder-full", "models-full", "account-login-error"),
+}
 RUN = """
 async (rules) => {
   const options = { resultTypes: ["violations"], ...(rules && { runOnly: { type: "rule", values: rules } }) };
@@ -53,7 +57,7 @@ def test_nothing_keeps_anybody_out_of_a_page(world, site, browser):
         if page.act:
             page.act(window)
         window.evaluate(AXE)
-        for width, height, scheme, rules in LOOKS:
+        for width, height, scheme, rules in MAIN if page.file in OFTEN else EVERY:
             window.set_viewport_size({"width": width, "height": height})
             window.emulate_media(color_scheme=scheme)
             for told in window.evaluate(RUN, rules):

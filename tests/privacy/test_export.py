@@ -14,7 +14,7 @@ from django.core.files.storage import InMemoryStorage
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
-from apps.accounts.models import ApiToken
+from apps.accounts.models import ApiToken, User
 from apps.library import zips
 from apps.library.models import Asset
 from tests.factories import AssetFactory, GenerationFactory
@@ -66,6 +66,14 @@ def test_the_zip_has_everything_under_readable_names(page, lived_in):
     rows = list(csv.DictReader(io.StringIO(archive.read("ledger.csv").decode())))
     assert [(row["movement"], row["credits"]) for row in rows] == [("Held", "10"), ("Held", "30"), ("Granted", "100")]
     assert archive.getinfo(film).compress_type == zipfile.ZIP_STORED
+
+
+def test_every_column_of_an_account_is_told_or_says_nothing_of_its_owner(page, ada):
+    account = json.loads(opened(page.get("/accounts/data/download")).read("account.json"))
+    others = {"date_joined": "joined", "last_login": "last_sign_in", "activity_seen_at": "looked_at_activity"}
+    silent = {"id", "password", "is_active", "is_staff", "is_superuser"}
+    told = {field.name for field in User._meta.concrete_fields} - silent
+    assert {others.get(name, name) for name in told} <= account.keys()
 
 
 def test_nobody_elses_things_are_in_it(client, lived_in, ben):

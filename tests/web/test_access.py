@@ -106,6 +106,11 @@ GET      /home/tools/to-video                       in         200       200    
 POST     /home/tools/to-video                       in         422       422    422
 GET      /home/tools/to-video/quote                 in         200       200    200
 POST     /home/tools/to-video/quote                 in         200       200    200
+GET      /home/tools/prompt/builder                 in         200       200    200
+POST     /home/tools/prompt/builder                 in         200       200    200
+GET      /home/activity                             in         200       200    200
+POST     /home/activity/seen                        in         on        on     on
+POST     /home/jobs/{lost}/again                    in         404       on     404
 POST     /home/jobs/delete                          in         on        on     on
 POST     /home/jobs/restore                         in         on        on     on
 POST     /home/jobs/{job}/cancel                    in         404       on     404
@@ -145,6 +150,9 @@ GET      /api/v1/generations/{job}/                 401        404       200    
 DELETE   /api/v1/generations/{job}/                 401        404       204    404
 POST     /api/v1/generations/{job}/cancel/          401        404       200    404
 POST     /api/v1/generations/{job}/stop/            401        404       200    404
+POST     /api/v1/generations/{lost}/retry/          401        404       202    404
+POST     /api/v1/prompts/compose/                   401        200       200    200
+POST     /api/v1/prompts/enhance/                   401        200       200    200
 """
 ROWS = [line.split() for line in TABLE.strip().splitlines()[1:] if line.strip()]
 STAFF_ONLY = "admin/"  # every address below it
@@ -153,6 +161,8 @@ OURS_INSTEAD = {
 }  # of allauth, below an address of ours that takes all of it
 FORMS = {
     "/api/v1/tools/to-video/quote/": {"prompt": "x"},
+    "/api/v1/prompts/compose/": {"text": "x"},
+    "/api/v1/prompts/enhance/": {"prompt": "a swan"},
     "/accounts/password/reset/": {"email": "nobody"},
     "/home/my-library/uploads/delete": {"id": "{upload}"},
     "/home/my-library/uploads/restore": {"id": "{upload}"},
@@ -195,6 +205,7 @@ def world(db):
         "group": group.pk,
         "film": film.pk,
         "made": film.generation_id,
+        "lost": GenerationFactory(user=owner, status="cancelled", held=False).pk,
         "upload": upload.pk,
         "token": ApiToken.objects.issue(owner, "test")[0].pk,
         "link": sign_in_url(owner).removeprefix(settings.SITE_URL),

@@ -95,6 +95,7 @@ class PromptTool(Tool):
     verb = "Suggest"
     noun, nouns = "prompt", "prompts"
     result_template = "prompts/result.html"
+    examples = {_("A few words"): {"prompt": "a swan glides over a lake", "seed": 7}}
     form_class = PromptForm
     prefill = ("prompt", "target", "model_id")
 
