@@ -343,7 +343,12 @@ class Generation(models.Model):
     @property
     def advice(self) -> str:
         """What to do about a failure."""
-        return CATALOGUE[self.error_code].advice if self.error_code in CATALOGUE else ""
+        return str(CATALOGUE[self.error_code].advice) if self.error_code in CATALOGUE else ""
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, in the reader's language where that has the sentence: `error` is as the worker wrote it."""
+        return gettext(self.error) if self.error else ""
 
     def move(self, *, frm: tuple[str, ...], still: dict[str, Any] | None = None, **changes: Any) -> bool:
         """Change the row only while it is ours; False means cancelled or taken over. The one door for `status`.

@@ -247,7 +247,7 @@ def test_the_last_superuser_stays(ada):
     ada.save()
     answer = delete_on_the_page(sign_in(ada), "ada@example.org")
     assert answer.status_code == 422
-    assert "This is the last account that may do everything." in answer.content.decode()
+    assert "This is the only administrator account left." in answer.content.decode()
     assert User.objects.get(pk=ada.pk).is_active and not Deletion.objects.exists()
     UserFactory(is_superuser=True)
     delete_account(ada)
@@ -419,7 +419,7 @@ def test_staff_delete_an_account_in_the_administration(root, lived_in, studio):
 def test_the_administration_keeps_the_last_superuser(root):
     own = User.objects.get(email="root@example.org")
     asked = {"action": "delete_accounts", "_selected_action": [own.pk], "confirmed": "yes"}
-    assert "This is the last account that may do everything." in root.post(USERS, asked, follow=True).content.decode()
+    assert "This is the only administrator account left." in root.post(USERS, asked, follow=True).content.decode()
     assert User.objects.get(pk=own.pk).is_active
 
 

@@ -30,7 +30,7 @@ def state_words(now: store.Status) -> str:
 @register.filter
 def advice(code: str) -> str:
     """What to do about an error."""
-    return CATALOGUE[code].advice if code in CATALOGUE else ""
+    return str(CATALOGUE[code].advice) if code in CATALOGUE else ""
 
 
 @register.filter
