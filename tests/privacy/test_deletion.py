@@ -187,7 +187,7 @@ def test_it_asks_for_the_password_and_the_address(ada):
 def test_the_page_says_exactly_what_goes(lived_in):
     html = re.sub(r"<[^>]+>|\s+", " ", sign_in(lived_in).get("/accounts/delete").content.decode())
     html = re.sub(r"\s+", " ", html)
-    for words in ("1 file that your jobs have made", "1 upload", "3 jobs with prompts", "1 of them is not finished",
+    for words in ("1 file that you made", "1 upload", "3 jobs with prompts", "1 of them is not finished",
                   "1 API token", "100 credits", "The ledger, without your name", "free credits"):  # fmt: skip
         assert words in html, words
 

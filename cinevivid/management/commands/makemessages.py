@@ -9,5 +9,5 @@ class Command(makemessages.Command):
     # Workers know no Django. Pages translate the sentences of their errors, which stand second, after the code.
     xgettext_options = [
         *makemessages.Command.xgettext_options,
-        *(f"--keyword={name}:2" for name in ("PublicError", "EngineError")),
+        *(f"--keyword={name}:2" for name in ("PublicError", "EngineError", "MediaError", "SpecError")),
     ]
