@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from apps.accounts.http import SignedIn
@@ -22,7 +23,12 @@ from apps.paging import Page, page
 PAGE_SIZE = 24
 FILTERS = ("q", "show", "tool", "kind")
 UPLOAD_SORTS = ("new", "old")
-NAMES = {"num_frames": "Frames", "guidance_scale": "Guidance", "negative_prompt": "Not seen", "model_id": "Model"}
+NAMES = {
+    "num_frames": gettext_lazy("Frames"),
+    "guidance_scale": gettext_lazy("Guidance"),
+    "negative_prompt": gettext_lazy("Avoid"),
+    "model_id": gettext_lazy("Model"),
+}
 TOLD_APART = ("prompt", "seed", "mode")
 FACTS = ("kind", "made_width", "made_height", "seconds", "frames")  # what a tool works out, not what was asked for
 

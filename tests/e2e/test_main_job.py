@@ -177,7 +177,7 @@ def test_it_works_on_a_phone(open_page):
     page = open_page("fay@example.org", TOOL, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     if not page.get_by_label("Prompt", exact=True).is_visible():
-        page.get_by_role("button", name="New film").click()
+        page.get_by_role("button", name="New video").click()
     order(page, steps=4)
     finished(page).wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

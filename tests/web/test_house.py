@@ -48,7 +48,7 @@ def test_a_broken_view_shows_no_traceback(page, monkeypatch):
     answer = page.get("/home/credits")
     html = answer.content.decode()
     assert answer.status_code == 500
-    assert "Something broke on our side." in html
+    assert "Something went wrong on our side." in html
     assert "ZeroDivisionError" not in html
 
 

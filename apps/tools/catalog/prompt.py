@@ -34,8 +34,8 @@ class PromptForm(ToolForm):
     target = forms.ChoiceField(
         label=_("For a video"),
         required=False,
-        choices=[("t2v", _("from words")), ("i2v", _("that begins with a picture"))],
-        help_text=_("A picture shows how things look: then only motion is added."),
+        choices=[("t2v", _("from words")), ("i2v", _("that begins with an image"))],
+        help_text=_("An image shows how things look, so only motion is added."),
     )
     model_id = CatalogueField(
         label=_("Made by"),
@@ -62,7 +62,7 @@ class PromptForm(ToolForm):
         )
     )
 
-    advanced = {"Writing": ("engine", "seed")}
+    advanced = {_("Writing"): ("engine", "seed")}
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -88,12 +88,12 @@ class PromptTool(Tool):
     motion. Your own words stay, and you decide whether to take it."""
 
     slug = "prompt"
-    title = "Prompt"
-    tagline = "A fuller prompt from a few words."
+    title = _("Prompt")
+    tagline = _("A fuller prompt from a few words.")
     icon = "pencil-square"
     task = kind = "prompt"
-    verb = "Suggest"
-    noun, nouns = "prompt", "prompts"
+    verb = _("Suggest")
+    noun, nouns = _("prompt"), _("prompts")
     result_template = "prompts/result.html"
     examples = {_("A few words"): {"prompt": "a swan glides over a lake", "seed": 7}}
     form_class = PromptForm
