@@ -107,7 +107,7 @@ document.addEventListener("submit", (event) => {
 
 // What is sent to be deleted is picked no longer.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.requestConfig?.verb === "post" && event.detail.target?.id === "shelf" && event.detail.xhr.status < 400) clear();
+  if (event.detail.requestConfig?.elt.closest("[data-picked]") && event.detail.xhr.status < 400) clear();
 });
 
 // An address names only what was chosen.
@@ -121,8 +121,6 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
 /** Show what scripts can do, and tick what is picked: also on cards that were painted anew. */
 function bind(root) {
   if (root.matches?.("[data-shelf]")) {
-    picked.clear(); // another page
-    last = null;
     // The button that was pressed is gone: what takes it back is where the keyboard goes on.
     if (document.activeElement === document.body) document.querySelector("#toasts [data-toast-done] button")?.focus();
   }

@@ -108,7 +108,7 @@ def test_picking_the_zip_the_trash_and_the_way_back(shelf, site, tmp_path):
     until(page, lambda: tiles(page).count() == FILMS - 2)  # told to every tab, and so perhaps before the answer
     until(page, lambda: "3 items" in page.locator(".filters__count").inner_text() and not bar.is_visible())
     page.get_by_role("button", name="Undo").click()
-    until(page, lambda: tiles(page).count() == FILMS)
+    until(page, lambda: tiles(page).count() == FILMS and "5 items" in page.locator(".filters__count").inner_text())
 
     # Through the trash: one comes back, one goes for good.
     tiles(page).nth(0).hover()
