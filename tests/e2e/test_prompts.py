@@ -11,7 +11,6 @@ def test_a_suggestion_stands_beside_the_prompt_and_is_taken_by_hand_only(open_pa
     page = open_page("uma@example.org", TOOL)
     prompt, panel = page.locator("[name=prompt]"), page.locator("#suggestion")
     kept, undo = page.locator("[name=prompt_original]"), page.locator("[data-fill-undo]")
-    page.locator("[name=model_id]").evaluate("field => field.value")
     prompt.fill(MINE)
     page.get_by_role("button", name="Enhance").click()
     panel.locator("[data-suggested]").wait_for()
@@ -55,7 +54,9 @@ def test_a_shot_is_built_over_the_prompt_and_put_into_it(open_page):
     assert dialog.locator("[name=sub_type-0]").input_value().lower() == "swan"
     dialog.get_by_role("button", name="Add a subject").click()
     dialog.locator("[name=sub_type-1]").fill("Dog")
-    dialog.get_by_label("Camera motion").get_by_role("radio", name=re.compile("Pan left", re.I)).check(force=True)
+    dialog.get_by_role("group", name="Camera motion").get_by_role("radio", name=re.compile("Pan left", re.I)).check(
+        force=True
+    )
     dialog.locator("[data-text]").get_by_text("pans left").wait_for()
     dialog.get_by_role("link", name="Use this prompt").click()
     dialog.wait_for(state="detached")
