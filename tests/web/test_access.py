@@ -205,7 +205,7 @@ def world(db):
         "group": group.pk,
         "film": film.pk,
         "made": film.generation_id,
-        "lost": GenerationFactory(user=owner, status="cancelled", held=False).pk,
+        "lost": GenerationFactory(user=owner, status="cancelled", finished_at=timezone.now(), held=False).pk,
         "upload": upload.pk,
         "token": ApiToken.objects.issue(owner, "test")[0].pk,
         "link": sign_in_url(owner).removeprefix(settings.SITE_URL),
