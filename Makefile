@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 export PYTHONUNBUFFERED = 1
 
-.PHONY: install install-dev run test test-services test-quantised check bench video showcase helps looks screenshots api-examples nano storybook evaluate image format clean
+.PHONY: install install-dev run test test-services test-quantised check bench video showcase helps looks screenshots api-examples messages nano storybook evaluate image format clean
 
 install: .venv/.installed
 
@@ -48,6 +48,12 @@ check: install-dev
 	$(BIN)/djade --check --target-version 5.2 $$(git ls-files 'templates/*.html')
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python -m scripts.check_deploy
+
+# The words of the site for translators, into locale/; needs GNU gettext. LANG_CODE=de begins a language.
+messages: install
+	mkdir -p locale
+	$(BIN)/python manage.py makemessages $(if $(LANG_CODE),--locale $(LANG_CODE),--all) --no-location --ignore tests --ignore scripts --ignore '.venv' --ignore var
+	$(BIN)/python manage.py compilemessages --ignore .venv
 
 format: install-dev
 	$(BIN)/ruff format .

@@ -4,7 +4,12 @@ Nothing else reaches a user: pages, the API and job cards all show a row of this
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,168 +18,248 @@ class Entry:
 
     code: str
     status: int
-    title: str
-    advice: str
+    title: "StrOrPromise"
+    advice: "StrOrPromise"
 
 
 CATALOGUE: dict[str, Entry] = {
     entry.code: entry
     for entry in (
         # who you are
-        Entry("authentication_required", 401, "You are not signed in.", "Sign in, or send an API token."),
-        Entry("invalid_token", 401, "This API token is unknown or revoked.", "Make a new token on your account page."),
-        Entry("permission_denied", 403, "Your account may not do this.", "Ask the operator for access."),
-        Entry("account_closed", 403, "This account is closed.", "Write to the operator if that is a mistake."),
+        Entry("authentication_required", 401, _("You are not signed in."), _("Sign in, or send an API token.")),
+        Entry(
+            "invalid_token",
+            401,
+            _("This API token is unknown or revoked."),
+            _("Create a new token on your account page."),
+        ),
+        Entry(
+            "permission_denied", 403, _("Your account is not allowed to do this."), _("Ask the operator for access.")
+        ),
+        Entry("account_closed", 403, _("This account is closed."), _("Write to the operator if that is a mistake.")),
         Entry(
             "last_superuser",
             409,
-            "This is the last account that may do everything.",
-            "Make another account a superuser first.",
+            _("This is the only administrator account left."),
+            _("Make another account a superuser first."),
         ),
         Entry(
             "password_changed",
             409,
-            "The password was changed a moment ago.",
-            "Sign in with the new one, or ask for another link.",
+            _("Your password was changed a moment ago."),
+            _("Sign in with the new one, or ask for another link."),
         ),
-        Entry("csrf_failed", 403, "This form has expired.", "Reload the page and send it again."),
+        Entry("csrf_failed", 403, _("This form has expired."), _("Reload the page and send it again.")),
         # what you asked for
-        Entry("not_found", 404, "There is nothing here.", "Check the address, or look in your library."),
+        Entry("not_found", 404, _("There is nothing here."), _("Check the address, or look in your library.")),
         Entry(
-            "method_not_allowed", 405, "This address does not take that method.", "See the API page for what it takes."
+            "method_not_allowed",
+            405,
+            _("This address does not accept that method."),
+            _("See the API page for what it accepts."),
         ),
-        Entry("not_acceptable", 406, "There is no answer in that format.", "Accept application/json."),
-        Entry("invalid_request", 400, "The request could not be read.", "Check that the body is valid JSON."),
-        Entry("invalid_header", 400, "A header of the request cannot be used.", "See the API page for what it takes."),
-        Entry("unsupported_media_type", 415, "This content type is not understood.", "Send JSON or a multipart form."),
-        Entry("validation_failed", 422, "Some fields need another value.", "Each field says what it needs."),
-        Entry("invalid_frames", 422, "This length cannot be made.", "Choose one of the nearest lengths named."),
-        Entry("invalid_file", 422, "This file could not be read.", "Open it in another program and save it again."),
+        Entry("not_acceptable", 406, _("There is no answer in that format."), _("Accept application/json.")),
+        Entry("invalid_request", 400, _("The request could not be read."), _("Check that the body is valid JSON.")),
         Entry(
-            "body_too_large", 413, "This request is too large.", "Send less at once; see the API page for the limits."
+            "invalid_header",
+            400,
+            _("A header of the request cannot be used."),
+            _("See the API page for what it accepts."),
         ),
-        Entry("request_timeout", 408, "The request did not arrive in time.", "Send it again, over a faster line."),
-        Entry("file_too_large", 413, "This file is too large.", "Make it smaller and upload it again."),
+        Entry(
+            "unsupported_media_type", 415, _("This content type is not supported."), _("Send JSON or a multipart form.")
+        ),
+        Entry("validation_failed", 422, _("Some fields need another value."), _("Each field says what it needs.")),
+        Entry("invalid_frames", 422, _("This length is not possible."), _("Choose one of the lengths suggested.")),
+        Entry(
+            "invalid_file", 422, _("This file could not be read."), _("Open it in another program and save it again.")
+        ),
+        Entry(
+            "body_too_large",
+            413,
+            _("This request is too large."),
+            _("Send less at once; see the API page for the limits."),
+        ),
+        Entry("request_timeout", 408, _("The request did not arrive in time."), _("Try again on a faster connection.")),
+        Entry("file_too_large", 413, _("This file is too large."), _("Make it smaller and upload it again.")),
         Entry(
             "input_missing",
             409,
-            "Something that this begins with is not in your library any more.",
-            "Bring it back, or choose another one.",
+            _("A file that this needs is no longer in your library."),
+            _("Restore it, or choose another one."),
         ),
         Entry(
-            "asset_of_job", 409, "This file belongs to the job that made it.", "Delete the job; its files go with it."
+            "asset_of_job",
+            409,
+            _("This file belongs to the job that made it."),
+            _("Delete the job; its files go with it."),
+        ),
+        Entry("upscale_refused", 422, _("This cannot be enlarged to that size."), _("Choose the size suggested.")),
+        Entry(
+            "duplicate_request", 409, _("This key was used for a different request."), _("Send a new Idempotency-Key.")
         ),
         Entry(
-            "upscale_refused", 422, "This cannot be made larger as asked.", "Choose the size that the sentence names."
+            "wrong_state",
+            409,
+            _("The job has moved on, so this no longer applies."),
+            _("Reload to see where it is now."),
         ),
-        Entry("duplicate_request", 409, "This key was used for a different request.", "Send a new Idempotency-Key."),
-        Entry("wrong_state", 409, "The job has moved on, so this no longer applies.", "Reload to see where it is now."),
         # what you may spend
-        Entry("insufficient_credits", 402, "Your wallet has too few credits.", "Ask for something smaller or shorter."),
+        Entry(
+            "insufficient_credits", 402, _("You do not have enough credits."), _("Choose something smaller or shorter.")
+        ),
         Entry(
             "too_many_jobs",
             429,
-            "Too many of your jobs are waiting or at work.",
-            "Wait for one to finish, or cancel one.",
+            _("You have too many jobs waiting or running."),
+            _("Wait for one to finish, or cancel one."),
         ),
         Entry(
             "storage_full",
             409,
-            "Your share of the storage is full.",
-            "Delete what you no longer need, then empty the trash in your library.",
+            _("Your storage is full."),
+            _("Delete what you no longer need, then empty the trash in your library."),
         ),
-        Entry("rate_limited", 429, "Too many requests.", "Wait a moment and try again."),
+        Entry("rate_limited", 429, _("Too many requests."), _("Wait a moment and try again.")),
         # what went wrong while making it
-        Entry("generation_failed", 500, "This could not be made.", "Try again; if it happens twice, change the seed."),
+        Entry(
+            "generation_failed", 500, _("This could not be made."), _("Try again; if it fails twice, change the seed.")
+        ),
         Entry(
             "prerequisite_failed",
             409,
-            "Another job, which this one was to begin with, was not made.",
-            "Make that one again, then this one.",
+            _("Another job that this one needs was not made."),
+            _("Make that one first, then try again."),
         ),
-        Entry("generation_timeout", 504, "Making this took too long.", "Ask for something shorter, or fewer steps."),
-        Entry("worker_lost", 500, "The worker making this stopped too often.", "Try again in a few minutes."),
+        Entry(
+            "generation_timeout", 504, _("This took too long to make."), _("Choose a shorter length, or fewer steps.")
+        ),
+        Entry(
+            "worker_lost",
+            500,
+            _("The studio was interrupted too often while making this."),
+            _("Try again in a few minutes."),
+        ),
         Entry(
             "memory_short",
             507,
-            "This needs more memory than the card has.",
-            "Make it smaller, or its windows shorter.",
+            _("This needs more memory than the GPU has."),
+            _("Choose a smaller size, or shorter windows."),
         ),
-        Entry("rank_lost", 500, "One of the GPUs that shared this job stopped.", "Try again, or without several GPUs."),
         Entry(
-            "ranks_unfit", 409, "This job cannot be shared among so many GPUs.", "Tell the operator which number fits."
+            "rank_lost",
+            500,
+            _("One of the GPUs that shared this job stopped."),
+            _("Try again, or without several GPUs."),
+        ),
+        Entry(
+            "ranks_unfit",
+            409,
+            _("This job cannot be shared among that many GPUs."),
+            _("Tell the operator which number fits."),
         ),
         Entry(
             "ranks_too_many",
             409,
-            "More GPUs were to share this job than there are.",
-            "The operator sets CINEVIVID_RANKS.",
+            _("This job asks for more GPUs than there are."),
+            _("The operator sets CINEVIVID_RANKS."),
         ),
         Entry(
             "ranks_not_started",
             500,
-            "The GPUs that were to share this job did not start.",
-            "Try again, or without several GPUs.",
+            _("The GPUs for this job did not start."),
+            _("Try again, or without several GPUs."),
         ),
         Entry(
             "ranks_backend",
             500,
-            "The GPUs of this studio cannot share a job as they are set up.",
-            "The operator sets CINEVIVID_SEQUENCE_PARALLEL.",
+            _("The GPUs of this studio cannot share a job as they are set up."),
+            _("The operator sets CINEVIVID_SEQUENCE_PARALLEL."),
         ),
-        Entry("out_of_memory", 507, "The card ran out of memory.", "Ask for something smaller or shorter."),
+        Entry("out_of_memory", 507, _("The GPU ran out of memory."), _("Choose something smaller or shorter.")),
         Entry(
             "model_not_ready",
             503,
-            "The model is not ready on this machine.",
-            "Wait until it is loaded, or choose another.",
+            _("The model is not ready on this machine."),
+            _("Wait until it is loaded, or choose another."),
         ),
         # the models of this studio, on the page of its staff
-        Entry("model_unknown", 404, "There is no model of this name.", "Choose one of the list."),
-        Entry("model_unreleased", 409, "Its makers have not released this model.", "Choose one that is released."),
-        Entry("model_builtin", 409, "This model is part of the software.", "It is always here."),
-        Entry("model_absent", 409, "This model is not on this machine.", "Download it first."),
-        Entry("model_busy", 409, "This model is being worked on already.", "Wait for it, or cancel it."),
+        Entry("model_unknown", 404, _("There is no model with this name."), _("Choose one from the list.")),
         Entry(
-            "model_needed", 409, "Jobs that wait or are being made need this model.", "Wait for them, or cancel them."
+            "model_unreleased", 409, _("Its makers have not released this model."), _("Choose one that is released.")
         ),
-        Entry("model_in_use", 409, "The studio works with this model.", "Choose another engine first."),
-        Entry("model_broken", 500, "The model's files are damaged.", "The operator repairs it on the page Models."),
-        Entry("disk_full", 507, "The disk of the models is too full.", "Remove a model that is not used."),
+        Entry("model_builtin", 409, _("This model is part of the software."), _("It is always here.")),
+        Entry("model_absent", 409, _("This model is not on this machine."), _("Download it first.")),
+        Entry(
+            "model_busy", 409, _("This model is already being downloaded or checked."), _("Wait for it, or cancel it.")
+        ),
+        Entry(
+            "model_needed",
+            409,
+            _("Jobs that are waiting or running need this model."),
+            _("Wait for them, or cancel them."),
+        ),
+        Entry("model_in_use", 409, _("The studio is using this model."), _("Choose another engine first.")),
+        Entry(
+            "model_broken",
+            500,
+            _("The model's files are damaged."),
+            _("The operator can repair it on the page Models."),
+        ),
+        Entry(
+            "disk_full", 507, _("There is not enough disk space for models."), _("Remove a model that you do not use.")
+        ),
         Entry(
             "folder_unwritable",
             500,
-            "The models' folder cannot be written to.",
-            "Give this process the right to write there, or set CINEVIVID_MODELS to another folder.",
+            _("The models folder cannot be written to."),
+            _("Give this process the right to write there, or set CINEVIVID_MODELS to another folder."),
         ),
-        Entry("download_interrupted", 503, "The download was interrupted.", "Start it again: it goes on where it was."),
-        Entry("hash_mismatch", 502, "A file is not what the hub promised.", "Download again: it is fetched anew."),
-        Entry("token_missing", 403, "The hub wants to know who asks.", "Accept the model's terms, and set HF_TOKEN."),
-        Entry("repo_missing", 404, "The hub has no such model.", "Check the catalogue and HF_ENDPOINT."),
-        Entry("hub_unreachable", 503, "The model hub did not answer.", "Check the network, or try again later."),
+        Entry(
+            "download_interrupted",
+            503,
+            _("The download was interrupted."),
+            _("Start it again: it continues where it stopped."),
+        ),
+        Entry("hash_mismatch", 502, _("A downloaded file is not what the hub promised."), _("Download it again.")),
+        Entry(
+            "token_missing",
+            403,
+            _("The hub needs to know who you are."),
+            _("Accept the model's terms, and set HF_TOKEN."),
+        ),
+        Entry("repo_missing", 404, _("The hub has no such model."), _("Check the catalogue and HF_ENDPOINT.")),
+        Entry("hub_unreachable", 503, _("The model hub did not answer."), _("Check the network, or try again later.")),
         Entry(
             "unavailable",
             503,
-            "The studio cannot answer right now.",
-            "Try again in a minute. What was started is not lost.",
+            _("The studio cannot answer right now."),
+            _("Try again in a minute. Your jobs are not lost."),
         ),
-        Entry("external_service", 503, "A service that this tool needs did not answer.", "Try again in a few minutes."),
+        Entry(
+            "external_service",
+            503,
+            _("A service that this tool needs did not answer."),
+            _("Try again in a few minutes."),
+        ),
         Entry(
             "storage_failed",
             507,
-            "What was made could not be saved.",
-            "Try again; the operator has to free some space.",
+            _("The result could not be saved."),
+            _("Try again; if it fails again, ask the operator to free some space."),
         ),
-        Entry("studio_busy", 503, "The studio is busy.", "Try again in a few seconds."),
+        Entry("studio_busy", 503, _("The studio is busy."), _("Try again in a few seconds.")),
         Entry(
-            "maintenance", 503, "The studio is closed for maintenance.", "What is being made goes on. Come back soon."
+            "maintenance", 503, _("The studio is closed for maintenance."), _("Your jobs keep running. Come back soon.")
         ),
-        Entry("configuration", 500, "This studio is not set up for that.", "Tell the operator which tool you used."),
+        Entry(
+            "configuration", 500, _("This studio is not set up for that."), _("Tell the operator which tool you used.")
+        ),
         Entry(
             "internal_error",
             500,
-            "Something broke on our side.",
-            "Try again in a minute. Your library shows what was started.",
+            _("Something went wrong on our side."),
+            _("Try again in a minute. Your library shows what was started."),
         ),
     )
 }
@@ -188,7 +273,7 @@ class StudioError(Exception):
     def __init__(self, message: str = "", *, code: str = "", **details: Any) -> None:
         self.code = code or self.code
         self.entry = CATALOGUE[self.code]
-        self.message = message or self.entry.title
+        self.message = message or str(self.entry.title)
         self.details = details
         super().__init__(self.message)
 
@@ -207,10 +292,10 @@ def problem(code: str, message: str = "", **extra: Any) -> dict[str, Any]:
     entry = CATALOGUE[code]
     return {
         "type": "about:blank",
-        "title": entry.title,
+        "title": str(entry.title),
         "status": entry.status,
-        "detail": message or entry.title,
+        "detail": message or str(entry.title),
         "code": code,
-        "advice": entry.advice,
+        "advice": str(entry.advice),
         **extra,
     }

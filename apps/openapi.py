@@ -78,6 +78,6 @@ class StudioSchema(AutoSchema):
 def add_problems(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """Add every refusal, as it looks, to the components that the answers of the document refer to."""
     result["components"]["examples"] = {
-        code: {"summary": entry.title, "value": problem(code)} for code, entry in CATALOGUE.items()
+        code: {"summary": str(entry.title), "value": problem(code)} for code, entry in CATALOGUE.items()
     }
     return result

@@ -20,6 +20,7 @@ from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.urls import resolve
+from django.utils.translation import gettext as _
 
 from apps.accounts import sessions
 from apps.accounts.authentication import bearer
@@ -101,7 +102,7 @@ class Body:
         except OSError:
             file.close()
             log.warning("body_not_stored", exc_info=True)
-            self.scope["refused"] = StudioError("The disk has no room for it.", code="storage_failed")
+            self.scope["refused"] = StudioError(_("There is not enough disk space for it."), code="storage_failed")
             return BytesIO()
         except Exception as error:
             file.close()
@@ -136,7 +137,9 @@ class Body:
             raise too_large(limit)
         if sender is not None:
             if self.uploads[sender] >= settings.MAX_UPLOADS_AT_ONCE:
-                text = f"You are sending {settings.MAX_UPLOADS_AT_ONCE} files already. Wait for one to arrive."
+                text = _("You are uploading %(number)d files already. Wait for one to finish.") % {
+                    "number": settings.MAX_UPLOADS_AT_ONCE
+                }
                 raise StudioError(text, code="rate_limited")
             self.uploads[sender] += 1
             self.sender = sender
@@ -196,7 +199,7 @@ def sender_of(request: ASGIRequest) -> User:
 
 
 def too_large(limit: int) -> StudioError:
-    return StudioError(f"At most {limit / 1_000_000:g} MB can be sent here.", code="body_too_large")
+    return StudioError(_("You can send at most %(most)g MB here.") % {"most": limit / 1_000_000}, code="body_too_large")
 
 
 def plain_refusal(code: str, path: bytes) -> bytes:

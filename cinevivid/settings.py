@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import environ
 import structlog
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.conf.locale import LANG_INFO
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
@@ -430,7 +431,12 @@ ADMIN_CONTENT_SECURITY_POLICY = CONTENT_SECURITY_POLICY["DIRECTIVES"] | {
 
 # --- language and time
 LANGUAGE_CODE = "en-gb"
+_codes = env.list("LANGUAGES", default=["en-gb"])
+LANGUAGES = [(code, LANG_INFO.get(code, {}).get("name_local", code)) for code in _codes]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+if len(LANGUAGES) > 1:  # which one is asked for is known once there is a session
+    _sessions = "django.contrib.sessions.middleware.SessionMiddleware"
+    MIDDLEWARE.insert(MIDDLEWARE.index(_sessions) + 1, "django.middleware.locale.LocaleMiddleware")
 TIME_ZONE = "UTC"
 USE_TZ = True
 

@@ -14,6 +14,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
+from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 from django_htmx.http import reswap, retarget
 
@@ -128,7 +129,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
         return error_page(request, "body_too_large")
     if isinstance(exception, TooManyFieldsSent | TooManyFilesSent):
-        return error_page(request, "invalid_request", "The form has too many fields or files.")
+        return error_page(request, "invalid_request", gettext("The form has too many fields or files."))
     return error_page(request, "invalid_request")
 
 
@@ -162,7 +163,11 @@ def api_not_found(request: HttpRequest, _: str = "") -> HttpResponse:
         known = resolve(whole).func is not api_not_found
     except Resolver404:
         known = False
-    return error_page(request, "not_found", f"There is nothing here. Did you mean {whole}?" if known else "")
+    return error_page(
+        request,
+        "not_found",
+        gettext("There is nothing here. Did you mean %(address)s?") % {"address": whole} if known else "",
+    )
 
 
 def too_many_requests(request: HttpRequest) -> HttpResponse:

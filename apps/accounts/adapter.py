@@ -41,7 +41,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return str(super().get_password_change_redirect_url(request))
 
     def respond_email_verification_sent(self, request: HttpRequest, user: User | None) -> HttpResponse:
-        """Lead to "Look in your inbox"; what was typed before goes with the account."""
+        """Lead to "Check your inbox"; what was typed before goes with the account."""
         pending.keep(request, user)
         answer: HttpResponse = super().respond_email_verification_sent(request, user)
         return answer

@@ -1,5 +1,6 @@
 """How the API knows who is calling."""
 
+from django.utils.translation import gettext as _
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -18,7 +19,7 @@ class TokenAuthentication(BaseAuthentication):
             return None
         token = ApiToken.objects.authenticate(secret)
         if token is None:
-            raise AuthenticationFailed("This API token is unknown or revoked.")
+            raise AuthenticationFailed(_("This API token is unknown or revoked."))
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -66,7 +66,7 @@ class ProfileForm(Plain, forms.ModelForm):  # type: ignore[type-arg]
 class TokenForm(Plain, forms.Form):
     name = forms.CharField(
         max_length=60,
-        label="Token name",
-        help_text="Where you will use it, so that you know which one to revoke.",
-        widget=forms.TextInput(attrs={"placeholder": "render script"}),
+        label=_("Token name"),
+        help_text=_("Where you use it, so that you know which one to revoke."),
+        widget=forms.TextInput(attrs={"placeholder": _("render script")}),
     )

@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class LowerEmailField(models.EmailField):  # type: ignore[type-arg]
@@ -46,8 +47,8 @@ class User(AbstractUser):
     username = None  # type: ignore[assignment]
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
-    email = LowerEmailField("email address", unique=True)
-    name = models.CharField("display name", max_length=80, blank=True)
+    email = LowerEmailField(_("email address"), unique=True)
+    name = models.CharField(_("display name"), max_length=80, blank=True)
     first_prompt = models.TextField(
         blank=True, default="", editable=False, help_text="Typed before signing up, until its film is started."
     )

@@ -35,7 +35,7 @@ def profile(request: SignedIn) -> HttpResponse:
     if form.is_valid():
         # The name alone: the rest of the row may have changed since it was read.
         form.save(commit=False).save(update_fields=["name"])
-        messages.success(request, "Saved.")
+        messages.success(request, _("Saved."))
         return redirect("account_profile")
     return render(request, "account/profile.html", {"form": form}, status=422 if form.is_bound else 200)
 
@@ -60,7 +60,7 @@ def revoke_token(request: SignedIn, pk: int) -> HttpResponse:
     """Stop a token from working, at once and for good."""
     token = get_object_or_404(ApiToken.objects.of(request.user), pk=pk)
     ApiToken.objects.filter(pk=token.pk).revoke()
-    messages.success(request, f"Token {token.name} is revoked.")
+    messages.success(request, _("Token %(name)s is revoked.") % {"name": token.name})
     return redirect("account_tokens")
 
 
@@ -70,7 +70,7 @@ def revoke_token(request: SignedIn, pk: int) -> HttpResponse:
 def revoke_all_tokens(request: SignedIn) -> HttpResponse:
     """Stop every token of the user from working, at once and for good."""
     ApiToken.objects.of(request.user).revoke()
-    messages.success(request, "All tokens are revoked.")
+    messages.success(request, _("All tokens are revoked."))
     return redirect("account_tokens")
 
 
@@ -87,8 +87,8 @@ def sign_in_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
         messages.error(
             request,
             _(
-                "This sign-in link was used already or is too old. "
-                "On the machine of the studio, manage.py sign_in_link prints a new one."
+                "This sign-in link was used already or has expired. "
+                "Run manage.py sign_in_link on the studio's machine for a new one."
             ),
         )
         return redirect("account_login")
@@ -106,7 +106,7 @@ class LoginView(AllauthLoginView):
 
 
 class EmailVerificationSentView(AllauthEmailVerificationSentView):
-    """ "Look in your inbox", with what an operator needs whose studio has no mail server."""
+    """ "Check your inbox", with what an operator needs whose studio has no mail server."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         link = operator.confirm_link(self.request)
@@ -116,7 +116,7 @@ class EmailVerificationSentView(AllauthEmailVerificationSentView):
 @never_cache
 @require_http_methods(["GET", "HEAD"])
 def confirmed_elsewhere(request: HttpRequest) -> HttpResponse:
-    """Let whoever waits in front of "Look in your inbox" in, once the address is confirmed in any browser."""
+    """Let whoever waits in front of "Check your inbox" in, once the address is confirmed in any browser."""
     if not request.user.is_authenticated and not pending.enter(request):
         return (
             HttpResponse(status=204) if "HX-Request" in request.headers else redirect("account_email_verification_sent")

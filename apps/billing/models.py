@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class Account(models.Model):
@@ -14,10 +15,10 @@ class Account(models.Model):
     """
 
     class Kind(models.TextChoices):
-        WALLET = "wallet", "Wallet"
-        HELD = "held", "Held for running jobs"
-        ISSUED = "issued", "Issued"
-        EARNED = "earned", "Earned"
+        WALLET = "wallet", _("Wallet")
+        HELD = "held", _("Held for running jobs")
+        ISSUED = "issued", _("Issued")
+        EARNED = "earned", _("Earned")
 
     SYSTEM = (Kind.ISSUED, Kind.EARNED)
 
@@ -47,13 +48,13 @@ class Transfer(models.Model):
     """One balanced movement of whole credits. Rows are added, never changed or removed."""
 
     class Kind(models.TextChoices):
-        GRANT = "grant", "Granted"
-        PURCHASE = "purchase", "Bought"
-        HOLD = "hold", "Held"
-        CAPTURE = "capture", "Charged"
-        RELEASE = "release", "Given back"
-        REFUND = "refund", "Payment refunded"
-        FORFEIT = "forfeit", "Lost with the account"
+        GRANT = "grant", _("Granted")
+        PURCHASE = "purchase", _("Bought")
+        HOLD = "hold", _("Held")
+        CAPTURE = "capture", _("Charged")
+        RELEASE = "release", _("Given back")
+        REFUND = "refund", _("Payment refunded")
+        FORFEIT = "forfeit", _("Lost with the account")
 
     source = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="outgoing")
     destination = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="incoming")

@@ -223,7 +223,7 @@ def receipts(references: Sequence[str]) -> dict[str, Receipt]:
 
 def history(user: User) -> "models.QuerySet[Transfer]":
     """Every movement into or out of the user's wallet or held account, newest first."""
-    mine = list(Account.objects.filter(user=user))
+    mine = list(user.credit_accounts.all())
     return Transfer.objects.filter(Q(source__in=mine) | Q(destination__in=mine)).select_related("source", "destination")
 
 

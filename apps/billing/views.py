@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
@@ -40,6 +41,7 @@ class Bar:
 @login_required
 def credits(request: SignedIn) -> HttpResponse:
     """The wallet, what is held, a line for each job and each grant, and what moved in each month."""
+    prefetch_related_objects([request.user], "credit_accounts")  # both lists below ask for them
     shown = page(services.openings(request.user), request.GET, "-created_at", PAGE_SIZE)
     months = services.months(request.user)
     context = {

@@ -12,6 +12,8 @@ from django.db import models, transaction
 from django.db.models import Count, F, Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.errors import CATALOGUE
@@ -144,22 +146,22 @@ class Generation(models.Model):
     """A job: one run of a tool. The row is the truth; queue messages are only nudges."""
 
     class Status(models.TextChoices):
-        WAITING = "waiting", "Waiting for others"
-        QUEUED = "queued", "Queued"
-        RUNNING = "running", "Running"
-        OFFERED = "offered", "Waiting for your decision"  # it cannot go on; keep what is finished, or let it go
-        SUCCEEDED = "succeeded", "Finished"
-        FAILED = "failed", "Failed"
-        CANCELLED = "cancelled", "Cancelled"
+        WAITING = "waiting", _("Waiting for others")
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Running")
+        OFFERED = "offered", _("Waiting for your decision")  # it cannot go on; keep what is finished, or let it go
+        SUCCEEDED = "succeeded", _("Finished")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
 
     WAITING, LOADING, ENCODING = "waiting", "loading", "encoding"  # stages that every tool has
     STAGES = {
-        "waiting": "Waiting",
-        "loading": "Loading the model",
-        "denoising": "Denoising",
-        "decoding": "Decoding",
-        "upscaling": "Making it larger",
-        "encoding": "Writing the file",
+        "waiting": _("Waiting"),
+        "loading": _("Loading the model"),
+        "denoising": _("Making the frames"),
+        "decoding": _("Finishing the frames"),
+        "upscaling": _("Enlarging"),
+        "encoding": _("Saving the file"),
     }
 
     FINISH_PERCENT = 20  # of a film that is made larger at its end
@@ -288,7 +290,7 @@ class Generation(models.Model):
     @property
     def stage_words(self) -> str:
         """What is being done, in words; a stage of a tool's own is a word already."""
-        return self.STAGES.get(self.stage) or self.stage.capitalize()
+        return str(self.STAGES.get(self.stage) or self.stage.capitalize())
 
     @property
     def is_watchable(self) -> bool:
@@ -343,7 +345,12 @@ class Generation(models.Model):
     @property
     def advice(self) -> str:
         """What to do about a failure."""
-        return CATALOGUE[self.error_code].advice if self.error_code in CATALOGUE else ""
+        return str(CATALOGUE[self.error_code].advice) if self.error_code in CATALOGUE else ""
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, in the reader's language where that has the sentence: `error` is as the worker wrote it."""
+        return gettext(self.error) if self.error else ""
 
     def move(self, *, frm: tuple[str, ...], still: dict[str, Any] | None = None, **changes: Any) -> bool:
         """Change the row only while it is ours; False means cancelled or taken over. The one door for `status`.
@@ -394,11 +401,11 @@ class Asset(models.Model):
     """A file that belongs to somebody, with the recipe that made it."""
 
     class Kind(models.TextChoices):
-        VIDEO = "video", "Video"
-        IMAGE = "image", "Picture"
-        AUDIO = "audio", "Sound"
-        MODEL = "model", "Model"
-        PACKAGE = "package", "Package"
+        VIDEO = "video", _("Video")
+        IMAGE = "image", _("Image")
+        AUDIO = "audio", _("Sound")
+        MODEL = "model", _("Model")
+        PACKAGE = "package", _("Package")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="assets")
@@ -446,7 +453,7 @@ class Asset(models.Model):
     def name(self) -> str:
         """What people know it by: the prompt of its job, or the name of the file that they brought."""
         made = self.generation.title if self.generation else self.recipe.get("name", "")
-        frame = "Last frame of a video" if "last_frame_of" in self.recipe else ""
+        frame = gettext("Last frame of a video") if "last_frame_of" in self.recipe else ""
         return made or frame or str(self.get_kind_display())
 
     @property

@@ -28,7 +28,7 @@ class AssetSerializer(serializers.ModelSerializer[Asset]):
                 "generation": _("The job that made it; null for what was uploaded."),
                 "width": _("Pixels; 0 for a sound."),
                 "height": _("Pixels; 0 for a sound."),
-                "frames": _("How many pictures a video has."),
+                "frames": _("How many frames a video has."),
                 "fps": _("Frames a second."),
                 "seconds": _("How long it plays."),
                 "bytes": _("How large its file is."),

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models import Q, Sum
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.errors import StudioError
@@ -48,7 +49,7 @@ class Share:
     @property
     def words(self) -> str:
         """How much of it is taken: "1.2 GB of 10 GB", "0.4 MB of 10 GB"."""
-        return f"{words(self.used)} of {settings.USER_STORAGE_GB:g} GB"
+        return _("%(used)s of %(all)g GB") % {"used": words(self.used), "all": settings.USER_STORAGE_GB}
 
     @property
     def trash_words(self) -> str:
@@ -69,13 +70,13 @@ def refuse_full(user: User, more: int = 0) -> None:
     now = share(user)
     if more and now.used + more > now.quota:
         raise StorageFull(
-            f"This takes {words(more)}, and of your {settings.USER_STORAGE_GB:g} GB only "
-            f"{words(max(0, now.quota - now.used))} are free.",
+            _("This needs %(needed)s, and only %(free)s of your %(all)g GB are free.")
+            % {"needed": words(more), "free": words(max(0, now.quota - now.used)), "all": settings.USER_STORAGE_GB},
             used=now.used,
             quota=now.quota,
         )
     if now.full:
-        raise StorageFull(f"Your files take {now.words}.", used=now.used, quota=now.quota)
+        raise StorageFull(_("Your files take %(size)s.") % {"size": now.words}, used=now.used, quota=now.quota)
 
 
 def empty_trash(assets: AssetQuerySet) -> int:

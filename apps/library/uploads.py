@@ -14,6 +14,7 @@ from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.errors import StudioError
@@ -186,7 +187,9 @@ def _verified(kind: str, upload: "UploadedFile[Any]") -> Iterator[tuple[Asset, P
     """
     limit = MAX_BYTES[Asset.Kind(kind)]
     if (upload.size or 0) > limit:
-        raise UnusableFile(f"The file has more than {limit // 1_000_000} MB.", code="file_too_large")
+        raise UnusableFile(
+            _("The file is larger than %(most)d MB.") % {"most": limit // 1_000_000}, code="file_too_large"
+        )
     with tempfile.TemporaryDirectory(prefix="upload-") as folder:
         digest, given = hashlib.sha256(), Path(folder) / "given"  # what it is, its content tells
         with given.open("wb") as file:
@@ -261,4 +264,4 @@ def _store(asset: Asset) -> None:
                 getattr(asset, name).save(path.name, File(file), save=False)
     except Exception as error:
         log.warning("upload_not_stored", error=type(error).__name__, reason=str(error)[:200])
-        raise StudioError("The file could not be saved.", code="storage_failed") from error
+        raise StudioError(_("The file could not be saved."), code="storage_failed") from error

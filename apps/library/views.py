@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from apps.accounts.http import SignedIn
@@ -22,7 +23,12 @@ from apps.paging import Page, page
 PAGE_SIZE = 24
 FILTERS = ("q", "show", "tool", "kind")
 UPLOAD_SORTS = ("new", "old")
-NAMES = {"num_frames": "Frames", "guidance_scale": "Guidance", "negative_prompt": "Not seen", "model_id": "Model"}
+NAMES = {
+    "num_frames": gettext_lazy("Frames"),
+    "guidance_scale": gettext_lazy("Guidance"),
+    "negative_prompt": gettext_lazy("Avoid"),
+    "model_id": gettext_lazy("Model"),
+}
 TOLD_APART = ("prompt", "seed", "mode")
 FACTS = ("kind", "made_width", "made_height", "seconds", "frames")  # what a tool works out, not what was asked for
 
@@ -52,13 +58,16 @@ def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     job = get_object_or_404(mine.with_assets().select_related("group"), pk=pk)
     asset = job.asset
     begins_with = list(job.inputs.select_related("asset", "source"))
-    told_apart = {*TOLD_APART, *FACTS, *(given.name for given in begins_with)}
+    told_apart = {*TOLD_APART, "prompt_original", *FACTS, *(given.name for given in begins_with)}
     if job.engine:
         told_apart.add("model_id")  # the page names the model that made it
     about = {
         "asset": asset,
         "recipe": json.dumps(asset.recipe, indent=2, sort_keys=True) if asset else "",
         "prompt_sent": asset.recipe.get("prompt_sent", "") if asset else "",
+        "prompt_original": (asset.recipe.get("prompt_original") if asset else "")
+        or job.params.get("prompt_original", ""),
+        "prompt_enhanced": (asset.recipe.get("prompt_enhanced") if asset else "") or job.params.get("prompt", ""),
         "begins_with": begins_with,
         "values": {
             NAMES.get(name, name.replace("_", " ").capitalize()): value

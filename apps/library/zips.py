@@ -23,6 +23,7 @@ from django.db.models.fields.files import FieldFile
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.library.models import Asset
@@ -30,7 +31,6 @@ from apps.library.models import Asset
 log = structlog.get_logger(__name__)
 CHUNK = 256 * 1024
 README = "README.txt"
-LOST = "The studio should have these files, but could not put them here:\n"
 
 
 @dataclass(frozen=True)
@@ -105,15 +105,17 @@ def zipped(media: Iterable[Medium], documents: Iterable[Document] = (), about: s
                 size = stored.size
             except Exception:
                 log.warning("file_not_exported", file=medium.file.name, exc_info=True)
-                lost.append(f"{medium.name}: it is missing.")
+                lost.append(_("%(file)s: missing") % {"file": medium.name})
                 continue
             with stored:
                 try:
                     yield from _entry(archive, pipe, medium.name, medium.when, stored, zipfile.ZIP_STORED, size)
                 except Exception:  # of the storage: stores have errors of their own
                     log.warning("file_not_exported", file=medium.file.name, exc_info=True)
-                    lost.append(f"{medium.name}: it could not be read to its end.")
-        text = "\n".join(filter(None, [about, LOST + "\n".join(lost) + "\n" if lost else ""]))
+                    lost.append(_("%(file)s: cut off") % {"file": medium.name})
+        text = "\n".join(
+            filter(None, [about, "\n".join([_("These files could not be added:"), *lost, ""]) if lost else ""])
+        )
         if text:
             archive.writestr(zipfile.ZipInfo(README, _time(timezone.now())), text)
     yield pipe.take()

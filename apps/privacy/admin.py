@@ -7,6 +7,8 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from apps.accounts.models import User
@@ -53,12 +55,12 @@ class UserAdmin(ModelAdmin):
     def has_delete_accounts_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)
 
-    @admin.action(description="Delete the account, with everything in it", permissions=["delete_accounts"])
+    @admin.action(description=_("Delete the account, with everything in it"), permissions=["delete_accounts"])
     def delete_accounts(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         """Show what would go, then delete."""
         if "confirmed" not in request.POST:
             context = self.admin_site.each_context(request) | {
-                "title": "Delete accounts",
+                "title": gettext("Delete accounts"),
                 "opts": self.model._meta,
                 "people": [(user, holdings(user)) for user in queryset],
                 "checkbox": ACTION_CHECKBOX_NAME,
@@ -71,5 +73,7 @@ class UserAdmin(ModelAdmin):
             except StudioError as error:
                 self.message_user(request, f"{name}: {error.public_text}", messages.ERROR)
             else:
-                self.message_user(request, f"An account was deleted with everything in it ({user.pk}).")
+                self.message_user(
+                    request, gettext("Account %(number)s is deleted, with everything in it.") % {"number": user.pk}
+                )
         return None

@@ -33,6 +33,7 @@ from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from apps.accounts import outbox, sessions
 from apps.accounts.models import ApiToken, User
@@ -204,7 +205,7 @@ def _after(user: User, addresses: set[str], jobs: set[UUID], told: bool) -> None
     if user.email in addresses and not told:
         text = render_to_string("account/email/account_deleted_message.txt").strip() + "\n"
         # Not in the background: its file, where mail is kept in files, is removed with the others.
-        outbox.deliver(EmailMessage("Your account is deleted", text, to=[user.email]))
+        outbox.deliver(EmailMessage(gettext("Your account is deleted"), text, to=[user.email]))
     _remove_letters(addresses)
     _remove_work(jobs)
 

@@ -16,6 +16,8 @@ from allauth.account.models import EmailAddress
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpResponseBase
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import ApiToken, User
 from apps.billing import services as billing
@@ -26,19 +28,19 @@ from apps.library.zips import Document, Medium, zipped
 BATCH = 200  # rows
 IN_MEMORY = 1024 * 1024  # what a document takes before it goes to the disk
 FOLDERS = {"video": "films", "image": "pictures", "audio": "sounds"}
-README = """Your data at CineVivid, {when}.
+README = _("""Your data at CineVivid, {when}.
 
 account.json       name, addresses, credits and the names of API tokens
-generations.json   every job: what was asked for, its recipe, what it cost, and the text that it made, if any
+generations.json   every job: its prompt and settings, its recipe, its cost, and the text that it made, if any
 ledger.csv         every movement of your credits
-films, pictures …  what your jobs have made
-uploads            what you have brought
-"""
+films, pictures …  what you made
+uploads            what you uploaded
+""")
 
 
 def answer(user: User) -> HttpResponseBase:
     """Return the zip of a user as a download."""
-    about = README.format(when=f"{timezone.now():%d %B %Y}")
+    about = str(README).format(when=date_format(timezone.now(), "j F Y"))
     return zips.answer(f"cinevivid-{timezone.now():%Y-%m-%d}.zip", zipped(media(user), documents(user), about))
 
 

@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 
@@ -12,8 +14,8 @@ class DeleteForm(forms.Form):
 
     address = forms.CharField(
         max_length=254,
-        label="Your email address",
-        help_text="Type it in full to confirm that you mean this account.",
+        label=_("Your email address"),
+        help_text=_("Type it in full to confirm that you mean this account."),
         widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 
@@ -24,5 +26,5 @@ class DeleteForm(forms.Form):
     def clean_address(self) -> str:
         address = str(self.cleaned_data["address"])
         if address.strip().casefold() != self.user.email.casefold():
-            raise forms.ValidationError("This is not the address of the account.")
+            raise forms.ValidationError(gettext("This is not the email address of this account."))
         return address

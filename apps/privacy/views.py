@@ -7,6 +7,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from apps.accounts.http import SignedIn
@@ -46,7 +47,7 @@ def delete(request: SignedIn) -> HttpResponse:
             form.add_error(None, error.public_text)
         else:
             logout(request)
-            messages.success(request, "Your account is deleted.")
+            messages.success(request, _("Your account is deleted."))
             return redirect("landing")
     context = {"form": form, "holdings": holdings(request.user)}
     return render(request, "account/delete.html", context, status=422 if form.is_bound else 200)

@@ -1,5 +1,7 @@
 """Prompts in the words of the video model, under /api/v1/prompts/."""
 
+import hashlib
+import json
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -11,8 +13,10 @@ from rest_framework.views import APIView
 
 from apps.accounts.http import caller
 from apps.given import StrictSerializer
+from apps.library.models import Generation
 from apps.openapi import StudioSchema
 from apps.tools import services
+from apps.tools.api import IDEMPOTENCY_KEY, key_of
 from apps.tools.catalog.prompt import PromptTool
 from apps.tools.schema import OF_A_JOB
 from apps.tools.serializers import GenerationSerializer, form_serializer
@@ -143,6 +147,7 @@ class Enhance(APIView):
 
     @extend_schema(
         request=form_serializer(TOOL),
+        parameters=[IDEMPOTENCY_KEY],
         responses={200: SuggestionSerializer, 202: GenerationSerializer},
         tags=["prompts"],
         operation_id="prompts_enhance",
@@ -152,14 +157,19 @@ class Enhance(APIView):
         """The rules (`shot-grammar`) answer at once with the suggestion; a model makes a job, whose `data` will be it.
 
         What writes by default is the operator's choice."""
-        user = caller(request)
+        user, key = caller(request), key_of(request)
+        digest = hashlib.sha256(json.dumps(["prompts", request.data], sort_keys=True).encode()).hexdigest()
+        if job := services.earlier(user, key, digest):
+            return self._job(job)
         serializer = form_serializer(TOOL)(data=request.data, context={"user": user, "draft": False})
         serializer.is_valid(raise_exception=True)
         params = dict(serializer.validated_data)
         if params["engine"] != ENGINE:
-            job = services.submit(user, TOOL, params)
-            location = request.build_absolute_uri(f"/api/v1/generations/{job.pk}/")
-            data = GenerationSerializer(job, context={"request": request}).data
-            return Response(data, status=status.HTTP_202_ACCEPTED, headers={"Location": location})
+            return self._job(services.submit(user, TOOL, params, idempotency_key=key, request_digest=digest))
         told = compose(params["prompt"], params["seed"], target=params["target"], model=params["model_id"])
         return Response(told.to_json())
+
+    def _job(self, job: Generation) -> Response:
+        location = self.request.build_absolute_uri(f"/api/v1/generations/{job.pk}/")
+        data = GenerationSerializer(job, context={"request": self.request}).data
+        return Response(data, status=status.HTTP_202_ACCEPTED, headers={"Location": location})

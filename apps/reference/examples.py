@@ -87,10 +87,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "groups_cancel_create": (Example(_("Every job that has not ended"), 200, given="group"),),
     "assets_list": (Example(_("The newest video"), 200, query="kind=video&page_size=1", given="made"),),
     "assets_create": (
-        Example(_("A picture to begin with"), 201, form={"file": "@picture.png"}),
-        Example(_("A file that is no picture"), 422, form={"file": "@notes.txt"}),
+        Example(_("An image to begin with"), 201, form={"file": "@picture.png"}),
+        Example(_("A file that is not an image"), 422, form={"file": "@notes.txt"}),
     ),
-    "assets_retrieve": (Example(_("A film"), 200, given="made"),),
+    "assets_retrieve": (Example(_("A video"), 200, given="made"),),
     "assets_destroy": (
         Example(_("An upload"), 204, given="uploaded"),
         Example(_("What a job has made"), 409, given="made"),

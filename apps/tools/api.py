@@ -53,7 +53,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 
-def _key(request: Request) -> str:
+def key_of(request: Request) -> str:
     """Return the Idempotency-Key, or "". Raises StudioError when it cannot be kept: cut, two keys could be the same."""
     key = request.headers.get("Idempotency-Key", "")
     if len(key) > MAX_KEY:
@@ -127,7 +127,7 @@ class Submit(ToolView):
     )
     def post(self, request: Request, slug: str = "") -> Response:
         assert self.tool is not None
-        user, key = caller(request), _key(request)
+        user, key = caller(request), key_of(request)
         asked = json.dumps([slug, request.data], sort_keys=True, default=_content)
         digest = hashlib.sha256(asked.encode()).hexdigest()
         # Before the parameters are validated: an asset that they name may have been deleted since.

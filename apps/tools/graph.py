@@ -6,6 +6,7 @@ import structlog
 from django.db import transaction
 from django.dispatch import Signal
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from apps.billing import services as billing
 from apps.errors import StudioError
@@ -104,7 +105,7 @@ def _end(job: Generation, lost: str) -> None:
     """End a waiting job and every job that waits for it, one after the other however long the chain."""
     ending, seen = [job], {job.pk}
     for each in ending:
-        drop(each, PrerequisiteFailed(f"“{lost}”, which this waited for, was not made."))
+        drop(each, PrerequisiteFailed(gettext("“%(title)s”, which this needs, was not made.") % {"title": lost}))
         for follower in each.followers.filter(status=Status.WAITING).select_related("user"):
             if follower.pk not in seen:
                 seen.add(follower.pk)

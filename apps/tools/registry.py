@@ -10,6 +10,7 @@ from django import forms
 from django.conf import settings
 from django.http import Http404
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.given import misfits, tidied
@@ -64,6 +65,7 @@ class ToolForm(forms.Form):
 
     page_initial: ClassVar[Mapping[str, Any]] = {}
     advanced: ClassVar[Mapping[Any, tuple[str, ...]]] = {}
+    not_shown: ClassVar[frozenset[str]] = frozenset()  # for programs; the page has another way to it
 
     def __init__(
         self, data: Any = None, *args: Any, user: User | None = None, draft: bool = False, **kwargs: Any
@@ -132,7 +134,7 @@ class ToolForm(forms.Form):
         }
 
     def plain_fields(self) -> list[forms.BoundField]:
-        folded = set(self._folded())
+        folded = {*self._folded(), *self.not_shown}
         return [field for field in self if field.name not in folded]
 
     def groups(self) -> Iterator[FieldGroup]:
@@ -194,18 +196,18 @@ class Tool:
     """Something that a user can make. Subclass, fill in, decorate with `@register`."""
 
     slug: ClassVar[str]
-    title: ClassVar[str]
-    tagline: ClassVar[str]
+    title: ClassVar[Any]  # words are translated lazily
+    tagline: ClassVar[Any]
     icon: ClassVar[str] = "film"
-    category: ClassVar[str] = "Video"
+    category: ClassVar[Any] = _("Video")
     popular: ClassVar[bool] = False
     main: ClassVar[bool] = False  # True for one tool: it opens after sign-in, and takes the prompt of the landing page
     task: ClassVar[str]
     kind: ClassVar[str] = ""  # the kind of model that does the work, as the catalogue of weights names it
     queue: ClassVar[str] = "gpu"
-    verb: ClassVar[str] = "Generate"
-    noun: ClassVar[str] = "film"  # what it makes, in one word
-    nouns: ClassVar[str] = "films"
+    verb: ClassVar[Any] = _("Generate")
+    noun: ClassVar[Any] = _("video")  # what it makes, in one word
+    nouns: ClassVar[Any] = _("videos")
     examples: ClassVar[Mapping[Any, Mapping[str, Any]]] = {}  # of the API page: a title, and what is sent
     prefill: ClassVar[tuple[str, ...]] = ("prompt",)  # what its page takes from the address, beside its inputs
     compares: ClassVar[str] = ""  # the input that the result is shown beside, before and after
@@ -248,7 +250,7 @@ class Tool:
 
     def summary(self, params: Mapping[str, Any]) -> str:
         """What will be made, in a few words."""
-        return self.title
+        return str(self.title)
 
     def timeline(self, job: Generation) -> Timeline | None:
         """What the player knows of a film before it is made, and where its windows begin; None without either."""
@@ -326,7 +328,7 @@ def first_error(form: ToolForm) -> str:
 
 def tools() -> list[Tool]:
     """Every tool, popular ones first, then by title."""
-    return sorted(_tools.values(), key=lambda tool: (not tool.popular, tool.title))
+    return sorted(_tools.values(), key=lambda tool: (not tool.popular, str(tool.title)))
 
 
 def by_category() -> dict[str, list[Tool]]:

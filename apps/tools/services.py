@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.files import File
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.billing import services as billing
@@ -202,7 +203,7 @@ def _refuse_too_many(user: User) -> None:
     """Raise TooManyJobs beyond the limit. The hold locked the wallet, so submits of one user count one by one."""
     if Generation.objects.filter(user=user).active().units() > settings.MAX_ACTIVE_JOBS:
         raise TooManyJobs(
-            f"{settings.MAX_ACTIVE_JOBS} of your jobs are waiting or at work, which is the most at once.",
+            _("You can have %(most)d jobs waiting or running at once.") % {"most": settings.MAX_ACTIVE_JOBS},
             limit=settings.MAX_ACTIVE_JOBS,
         )
 
@@ -342,8 +343,7 @@ def cancel(job: Generation) -> int:
     with transaction.atomic():
         job = _locked(Generation.objects.filter(pk=job.pk)).get()
         if not job.is_active:
-            ended = job.get_status_display().lower()
-            raise WrongState(f"This {noun_of(job)} is already {ended}, so it cannot be cancelled.")
+            raise WrongState(_("This has ended already, so it cannot be cancelled."))
         return _cancel(job)
 
 
@@ -366,10 +366,9 @@ def stop(job: Generation) -> Generation:
     with transaction.atomic():
         job = _locked(Generation.objects.filter(pk=job.pk)).get()
         if not job.is_active:
-            ended = job.get_status_display().lower()
-            raise WrongState(f"This {noun_of(job)} is already {ended}, so it cannot be stopped.")
+            raise WrongState(_("This has ended already, so it cannot be stopped."))
         if not isinstance(tool_of(job), Stoppable):
-            raise WrongState(f"A {noun_of(job)} is made as a whole, so it can only be cancelled.")
+            raise WrongState(_("This is made in one piece, so you can only cancel it."))
         if not job.kept_windows:
             cancel(job)
             job.refresh_from_db()
@@ -414,7 +413,7 @@ def restore(job: Generation) -> None:
         files = Asset.objects.select_for_update().filter(generation=job).values_list("file", flat=True)
         here = Generation.objects.filter(pk=job.pk, gone_at=None)
         if "" in list(files) or not here.update(deleted_at=None):
-            raise WrongState(f"This {noun_of(job)} has left the trash, so its files are gone.")
+            raise WrongState(_("This has left the trash, so its files are gone."))
         Asset.objects.filter(generation=job).update(deleted_at=None)
         transaction.on_commit(partial(progress.changed, job))
 
@@ -499,12 +498,6 @@ def _remove_attempts(job: Generation) -> None:
 
 def tool_of(job: Generation) -> Tool | None:
     return registry.get(job.tool)
-
-
-def noun_of(job: Generation) -> str:
-    """What the job makes, in a word."""
-    tool = tool_of(job)
-    return tool.noun if tool else "job"
 
 
 def models_in_use() -> set[str]:

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -119,7 +120,9 @@ def start(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         prompt = request.POST.get("prompt", "")
         if len(prompt) > MAX_PENDING:
-            raise StudioError(f"A prompt has at most {MAX_PENDING} characters.", code="validation_failed")
+            raise StudioError(
+                _("A prompt has at most %(most)d characters.") % {"most": MAX_PENDING}, code="validation_failed"
+            )
         request.session[PENDING_PROMPT] = prompt.strip()
         request.session[PENDING_KEY] = uuid.uuid4().hex
     if not isinstance(request.user, User):
@@ -148,7 +151,7 @@ def cancel(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """Stop a job and say what came back."""
     job = get_object_or_404(Generation.objects.of(request.user), pk=pk)
     given_back = services.cancel(job)
-    return _answer(request, job, f"Cancelled. {given_back} credits are back in your wallet.")
+    return _answer(request, job, _with_credits(_("Cancelled."), given_back))
 
 
 @login_required
@@ -157,8 +160,8 @@ def stop(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """End a job with what it has finished, and say what is kept."""
     job = services.stop(get_object_or_404(Generation.objects.of(request.user), pk=pk))
     if job.is_active:
-        return _answer(request, job, "What is finished is kept; what the rest costs comes back.")
-    return _answer(request, job, f"Nothing was finished yet. {job.cost} credits are back in your wallet.")
+        return _answer(request, job, _("What is finished is kept; you get the credits for the rest back."))
+    return _answer(request, job, _with_credits(_("Nothing was finished yet."), job.cost))
 
 
 @login_required
@@ -182,7 +185,7 @@ def cancel_group(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     job = get_object_or_404(Generation.objects.of(request.user).select_related("group"), pk=pk, group__isnull=False)
     assert job.group is not None
     given_back = services.cancel_group(job.group)
-    messages.success(request, f"Cancelled. {given_back} credits are back in your wallet.")
+    messages.success(request, _with_credits(_("Cancelled."), given_back))
     return redirect(job)
 
 
@@ -195,7 +198,7 @@ def delete(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     on_its_page = request.htmx.current_url_abs_path == job.get_absolute_url()
     if request.htmx and not on_its_page:
         return render(request, "tools/deleted.html", {"job": job})
-    messages.success(request, "Deleted.", extra_tags=f"restore:{job.pk}")
+    messages.success(request, _("Deleted."), extra_tags=f"restore:{job.pk}")
     if on_its_page:
         response: HttpResponse = HttpResponseClientRedirect(reverse("library:library"))
         return response
@@ -208,7 +211,15 @@ def restore(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """Take a job out of the trash."""
     job = get_object_or_404(Generation.objects.filter(user=request.user), pk=pk)
     services.restore(job)
-    return _answer(request, job, "Brought back.")
+    return _answer(request, job, _("Restored."))
+
+
+def _with_credits(done: str, credits: int) -> str:
+    """Say what was done, and how many credits came back."""
+    back = ngettext(
+        "%(number)d credit is back in your wallet.", "%(number)d credits are back in your wallet.", credits
+    ) % {"number": credits}
+    return f"{done} {back}"
 
 
 def _answer(request: SignedIn, job: Generation, message: str) -> HttpResponse:
@@ -278,9 +289,7 @@ def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
             job = Generation.objects.of(request.user).get(pk=uuid.UUID(source), tool=tool.slug)
             return {**job.params} | {given.name: str(given.asset_id) for given in job.inputs.all() if given.asset_id}
         except (ValueError, Generation.DoesNotExist):
-            messages.error(
-                request, f"That {tool.noun} is not in your library any more, so its settings cannot be used."
-            )
+            messages.error(request, _("That is no longer in your library, so its settings cannot be used."))
     return {name: request.GET[name] for name in (*tool.prefill, *tool.inputs) if request.GET.get(name)}
 
 

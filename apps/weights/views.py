@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import reswap, retarget
@@ -23,7 +24,7 @@ from workers.weights import folder, store
 
 log = structlog.get_logger(__name__)
 P = ParamSpec("P")
-DONE = {"cancel": "{} stops. What has come is kept.", "remove": "{} is removed."}
+DONE = {"cancel": _("{} is stopped. What was downloaded is kept."), "remove": _("{} is removed.")}
 
 
 def staff_only(view: Callable[Concatenate[SignedIn, P], HttpResponse]) -> Callable[..., HttpResponse]:
@@ -80,7 +81,7 @@ def act(request: SignedIn, model_id: str, verb: str) -> HttpResponse:
     if request.htmx:
         return row(request, status_of(model_id))
     if verb in DONE:
-        messages.success(request, DONE[verb].format(now.card.title))
+        messages.success(request, str(DONE[verb]).format(now.card.title))
     return redirect("models")
 
 

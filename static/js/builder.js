@@ -1,10 +1,9 @@
 // The shot builder: what is chosen becomes text and JSON while it is chosen. Without this module a button does it.
 
 const WAIT = 250; // milliseconds after the last change
-const form = document.querySelector("[data-builder]");
-const at = (name) => form.querySelector(`[data-${name}]`);
 const PARTS = ["action", "appearance", "expression", "position"];
-let timer, asking;
+let form, timer, asking;
+const at = (name) => form.querySelector(`[data-${name}]`);
 
 function shot() {
   const given = new FormData(form);
@@ -31,6 +30,7 @@ function show(notes) {
 async function compose() {
   asking?.abort();
   asking = new AbortController();
+  const asked = form;
   try {
     const answer = await fetch(form.dataset.compose, {
       method: "POST",
@@ -39,6 +39,7 @@ async function compose() {
       signal: asking.signal,
     });
     const told = await answer.json();
+    if (asked !== form) return;
     if (!answer.ok) {
       show(told.errors ? Object.values(told.errors).flat() : [told.detail]);
       return;
@@ -52,9 +53,30 @@ async function compose() {
   }
 }
 
-at("update").hidden = true;
-form.addEventListener("input", (event) => {
-  if (event.target.name === "paste") return;
+document.addEventListener("input", (event) => {
+  if (!form?.contains(event.target) || event.target.name === "paste") return;
   clearTimeout(timer);
   timer = setTimeout(compose, WAIT);
+});
+
+function begin() {
+  clearTimeout(timer);
+  asking?.abort();
+  form = document.querySelector("[data-builder]");
+  if (form) at("update").hidden = true;
+}
+
+begin();
+let pressed = false; // a button of the form: what it puts there gets the focus
+document.addEventListener("click", ({ target }) => {
+  if (target.closest?.("[data-builder] button")) pressed = true;
+});
+// Rows that were added or removed, what was pasted, and the builder over the page of a tool.
+document.addEventListener("htmx:load", ({ detail }) => {
+  if (!detail.elt.matches?.("[data-builder]")) return;
+  begin();
+  if (!pressed) return;
+  pressed = false;
+  const rows = [...form.querySelectorAll("[data-subject] input[name^=sub_type]")];
+  (rows.find((row) => !row.value) ?? rows[0])?.focus({ preventScroll: true });
 });

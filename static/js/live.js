@@ -104,7 +104,7 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
 });
 
 function focusCard(id) {
-  document.querySelector(`#${CSS.escape(id)} a, #${CSS.escape(id)} button`)?.focus();
+  document.querySelector(`#${CSS.escape(id)} .card__title a`)?.focus();
 }
 
 document.addEventListener("htmx:wsAfterMessage", () => {
@@ -119,11 +119,17 @@ document.addEventListener("htmx:beforeRequest", ({ detail: { elt, pathInfo } }) 
   const about = /[0-9a-f-]{36}/.exec(pathInfo?.requestPath ?? "");
   if (about && elt.contains(document.activeElement) && !elt.closest("#activity")) asked = `generation-${about[0]}`;
 });
+const settle = () => asked && document.activeElement === document.body && focusCard(asked);
 document.addEventListener("htmx:load", ({ detail: { elt } }) => {
-  if (!asked || elt?.id !== asked) return;
-  const id = asked;
-  asked = "";
-  setTimeout(() => document.activeElement === document.body && focusCard(id)); // after the toasts, which may take it
+  if (asked && elt?.id === asked) setTimeout(settle); // after the toasts, which may take it
+});
+// The socket may have brought the card before the answer came, and the toast that asked is gone only now.
+document.addEventListener("htmx:afterRequest", ({ detail: { pathInfo } }) => {
+  if (!asked || !pathInfo?.requestPath?.includes(asked.slice("generation-".length))) return;
+  setTimeout(() => {
+    settle();
+    asked = "";
+  });
 });
 
 function catchUp(elt) {

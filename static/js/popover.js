@@ -4,11 +4,12 @@ const wide = matchMedia("(min-width: 64rem)");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const GAP = 8;
 
-/** Put a popover beside its button, inside the window. On a phone it is a sheet, which needs no place. */
+/** Put a popover beside its button, or beside the column of controls that this is in: what it explains stays in view. */
 function place(popover, button) {
-  if (!wide.matches || !button) return;
+  if (!wide.matches || !button) return; // on a phone it is a sheet, which needs no place
   popover.toggleAttribute("data-placed", true);
-  const { left, right, top } = button.getBoundingClientRect();
+  const { left, top } = button.getBoundingClientRect();
+  const { right } = (button.closest("[data-sheet]") ?? button).getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = popover;
   const beside = right + GAP + width > innerWidth - GAP ? left - GAP - width : right + GAP;
   popover.style.setProperty("--left", `${Math.max(GAP, beside)}px`);

@@ -26,7 +26,11 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
   if (brings) delete detail.headers["Content-Type"];
   else {
     detail.headers["Content-Type"] = FORM;
-    for (const input of inputs) detail.formData.delete(input.name);
+    for (const { name } of inputs) {
+      const chosen = detail.formData.getAll(name).filter((value) => typeof value === "string"); // out of the library
+      detail.formData.delete(name);
+      for (const value of chosen) detail.formData.append(name, value);
+    }
   }
 });
 

@@ -2,6 +2,7 @@
 // One object has one toast: a new one takes the place of what was said before. There are never more than three.
 
 const MOST = 3;
+const GAP = 8;
 const region = document.getElementById("toasts");
 const timers = new WeakMap();
 
@@ -19,6 +20,15 @@ function makeRoom(toast) {
   const left = others.filter((each) => each.isConnected);
   left.sort((a, b) => a.matches(".toast--problem") - b.matches(".toast--problem"));
   for (const each of left.slice(0, Math.max(0, left.length + 1 - MOST))) each.remove();
+}
+
+/** Put the newest toast at the edge of the page, and each older one behind it. */
+function stack() {
+  let away = 0;
+  for (const toast of [...region.querySelectorAll(".toast")].reverse()) {
+    toast.style.setProperty("--away", `${away}px`);
+    away += toast.offsetHeight + GAP;
+  }
 }
 
 function say(text, about) {
@@ -51,10 +61,13 @@ if (region) {
         arm(node);
       }
     }
+    stack();
     // What had the focus may be gone, as after a deletion: then it goes to what takes that back.
     if (document.activeElement === document.body) region.querySelector("form button")?.focus();
   }).observe(region, { childList: true });
   region.querySelectorAll(".toast").forEach(arm);
+  stack();
+  addEventListener("resize", stack);
 
   for (const kind of ["pointerenter", "focusin"]) {
     region.addEventListener(kind, () => region.querySelectorAll(".toast").forEach((toast) => clearTimeout(timers.get(toast))), true);

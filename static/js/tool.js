@@ -5,7 +5,9 @@ import { slide } from "./length.js";
 import { model } from "./model.js";
 import { pick } from "./pick.js";
 import { helpIsOpen } from "./popover.js";
+import { take } from "./taken.js";
 
+const FIGURE_SPACE = "\u2007"; // as wide as a figure
 const phone = matchMedia("(max-width: 63.99rem)");
 const sheet = document.querySelector("[data-sheet]");
 const opener = document.querySelector("[data-sheet-open]");
@@ -22,7 +24,7 @@ function showSheet(shown) {
 opener?.addEventListener("click", () => showSheet(true));
 sheet?.querySelector("[data-sheet-close]")?.addEventListener("click", () => showSheet(false));
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !helpIsOpen() && phone.matches && sheet?.hasAttribute("data-open")) showSheet(false);
+  if (event.key === "Escape" && !helpIsOpen() && !document.querySelector("dialog[open]") && phone.matches && sheet?.hasAttribute("data-open")) showSheet(false);
 });
 
 function fill(field, value) {
@@ -37,7 +39,7 @@ function count(counter) {
   field.removeAttribute("maxlength");
   const show = () => {
     const length = [...field.value.trim()].length;
-    counter.textContent = `${length} / ${most}`;
+    counter.textContent = `${String(length).padStart(String(most).length, FIGURE_SPACE)} / ${most}`; // the slash stays where it is
     counter.classList.toggle("is-near", length > most * 0.9);
   };
   field.addEventListener("input", show);
@@ -77,6 +79,19 @@ function showFaults(panel) {
   (list ?? field).scrollIntoView({ block: "nearest" });
 }
 
+/** What is mended is no fault any more, in its field and in the list; one that is left is told at its field alone. */
+function mended(field) {
+  field.classList.remove("field--invalid");
+  field.querySelector(".errorlist")?.remove();
+  for (const control of field.querySelectorAll("[aria-invalid]")) control.removeAttribute("aria-invalid");
+  const list = field.closest("[data-panel]").querySelector("[data-faults]");
+  const lines = [...(list?.querySelectorAll("li") ?? [])];
+  const left = lines.filter((line) => !field.contains(document.getElementById(line.querySelector("a")?.hash.slice(1))));
+  if (left.length === lines.length) return;
+  if (left.length < 2) list.remove();
+  else for (const line of lines) if (!left.includes(line)) line.remove();
+}
+
 /** Lead from a line of that list to its control, and open the group that it stands in. */
 function leadTo(event) {
   const link = event.target.closest?.("[data-fault]");
@@ -108,10 +123,7 @@ function bind(panel) {
   });
   panel.addEventListener("input", (event) => {
     const field = event.target.closest(".field--invalid");
-    if (!field) return;
-    field.classList.remove("field--invalid");
-    field.querySelector(".errorlist")?.remove();
-    event.target.removeAttribute("aria-invalid");
+    if (field) mended(field);
   });
   showFaults(panel);
 }
@@ -129,34 +141,13 @@ document.addEventListener("htmx:load", (event) => {
   }
 });
 
-/** Put a text into a field as if it had been typed, so that the browser's own undo takes it back. */
-function write(field, text) {
-  field.focus();
-  field.select();
-  const written = text ? document.execCommand("insertText", false, text) : document.execCommand("delete");
-  if (!written || field.value !== text) fill(field, text);
-}
-
-const before = new WeakMap(); // what stood in a prompt before a sample took its place
-
 document.addEventListener("click", (event) => {
   const chip = event.target.closest?.("[data-fill]");
   const field = chip && document.getElementById(chip.dataset.fill);
   if (!field) return;
   event.preventDefault();
   showSheet(true);
-  before.set(field, field.value);
-  write(field, new URL(chip.href).searchParams.get("prompt"));
-  const undo = field.form.querySelector("[data-fill-undo]");
-  if (undo) undo.hidden = false;
-});
-
-document.addEventListener("click", (event) => {
-  const undo = event.target.closest?.("[data-fill-undo]");
-  const field = undo?.form.elements.prompt;
-  if (!field) return;
-  write(field, before.get(field) ?? "");
-  undo.hidden = true;
+  take(field, new URL(chip.href).searchParams.get("prompt"));
 });
 
 // A form that comes back has lost its files, as the studio stores none before the job: they are chosen again.
@@ -171,6 +162,8 @@ document.addEventListener("htmx:configRequest", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => {
   const panel = event.detail.elt;
   if (!panel.matches?.("[data-panel]") || !(event.detail.xhr.status < 400)) return;
+  panel.querySelectorAll(".field--invalid").forEach(mended);
+  panel.querySelector("[data-faults]")?.remove();
   for (const box of panel.querySelectorAll("[data-seed]")) {
     if (box.querySelector("[data-seed-lock]").getAttribute("aria-pressed") === "false") fill(box.querySelector("input"), "");
   }

@@ -81,7 +81,7 @@ def test_what_cannot_be_started_is_in_the_form_with_the_reason(client, signed_up
 def test_a_taken_address_looks_the_same_and_gets_no_prompt(client, ada):
     client.post("/start", {"prompt": PROMPT})
     client.post("/accounts/signup/", {"email": ada.email, "password1": PASSWORD})
-    assert not any("prompt" in key for key in client.session)
+    assert not any("prompt" in key for key in dict(client.session.items()))
     assert User.objects.get(pk=ada.pk).first_prompt == ""
 
 

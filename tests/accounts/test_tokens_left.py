@@ -26,7 +26,7 @@ def test_after_a_change_of_password_the_tokens_are_shown_and_revoked_with_one_cl
     secrets = [ApiToken.objects.issue(ada, name)[1] for name in ("render script", "telephone")]
     shown = person.get(change(person).url).content.decode()
     assert "these tokens still work" in shown
-    assert "render script" in shown and "telephone" in shown and "Revoke all 2 tokens" in shown
+    assert "render script" in shown and "telephone" in shown and "Revoke all tokens" in shown
     assert "2 API tokens still work" in mailoutbox[-1].body
     assert "/accounts/tokens" in mailoutbox[-1].body
     assert person.get("/accounts/tokens/revoke").status_code == 405

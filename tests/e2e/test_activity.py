@@ -102,6 +102,9 @@ def test_two_tabs_agree_from_the_first_job_to_the_last_deletion(open_page, site)
     other.locator(f"#{third}").wait_for(state="hidden")
     page.get_by_role("button", name="Undo").click()
     shows(other, third, "succeeded").wait_for()
+    until(
+        page, lambda: page.evaluate(f"document.activeElement.closest('#{third}') !== null")
+    )  # the keyboard goes on there
     assert page.locator(".toast").count() == 1, "what is undone is not told beside what it undoes"
     assert page.evaluate("shifts") == []
 

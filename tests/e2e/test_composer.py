@@ -82,7 +82,7 @@ def test_changed_settings_are_counted_on_their_group_and_go_back(open_page):
     badge = quality.locator("[data-changed]")
     assert badge.is_hidden()
     page.get_by_label("Steps").fill("8")
-    page.get_by_label("Seed").fill("7")
+    page.get_by_label("Seed", exact=True).fill("7")
     assert badge.inner_text() == "2 changed"
     quality.get_by_role("button", name="Reset to default").click()
     assert badge.is_hidden() and page.get_by_label("Steps").input_value() == ""
@@ -128,6 +128,9 @@ def test_errors_are_listed_in_view_and_lead_to_their_fields(open_page):
     assert faults.get_by_role("link").count() == 2
     faults.get_by_role("link", name="Steps: choose 4 or more.").click()
     assert page.get_by_label("Steps").evaluate("input => input === document.activeElement")
+    page.get_by_label("Prompt", exact=True).fill("a red circle")
+    faults.wait_for(state="detached")  # what is left is told at its field
+    assert page.locator("#panel .field--steps .errorlist").is_visible()
 
 
 def test_on_a_phone_the_controls_are_a_sheet_with_generate_in_reach(open_page):
@@ -152,11 +155,11 @@ def test_on_a_phone_the_controls_are_a_sheet_with_generate_in_reach(open_page):
 
 
 def test_without_javascript_a_length_in_seconds_is_asked_for_and_help_still_opens(open_page):
-    page = open_page("lou@example.org", TOOL, java_script_enabled=False)
+    page = open_page("lou@example.org", TOOL, problems_expected=True, java_script_enabled=False)
     page.get_by_role("button", name="About “Ratio”").click()
     assert page.get_by_text("16:9 suits screens").is_visible()
     page.keyboard.press("Escape")
     page.get_by_label("Prompt", exact=True).fill("a red circle moves right")
-    page.get_by_label("Seconds").fill("0.1")
+    page.get_by_label("Seconds", exact=True).fill("0.1")
     page.get_by_role("button", name=re.compile("Generate")).click()
     assert page.locator(".field--seconds .errorlist").inner_text() == "Seconds: choose 0.5 or more."

@@ -43,7 +43,7 @@ def test_the_landing_prompt_is_a_film_after_the_link_was_opened_in_another_brows
     page.get_by_label("Email").fill("nora@example.org")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Create account").click()
-    page.get_by_text("This studio writes its mail to files").wait_for()
+    page.get_by_text("This studio writes its emails to files").wait_for()
     assert page.get_by_role("link", name="Open the link").is_visible() is not site.fleet
     other = open_page(path=site.mailed_link("/accounts/confirm-email/").removeprefix(site.url))
     assert other.get_by_text("a red star moves up at sunset").is_visible()

@@ -149,7 +149,7 @@ def test_a_sample_fills_the_box_and_the_prompt_goes_on_to_sign_up(open_page):
     sample = page.get_by_role("list", name="Sample prompts").get_by_role("link").first
     prompt = sample.inner_text()
     sample.click()
-    box = page.get_by_label("What is in the picture, and how does it move?")
+    box = page.get_by_label("What is in the video, and how does it move?")
     expect(box).to_have_value(prompt)
     expect(box).to_be_focused()
     page.get_by_role("button", name="Generate").click()

@@ -43,17 +43,17 @@ def test_an_account_is_downloaded_then_deleted_while_a_film_is_made(open_page, s
         assert [name for name in archive.namelist() if name.startswith("films/") and PROMPT in name]
         assert {job["status"] for job in json.loads(archive.read("generations.json"))} == {"succeeded", "running"}
 
-    page.get_by_role("link", name="Delete the account").click()
+    page.get_by_role("link", name="Delete account").click()
     page.wait_for_url("**/reauthenticate/**")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Confirm").click()
     page.wait_for_url("**/accounts/delete")
     page.get_by_text("1 of them is not finished and will be cancelled").wait_for()
     page.get_by_label("Your email address").fill("somebody@example.org")
-    page.get_by_role("button", name="Delete the account").click()
-    page.get_by_text("This is not the address of the account.").wait_for()
+    page.get_by_role("button", name="Delete account").click()
+    page.get_by_text("This is not the email address of this account.").wait_for()
     page.get_by_label("Your email address").fill(ADDRESS)
-    page.get_by_role("button", name="Delete the account").click()
+    page.get_by_role("button", name="Delete account").click()
     page.get_by_text("Your account is deleted.").wait_for()
     assert page.url == f"{site.url}/"
 

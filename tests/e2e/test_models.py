@@ -29,7 +29,7 @@ def test_a_download_is_started_watched_cancelled_and_finished(open_page, site, h
     page = open_page("ada@example.org", "/studio/models", viewport={"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     row = page.locator("#model-SkyReels-V2-DF-1-3B-540P")
-    row.get_by_text("Not here").wait_for()
+    row.get_by_text("Not installed").wait_for()
     row.get_by_role("button", name="Download").click()
     # What the hub of the tests has is nano.
     whole = sum(f.stat().st_size for f in cards.NANO.rglob("*.safetensors"))
@@ -41,12 +41,12 @@ def test_a_download_is_started_watched_cancelled_and_finished(open_page, site, h
     row.get_by_role("button", name="Cancel").click()
     row.get_by_text("Interrupted at").wait_for()
     hub_server.seconds_a_block = 0
-    row.get_by_role("button", name="Go on").click()
+    row.get_by_role("button", name="Continue").click()
     row.get_by_text("Ready").wait_for(timeout=200_000)  # the first check of a process imports torch
     assert (tmp_path / "models" / CARD.id / "model_index.json").exists()
     # Removing asks first.
     row.locator("summary", has_text="Remove").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    row.get_by_role("button", name="Remove it").click()
-    row.get_by_text("Not here").wait_for()
+    row.get_by_role("button", name="Remove model").click()
+    row.get_by_text("Not installed").wait_for()
     assert not (tmp_path / "models" / CARD.id).exists()

@@ -195,7 +195,7 @@ def test_the_model_stays_while_a_job_needs_it_and_goes_later(open_page, site, tm
 
     def remove():
         row.locator("summary", has_text="Remove").click()
-        row.get_by_role("button", name="Remove it").click()
+        row.get_by_role("button", name="Remove model").click()
 
     card = order(page, tmp_path, 64)
     remove()
@@ -203,7 +203,7 @@ def test_the_model_stays_while_a_job_needs_it_and_goes_later(open_page, site, tm
     expect(card).to_have_attribute("data-status", "succeeded", timeout=60_000)
     staff.reload()
     remove()
-    row.get_by_text("Not here").wait_for()
+    row.get_by_text("Not installed").wait_for()
 
     # Without it a job says what is missing, and costs nothing.
     card = order(page, tmp_path, 8)

@@ -97,7 +97,7 @@ def test_a_film_in_the_making_has_its_live_edge_and_what_was_chosen_stays(open_p
     card(page, "succeeded").wait_for(timeout=300_000)
     until(page, lambda: page.locator("[data-film]").count() == 0, seconds=60)
     assert page.evaluate("bar.isConnected && document.activeElement === bar.querySelector('[role=slider]')")
-    assert state(page, ["playbackRate", "muted", "controls"]) == {
+    assert state(page, ["playbackRate", "muted", "controls"], "article.card video") == {
         "playbackRate": 1.25,
         "muted": False,
         "controls": False,

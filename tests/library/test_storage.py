@@ -95,9 +95,9 @@ def test_what_does_not_fit_is_told_with_the_numbers(page, api, settings, stored)
     settings.USER_STORAGE_GB = gigabytes(100)
     answer = send(api)
     assert (answer.status_code, answer.json()["code"]) == (409, "storage_full")
-    assert "This takes 0.0 MB" in answer.json()["detail"]
+    assert "This needs 0.0 MB" in answer.json()["detail"]
     html = page.post(PAGE, PARAMS | {"mode": "picture", "image": picture()})
-    assert html.status_code == 422 and "This takes 0.0 MB" in html.content.decode()
+    assert html.status_code == 422 and "This needs 0.0 MB" in html.content.decode()
     assert (Asset.objects.count(), Generation.objects.count(), stored()) == (0, 0, [])
 
 
@@ -139,7 +139,7 @@ def test_twelve_submits_without_a_credit_leave_no_file(page, api, stored):
     page.force_login(poor)
     for number in range(12):
         html = page.post(PAGE, PARAMS | {"mode": "picture", "image": picture(40 + 2 * number)})
-        assert "your wallet has 0" in html.content.decode()
+        assert "You need" in html.content.decode()
     assert (Asset.objects.count(), stored()) == (0, [])
 
 

@@ -187,7 +187,7 @@ def test_it_asks_for_the_password_and_the_address(ada):
 def test_the_page_says_exactly_what_goes(lived_in):
     html = re.sub(r"<[^>]+>|\s+", " ", sign_in(lived_in).get("/accounts/delete").content.decode())
     html = re.sub(r"\s+", " ", html)
-    for words in ("1 file that your jobs have made", "1 upload", "3 jobs with prompts", "1 of them is not finished",
+    for words in ("1 file that you made", "1 upload", "3 jobs with prompts", "1 of them is not finished",
                   "1 API token", "100 credits", "The ledger, without your name", "free credits"):  # fmt: skip
         assert words in html, words
 
@@ -247,7 +247,7 @@ def test_the_last_superuser_stays(ada):
     ada.save()
     answer = delete_on_the_page(sign_in(ada), "ada@example.org")
     assert answer.status_code == 422
-    assert "This is the last account that may do everything." in answer.content.decode()
+    assert "This is the only administrator account left." in answer.content.decode()
     assert User.objects.get(pk=ada.pk).is_active and not Deletion.objects.exists()
     UserFactory(is_superuser=True)
     delete_account(ada)
@@ -419,7 +419,7 @@ def test_staff_delete_an_account_in_the_administration(root, lived_in, studio):
 def test_the_administration_keeps_the_last_superuser(root):
     own = User.objects.get(email="root@example.org")
     asked = {"action": "delete_accounts", "_selected_action": [own.pk], "confirmed": "yes"}
-    assert "This is the last account that may do everything." in root.post(USERS, asked, follow=True).content.decode()
+    assert "This is the only administrator account left." in root.post(USERS, asked, follow=True).content.decode()
     assert User.objects.get(pk=own.pk).is_active
 
 

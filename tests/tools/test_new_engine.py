@@ -199,7 +199,7 @@ def test_a_job_of_the_page_is_on_its_card_page_and_receipt(worker, page, hub, wa
     assert job.status == "succeeded", job.error
     assert "window" not in page.get(PAGE).content.decode().partition(f'id="generation-{job.pk}"')[2].lower()
     html = page.get(job.get_absolute_url()).content.decode()
-    assert MODEL in html and "Tiles" in html and "3 pictures" in html and "written into the file" not in html
+    assert MODEL in html and "Tiles" in html and "3 images" in html and "written into the file" not in html
     assert all(asset.file_url in html and asset.download_name in html for asset in job.assets.all())
     # What it made goes into the next one.
     assert "Second picture of a mosaic" in html and f"second={job.assets.first().pk}" in html

@@ -61,7 +61,7 @@ def test_finished_windows_are_offered_and_nothing_is_charged_yet(offered, ada, p
     )
     for address in ("/home/my-library", offered.get_absolute_url()):
         html = page.get(address).content.decode()
-        assert "The worker making this stopped too often." in html and "4.1 s are finished" in html
+        assert "The studio was interrupted too often while making this." in html and "4.1 s are finished" in html
         assert "Keep 4.1 s, pay 9 of 12 credits" in html and "Let it go" in html and "Stop here" not in html
     assert page.get(offered.live_url).status_code == 200, "what is finished can be looked at first"
 

@@ -65,12 +65,12 @@ def test_the_rules_answer_at_once_and_for_nothing(api, ada):
 @pytest.mark.parametrize(
     ("body", "field", "words"),
     [
-        ({}, "prompt", "required"),
+        ({}, "prompt", "Write what should be seen"),
         ({"prompt": ""}, "prompt", ""),
         ({"prompt": "x" * 10_000}, "prompt", "at most 2,000 characters"),
         ({"prompt": '{"shot_type": "huge"}'}, "prompt", "shot_type is one of"),
         ({"prompt": "a swan", "engine": "Qwen2.5-32B-Instruct"}, "engine", "is not on this machine"),
-        ({"prompt": "a swan", "engine": "nothing"}, "engine", "not a valid choice"),
+        ({"prompt": "a swan", "engine": "nothing"}, "engine", "is not on this machine"),
         ({"prompt": "a swan", "seed": -1}, "seed", "0"),
     ],
 )

@@ -61,7 +61,7 @@ def test_the_schema_names_every_model_and_ratio_of_the_catalogue(api):
 
 def test_a_model_of_the_catalogue_that_is_not_on_this_machine_is_refused_in_words(api):
     answer = api.post("/api/v1/tools/to-video/", {"prompt": "a", "model_id": "SkyReels-V2-DF-14B-540P"}, format="json")
-    assert answer.json()["errors"] == {"model_id": ["SkyReels-V2-DF-14B-540P is not on this machine."]}
+    assert answer.json()["errors"] == {"model_id": ["Model: SkyReels-V2-DF-14B-540P is not on this machine."]}
 
 
 def test_every_clip_that_a_page_shows_is_there(client):

@@ -58,3 +58,14 @@ def test_every_choice_has_a_drawing(page):
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_it_is_for_people_with_an_account(client, db, method):
     assert getattr(client, method)(PAGE)["Location"].startswith("/accounts/login")
+
+
+def test_a_subject_can_be_removed(page):
+    rows = {"sub_type-0": "Swan", "sub_type-1": "Dog", "action-1": "sleeps"}
+    told = page.post(PAGE, rows | {"remove": "0"}).content.decode()
+    assert 'value="Swan"' not in told and 'name="sub_type-0" value="Dog"' in told
+
+
+def test_over_the_page_of_a_tool_it_is_the_form_alone(page):
+    told = page.get(PAGE, {"prompt": "close-up of a swan"}, HTTP_HX_REQUEST="true").content.decode()
+    assert told.strip().startswith("<form") and 'value="close_up" checked' in told

@@ -183,9 +183,9 @@ def test_a_failure_is_told_on_the_page(worker, staff, remote, wait_until):
 
 def test_a_model_is_removed_from_the_page(staff, remote):
     shutil.copytree(cards.NANO, models_folder.root() / ID)
-    assert ">Remove it<" in staff.get(PAGE).content.decode()
+    assert ">Remove model<" in staff.get(PAGE).content.decode()
     html = staff.post(f"{PAGE}/{ID}/remove", **HTMX).content.decode()
-    assert "Not here" in html and store.status(ID).state == "absent"
+    assert "Not installed" in html and store.status(ID).state == "absent"
 
 
 def test_a_model_that_a_film_in_the_queue_needs_is_not_removed(staff, remote, capsys):

@@ -118,7 +118,7 @@ def test_all_that_a_job_has_made_is_shown_and_can_be_had_and_used(page, ada, boa
     for shown in (library, html, live):
         pictures = re.findall(r'<img class="card__media" src="([^"]+)" alt="([^"]+)"', shown)
         assert pictures == [(asset.file_url, f"A red boat, {at}") for at, asset in enumerate(assets, 1)]
-        assert "3 pictures" in shown
+        assert "3 images" in shown
     for asset in assets:
         assert html.count(f'href="{asset.file_url}?download"') == 2, "on the stage and in the list"
         assert f"/home/tools/boats?picture={asset.pk}" in html
@@ -249,7 +249,7 @@ class TestGroup:
         job = fleet.generations.active().first()
         said = str(Words(page.get(job.get_absolute_url()).content.decode()))
         assert "Part of My fleet : 1 of 3 done" in said
-        assert "2 jobs have not ended. What they hold comes back to your wallet." in said
+        assert "2 jobs are not finished. Their credits come back to your wallet." in said
 
     def test_all_can_be_cancelled_at_once(self, page, ada, fleet):
         job = fleet.generations.active().first()

@@ -156,7 +156,7 @@ def _encode(path: Path, out: Path) -> None:
         lasts: dict[int, int] = {}  # by the ticks at which a frame begins, the ticks that it is shown
         for frame, begin, end in reader.frames():
             stream = stream or _stream_like(target, frame, reader)
-            picture = frame.reformat(width=stream.width, height=stream.height, format="yuv420p")
+            picture = frame.reformat(width=stream.width, height=stream.height, format="yuv420p", threads=1)
             picture.pts, picture.time_base = round(begin * TICKS), Fraction(1, TICKS)
             picture.pict_type = 0
             lasts[picture.pts] = round(end * TICKS) - picture.pts

@@ -70,8 +70,13 @@ def read_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
 
 
 def rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """Return one decoded frame as RGB [H, W, 3], by the colour matrix that it is tagged with."""
-    return frame.to_ndarray(format="rgb24", interpolation="BICUBIC").astype(np.uint8, copy=False)
+    """Return one decoded frame as RGB [H, W, 3], by the colour matrix that it is tagged with.
+
+    In one thread: the scaler would start threads anew for every frame, and a process with a budget of memory has no
+    room for their stacks at all times.
+    """
+    picture = frame.to_ndarray(format="rgb24", interpolation="BICUBIC", threads=1)
+    return picture.astype(np.uint8, copy=False)
 
 
 def _open(path: Path) -> av.container.InputContainer:

@@ -1,79 +1,53 @@
 """Prompts of nano's world: one or two shapes with a colour and a motion, a scene, and a camera.
 
-nano reads a few hundred words. What a prompt says in them is kept and put into the plainest sentence; what it leaves
-open is drawn by the seed, and what nano does not know is named.
+The small world that nano was trained on is all that it can draw. Words outside of it reach the model as one unknown
+token, or as words that meant nothing in training. Here a prompt is read as nano would read it, for three answers: which
+of its words nano does not know, the nearest sentence that it does (`nearest`), and a whole sentence of which the seed
+draws what the prompt leaves open (`compose`).
 """
 
 from __future__ import annotations
 
+import difflib
+import json
 import random
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
+from pathlib import Path
 
-from workers.prompts.vocabulary import lexicon
+from workers.prompts.nano_words import (
+    ASSUMED,
+    BINDING,
+    CAMERA_WORDS,
+    COLOUR_WORDS,
+    COLUMN,
+    FILLERS,
+    MOTION_WORDS,
+    OPENINGS,
+    PLACE,
+    RESERVED,
+    ROUND,
+    ROW,
+    SCENE_WORDS,
+    SHAPE_WORDS,
+    vocabulary,
+)
 
 MODEL = "nano"  # its id in the catalogue
-
-# By what nano draws, the words that mean it; the first are those of its plainest sentence.
-COLOURS: Mapping[str, tuple[str, ...]] = {
-    "red": ("red", "crimson", "scarlet", "ruby"),
-    "green": ("green", "emerald", "lime"),
-    "blue": ("blue", "navy", "azure"),
-    "yellow": ("yellow", "golden", "gold", "lemon"),
-    "orange": ("orange", "tangerine", "amber"),
-    "purple": ("purple", "violet", "lilac"),
-    "white": ("white", "snowy", "ivory"),
-    "cyan": ("cyan", "turquoise", "teal"),
-}
-SHAPES: Mapping[str, tuple[str, ...]] = {
-    "circle": ("circle", "ball", "disc", "sphere", "dot"),
-    "square": ("square", "box", "cube", "block"),
-    "triangle": ("triangle", "pyramid", "cone"),
-    "star": ("star", "starfish"),
-    "ring": ("ring", "donut", "hoop", "wheel"),
-    "heart": ("heart", "valentine"),
-}
-MOTIONS: Mapping[str, tuple[str, str]] = {  # how it is said, and what means it
-    "left": ("moves left", r"left|leftwards?"),
-    "right": ("moves right", r"right|rightwards?"),
-    "bounce": ("bounces", r"bounc\w+|jump\w*|hop|hops|hopping"),
-    "up": ("moves up", r"up|upwards?|ris(?:es|ing)|climb\w*"),
-    "down": ("moves down", r"down|downwards?|fall\w*|sink\w*|drop\w*|descend\w*"),
-    "orbit": ("orbits", r"orbit\w*|revolv\w+|circles around|in a circle|in circles"),
-    "grow": ("grows", r"grow\w*|bigger|expand\w*|larger|swell\w*"),
-    "shrink": ("shrinks", r"shrink\w*|smaller|contract\w*"),
-    "rotate": ("rotates", r"rotat\w+|spin|spins|spinning|turn\w*|twirl\w*"),
-    "still": ("stays still", r"still|rests?|waits?|stays in place|does not move"),
-}
-SCENES: Mapping[str, tuple[str, str]] = {
-    "night": ("in the night sky", r"night sky|night|under the stars|among the stars|starry|space"),
-    "sunset": ("at sunset", r"sunset|dusk|evening"),
-    "black": ("on a black background", r"black background|on black|dark|darkness"),
-    "grey": ("on a grey background", r"gr[ea]y background|gr[ea]y|studio"),
-    "sea": ("over the sea", r"sea|ocean|beach|water"),
-    "meadow": ("over a meadow", r"green meadow|meadow|grass|field|park"),
-    "city": ("over the city", r"city|skyline|town|buildings"),
-    "sky": ("in the blue sky", r"blue sky|sky|clouds|air"),
-}
-CAMERAS: Mapping[str, tuple[str, str]] = {
-    "pan left": ("the camera pans left", r"pan(?:s|ning)? (?:to the )?left"),
-    "pan right": ("the camera pans right", r"pan(?:s|ning)? (?:to the )?right"),
-    "zoom in": ("the camera zooms in", r"zoom(?:s|ing)? in"),
-    "zoom out": ("the camera zooms out", r"zoom(?:s|ing)? out"),
-}
-# Words that nano may be sent but that change nothing it draws.
-GLUE = lexicon(
-    "a an the one two and with of in on at to by over above from while that is are it its there we see "
-    "video film clip animation scene shot camera background moves moving slides glides drifts flies "
-    "travels going among front under slowly quickly gently smoothly beautiful cinematic shiny little big "
-    "small large bright very cute simple then by day during shape object colour coloured slow short goes "
-    "gets becomes around floats gliding stands standing"
-)
-WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-AROUND = re.compile(r"\bin (?:a )?circles?\b|\bcircles around\b")  # a motion, and no shape
 MOST_OBJECTS = 2
 DRAWN = ("left", "right", "bounce")  # motions that are drawn where a prompt has none
+# Against these scenes an object of that colour is hard to see.
+SCENE_COLOURS = {"sky": "blue", "sea": "blue", "meadow": "green", "sunset": "orange", "night": "blue"}
+LEXICON = Path(__file__).with_name("nano.json")
+TYPO = 0.8  # how much of a mistyped word agrees with the one that is meant
+TYPO_LETTERS = 4  # shorter words have too many neighbours
+# In a sentence they are joined to the word that they belong to: "the dog's ball", "it doesn't move".
+_ENDINGS = re.compile(r"['’](?:s|d|ll|re|ve|m|t)$|n['’]t$")
+# The colours of two scenes, which no object has.
+_BACKDROPS = frozenset({"black", "grey", "gray"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,29 +59,154 @@ class Composed:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+def spelled(prompt: str) -> list[str]:
+    """Return the words of a prompt as the tokenizer reads them: lower case, without what separates them.
+
+    A run of symbols, such as an emoji with its modifiers, is a word, and so is a run of a script without spaces.
+    """
+    words: list[str] = []
+    kind = ""
+    for letter in unicodedata.normalize("NFKC", prompt).lower():
+        now = _kind(letter, kind)
+        if now and now == kind:
+            words[-1] += letter
+        elif now:
+            words.append(letter)
+        kind = now
+    stripped = (
+        _ENDINGS.sub("", word.strip("'’")) if word[:1] not in ("'", "’") else word.strip("'’") for word in words
+    )
+    return [word for word in stripped if word]
+
+
+def _kind(letter: str, before: str) -> str:
+    """Return what a character belongs to: a word, a symbol, a comma, or nothing (empty)."""
+    category = unicodedata.category(letter)
+    if letter in "\u200d\ufe0f\ufe0e":  # joiners and variants of emoji
+        return before if before == "symbol" else ""
+    if category in ("So", "Sk"):
+        return "symbol"
+    if category[0] in "LNM" or (letter in "'’" and before == "word"):
+        return "word"
+    return "comma" if letter in ",،，、" else ""
+
+
+@cache
+def _phrases() -> dict[tuple[str, ...], tuple[str, str]]:
+    """Return every phrase of the training sentences with what it asks for, as (attribute, value)."""
+    tables = (
+        ("colour", COLOUR_WORDS),
+        ("shape", SHAPE_WORDS),
+        ("motion", MOTION_WORDS),
+        ("scene", SCENE_WORDS),
+        ("camera", CAMERA_WORDS),
+    )
+    return {
+        tuple(phrase.split()): (attribute, value)
+        for attribute, table in tables
+        for value, phrases in table.items()
+        for phrase in phrases
+    }
+
+
+@cache
+def _meant() -> frozenset[str]:
+    """Return the words that change, or may grace, what nano draws; not those that it has only learned to ignore."""
+    used = {word for phrase in _phrases() for word in phrase}
+    graces = {*FILLERS, *BINDING, "object", *" ".join(OPENINGS).split()}
+    ignored = set(RESERVED) - used - graces
+    return frozenset(set(vocabulary()) - ignored)
+
+
+@cache
+def _stop() -> frozenset[str]:
+    """Return the words that name nothing to be seen, so that nobody misses them in a film."""
+    return frozenset(json.loads(LEXICON.read_text(encoding="utf-8"))["stop"])
+
+
+@cache
+def _lexicon() -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return the words that nano does not know but that come near one that it does, with their (attribute, value)."""
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for meaning, words in json.loads(LEXICON.read_text(encoding="utf-8"))["stands_for"].items():
+        attributes = tuple((each.split("=")[0], each.split("=")[1]) for each in meaning.split("&"))
+        for word in words:
+            found["".join(spelled(word)) if " " not in word else word] = attributes
+    return found
+
+
+def unknown(prompt: str) -> list[str]:
+    """Return the words of a prompt that nano does not know, each once, in their order; words such as "the" not."""
+    words = spelled(prompt)
+    found = []
+    for place, word in enumerate(words):
+        if word in _stop() or _kind(word[0], "") == "comma":
+            continue
+        backdrop = words[place + 1 : place + 2] == ["background"] or words[max(0, place - 1) : place] == ["on"]
+        if word not in _meant() or (word in _BACKDROPS and not backdrop):
+            found.append(word)
+    return list(dict.fromkeys(found))
+
+
+@dataclass(slots=True)
 class Thing:
-    """One object; what a prompt leaves open is empty."""
+    """An object of a prompt, as far as it is told: in nano's plainest words, and in those of the prompt."""
 
     colour: str = ""
     shape: str = ""
     motion: str = ""
+    said: dict[str, str] = field(default_factory=dict)
+
+    def take(self, attribute: str, value: str, said: str) -> None:
+        if not getattr(self, attribute):
+            setattr(self, attribute, value)
+            self.said[attribute] = said
 
 
-def unknown_words(prompt: str) -> tuple[str, ...]:
-    """Return the words of a prompt that mean nothing to nano, in their order."""
-    said = prompt.lower()
-    known = set(GLUE)
-    for table in (COLOURS, SHAPES):
-        known |= {word for words in table.values() for word in words}
-        known |= {f"{word}s" for words in table.values() for word in words}
-    for table_of_patterns in (MOTIONS, SCENES, CAMERAS):
-        for phrase, pattern in table_of_patterns.values():
-            for match in re.finditer(rf"\b(?:{pattern})\b", said):
-                known |= set(match[0].split())
-            known |= set(phrase.split())
-    known |= {"pans", "zooms", "background"}
-    return tuple(dict.fromkeys(word for word in WORD.findall(said) if word not in known and not word.isdigit()))
+@dataclass(slots=True)
+class Asked:
+    """What a prompt asks nano for; what it leaves open is empty. There is one object at least, and two at most."""
+
+    things: list[Thing]
+    scene: str = ""
+    camera: str = ""
+    said: dict[str, str] = field(default_factory=dict)
+
+
+def asked(prompt: str) -> Asked:
+    """Read a prompt as nano would, and words that it does not know as the nearest that it does."""
+    words = spelled(prompt)
+    found = Asked([Thing()])
+    told = _read(words)
+    for place, (attribute, value, said) in enumerate(told):
+        if attribute in ("scene", "camera"):
+            if not getattr(found, attribute):
+                setattr(found, attribute, value)
+                found.said[attribute] = said
+            continue
+        # A shape after a whole object begins the second one, and so does a colour right before it; nano draws no
+        # third. Other colours are those of the object before them: "a ball that is red".
+        begins = attribute == "shape" or (attribute == "colour" and [a for a, *_ in told[place + 1 :]][:1] == ["shape"])
+        if begins and found.things[-1].shape and len(found.things) < MOST_OBJECTS:
+            found.things.append(Thing())
+        found.things[-1].take(attribute, value, said)
+    if len(found.things) == 1 and found.things[0].shape and {"two", "both"} & set(words):
+        found.things.append(replace(found.things[0]))
+    return found
+
+
+def nearest(prompt: str) -> str:
+    """Return the sentence in nano's words that comes nearest to a prompt; it keeps the words that nano knows.
+
+    What the prompt leaves open, or says in words that stand for nothing here, is what nano draws then.
+    """
+    found = asked(prompt)
+    motion = _beside(found, ASSUMED["motion"])
+    for thing in found.things:
+        for attribute, value in (ASSUMED | {"motion": motion}).items():
+            if attribute != "scene":
+                thing.take(attribute, value, "")
+    return _sentence(found, ASSUMED["scene"])
 
 
 def compose(prompt: str, seed: int, pictured: bool = False) -> Composed:
@@ -116,117 +215,126 @@ def compose(prompt: str, seed: int, pictured: bool = False) -> Composed:
     Where the film begins with a picture, which shows the rest, only a motion is added, and only if none is said.
     """
     draw = random.Random(f"nano:{seed}")
-    said = " ".join(prompt.lower().split())
-    unknown = unknown_words(prompt)
+    missing = tuple(unknown(prompt))
+    found = asked(prompt)
     if pictured:
-        motion = MOTIONS[draw.choice(DRAWN)][0]
-        return Composed(prompt if _motion(said) else f"{prompt.rstrip(' .')} {motion}", unknown, _notes(unknown))
-    camera, said = _taken(said, CAMERAS)
-    scene, said = _taken(said, SCENES, keep=_colour_of_thing)
-    things = [_filled(thing, draw) for thing in _things(said)]
-    drawn_scene = draw.choice(list(SCENES))
-    scene = scene or _unlike(drawn_scene, things)
-    told = " and ".join(
-        f"{_article(thing.colour)} {thing.colour} {thing.shape} {MOTIONS[thing.motion][0]}" for thing in things
-    )
-    sentence = f"{told} {SCENES[scene][0]}" + (f", {CAMERAS[camera][0]}" if camera else "")
-    return Composed(sentence, unknown, _notes(unknown))
+        motion = MOTION_WORDS[draw.choice(DRAWN)][0]
+        told = any(thing.motion for thing in found.things)
+        return Composed(prompt if told else f"{prompt.rstrip(' .')} {motion}", missing, _notes(missing))
+    motion = _beside(found, draw.choice(DRAWN))
+    for thing in found.things:
+        drawn = draw.choice(list(COLOUR_WORDS)), draw.choice(list(SHAPE_WORDS)), motion
+        for attribute, value in zip(("colour", "shape", "motion"), drawn, strict=True):
+            thing.take(attribute, value, "")
+        thing.said = {}
+    scene = draw.choice(list(SCENE_WORDS))
+    if SCENE_COLOURS.get(scene) in {thing.colour for thing in found.things}:
+        scene = "grey"
+    found.said = {}
+    return Composed(_sentence(found, scene), missing, _notes(missing))
 
 
-def _notes(unknown: tuple[str, ...]) -> tuple[str, ...]:
-    if not unknown:
+def _together(moves: set[str]) -> bool:
+    """Whether nano draws two objects with these motions."""
+    return any(moves <= {*way, *PLACE} for way in (ROW, COLUMN))
+
+
+def _beside(found: Asked, motion: str) -> str:
+    """Return the motion of an object that has none: `motion`, or that of the other where the two do not go together."""
+    told = [thing.motion for thing in found.things if thing.motion]
+    return told[0] if told and not _together({*told, motion}) else motion
+
+
+def _notes(missing: tuple[str, ...]) -> tuple[str, ...]:
+    if not missing:
         return ()
-    named = ", ".join(f"“{word}”" for word in unknown[:6]) + (" and more" if len(unknown) > 6 else "")
+    named = ", ".join(f"“{word}”" for word in missing[:6]) + (" and more" if len(missing) > 6 else "")
     return (
         f"nano does not know {named}. It draws coloured circles, squares, triangles, stars, rings and hearts; "
         "choose another model for the rest.",
     )
 
 
-def _colour_of_thing(match: re.Match[str], said: str) -> bool:
-    """Whether a scene's word stands before a shape and so names no scene, as in "sea star"."""
-    following = WORD.findall(said[match.end() :])[:1]
-    return bool(following) and any(following[0].removesuffix("s") in words for words in SHAPES.values())
+def _sentence(found: Asked, scene: str) -> str:
+    """Say whole objects: "a golden ball bounces over the sea"; `scene` is for a prompt without one."""
+    things = found.things if _together({thing.motion for thing in found.things}) else found.things[:1]
+    where = found.said.get("scene") or SCENE_WORDS[found.scene or scene][0]
+    seen = f", {found.said.get('camera') or CAMERA_WORDS[found.camera][0]}" if found.camera else ""
+    return f"{' and '.join(map(_clause, things))} {where}{seen}"
 
 
-def _taken(
-    said: str, table: Mapping[str, tuple[str, str]], keep: Callable[[re.Match[str], str], bool] | None = None
-) -> tuple[str, str]:
-    """Return the value that a text names, and the text without those words."""
-    found: list[tuple[int, str, re.Match[str]]] = []
-    for value, (_, pattern) in table.items():
-        for match in re.finditer(rf"\b(?:{pattern})\b", said):
-            if not (keep and keep(match, said)):
-                found.append((match.start(), value, match))
+def _clause(thing: Thing) -> str:
+    motion, moves = thing.motion, thing.said.get("motion")
+    if motion == "rotate" and thing.shape in ROUND:
+        motion, moves = "orbit", ""
+    colour = thing.said.get("colour") or thing.colour
+    article = "an" if colour[0] in "aeiou" else "a"
+    return f"{article} {colour} {thing.said.get('shape') or thing.shape} {moves or MOTION_WORDS[motion][0]}"
+
+
+def _read(words: list[str]) -> list[tuple[str, str, str]]:
+    """Return what the words ask for, in their order: (attribute, value, the words if nano knows them else "")."""
+    phrases = _phrases()
+    longest = max(map(len, phrases))
+    found: list[tuple[str, str, str]] = []
+    place = 0
+    while place < len(words):
+        for length in range(min(longest, len(words) - place), 0, -1):
+            said = tuple(words[place : place + length])
+            if said in phrases:
+                found.append((*phrases[said], " ".join(said)))
+                place += length
                 break
-    if not found:
-        return "", said
-    ranks = list(table)
-    # "in the night sky" names the night: of two scenes, the one that stands first in the table.
-    _, value, match = min(found, key=lambda each: ranks.index(each[1]))
-    if table is SCENES:
-        for _, _, other in found:
-            said = said[: other.start()] + " " * len(other[0]) + said[other.end() :]
-        return value, said
-    return value, said[: match.start()] + said[match.end() :]
+        else:
+            found += [(attribute, value, "") for attribute, value in _stands_for(words[place])]
+            place += 1
+    return found
 
 
-def _things(said: str) -> list[Thing]:
-    """Return the objects that a text names, one at least, each with the colour before it and the motion behind it."""
-    shapes = [
-        (match.start(), match.end(), value)
-        for value, words in SHAPES.items()
-        for match in re.finditer(rf"\b(?:{'|'.join(words)})s?\b", said)
-        if not AROUND.search(said[max(0, match.start() - 5) : match.end() + 7])
-    ]
-    shapes = sorted(shapes)[:MOST_OBJECTS]
-    if not shapes:
-        return [Thing(_colour(said), "", _motion(said))]
-    things = []
-    for place, (start, end, shape) in enumerate(shapes):
-        before = said[shapes[place - 1][1] if place else 0 : start]
-        behind = said[end : shapes[place + 1][0] if place + 1 < len(shapes) else len(said)]
-        colour = _colour(before, last=True) or (_colour(behind) if place + 1 == len(shapes) else "")
-        motion = _motion(behind) or (_motion(before) if place == 0 else "")
-        things.append(Thing(colour, shape, motion))
-    if len(things) == 1 and re.search(r"\b(two|both)\b", said[: shapes[0][0]]):
-        things *= 2
-    return things
+@cache
+def _single() -> dict[str, tuple[str, str]]:
+    """Return the phrases that are one word."""
+    return {phrase[0]: meaning for phrase, meaning in _phrases().items() if len(phrase) == 1}
 
 
-def _colour(said: str, last: bool = False) -> str:
-    found = [
-        (match.start(), value)
-        for value, words in COLOURS.items()
-        for match in re.finditer(rf"\b(?:{'|'.join(words)})\b", said)
-    ]
-    return (max(found) if last else min(found))[1] if found else ""
+@lru_cache(maxsize=2048)
+def _stands_for(word: str) -> tuple[tuple[str, str], ...]:
+    """Return what a word comes nearest to; nothing for one that stands for nothing that nano could draw."""
+    single, lexicon = _single(), _lexicon()
+    if word in _stop():
+        return ()
+    for form in _forms(word):
+        if form in single:
+            return (single[form],)
+        if form in lexicon:
+            return lexicon[form]
+    if not word.isascii():
+        # Scripts without spaces, and prefixes such as an article: what of the run is known.
+        return tuple(_inside(word))
+    if len(word) >= TYPO_LETTERS and word not in _meant():
+        near = difflib.get_close_matches(word, [*single, *lexicon], n=1, cutoff=TYPO)
+        if near:
+            return (single[near[0]],) if near[0] in single else lexicon[near[0]]
+    return ()
 
 
-def _motion(said: str) -> str:
-    found = [
-        (match.start(), value)
-        for value, (_, pattern) in MOTIONS.items()
-        if (match := re.search(rf"\b(?:{pattern})\b", said))
-    ]
-    bounces = [each for each in found if each[1] == "bounce"]
-    return (bounces or sorted(found))[0][1] if found else ""  # "bounces up and down" is no motion up
+def _inside(word: str) -> Iterator[tuple[str, str]]:
+    """Yield what the parts of a word stand for, each the longest that the lexicon knows from where it begins."""
+    parts = [known for known in _lexicon() if not known.isascii()]
+    place = 0
+    while place < len(word):
+        found = max((known for known in parts if word.startswith(known, place)), key=len, default="")
+        yield from _lexicon()[found] if found else ()
+        place += len(found) or 1
 
 
-def _filled(thing: Thing, draw: random.Random) -> Thing:
-    colour, shape, motion = (
-        draw.choice(list(COLOURS)),
-        draw.choice(list(SHAPES)),
-        draw.choice(DRAWN),
-    )
-    return Thing(thing.colour or colour, thing.shape or shape, thing.motion or motion)
-
-
-def _unlike(scene: str, things: list[Thing]) -> str:
-    """Return a scene against which the colours are seen."""
-    unseen = {"sky": "blue", "sea": "blue", "meadow": "green", "sunset": "orange", "night": "blue"}
-    return "grey" if unseen.get(scene) in {thing.colour for thing in things} else scene
-
-
-def _article(word: str) -> str:
-    return "an" if word[0] in "aeiou" else "a"
+def _forms(word: str) -> list[str]:
+    """Return a word and what its endings may hide: "runs", "running" and "ran" are "run" (by the lexicon)."""
+    forms = [word]
+    for ending, instead in (("ies", "y"), ("es", ""), ("s", ""), ("ing", ""), ("ing", "e"), ("ed", ""), ("ed", "e")):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            stem = word.removesuffix(ending) + instead
+            forms.append(stem)
+            if ending in ("ing", "ed") and len(stem) > 3 and stem[-1] == stem[-2]:
+                forms.append(stem[:-1])
+    return forms

@@ -40,8 +40,12 @@ def video(request: Request) -> Made:
     inputs = {name: paths[0] for name, paths in request.inputs.items() if paths}
     asked = film_of(params, inputs, segments / PROMPT, on_progress)
     made_from = recipe("video", params, asked.spec.model) | sent(asked)
+    original = params.get("prompt_original") or ""
     if params.get("prompt_enhancer"):
-        made_from |= prompts_of(params["prompt"], suggested(params, inputs, segments / PROMPT, on_progress))
+        written = suggested(params, inputs, segments / PROMPT, on_progress)
+        made_from |= prompts_of(original or params["prompt"], written)
+    elif original:  # a suggestion that was taken by hand
+        made_from |= {"prompt_original": original, "prompt_enhanced": params["prompt"]}
     comment = json.dumps(made_from, sort_keys=True)
     windows = of = len(plan(asked.spec).windows)
     told: dict[str, Any] = {"on_progress": on_progress, "keeper": request.keeper, "comment": comment, "run": asked.run}

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import template
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.library.models import Asset, Generation
 
@@ -19,12 +21,18 @@ def facts(asset: Asset) -> str:
 
 @register.filter
 def contents(job: Generation) -> str:
-    """What a job has made, in a few words: the facts of its only file, or "3 pictures"."""
+    """What a job has made, in a few words: the facts of its only file, or "3 images"."""
     assets = list(job.assets.all())
     if len(assets) < 2:
         return "".join(facts(asset) for asset in assets)
-    kinds = {asset.get_kind_display().lower() for asset in assets}
-    return f"{len(assets)} {kinds.pop() if len(kinds) == 1 else 'file'}s"
+    kinds, number = {asset.kind for asset in assets}, len(assets)
+    if kinds == {Asset.Kind.IMAGE}:
+        return ngettext("%(number)d image", "%(number)d images", number) % {"number": number}
+    if kinds == {Asset.Kind.VIDEO}:
+        return ngettext("%(number)d video", "%(number)d videos", number) % {"number": number}
+    if kinds == {Asset.Kind.AUDIO}:
+        return ngettext("%(number)d sound", "%(number)d sounds", number) % {"number": number}
+    return ngettext("%(number)d file", "%(number)d files", number) % {"number": number}
 
 
 @register.filter
@@ -42,7 +50,7 @@ def pairs(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
 @register.filter
 def duration(seconds: float) -> str:
     """A time as one says it, in seconds up to a minute and a half and in minutes beyond: "45 s", "3 min"."""
-    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
+    return _("%d min") % round(seconds / 60) if seconds > 90 else _("%d s") % round(seconds)
 
 
 @register.filter
@@ -52,26 +60,30 @@ def kept(job: Generation) -> str:
     Of work that is not done in windows, it is the seconds: "4.1 s".
     """
     if not job.windows:
-        return f"{job.kept_seconds:.1f} s"
-    number = f"{job.kept_windows} of {job.windows}" if job.is_ended else str(job.kept_windows)
-    return f"{number} window{'' if number == '1' else 's'}"
+        return _("%.1f s") % job.kept_seconds
+    numbers = {"kept": job.kept_windows, "windows": job.windows}
+    if job.is_ended:
+        return ngettext("%(kept)d of %(windows)d window", "%(kept)d of %(windows)d windows", job.windows) % numbers
+    return ngettext("%(kept)d window", "%(kept)d windows", job.kept_windows) % numbers
 
 
 @register.filter
 def detail(job: Generation) -> str:
     """What a running job is at: "Window 1 of 2, step 3 of 4, about 20 s left"; empty between its stages."""
     if job.stop_requested_at:
-        return f"{job.kept_seconds:.1f} s kept"
-    window = f"Window {job.window} of {job.windows}" if job.windows and job.stage != "upscaling" else ""
+        return _("%.1f s kept") % job.kept_seconds
+    windows = {"number": job.window, "all": job.windows}
+    window = _("Window %(number)d of %(all)d") % windows if job.windows and job.stage != "upscaling" else ""
     if job.stage == "decoding" and job.windows > 1:
         return window
     if job.stage == job.LOADING and job.seconds_left:
-        return f"About {duration(job.seconds_left)} left"
+        return _("About %s left") % duration(job.seconds_left)
     if job.stage in (job.WAITING, job.LOADING, job.ENCODING, "decoding"):
         return ""
-    step = f"{'frame' if job.stage == 'upscaling' else 'step'} {job.step} of {job.steps}" if job.steps else ""
-    left = f"about {duration(job.seconds_left)} left" if job.seconds_left else ""
-    words = ", ".join(filter(None, [window if step else "", step, left]))
+    steps = {"number": job.step, "all": job.steps}
+    step = (_("frame %(number)d of %(all)d") if job.stage == "upscaling" else _("step %(number)d of %(all)d")) % steps
+    left = _("about %s left") % duration(job.seconds_left) if job.seconds_left else ""
+    words = ", ".join(filter(None, [window, step, left] if job.steps else [left]))
     return words[:1].upper() + words[1:]
 
 

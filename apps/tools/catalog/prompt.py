@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.tools import prices, videos
 from apps.tools.fields import CatalogueField, SeedField
+from apps.tools.help import explained
 from apps.tools.registry import Tool, ToolForm, register
 from apps.tools.videos import RELEASED
 from workers.engines.instruct import cards
@@ -33,8 +34,8 @@ class PromptForm(ToolForm):
     target = forms.ChoiceField(
         label=_("For a video"),
         required=False,
-        choices=[("t2v", _("from words")), ("i2v", _("that begins with a picture"))],
-        help_text=_("A picture shows how things look: then only motion is added."),
+        choices=[("t2v", _("from words")), ("i2v", _("that begins with an image"))],
+        help_text=_("An image shows how things look, so only motion is added."),
     )
     model_id = CatalogueField(
         label=_("Made by"),
@@ -49,11 +50,19 @@ class PromptForm(ToolForm):
         known=(card.id for card in cards.all()),
         error_messages={"invalid_choice": _("%(value)s is not on this machine.")},
         choices=engines,
-        help_text=_("Rules answer at once; a model takes longer."),
+        help_text=explained(
+            _("What writes your prompt: the studio's own rules, or a language model."),
+            _("Rules answer at once. A model takes longer and finds words of its own."),
+        ),
     )
-    seed = SeedField(help_text=_("The same seed makes the same suggestion again. Empty: a new one."))
+    seed = SeedField(
+        help_text=explained(
+            _("The same seed makes the same suggestion again. Leave empty for a new one each time."),
+            _("Lock it while you change your words, so that you see what they change."),
+        )
+    )
 
-    advanced = {"Writing": ("engine", "seed")}
+    advanced = {_("Writing"): ("engine", "seed")}
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -79,15 +88,16 @@ class PromptTool(Tool):
     motion. Your own words stay, and you decide whether to take it."""
 
     slug = "prompt"
-    title = "Prompt"
-    tagline = "A fuller prompt from a few words."
+    title = _("Prompt")
+    tagline = _("A fuller prompt from a few words.")
     icon = "pencil-square"
     task = kind = "prompt"
-    verb = "Suggest"
-    noun, nouns = "prompt", "prompts"
+    verb = _("Suggest")
+    noun, nouns = _("prompt"), _("prompts")
     result_template = "prompts/result.html"
     examples = {_("A few words"): {"prompt": "a swan glides over a lake", "seed": 7}}
     form_class = PromptForm
+    prefill = ("prompt", "target", "model_id")
 
     def price(self, params: Mapping[str, Any]) -> int:
         """Nothing for the rules; the rate of a text for a model."""

@@ -9,6 +9,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from apps.library.models import Asset, Generation
 from apps.tools import prices, videos
@@ -89,7 +90,14 @@ class VideoForm(ToolForm):
         widget=forms.Textarea(
             attrs={"rows": 3, "placeholder": videos.MODEL.examples[0] if videos.MODEL.examples else ""}
         ),
-        error_messages={"required": _("describe what is in the picture and how it moves.")},
+        error_messages={"required": _("describe what is in the video and how it moves.")},
+    )
+    prompt_original = forms.CharField(
+        label=_("Your own prompt"),
+        required=False,
+        max_length=2000,
+        widget=forms.HiddenInput,
+        help_text=_("What you wrote, where the prompt is a suggestion that you took. Both are kept with your video."),
     )
     image = AssetField(
         "image",
@@ -119,7 +127,7 @@ class VideoForm(ToolForm):
         known=(ratio for card in RELEASED for ratio in card.sizes),
         widget=RatioSelect,
         help_text=explained(
-            _("The shape of the picture."),
+            _("The shape of the video."),
             _("16:9 suits screens, 9:16 phones held upright, 1:1 feeds."),
             modes={" ".join(SHAPED): _("Auto matches your image or video.")},
         ),
@@ -355,6 +363,7 @@ class VideoForm(ToolForm):
         label=_("Several GPUs"),
     )
 
+    not_shown = frozenset({"prompt_enhancer"})
     page_initial: ClassVar[Mapping[str, Any]] = {
         # nano's films are small, and quickly made larger.
         "finish": FACTORS[-1] if videos.MODEL.id == "nano" else "",
@@ -363,7 +372,7 @@ class VideoForm(ToolForm):
         "ratio": "",
     }
     advanced: ClassVar[Mapping[Any, tuple[str, ...]]] = {
-        _("Prompt"): ("negative_prompt", "prompt_enhancer"),
+        _("Prompt"): ("negative_prompt",),
         _("Model"): ("model_id", "resolution"),
         _("Quality"): ("steps", "guidance_scale", "shift", "fps", "seed"),
         _("Windows"): (
@@ -424,6 +433,8 @@ class VideoForm(ToolForm):
             return data
         picture: Asset | None = data.get("image") or data.get("video") or data.get("end_image")
         params = {name: value for name, value in self.params.items() if value not in (None, "") and value is not False}
+        if params.get("prompt_original") == params.get("prompt"):
+            params.pop("prompt_original", None)
         # Build the whole request, so that values that exclude each other are refused here and not by a worker.
         files = {name: Path(name) for name in MISSING if data.get(name)}
         if self.draft:
@@ -524,8 +535,8 @@ class ToVideo(Stoppable):
     video. Long films are made window by window, and can be of any length."""
 
     slug = "to-video"
-    title = "To video"
-    tagline = "Words, a picture or a video become a film."
+    title = _("To video")
+    tagline = _("Turn words, an image or a video into a new video.")
     icon = "film"
     popular = main = True
     door = _("AI Video")  # type: ignore[assignment]
@@ -534,7 +545,7 @@ class ToVideo(Stoppable):
     prefill = ("prompt", "mode")
     examples = {
         _("From words"): {"prompt": "a red circle moves right over the sea", "num_frames": 33},
-        _("From a picture"): {"prompt": "a red circle moves right", "image": "@picture.png"},
+        _("From an image"): {"prompt": "a red circle moves right", "image": "@picture.png"},
     }
     form_class = VideoForm
 
@@ -599,9 +610,10 @@ class ToVideo(Stoppable):
     def summary(self, params: Mapping[str, Any]) -> str:
         spec = spec_of(params)
         windows = len(plan(spec).windows)
-        added = f"{spec.new_frames} frames more" if spec.video else f"{spec.num_frames} frames"
+        added = _t("%d frames more") % spec.new_frames if spec.video else _t("%d frames") % spec.num_frames
+        parts = ngettext("%d window", "%d windows", windows) % windows
         size = f" · {spec.width * finish} × {spec.height * finish}" if (finish := params.get("finish")) else ""
-        return f"{spec.new_frames / spec.fps:.1f} s · {added} · {windows} window{'s' if windows > 1 else ''}{size}"
+        return f"{spec.new_frames / spec.fps:.1f} s · {added} · {parts}{size}"
 
     @property
     def page_context(self) -> dict[str, Any]:

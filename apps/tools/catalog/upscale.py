@@ -85,7 +85,7 @@ class UpscaleForm(ToolForm):
         ],
         error_messages={"invalid_choice": _("%(value)s is not on this machine.")},
         help_text=explained(
-            _("Installed models."), _("Each is best with one kind of picture: drawings, photographs or old videos.")
+            _("Installed models."), _("Each is best with one kind of image: drawings, photographs or old videos.")
         ),
     )
 
@@ -141,17 +141,17 @@ class Upscale(Stoppable):
     move more smoothly at the same time; its sound stays as it is."""
 
     slug = "upscale"
-    title = "Upscale"
-    tagline = "Pictures and films, larger and clearer."
+    title = _("Upscale")
+    tagline = _("Make images and videos larger and clearer.")
     icon = "arrows-pointing-out"
     task = kind = "upscale"
-    verb = "Upscale"
-    noun, nouns = "enlargement", "enlargements"
+    verb = _("Upscale")
+    noun, nouns = _("enlargement"), _("enlargements")
     compares = "source"
     clip = "clips/upscale.mp4"
     examples = {
-        _("A picture from your disk"): {"source": "@picture.png", "factor": "2"},
-        _("A film of your library"): {"source": "$FILE_ID", "factor": "2"},
+        _("An image from your disk"): {"source": "@picture.png", "factor": "2"},
+        _("A video from your library"): {"source": "$FILE_ID", "factor": "2"},
     }
     form_class = UpscaleForm
 
@@ -205,7 +205,7 @@ class Upscale(Stoppable):
         if params["kind"] == Asset.Kind.IMAGE:
             return size
         return f"{size} · {params['seconds']:.1f} s" + (
-            f" · {params['fps']} frames a second" if params.get("fps") else ""
+            " · " + _t("%d frames a second") % params["fps"] if params.get("fps") else ""
         )
 
     def job_title(self, params: Mapping[str, Any]) -> str:
@@ -214,5 +214,5 @@ class Upscale(Stoppable):
             name = source.title  # it begins with what another job will have made
         else:
             asset = Asset.objects.filter(pk=source).select_related("generation").first()
-            name = asset.name if asset else "Upload"
+            name = asset.name if asset else _t("Upload")
         return f"{name}, {params['made_width']} × {params['made_height']}"

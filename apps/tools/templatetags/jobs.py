@@ -15,8 +15,10 @@ ABOUT_NOW = 3.0  # seconds
 @register.filter
 def terms(job: Generation) -> str:
     """What a stop now keeps, and what it costs: "keep 4.1 s, pay 50 of 60 credits"."""
-    price = f", pay {services.price_if_stopped(job)} of {job.cost} credits" if job.cost else ""
-    return f"keep {job.kept_seconds:.1f} s{price}"
+    numbers = {"seconds": job.kept_seconds, "price": services.price_if_stopped(job), "cost": job.cost}
+    if job.cost:
+        return _("keep %(seconds).1f s, pay %(price)s of %(cost)s credits") % numbers
+    return _("keep %(seconds).1f s") % numbers
 
 
 @register.simple_tag

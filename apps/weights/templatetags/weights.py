@@ -3,34 +3,37 @@
 from datetime import UTC, datetime
 
 from django import template
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.errors import CATALOGUE
 from workers.weights import folder, store
 
 register = template.Library()
 STATES = {
-    "unreleased": "Not released",
-    "absent": "Not here",
-    "queued": "Waiting for a worker",
-    "downloading": "Downloading",
-    "checking": "Checking",
-    "interrupted": "Interrupted",
-    "broken": "Damaged",
-    "ready": "Ready",
+    "unreleased": _("Not released"),
+    "absent": _("Not installed"),
+    "queued": _("Waiting for a worker"),
+    "downloading": _("Downloading"),
+    "checking": _("Checking"),
+    "interrupted": _("Interrupted"),
+    "broken": _("Damaged"),
+    "ready": _("Ready"),
 }
 
 
 @register.filter
 def state_words(now: store.Status) -> str:
     """What state a model is in."""
-    part = f" at {now.percent:.0f} %" if now.state == "interrupted" and now.total else ""
-    return STATES[now.state] + part
+    if now.state == "interrupted" and now.total:
+        return gettext("Interrupted at %(percent).0f %%") % {"percent": now.percent}
+    return str(STATES[now.state])
 
 
 @register.filter
 def advice(code: str) -> str:
     """What to do about an error."""
-    return CATALOGUE[code].advice if code in CATALOGUE else ""
+    return str(CATALOGUE[code].advice) if code in CATALOGUE else ""
 
 
 @register.filter
@@ -42,11 +45,12 @@ def gigabytes(number: float) -> str:
 @register.filter
 def progress_words(now: store.Status) -> str:
     """How far it is: "37.2 %, 5.5 GB of 14.7 GB, 112.0 MB/s, 1 min 22 s left"."""
-    parts = [f"{now.percent:.1f} %", f"{folder.size_words(now.done)} of {folder.size_words(now.total)}"]
+    sizes = {"done": folder.size_words(now.done), "total": folder.size_words(now.total)}
+    parts = [f"{now.percent:.1f} %", gettext("%(done)s of %(total)s") % sizes]
     if now.rate:
         parts.append(f"{now.rate / 1e6:.1f} MB/s")
     if now.seconds_left is not None:
-        parts.append(f"{folder.time_words(now.seconds_left)} left")
+        parts.append(gettext("%(time)s left") % {"time": folder.time_words(now.seconds_left)})
     return ", ".join(parts)
 
 

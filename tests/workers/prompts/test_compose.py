@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workers.engines.skyreels import cards as skyreels
 from workers.engines.skyreels.nano_lab import captions
 from workers.engines.skyreels.nano_lab.world import sample_spec
 from workers.prompts import nano
@@ -171,7 +172,7 @@ def test_what_nano_leaves_open_is_drawn_and_every_word_of_it_is_known():
 
 def test_words_that_nano_does_not_know_are_named():
     told = compose("a golden retriever runs on the beach", 1, model="nano")
-    assert told.words == nano.unknown_words("a golden retriever runs on the beach") == ("retriever", "runs")
+    assert told.words == tuple(nano.unknown("a golden retriever runs on the beach")) == ("retriever", "runs")
     assert "nano does not know “retriever”, “runs”" in told.notes[0]
     assert "yellow" in told.prompt and "over the sea" in told.prompt
     assert compose("gato", 1, model="nano").words == ("gato",)
@@ -186,3 +187,24 @@ def test_nano_is_told_no_scene_where_a_picture_shows_one():
 
 def test_two_of_a_kind_are_two():
     assert compose("two red balls at night", 1, model="nano").prompt.count("red circle") == 2
+
+
+WORDS = st.sampled_from(
+    ("a", "red", "crimson", "pink", "ball", "circle", "planet", "star", "dog", "bounces", "runs", "grows", "moves left",
+     "rotates", "in the night sky", "over", "sea", "two", "and", "retriever", "zxqv", "the camera pans left", "black",
+     "on a black background", "🐶", "红色", "at sunset")
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@given(said=st.lists(WORDS, min_size=1, max_size=12), seed=st.integers(0, 99))
+def test_the_composer_and_the_quote_read_nano_alike(said, seed):
+    prompt, card = " ".join(said), skyreels.get("nano")
+    told, nearest = compose(prompt, seed, model="nano"), nano.nearest(prompt)
+    assert list(told.words) == card.unknown_words(prompt)
+    assert card.nearest(prompt) == (nearest if told.words else "")
+    assert card.unknown_words(told.prompt) == card.unknown_words(nearest) == []
+    asked, written, near = nano.asked(prompt), nano.asked(told.prompt), nano.asked(nearest)
+    assert asked.scene in ("", written.scene) and asked.camera == written.camera == near.camera
+    for thing in (written.things[0], near.things[0]):
+        assert asked.things[0].colour in ("", thing.colour) and asked.things[0].shape in ("", thing.shape)

@@ -238,7 +238,7 @@ def _nano() -> ModelCard:
         disk_gb=round(sum(f.stat().st_size for f in NANO.rglob("*.safetensors")) / 1e9, 3),
         examples=tuple(world.get("examples", ())),
         limits=str(world.get("limits", "")),
-        words="workers.engines.skyreels.nano_lab.words",
+        words="workers.prompts.nano",
         world=world,
     )
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from workers.prompts import nano_words
+
 Array = npt.NDArray[np.float32]
 
 COLOURS: dict[str, tuple[int, int, int]] = {
@@ -30,8 +32,7 @@ SHAPES: tuple[str, ...] = ("circle", "square", "triangle", "star", "ring", "hear
 MOTIONS: tuple[str, ...] = ("left", "right", "up", "down", "bounce", "orbit", "grow", "shrink", "rotate", "still")
 SCENES: tuple[str, ...] = ("black", "grey", "sky", "sea", "meadow", "night", "sunset", "city")
 CAMERAS: tuple[str, ...] = ("fixed", "pan left", "pan right", "zoom in", "zoom out")
-# Of two objects: motions along a row, motions along a column, and those that go with both.
-ROW, COLUMN, PLACE = ("left", "right"), ("up", "down", "bounce"), ("rotate", "still")
+ROW, COLUMN, PLACE, ROUND = nano_words.ROW, nano_words.COLUMN, nano_words.PLACE, nano_words.ROUND
 SIZES: dict[str, tuple[int, int]] = {"16:9": (160, 96), "9:16": (96, 160), "1:1": (128, 128)}
 FPS = 8
 WINDOW = 17
@@ -44,7 +45,6 @@ EXAMPLES: tuple[str, ...] = (
     "a white square moves up over a green meadow",
     "a cyan circle shrinks in the blue sky",
 )
-ROUND = frozenset({"circle", "ring"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,13 @@
+"""Collect the words of the site for translators."""
+
+from django.core.management.commands import makemessages
+
+
+class Command(makemessages.Command):
+    help = "Collect the words of the site, and the sentences of the workers' errors, into locale/."
+
+    # Workers know no Django. Pages translate the sentences of their errors, which stand second, after the code.
+    xgettext_options = [
+        *makemessages.Command.xgettext_options,
+        *(f"--keyword={name}:2" for name in ("PublicError", "EngineError", "MediaError", "SpecError")),
+    ]

@@ -1,0 +1,80 @@
+"""A suggestion beside the prompt, and the shot builder over it."""
+
+import re
+
+TOOL = "/home/tools/to-video"
+MINE = "a swan glides over a lake"
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+
+
+def test_a_suggestion_stands_beside_the_prompt_and_is_taken_by_hand_only(open_page):
+    page = open_page("uma@example.org", TOOL)
+    prompt, panel = page.locator("[name=prompt]"), page.locator("#suggestion")
+    kept, undo = page.locator("[name=prompt_original]"), page.locator("[data-fill-undo]")
+    page.locator("[name=model_id]").evaluate("field => field.value")
+    prompt.fill(MINE)
+    page.get_by_role("button", name="Enhance").click()
+    panel.locator("[data-suggested]").wait_for()
+    assert prompt.input_value() == MINE, "nothing is taken by itself"
+    assert panel.locator("ins").count() and panel.get_by_text("Yours").is_visible()
+    assert page.evaluate("document.activeElement.closest('#suggestion') !== null")
+
+    suggested = panel.locator("[data-suggested]").get_attribute("data-whole")
+    panel.get_by_role("button", name="Another").click()
+    page.wait_for_function("was => document.querySelector('[data-suggested]').dataset.whole !== was", arg=suggested)
+    suggested = panel.locator("[data-suggested]").get_attribute("data-whole")
+
+    first = panel.get_by_role("button", name="Use this part").first
+    first.focus()
+    page.keyboard.press("Enter")
+    assert first.get_attribute("aria-pressed") == "true"
+    assert prompt.input_value() not in (MINE, suggested) and kept.input_value() == MINE
+    undo.click()
+    assert (prompt.input_value(), kept.input_value()) == (MINE, "")
+    assert first.get_attribute("aria-pressed") == "false" and undo.is_hidden()
+
+    panel.get_by_role("button", name="Use it").click()
+    assert (prompt.input_value(), kept.input_value()) == (suggested, MINE)
+    assert panel.inner_text() == ""
+    undo.click()
+    assert (prompt.input_value(), kept.input_value()) == (MINE, "")
+
+    page.get_by_role("button", name="Enhance").click()
+    panel.get_by_role("button", name="Keep mine").focus()
+    page.keyboard.press("Escape")
+    assert panel.inner_text() == "" and prompt.input_value() == MINE
+
+
+def test_a_shot_is_built_over_the_prompt_and_put_into_it(open_page):
+    page = open_page("vera@example.org", TOOL)
+    prompt, dialog = page.locator("[name=prompt]"), page.locator("dialog[open]")
+    prompt.fill("close-up of a swan at night")
+    page.get_by_role("link", name="Build a shot").click()
+    dialog.locator("#builder").wait_for()
+    assert dialog.get_by_role("radio", name="Close-up", exact=True).is_checked()
+    assert dialog.locator("[name=sub_type-0]").input_value().lower() == "swan"
+    dialog.get_by_role("button", name="Add a subject").click()
+    dialog.locator("[name=sub_type-1]").fill("Dog")
+    dialog.get_by_label("Camera motion").get_by_role("radio", name=re.compile("Pan left", re.I)).check(force=True)
+    dialog.locator("[data-text]").get_by_text("pans left").wait_for()
+    dialog.get_by_role("link", name="Use this prompt").click()
+    dialog.wait_for(state="detached")
+    assert "dog" in prompt.input_value().lower() and "camera pans left" in prompt.input_value()
+    page.locator("[data-fill-undo]").click()
+    assert prompt.input_value() == "close-up of a swan at night"
+
+
+def test_both_fit_a_phone(open_page):
+    page = open_page("wim@example.org", TOOL, **PHONE)
+    prompt = page.locator("[name=prompt]")
+    if not prompt.is_visible():
+        page.locator("[data-sheet-open]").click()
+    prompt.fill(MINE)
+    page.get_by_role("button", name="Enhance").click()
+    page.locator("[data-suggested]").wait_for()
+    for button in page.locator("#suggestion button").all():
+        assert button.bounding_box()["height"] >= 44
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("link", name="Build a shot").click()
+    page.locator("dialog[open] #builder").wait_for()
+    assert page.locator("dialog[open]").evaluate("dialog => dialog.scrollWidth <= innerWidth")
