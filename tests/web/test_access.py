@@ -108,6 +108,8 @@ GET      /home/tools/to-video/quote                 in         200       200    
 POST     /home/tools/to-video/quote                 in         200       200    200
 GET      /home/tools/prompt/builder                 in         200       200    200
 POST     /home/tools/prompt/builder                 in         200       200    200
+POST     /home/tools/prompt/suggestion              in         on        on     on
+GET      /home/tools/prompt/suggestion/{written}    in         404       200    404
 GET      /home/activity                             in         200       200    200
 POST     /home/activity/seen                        in         on        on     on
 POST     /home/jobs/{lost}/again                    in         404       on     404
@@ -205,6 +207,7 @@ def world(db):
         "group": group.pk,
         "film": film.pk,
         "made": film.generation_id,
+        "written": GenerationFactory(user=owner, tool="prompt", held=False, cost=0).pk,
         "lost": GenerationFactory(user=owner, status="cancelled", finished_at=timezone.now(), held=False).pk,
         "upload": upload.pk,
         "token": ApiToken.objects.issue(owner, "test")[0].pk,
