@@ -201,14 +201,15 @@ def world(db):
     upload = AssetFactory(generation=None, user=owner, kind="image", recipe={"name": "start.png"})
     AssetFactory(generation=None, user=owner, kind="image", recipe={}, deleted_at=timezone.now())
     second = EmailAddress.objects.create(user=owner, email="second@example.org")
+    ended = {"status": "cancelled", "finished_at": timezone.now(), "held": False}
     objects = {
         "job": GenerationFactory(user=owner).pk,
         "grouped": GenerationFactory(user=owner, group=group, held=False, cost=0).pk,
         "group": group.pk,
         "film": film.pk,
         "made": film.generation_id,
-        "written": GenerationFactory(user=owner, tool="prompt", held=False, cost=0).pk,
-        "lost": GenerationFactory(user=owner, status="cancelled", finished_at=timezone.now(), held=False).pk,
+        "written": GenerationFactory(user=owner, tool="prompt", **ended).pk,
+        "lost": GenerationFactory(user=owner, **ended).pk,
         "upload": upload.pk,
         "token": ApiToken.objects.issue(owner, "test")[0].pk,
         "link": sign_in_url(owner).removeprefix(settings.SITE_URL),
