@@ -292,6 +292,8 @@ RULES: dict[str, list[Rule] | None] = {
         ("empty", NEW, "", None),
         ("full", FULL, "?prompt=A+low+angle+close-up+of+a+white+swan+at+sunset.+The+camera+pans+left.", None),
     ],
+    "prompts:suggest": NO_PAGE,
+    "prompts:suggestion": NO_PAGE,
     "tools:activity": [("full", FULL, "", None), ("empty", NEW, "", None), ("running", FULL, "", None)],
     "tools:activity_seen": NO_PAGE,
     "tools:quote": NO_PAGE,

@@ -108,6 +108,8 @@ GET      /home/tools/to-video/quote                 in         200       200    
 POST     /home/tools/to-video/quote                 in         200       200    200
 GET      /home/tools/prompt/builder                 in         200       200    200
 POST     /home/tools/prompt/builder                 in         200       200    200
+POST     /home/tools/prompt/suggestion              in         on        on     on
+GET      /home/tools/prompt/suggestion/{written}    in         404       200    404
 GET      /home/activity                             in         200       200    200
 POST     /home/activity/seen                        in         on        on     on
 POST     /home/jobs/{lost}/again                    in         404       on     404
@@ -199,13 +201,15 @@ def world(db):
     upload = AssetFactory(generation=None, user=owner, kind="image", recipe={"name": "start.png"})
     AssetFactory(generation=None, user=owner, kind="image", recipe={}, deleted_at=timezone.now())
     second = EmailAddress.objects.create(user=owner, email="second@example.org")
+    ended = {"status": "cancelled", "finished_at": timezone.now(), "held": False}
     objects = {
         "job": GenerationFactory(user=owner).pk,
         "grouped": GenerationFactory(user=owner, group=group, held=False, cost=0).pk,
         "group": group.pk,
         "film": film.pk,
         "made": film.generation_id,
-        "lost": GenerationFactory(user=owner, status="cancelled", held=False).pk,
+        "written": GenerationFactory(user=owner, tool="prompt", **ended).pk,
+        "lost": GenerationFactory(user=owner, **ended).pk,
         "upload": upload.pk,
         "token": ApiToken.objects.issue(owner, "test")[0].pk,
         "link": sign_in_url(owner).removeprefix(settings.SITE_URL),

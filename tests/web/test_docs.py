@@ -128,8 +128,9 @@ def reader(live_server, settings, tmp_path, monkeypatch, transactional_db, ada):
         elif example.given == "queued":
             monkeypatch.setenv("JOB_ID", str(GenerationFactory(user=ada).pk))
         elif example.given in ("cancelled", "trashed"):
-            gone = timezone.now() if example.given == "trashed" else None
-            job = GenerationFactory(user=ada, status="cancelled", deleted_at=gone, held=False)
+            now = timezone.now()
+            times = {"finished_at": now, "deleted_at": now if example.given == "trashed" else None}
+            job = GenerationFactory(user=ada, status="cancelled", held=False, **times)
             monkeypatch.setenv("JOB_ID", str(job.pk))
         elif example.given == "uploaded":
             monkeypatch.setenv("FILE_ID", str(AssetFactory(generation=None, user=ada, kind="image", recipe={}).pk))
