@@ -38,7 +38,9 @@ UNKNOWN = "zzunknown"
 Said = tuple[bool, bool, bool, bool]
 ALL: Said = (True, True, True, True)
 # What a clip shows of which its sentence says nothing, so that every sentence has one clean answer.
-ASSUMED = Spec(*(nano_words.ASSUMED[name] for name in ("colour", "shape", "motion", "scene")))
+ASSUMED = Spec(
+    nano_words.ASSUMED["colour"], nano_words.ASSUMED["shape"], nano_words.ASSUMED["motion"], nano_words.ASSUMED["scene"]
+)
 
 
 def canonical(spec: Spec) -> str:
