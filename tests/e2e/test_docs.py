@@ -27,7 +27,7 @@ def test_a_call_is_found_and_its_example_taken(open_page, site):
 def test_the_page_is_small(open_page):
     sizes = "performance.getEntries().map((entry) => entry.decodedBodySize ?? 0)"
     sent = open_page(path="/docs").evaluate(sizes)
-    assert len(sent) > 10 and 100_000 < sum(sent) < 500_000
+    assert len(sent) > 10 and 100_000 < sum(sent) < 400_000
 
 
 def test_it_is_whole_without_scripts_on_a_phone(open_page):
