@@ -28,9 +28,8 @@ LINGER_SECONDS = 5  # until a connection is cut whose client goes on sending aft
 SOCKET_MESSAGE = 64 * 1024  # bytes; pages send nothing over their socket
 LEFTOVER_SECONDS = 24 * 3600  # the age at which a temporary upload belongs to no request any more
 
-# Twisted's table lacks newer codes, and calls them "Unknown Status" in the browser's console.
-for status in HTTPStatus:
-    RESPONSES.setdefault(int(status), status.phrase.encode())
+# Twisted's table lacks newer codes, which browsers show as "Unknown Status", and has old names for others.
+RESPONSES.update({int(status): status.phrase.encode() for status in HTTPStatus})
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -29,5 +29,5 @@ def activity_of(user: User) -> Activity:
 
 
 def activity(request: HttpRequest) -> dict[str, Any]:
-    user = request.user
+    user = getattr(request, "user", None)  # a request can be refused before it has one
     return {"activity": partial(activity_of, user)} if isinstance(user, User) else {}

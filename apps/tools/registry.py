@@ -198,6 +198,7 @@ class Tool:
     slug: ClassVar[str]
     title: ClassVar[Any]  # words are translated lazily
     tagline: ClassVar[Any]
+    about: ClassVar[Any] = ""
     icon: ClassVar[str] = "film"
     category: ClassVar[Any] = _("Video")
     popular: ClassVar[bool] = False
@@ -277,7 +278,8 @@ class Tool:
 
     @property
     def description(self) -> str:
-        return " ".join((self.__doc__ or "").split())
+        """What it does, in a sentence or two, for pages and the API; its docstring where it says no more."""
+        return str(self.about) or " ".join((self.__doc__ or "").split())
 
     @property
     def poster(self) -> str:

@@ -167,7 +167,7 @@ def test_bad_input_is_told_on_its_field(open_page):
     page = open_page("emil@example.org", TOOL, problems_expected=True)
     page.get_by_role("button", name=re.compile("Generate")).click()
     page.locator("#panel .field--prompt [aria-invalid=true]").wait_for()
-    assert "describe what is in the picture" in page.locator("#panel .field--prompt .errorlist").inner_text()
+    assert "describe what is in the video" in page.locator("#panel .field--prompt .errorlist").inner_text()
     assert card(page).count() == 0
     order(page, frames=NANO.base_num_frames + 30 * STEP, steps=100)
     page.get_by_text(re.compile(r"You need \d+ more credits")).first.wait_for()

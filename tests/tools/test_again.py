@@ -105,7 +105,7 @@ class TestTryAgain:
         services.delete(chain.generation)
         answer = page.post(f"/home/jobs/{job.pk}/again", **HTMX)
         assert (answer.status_code, answer["HX-Retarget"]) == (409, "#toasts")
-        assert "not in your library any more" in answer.content.decode()
+        assert "no longer in your library" in answer.content.decode()
 
     def test_what_waited_for_a_job_that_was_not_made_names_that_one(self, ada, paper):
         swan = paper.submit(ada, "swan")

@@ -318,7 +318,7 @@ def test_a_picture_that_is_deleted_while_the_film_waits_gives_the_credits_back(p
     job.refresh_from_db()
     assert (job.status, job.error_code, billing.balance(ada)) == ("failed", "input_missing", 100)
     html = page.get(job.get_absolute_url()).content.decode()
-    assert "not in your library any more" in html
+    assert "no longer in your library" in html
 
 
 def test_a_quote_stores_nothing_and_needs_no_picture(page, api, ada):

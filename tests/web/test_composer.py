@@ -89,7 +89,7 @@ def test_a_length_can_be_asked_for_in_seconds(page, api, ada):
         ({"steps": "many"}, "steps", "Steps: enter a whole number."),
         ({"fps": 99}, "fps", "Frame rate: choose 60 or less."),
         ({"guidance_scale": "x"}, "guidance_scale", "Guidance: enter a number."),
-        ({"prompt": ""}, "prompt", "Prompt: describe what is in the picture and how it moves."),
+        ({"prompt": ""}, "prompt", "Prompt: describe what is in the video and how it moves."),
         ({"prompt": "x" * 2001}, "prompt", "Prompt: use at most 2000 characters."),
         ({"ratio": "5:4"}, "ratio", "Ratio: “5:4” is not offered. Choose 16:9, 9:16, 1:1 or 4:3."),
         ({"num_frames": 34}, "num_frames", "Length: 34 frames cannot be made. Nearest: 33 or 37."),

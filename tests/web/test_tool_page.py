@@ -67,7 +67,7 @@ def test_without_a_seed_one_is_drawn_and_written_down(page, ada):
 @pytest.mark.parametrize(
     ("change", "field", "sentence"),
     [
-        ({"prompt": ""}, "prompt", "describe what is in the picture"),
+        ({"prompt": ""}, "prompt", "describe what is in the video"),
         ({"prompt": "x" * 2001}, "prompt", "at most 2000 characters"),
         ({"num_frames": 34}, "num_frames", "Nearest: 33 or 37"),
         ({"num_frames": 0}, "num_frames", "Length: choose 5 or more."),
@@ -94,7 +94,7 @@ def test_too_many_jobs_at_once_are_told(page, ada, settings):
     settings.MAX_ACTIVE_JOBS = 1
     page.post(URL, PARAMS)
     html = page.post(URL, PARAMS).content.decode()
-    assert "1 of your jobs" in html
+    assert "You can have 1 jobs waiting or running at once." in html
     assert billing.held(ada) == 2
 
 
@@ -127,7 +127,7 @@ def test_cancelling_too_late_is_told_in_a_toast(page, ada):
     page.post(f"/home/jobs/{job.pk}/cancel")
     answer = page.post(f"/home/jobs/{job.pk}/cancel", **HTMX)
     assert (answer.status_code, answer["HX-Retarget"]) == (409, "#toasts")
-    assert "already cancelled" in answer.content.decode()
+    assert "has ended already" in answer.content.decode()
 
 
 @pytest.mark.parametrize("verb", ["cancel", "delete", "restore"])

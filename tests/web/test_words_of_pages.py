@@ -13,7 +13,8 @@ from apps.accounts.models import ApiToken
 from apps.billing import services as billing
 from apps.errors import CATALOGUE
 from apps.library.models import Generation
-from apps.tools import registry
+from apps.tools import registry, videos
+from cinevivid.landing import showcase
 from tests.factories import AssetFactory, GenerationFactory, UserFactory
 from workers.weights import store
 
@@ -88,8 +89,10 @@ def bare_of(html, names=()):
 def work(ada):
     """Jobs of ada's in every state, with files, an upload and a token."""
     ended = {"user": ada, "held": False, "finished_at": timezone.now()}
+    at_work = {"stage": "denoising", "window": 1, "windows": 2, "step": 1, "steps": 4}
     for status in Generation.Status.values:
-        GenerationFactory(user=ada, status=status, held=False, stage="denoising", window=1, windows=2, step=1, steps=4)
+        over = Generation(status=status).is_ended
+        GenerationFactory(user=ada, status=status, held=False, **({"finished_at": timezone.now()} if over else at_work))
     for code in CATALOGUE:
         GenerationFactory(**ended, status="failed", error_code=code)
     job = GenerationFactory(**ended, status="succeeded", engine="SkyReels-V2-Nano", started_at=timezone.now())
@@ -103,7 +106,9 @@ def work(ada):
     return job
 
 
-NAMES_OF_WORK = ("a red circle moves right", "Boat.png")
+# Prompts are English, which models understand.
+PROMPTS = tuple(clip["prompt"] for clip in showcase()) + videos.MODEL.examples
+NAMES_OF_WORK = ("a red circle moves right", "Boat.png", *PROMPTS)
 VISITOR = ("landing", "tools:all", "account_login", "account_signup", "account_reset_password", "account_logout")
 SIGNED_IN = (
     *("landing", "tools:all", "tools:activity", "library:library", "library:uploads", "library:trash"),

@@ -84,10 +84,13 @@ class PromptForm(ToolForm):
 
 @register
 class PromptTool(Tool):
-    """Turn a rough prompt into a full one in the words that the video model has learned: shot, angle, light and camera
-    motion. Your own words stay, and you decide whether to take it."""
+    """A rough prompt as a full one, in the shot grammar."""
 
     slug = "prompt"
+    about = _(
+        "Turn a rough prompt into a full one in the words that the video model has learned: shot, angle, light and "
+        "camera motion. Your own words stay, and you decide whether to take it."
+    )
     title = _("Prompt")
     tagline = _("A fuller prompt from a few words.")
     icon = "pencil-square"

@@ -531,10 +531,13 @@ def spec_of(params: Mapping[str, Any]) -> VideoSpec:
 
 @register
 class ToVideo(Stoppable):
-    """Describe a scene and watch it become a film: from words alone, from a picture, between two pictures, or on from a
-    video. Long films are made window by window, and can be of any length."""
+    """Video of any length by diffusion forcing, window by window."""
 
     slug = "to-video"
+    about = _(
+        "Describe a scene and watch it become a video: from words alone, from an image, between two images, or on from "
+        "a video. Long videos are made window by window, and can be of any length."
+    )
     title = _("To video")
     tagline = _("Turn words, an image or a video into a new video.")
     icon = "film"

@@ -137,10 +137,13 @@ class UpscaleForm(ToolForm):
 
 @register
 class Upscale(Stoppable):
-    """Make a picture or a film two or four times as large, or bring it to 1080 or 2160 lines. A film can be made to
-    move more smoothly at the same time; its sound stays as it is."""
+    """Images and videos, larger and smoother."""
 
     slug = "upscale"
+    about = _(
+        "Make an image or a video two or four times as large, or bring it to 1080 or 2160 lines. A video can be made "
+        "to move more smoothly at the same time; its sound stays as it is."
+    )
     title = _("Upscale")
     tagline = _("Make images and videos larger and clearer.")
     icon = "arrows-pointing-out"
