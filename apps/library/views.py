@@ -70,7 +70,7 @@ def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
         "prompt_enhanced": (asset.recipe.get("prompt_enhanced") if asset else "") or job.params.get("prompt", ""),
         "begins_with": begins_with,
         "values": {
-            NAMES.get(name, name.replace("_", " ").capitalize()): value
+            NAMES.get(name) or _(name.replace("_", " ").capitalize()): value
             for name, value in job.params.items()
             if name not in told_apart and value not in ("", None)
         },

@@ -37,6 +37,7 @@ class SeedField(forms.IntegerField):
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("help_text", self.HELP)
+        kwargs.setdefault("label", _("Seed"))
         super().__init__(required=False, min_value=0, max_value=2**31 - 1, **kwargs)
 
     def clean(self, value: Any) -> int:

@@ -58,7 +58,8 @@ class Said(HTMLParser):
         self.attributes += [
             value for name, value in attributes if name in READ and value and known.get("dir") != "auto"
         ]
-        if tag not in EMPTY and (self.hidden or tag in NO_WORDS or known.get("dir") == "auto"):
+        unread = tag in NO_WORDS or known.get("dir") == "auto" or "code" in (known.get("class") or "").split()
+        if tag not in EMPTY and (self.hidden or unread):
             self.hidden.append(tag)
 
     def handle_endtag(self, tag):
@@ -108,7 +109,7 @@ def work(ada):
 
 # Prompts are English, which models understand.
 PROMPTS = tuple(clip["prompt"] for clip in showcase()) + videos.MODEL.examples
-NAMES_OF_WORK = ("a red circle moves right", "Boat.png", *PROMPTS)
+NAMES_OF_WORK = ("Shot grammar", "a red circle moves right", "Boat.png", *PROMPTS)
 VISITOR = ("landing", "tools:all", "account_login", "account_signup", "account_reset_password", "account_logout")
 SIGNED_IN = (
     *("landing", "tools:all", "tools:activity", "library:library", "library:uploads", "library:trash"),

@@ -27,6 +27,7 @@ def engines() -> list[tuple[str, str]]:
 
 class PromptForm(ToolForm):
     prompt = forms.CharField(
+        label=_("Prompt"),
         max_length=MAX_JSON,
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": _("a swan glides over a lake")}),
         error_messages={"required": _("Write what should be seen.")},

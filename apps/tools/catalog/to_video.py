@@ -158,7 +158,7 @@ class VideoForm(ToolForm):
     )
     style = forms.ChoiceField(
         label=_("Style"),
-        choices=[(key, look.title) for key, look in STYLES.items()],
+        choices=[(key, _(look.title)) for key, look in STYLES.items()],
         initial="realistic",
         widget=StyleSelect,
         help_text=explained(

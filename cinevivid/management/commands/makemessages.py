@@ -6,8 +6,10 @@ from django.core.management.commands import makemessages
 class Command(makemessages.Command):
     help = "Collect the words of the site, and the sentences of the workers' errors, into locale/."
 
-    # Workers know no Django. Pages translate the sentences of their errors, which stand second, after the code.
+    # Workers know no Django. Pages translate the sentences of their errors, which stand second, after the code, and
+    # the titles of looks.
     xgettext_options = [
         *makemessages.Command.xgettext_options,
         *(f"--keyword={name}:2" for name in ("PublicError", "EngineError", "MediaError", "SpecError")),
+        "--keyword=Look:1",
     ]
