@@ -47,6 +47,6 @@ def say_deleted(request: HttpRequest, deleted: Sequence[UUID], restored_at: str)
 def say_restored(request: HttpRequest, count: int) -> None:
     """Say how many things are back in the library."""
     if count:
-        messages.success(request, ngettext("Brought back.", "%(count)d brought back.", count) % {"count": count})
+        messages.success(request, ngettext("Restored.", "%(count)d restored.", count) % {"count": count})
     else:
         messages.error(request, _("Nothing was brought back: it has left the trash."))
