@@ -49,4 +49,4 @@ def say_restored(request: HttpRequest, count: int) -> None:
     if count:
         messages.success(request, ngettext("Restored.", "%(count)d restored.", count) % {"count": count})
     else:
-        messages.error(request, _("Nothing was brought back: it has left the trash."))
+        messages.error(request, _("Nothing was restored: it has left the trash."))
