@@ -25,7 +25,7 @@ UNSEEN = [
     "\u202e\u202c",
     "\x07",
 ]
-MISSING = "Prompt: describe what is in the picture and how it moves."
+MISSING = "Prompt: describe what is in the video and how it moves."
 
 
 def form(*parts):
