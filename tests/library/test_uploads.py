@@ -46,7 +46,7 @@ def test_a_sound_is_kept_and_offered_again(ada, voice):
     assert b"my kitchen" not in asset.file.read()
     html = str(VoiceForm({"voice": str(asset.pk)}, user=ada)["voice"])
     assert "voice.mp3" in html and "1.0 s" in html and "0 × 0" not in html and 'accept="audio/*,video/*"' in html
-    assert "Choose a sound" in html
+    assert "Drop your sound here" in html
 
 
 def test_a_sound_is_kept_with_its_waveform(page, ada, voice):

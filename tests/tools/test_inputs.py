@@ -280,7 +280,7 @@ def test_a_strangers_picture_is_not_there(page, api, ada, ben):
     for asset in (mine(ben), uuid.uuid4(), "nonsense"):
         name = str(getattr(asset, "pk", asset))
         errors = api.post(API, PARAMS | {"image": name}, format="json").json()["errors"]
-        assert "not in your library" in errors["image"][0]
+        assert "no longer in your library" in errors["image"][0]
     assert str(mine(ben).pk) not in page.get(f"{PAGE}?mode=picture").content.decode()
     assert nothing_happened(ada)
 
@@ -288,7 +288,7 @@ def test_a_strangers_picture_is_not_there(page, api, ada, ben):
 def test_a_video_is_no_picture(api, ada):
     film = AssetFactory(generation__user=ada)
     errors = api.post(API, PARAMS | {"image": str(film.pk)}, format="json").json()["errors"]
-    assert "not in your library" in errors["image"][0]
+    assert "no longer in your library" in errors["image"][0]
 
 
 @pytest.mark.parametrize(("mode", "field"), [("picture", "image"), ("ends", "end_image"), ("extend", "video")])
@@ -365,7 +365,7 @@ def test_the_file_of_a_film_says_what_it_was_made_from(made, page, ada, tmp_path
     assert recipe["prompt_enhanced"] in recipe["prompt_sent"]
     assert (recipe["prompt_engine"], recipe["spec"]["base_num_frames"]) == ("shot-grammar", NANO.base_num_frames)
     html = page.get(job.get_absolute_url()).content.decode()
-    assert recipe["prompt_sent"] in html and "The prompt as the model got it" in html
+    assert recipe["prompt_sent"] in html
     assert json.dumps(recipe) and probe(tmp_path / "made.mp4").frames == 9
 
 

@@ -120,7 +120,7 @@ def test_what_cannot_be_is_refused_before_a_credit_is_held(api, ada, size, asked
     ("facts", "asked", "field", "words"),
     [
         ({"seconds": 121}, {}, "source", "this video is 121 s long. Choose one of at most 120 s."),
-        ({"bytes": 500_000_001}, {}, "source", "more than 500 MB"),
+        ({"bytes": 500_000_001}, {}, "source", "at most 500 MB"),
         ({"fps": 25}, {"fps": 24}, "fps", "25 frames a second already. Choose more, up to 60."),
         ({"fps": 100}, {"fps": 60}, "fps", "100 frames a second already. Leave this empty."),
     ],
