@@ -29,7 +29,7 @@ test: install-dev
 
 test-services: install-dev
 	@sh scripts/browser.sh
-	$(BIN)/python -m scripts.with_services $(BIN)/python -m pytest --ignore tests/workers $(ARGS)
+	$(BIN)/python -m scripts.with_services $(BIN)/python -m pytest --ignore tests/workers -m "not look" $(ARGS)
 
 # torchao lies apart: diffusers imports it wherever it finds it.
 test-quantised: install-dev .venv/quantised/.installed

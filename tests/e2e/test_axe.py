@@ -9,7 +9,7 @@ import pytest
 
 from scripts.pages import MOVING, World, pages
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.look, pytest.mark.slow]
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 HEAVY = ("serious", "critical")
 # (width, height, scheme, what is looked for): everything once a width, and in the other scheme what colours change.

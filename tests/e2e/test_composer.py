@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.test_main_job import TOOL, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.look, pytest.mark.slow]
 SHIFTED = """() => new Promise((done) => {
   new PerformanceObserver((list) => done(list.getEntries().reduce((sum, entry) => sum + entry.value, 0))).observe(
     { type: "layout-shift", buffered: true });

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.look, pytest.mark.slow]
 CALL = "[id=submit_to_video]"
 
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.look, pytest.mark.slow]
 
 WIDTHS = [1440, 1024, 768, 390]
 LCP_MS, WEIGHT = 1500, 300_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.look, pytest.mark.slow]
 PUBLIC = ["/", "/home/tools/all", "/docs", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
 PRIVATE = [
     "/home/tools/to-video",

@@ -8,7 +8,7 @@ from tests.e2e.test_live import LONG, WINDOWS, playing
 from tests.e2e.test_main_job import NANO, TOOL, card, finished, order, until
 from tests.media import encoded, quarters, sound
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.look, pytest.mark.slow, pytest.mark.timeout(600)]
 FRAME = 1 / NANO.fps
 OWNER = "player@example.org"
 SHOWN = """() => {

@@ -5,7 +5,7 @@ import pytest
 from tests.e2e.test_main_job import until
 from tests.media import sound
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.look]
 MAKE = """
 import sys
 from pathlib import Path
