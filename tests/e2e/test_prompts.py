@@ -2,6 +2,10 @@
 
 import re
 
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.look]
+
 TOOL = "/home/tools/to-video"
 MINE = "a swan glides over a lake"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
