@@ -87,6 +87,7 @@ def test_a_taken_address_looks_the_same_and_gets_no_prompt(client, ada):
 
 @pytest.fixture
 def files(settings, tmp_path):
+    settings.EMBEDDED = True  # as on one machine
     settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = "cinevivid.mail.ConsoleAndFileBackend", tmp_path / "mail"
     return tmp_path / "mail"
 

@@ -216,7 +216,7 @@ def test_a_file_that_names_another_one_opens_nothing(tmp_path, name, list_of):
     kept = (tmp_path / "kept.mp4", tmp_path / "poster.webp")
     assert "no video, or it is damaged" in refused(foreign.keep_clip, given, *kept)
     assert "no sound, or it is damaged" in refused(foreign.keep_sound, given, tmp_path)
-    assert "no picture" in refused(foreign.picture_size, given)
+    assert "isn't an image" in refused(foreign.picture_size, given)
 
 
 def test_notes_that_unpack_to_gigabytes_are_not_unpacked(tmp_path, costs):
