@@ -106,7 +106,7 @@ def test_a_film_becomes_larger_and_stays_the_same_film(clip, tmp_path, upscaler)
     for before, after in zip(frames(52), read_frames(tmp_path / "out.mp4"), strict=True):
         small = np.array(Image.fromarray(after).reduce(4))
         assert np.abs(small.astype(int) - before).mean() < 6
-    assert [(p.stage, p.step) for p in told[:2]] == [("loading", 0), ("upscaling", 1)]
+    assert [(p.stage, p.step) for p in told[:3]] == [("loading", 0), ("upscaling", 0), ("upscaling", 1)]
     assert len(told) == 53 and {p.steps for p in told} == {52} and not any(p.windows for p in told)
     assert (told[-1].step, told[-1].steps, told[-1].seconds_left) == (52, 52, 0)
     assert (tmp_path / "work" / "hls" / "index.m3u8").read_text().endswith("#EXT-X-ENDLIST\n")
@@ -123,7 +123,7 @@ def test_a_film_that_was_interrupted_twice_is_the_same_file(clip, tmp_path, upsc
     told = []
     again = upscale_film(asked, tmp_path / "cut", tmp_path / "cut.mp4", on_progress=told.append, upscaler=upscaler)
     assert again.sha256 == whole.sha256 and told[0].step == 2 * SEGMENT_FRAMES
-    assert len(told) == 1 + whole.frames - 2 * SEGMENT_FRAMES
+    assert len(told) == 2 + whole.frames - 2 * SEGMENT_FRAMES
     for path in sorted((tmp_path / "whole" / "hls").iterdir()):
         assert path.read_bytes() == (tmp_path / "cut" / "hls" / path.name).read_bytes()
 
