@@ -107,7 +107,7 @@ def test_a_film_becomes_larger_and_stays_the_same_film(clip, tmp_path, upscaler)
         small = np.array(Image.fromarray(after).reduce(4))
         assert np.abs(small.astype(int) - before).mean() < 6
     assert [(p.stage, p.step) for p in told[:3]] == [("loading", 0), ("upscaling", 0), ("upscaling", 1)]
-    assert len(told) == 53 and {p.steps for p in told} == {52} and not any(p.windows for p in told)
+    assert len(told) == 54 and {p.steps for p in told} == {52} and not any(p.windows for p in told)
     assert (told[-1].step, told[-1].steps, told[-1].seconds_left) == (52, 52, 0)
     assert (tmp_path / "work" / "hls" / "index.m3u8").read_text().endswith("#EXT-X-ENDLIST\n")
     assert not (tmp_path / "work" / STATE).exists()
