@@ -45,7 +45,9 @@ class WarmUp(dramatiq.Middleware):
 
     def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         heard = worker.consumer_whitelist or set(broker.get_declared_queues())
-        needed = [(tool.task, tool.kind) for tool in tools() if tool.queue in heard and tool.queue != "cpu"]
+        here = (tool for tool in tools() if tool.queue in heard and tool.queue != "cpu")
+        # Where not all fit, those that are loaded last stay: the main tool's is the one that people wait for.
+        needed = [(tool.task, tool.kind) for tool in sorted(here, key=lambda tool: tool.main)]
         if settings.WARM and needed:
             warmth.start(needed)
 

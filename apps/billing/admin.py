@@ -26,7 +26,7 @@ MOST = 1_000_000
 class GrantForm(forms.Form):
     """Who gets credits, and how many."""
 
-    email = forms.EmailField(label=gettext_lazy("E-mail address of the account"))
+    email = forms.EmailField(label=gettext_lazy("Email address of the account"))
     amount = forms.IntegerField(label=gettext_lazy("Credits"), min_value=1, max_value=MOST)
 
     def clean_email(self) -> User:

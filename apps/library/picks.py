@@ -41,7 +41,7 @@ def say_deleted(request: HttpRequest, deleted: Sequence[UUID], restored_at: str)
         tag = f"{UNDO}:{resolve_url(restored_at)}:{','.join(map(str, deleted))}"
         messages.success(request, text % {"count": count, "days": settings.TRASH_DAYS}, extra_tags=tag)
     else:
-        messages.error(request, _("Nothing was deleted: it is not in your library any more."))
+        messages.error(request, _("Nothing was deleted."))
 
 
 def say_restored(request: HttpRequest, count: int) -> None:
@@ -49,4 +49,4 @@ def say_restored(request: HttpRequest, count: int) -> None:
     if count:
         messages.success(request, ngettext("Restored.", "%(count)d restored.", count) % {"count": count})
     else:
-        messages.error(request, _("Nothing was restored: it has left the trash."))
+        messages.error(request, _("Nothing was restored."))

@@ -177,9 +177,13 @@ def trash(request: SignedIn) -> HttpResponse:
 def purge(request: SignedIn) -> HttpResponse:
     """Delete for good what is picked of the trash."""
     ids = picks.ids(request)
-    free = storage.purge(Generation.objects.in_trash(request.user).filter(pk__in=ids))
-    free += storage.empty_trash(Asset.objects.in_trash(request.user).filter(pk__in=ids))
-    messages.success(request, _("Deleted for good. %(size)s are free again.") % {"size": storage.words(free)})
+    jobs = Generation.objects.in_trash(request.user).filter(pk__in=ids)
+    brought = Asset.objects.in_trash(request.user).filter(pk__in=ids)
+    if jobs.exists() or brought.exists():
+        free = storage.purge(jobs) + storage.empty_trash(brought)
+        messages.success(request, _("Deleted for good. %(size)s are free again.") % {"size": storage.words(free)})
+    else:
+        messages.error(request, _("Nothing was deleted."))
     return redirect(picks.back(request, "library:trash"))
 
 

@@ -92,7 +92,7 @@ def suggestion(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     if job.is_active:
         return render(request, "prompts/suggestion.html", {"asked": asked, "job": job})
     if not job.data:
-        problem = job.error or _("This suggestion was not finished.")
+        problem = job.reason or _("This suggestion was not finished.")
         return render(request, "prompts/suggestion.html", {"asked": asked, "problem": problem})
     return render(request, "prompts/suggestion.html", _suggestion(job.data, asked))
 

@@ -12,6 +12,7 @@ from apps.tools.registry import Tool
 
 Status = Generation.Status
 LOST = (Status.FAILED, Status.CANCELLED)
+AGAIN = "again:"  # how the keys of new tries begin
 
 
 def try_again(job: Generation) -> Generation:
@@ -41,12 +42,13 @@ def tried_again(jobs: list[Generation]) -> set[str]:
     """Return the ids of those of a user's jobs that were tried again."""
     if not jobs:
         return set()
-    keys = Generation.objects.filter(user=jobs[0].user_id, idempotency_key__startswith="again:", deleted_at=None)
+    later = Generation.objects.filter(user=jobs[0].user_id, created_at__gt=min(job.created_at for job in jobs))
+    keys = later.filter(idempotency_key__startswith=AGAIN, deleted_at=None)
     return {key.split(":")[1] for key in keys.values_list("idempotency_key", flat=True)}
 
 
 def _key(job: Generation) -> str:
-    return f"again:{job.pk}:"
+    return f"{AGAIN}{job.pk}:"
 
 
 def _params(job: Generation, tool: Tool) -> tuple[Mapping[str, Any], list[Generation]]:

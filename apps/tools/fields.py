@@ -205,5 +205,5 @@ class AssetField(forms.Field):
         mine = Asset.objects.of(user).filter(kind__in=self.kinds).exclude(file="")
         asset = mine.filter(pk=value).first() if as_uuid(value) else None
         if asset is None and not (self.draft and not as_uuid(value)):
-            raise forms.ValidationError(_("it is no longer in your library. Choose another."), code="not_found")
+            raise forms.ValidationError(_("that is not in your library. Choose another."), code="not_found")
         return asset

@@ -192,7 +192,7 @@ def cancel_group(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
 @login_required
 @require_POST
 def delete(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
-    """Move a job to the trash; it can be brought back for a few days."""
+    """Move a job to the trash; it can be restored for a few days."""
     job = get_object_or_404(Generation.objects.of(request.user), pk=pk)
     services.delete(job)
     on_its_page = request.htmx.current_url_abs_path == job.get_absolute_url()
@@ -289,7 +289,7 @@ def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
             job = Generation.objects.of(request.user).get(pk=uuid.UUID(source), tool=tool.slug)
             return {**job.params} | {given.name: str(given.asset_id) for given in job.inputs.all() if given.asset_id}
         except (ValueError, Generation.DoesNotExist):
-            messages.error(request, _("That is no longer in your library, so its settings cannot be used."))
+            messages.error(request, _("That is not in your library, so its settings cannot be used."))
     return {name: request.GET[name] for name in (*tool.prefill, *tool.inputs) if request.GET.get(name)}
 
 

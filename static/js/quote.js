@@ -1,5 +1,7 @@
 // The quote beside the button: asked again when credits move, and the words that a model does not know, rewritten by a click.
 
+import { take } from "./taken.js";
+
 const quote = document.getElementById("quote");
 const FORM = "application/x-www-form-urlencoded";
 
@@ -34,31 +36,10 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
   }
 });
 
-let before = "";
-let rewritten = "";
-
-function write(field, value) {
-  field.value = value;
-  field.dispatchEvent(new Event("input", { bubbles: true }));
-  field.focus();
-}
-
 document.addEventListener("click", (event) => {
   const field = document.querySelector("[data-panel] [name=prompt]");
   const offered = event.target.closest?.("[data-rewrite]");
-  if (offered && field) {
-    event.preventDefault();
-    before = field.value;
-    rewritten = offered.dataset.rewrite;
-    write(field, rewritten);
-    document.getElementById("quote-undo").hidden = false;
-  } else if (event.target.closest?.("[data-undo]") && field) {
-    write(field, before);
-  }
-});
-
-// What is typed afterwards is not undone.
-document.addEventListener("input", (event) => {
-  const undo = document.getElementById("quote-undo");
-  if (undo && !undo.hidden && event.target.name === "prompt" && event.target.value !== rewritten) undo.hidden = true;
+  if (!offered || !field) return;
+  event.preventDefault();
+  take(field, offered.dataset.rewrite, field.value.trim());
 });

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles import finders
-from django.template.loader import render_to_string
 from django.urls import reverse
 from PIL import Image
 
@@ -165,17 +164,6 @@ def test_a_tools_page_is_shared_by_its_name(page):
     for tool in registry.tools():
         html = page.get(tool.get_absolute_url()).content.decode()
         assert (tags(html)["og:title"], tags(html)["og:description"]) == (str(tool.title), str(tool.tagline))
-
-
-def test_a_film_is_shared_with_its_poster_and_itself(rf):
-    context = {"request": rf.get("/watch/1"), "site_url": "https://studio.example", "title": 'A "heart" & more'}
-    context |= {"picture": "/media/1/poster", "picture_width": 640, "picture_height": 384}
-    context |= {"film": "/media/1/file", "film_width": 640, "film_height": 384}
-    told = tags(render_to_string("components/preview.html", context))
-    assert (told["og:type"], told["og:title"]) == ("video.other", 'A "heart" & more')
-    assert told["og:video"] == "https://studio.example/media/1/file"
-    assert (told["og:video:type"], told["og:video:width"], told["og:video:height"]) == ("video/mp4", "640", "384")
-    assert (told["og:image"], told["og:image:width"]) == ("https://studio.example/media/1/poster", "640")
 
 
 @pytest.mark.django_db
