@@ -7,9 +7,10 @@ class Command(makemessages.Command):
     help = "Collect the words of the site, and the sentences of the workers' errors, into locale/."
 
     # Workers know no Django. Pages translate the sentences of their errors, which stand second, after the code, and
-    # the titles of looks.
+    # the titles of looks and of the shot grammar.
     xgettext_options = [
         *makemessages.Command.xgettext_options,
         *(f"--keyword={name}:2" for name in ("PublicError", "EngineError", "MediaError", "SpecError")),
         "--keyword=Look:1",
+        "--keyword=Term:3",
     ]
