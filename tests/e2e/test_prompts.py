@@ -70,7 +70,7 @@ def test_a_shot_is_built_over_the_prompt_and_put_into_it(open_page):
 
 
 def test_the_prompt_of_a_shot_follows_what_is_typed_and_the_caret_stays(open_page):
-    page = open_page("xena@example.org", "/home/tools/prompt/builder")
+    page = open_page("xena@example.org", "/home/tools/prompt/builder", problems_expected=True)  # a 422
     text, name = page.locator("#built-text"), page.locator("#sub_type-0")
     caret = "[document.activeElement.id, document.activeElement.selectionStart]"
     name.press_sequentially("Swan")
