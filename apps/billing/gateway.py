@@ -411,7 +411,7 @@ def start_checkout(
         params["tax_id_collection"] = {"enabled": True}
         params["customer_update"] = {"address": "auto", "name": "auto"}
     with _asking():
-        return _session(_v1().checkout.sessions.create(params, _options(f"checkout:{reference}")))
+        return _session(_v1().checkout.sessions.create(params, _options(f"checkout:{reference}:{customer}")))
 
 
 def session(id: str) -> Session:

@@ -411,7 +411,7 @@ class TestWebhooks:
         monkeypatch.setattr("stripe.HTTPClient.INITIAL_DELAY", 0.01)
         monkeypatch.setattr("stripe.HTTPClient.MAX_DELAY", 0.02)
         shop.checkout(ada, "small")
-        shop.standin.faults = [500, 429]
+        shop.standin.faults = [500, 503]
         shop.buy(ada, "small")
         assert shop.state(ada).credits == 600
 
