@@ -161,6 +161,12 @@ class Subscription:
     schedule: str
     created: datetime
     card: tuple[str, str]
+    dated: bool = False  # it ends because of a date, and not of its period
+
+    @property
+    def goes_on(self) -> dict[str, Any]:
+        """What takes back that it ends."""
+        return {"cancel_at": ""} if self.dated else {"cancel_at_period_end": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -529,6 +535,7 @@ def _subscription(found: Any) -> Subscription:
         schedule=schedule.id if live else "",
         created=datetime.fromtimestamp(found.created, UTC),
         card=_card(found.default_payment_method),
+        dated=bool(found.cancel_at) and not found.cancel_at_period_end,
     )
 
 
@@ -570,7 +577,7 @@ def upgrade(subscription: Subscription, price: Price, key: str) -> str:
                 "billing_cycle_anchor": {"type": "now"},
                 "proration_behavior": "none",
                 "payment_behavior": "error_if_incomplete",
-                "cancel_at_period_end": False,
+                **(subscription.goes_on if subscription.ends else {}),
             },
             _options(key),
         )
@@ -641,8 +648,7 @@ def keep(subscription: Subscription, key: str) -> None:
         if subscription.schedule:
             _v1().subscription_schedules.release(subscription.schedule)
         if subscription.ends:
-            change: dict[str, Any] = {"cancel_at_period_end": False}
-            _v1().subscriptions.update(subscription.id, change, _options(key))
+            _v1().subscriptions.update(subscription.id, subscription.goes_on, _options(key))
 
 
 def end_now(subscription: str) -> None:

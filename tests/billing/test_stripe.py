@@ -188,6 +188,8 @@ class TestPeriods:
         subscription["cancel_at"] = subscription["items"]["data"][0]["current_period_end"]  # as newer portals do it
         sync.sync_customer(shop.customer(ada))
         assert shop.row(ada).cancel_at_period_end
+        shop.change(ada, "pro")
+        assert subscription["cancel_at"] is None and not shop.row(ada).cancel_at_period_end
 
 
 class TestRefusals:

@@ -294,7 +294,7 @@ class Standin:
         item = subscription["items"]["data"][0]
         if invoice := self._open_invoice(subscription):
             return self._try(subscription, invoice)
-        if subscription["cancel_at_period_end"]:
+        if subscription["cancel_at_period_end"] or subscription["cancel_at"]:
             return self._end(subscription)
         schedule = self.all["subscription_schedule"].get(subscription["schedule"])
         if schedule and len(schedule["phases"]) > 1:
@@ -672,6 +672,8 @@ class Standin:
             self._upgrade(subscription, sent)
         if "cancel_at_period_end" in sent:
             subscription["cancel_at_period_end"] = sent["cancel_at_period_end"] == "true"
+        if sent.get("cancel_at") == "":
+            subscription["cancel_at"] = None
         self.told("customer.subscription.updated", subscription)
 
     def _upgrade(self, subscription, sent):
