@@ -67,7 +67,9 @@ class MovementSerializer(serializers.ModelSerializer[Transfer]):
 
     kind = serializers.ChoiceField(Transfer.Kind.choices, help_text=_("What happened."))
     amount = serializers.IntegerField(help_text=_("In credits."))
-    source = serializers.CharField(source="source.kind", help_text=_("Where they were: wallet, held, issued, earned."))
+    source = serializers.CharField(  # type: ignore[assignment]
+        source="source.kind", help_text=_("Where they were: wallet, held, issued, earned.")
+    )
     destination = serializers.CharField(source="destination.kind", help_text=_("Where they are now."))
     reference = serializers.CharField(help_text=_("What it was for: a job, a payment, a grant."))
 

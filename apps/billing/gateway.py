@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import stripe
@@ -517,10 +517,9 @@ def _subscription(found: Any) -> Subscription:
     item = found["items"].data[0]
     end = datetime.fromtimestamp(item.current_period_end, UTC)
     stops = _time(found.cancel_at) or (end if found.cancel_at_period_end else None)
-    schedule = found.schedule if getattr(found.schedule, "phases", None) else None
-    live = schedule is not None and schedule.status in ("active", "not_started")
-    then = _product_after(schedule, item.current_period_end) if live else ""
-    if live and schedule.end_behavior == "cancel":
+    schedule = found.schedule if getattr(found.schedule, "status", "") in ("active", "not_started") else None
+    then = _product_after(schedule, item.current_period_end) if schedule else ""
+    if schedule and schedule.end_behavior == "cancel":
         stops = stops or datetime.fromtimestamp(schedule.phases[-1].end_date, UTC)
     return Subscription(
         id=found.id,
@@ -532,7 +531,7 @@ def _subscription(found: Any) -> Subscription:
         period_end=end,
         ends=stops,
         then="" if then == _id(item.price.product) else then,
-        schedule=schedule.id if live else "",
+        schedule=schedule.id if schedule else "",
         created=datetime.fromtimestamp(found.created, UTC),
         card=_card(found.default_payment_method),
         dated=bool(found.cancel_at) and not found.cancel_at_period_end,
@@ -749,8 +748,8 @@ def charged(payment_intent: str) -> Charged:
 def returned(since: datetime) -> Iterator[str]:
     """Yield the payments of which money was sent back or is disputed since then."""
     params = {"created": {"gte": int(since.timestamp())}, "limit": PAGE}
-    for ask in (_v1().refunds.list, _v1().disputes.list):
-        yield from filter(None, _all(lambda ask=ask: ask(params), lambda each: _id(each.payment_intent)))
+    for service in (_v1().refunds, _v1().disputes):
+        yield from filter(None, _all(partial(service.list, params), lambda each: _id(each.payment_intent)))
 
 
 # --- setting up
