@@ -38,6 +38,8 @@ class TestPages:
         for words in ("$0.00", "$19.99", "$49.99", "$149.99", "10,000 credits a month", "500 credits", "$11.99"):
             assert words in said
         assert "Subscribe" not in said and "Start free" in said
+        assert "<loc>http://localhost:8000/pricing</loc>" in client.get("/sitemap.xml").content.decode()
+        assert client.get("/").content.decode().count('href="/pricing"') == 2
 
     def test_paying_leads_to_stripe_and_back(self, shop, page, ada):
         answer = page.post("/home/billing/checkout", {"plan": "pro"})
