@@ -66,7 +66,7 @@ def handle(id: str) -> bool:
 def sync_object(type: str, object_id: str, customer: str) -> Any:
     """Fetch the object that an event is about, and write what it is now."""
     for prefix, look in LOOKS.items():
-        if type.startswith(prefix):
+        if object_id and type.startswith(prefix):
             return look(object_id, customer)
     return None
 

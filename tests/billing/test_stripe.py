@@ -362,6 +362,17 @@ class TestWebhooks:
         assert len(shop.standin.requests) == asked and shop.state(ada).credits == 100
         assert set(StripeEvent.objects.values_list("state", flat=True)) == {"received"}
 
+    def test_what_was_not_asked_for_is_taken_and_left_alone(self, shop, ada):
+        """Such as the preview of an invoice, which has no id, and things of other parts of Stripe."""
+        shop.buy(ada, "pro")
+        about = {name: value for name, value in shop.standin.of("invoice")[0].items() if name != "id"}
+        for type, thing in (("invoice.upcoming", about), ("balance.available", {"object": "balance"})):
+            event = shop.standin.new("event", type=type, data={"object": thing}, api_version="2026-10-28.endive")
+            assert shop.post(*shop.standin.signed(event)) == 200
+        shop.work()
+        assert set(StripeEvent.objects.values_list("state", flat=True)) == {"done"}
+        assert shop.state(ada).credits == 1100
+
     def test_an_old_and_a_new_secret_both_work(self, shop, ada, settings):
         settings.STRIPE_WEBHOOK_SECRETS = ["whsec_new", shop.standin.secret]
         shop.buy(ada, "small")
