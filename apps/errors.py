@@ -109,6 +109,60 @@ CATALOGUE: dict[str, Entry] = {
             "insufficient_credits", 402, _("You do not have enough credits."), _("Choose something smaller or shorter.")
         ),
         Entry(
+            "payments_off",
+            409,
+            _("This studio takes no payments."),
+            _("Ask its operator, who grants credits."),
+        ),
+        Entry(
+            "payments_away",
+            503,
+            _("The payment service does not answer."),
+            _("Nothing was charged. Try again in a few minutes."),
+        ),
+        Entry(
+            "payment_refused",
+            409,
+            _("This cannot be paid for here."),
+            _("Choose something else, or write to the operator."),
+        ),
+        Entry(
+            "card_refused",
+            402,
+            _("Your card was refused."),
+            _("Nothing has changed. Give another card on the billing page, then try again."),
+        ),
+        Entry(
+            "card_needs_action",
+            402,
+            _("Your bank wants you to confirm this payment."),
+            _("Give the card again on the billing page, which asks your bank, then try again."),
+        ),
+        Entry(
+            "payment_overdue",
+            402,
+            _("A payment for your plan is overdue."),
+            _("Pay it, or give another card, on the billing page."),
+        ),
+        Entry(
+            "plan_exists",
+            409,
+            _("You have a plan already."),
+            _("Change it on the billing page."),
+        ),
+        Entry(
+            "plan_changed",
+            409,
+            _("Your plan is not what it was when this page was loaded."),
+            _("Look at the billing page, then choose again."),
+        ),
+        Entry(
+            "plan_changing",
+            409,
+            _("Another change of your plan is on its way."),
+            _("Wait a moment, then look at the billing page."),
+        ),
+        Entry(
             "too_many_jobs",
             429,
             _("You have too many jobs waiting or running."),

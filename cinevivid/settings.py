@@ -314,6 +314,18 @@ USER_STORAGE_GB = env.float("USER_STORAGE_GB", default=10.0)
 MAINTENANCE_MODE = env.bool("MAINTENANCE_MODE", default=False)
 DEVICE_GB = float(env.str("CINEVIVID_DEVICE_GB", default="") or 0) or None
 
+# --- payments: without a key everybody has the operator's plan, and staff grant credits
+STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
+# More than one, with commas, while one takes over from another.
+STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRET", default=[])
+# Where Stripe's pages are, to which forms of this site lead; another one where the account has a domain of its own.
+STRIPE_PAGES = env.list("STRIPE_PAGES", default=["https://checkout.stripe.com", "https://billing.stripe.com"])
+STRIPE_API = env.str("STRIPE_API", default="https://api.stripe.com")
+# How taxes relate to the prices, where Stripe adds them: "exclusive" or "inclusive". Empty: no taxes.
+STRIPE_TAX = env.str("STRIPE_TAX", default="")
+# How long an overdue payment leaves a plan as it is.
+GRACE_DAYS = env.int("GRACE_DAYS", default=7)
+
 # --- what may be sent: forms with files of signed-in users are uploads, every other body is small
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_KB", default=2_500) * 1_000
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_MB", default=600) * 1_000_000
@@ -417,7 +429,7 @@ CONTENT_SECURITY_POLICY: dict[str, dict[str, list[str]]] = {
         "media-src": [SELF, "blob:", *S3_ORIGIN],
         "font-src": [SELF],
         "connect-src": [SELF, *S3_ORIGIN],
-        "form-action": [SELF],
+        "form-action": [SELF, *(STRIPE_PAGES if STRIPE_SECRET_KEY else [])],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
         "manifest-src": [SELF],
@@ -447,6 +459,8 @@ KNOWN_SECRETS = [
     unquote(str(DATABASES["default"].get("PASSWORD") or "")),
     unquote(urlsplit(REDIS_URL).password or ""),
     unquote(urlsplit(EMAIL_URL).password or ""),
+    STRIPE_SECRET_KEY,
+    *STRIPE_WEBHOOK_SECRETS,
     *(os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HF_TOKEN")),
 ]
 LOGGING = {

@@ -6,10 +6,11 @@ class ToolsConfig(AppConfig):
     name = "apps.tools"
 
     def ready(self) -> None:
-        """Find the tools: every module in catalog/, and `tool.py` of any other app."""
+        """Find the tools: every module in catalog/, and `tool.py` of any other app. Let the sweep see to payments."""
         from apps.billing import references
+        from apps.billing.upkeep import upkeep
         from apps.library import filters
-        from apps.tools import catalog, ledger, registry, starting  # noqa: F401
+        from apps.tools import catalog, ledger, registry, starting, sweeper  # noqa: F401
         from apps.tools.services import models_in_use
         from apps.weights import needs
 
@@ -17,5 +18,6 @@ class ToolsConfig(AppConfig):
         references.register("generation", ledger.jobs)
         references.register("group", ledger.groups)
         filters.register(registry.titles)
+        sweeper.register(upkeep)
         catalog.load()
         autodiscover_modules("tool")
