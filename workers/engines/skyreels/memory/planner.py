@@ -219,10 +219,11 @@ def options(
 
 def _ways(known: Figures, spec: VideoSpec, quantised: bool, factor: int) -> Iterator[Option]:
     """Yield every way, whether it helps or not; `factor` is how much larger weights and tokens are."""
-    window = max(plan(spec).windows, key=lambda w: w.latents)
+    spec.validate()
     spatial = known.spatial_factor
     cells = spec.width // spatial * (spec.height // spatial)
-    seen = window.latents + int(spec.end_image is not None)
+    # No window is longer than the first.
+    seen = latents_of(min(spec.num_frames, spec.base_num_frames)) + int(spec.end_image is not None)
     tokens = seen * (cells // PATCH_AREA)
     latents = LATENT_COPIES * 4 * known.latent_channels * seen * cells
     working = factor * known.bytes_per_token * tokens + latents
