@@ -51,15 +51,23 @@ class StorageKeeper:
         state = _numbered(STATE, self.job.kept_windows)
         folder.mkdir(parents=True, exist_ok=True)
         try:
+            whole = self._segments(source)
             for name in default_storage.listdir(source)[1]:
                 to = folder / (STATE if name == state else name)
-                if (name.endswith(".mp4") or name in (CLIP_PARTS, PROMPT, state)) and not to.exists():
+                segment = name.endswith(".mp4") and int(PurePosixPath(name).stem) < whole
+                if (segment or name in (CLIP_PARTS, PROMPT, state)) and not to.exists():
                     with default_storage.open(f"{source}/{name}") as stored, to.open("wb") as local:
                         shutil.copyfileobj(stored, local)
         except FileNotFoundError:
             log.warning("kept_windows_missing", generation=str(self.job.pk), exc_info=True)
         except Exception as error:
             raise StudioError(code="storage_failed") from error
+
+    def _segments(self, source: str) -> int:
+        """Return how many segments are whole, by the playlist that the row names; others may be half stored."""
+        parts = self.job.live_parts if self.job.live_attempt == self.job.kept_attempt else 0
+        with default_storage.open(f"{source}/{PLAYLIST}/{_numbered(INDEX, self.job.kept_windows, parts)}") as playlist:
+            return int(playlist.read().count(b"#EXTINF"))
 
     def keep(self, folder: Path, kept: Kept) -> None:
         """Store the new files of `folder`, then count the window, or the part of one, on the row.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -18,10 +19,12 @@ from workers.engines.skyreels.gpus.group import POOL, RankGroup, refuse_too_many
 from workers.engines.skyreels.memory import planner, quantise
 from workers.engines.skyreels.memory.components import Components
 from workers.engines.skyreels.memory.pool import Key, Pool
+from workers.engines.skyreels.memory.trouble import lost_card, out_of_memory
 from workers.engines.skyreels.request.execution import Execution
 from workers.engines.skyreels.request.plan import Plan, WindowPlan, plan
 from workers.engines.skyreels.request.spec import VideoSpec, frames_of
 from workers.engines.skyreels.sampler import conditions, vae_stream
+from workers.engines.skyreels.sampler.attention import choose_backend
 from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 from workers.engines.skyreels.sampler.clock import Clock, turn
 from workers.engines.skyreels.sampler.denoise import denoise_window
@@ -30,8 +33,17 @@ from workers.engines.skyreels.sampler.text import TextEncoder
 
 log = logging.getLogger(__name__)
 
+LOST_CARD = "The graphics card stopped answering. The video goes on with another worker."
 # One job at a time on this machine's device, whichever engine object asks.
 _device = threading.Lock()
+
+
+UNWEIGHED: tuple[tuple[planner.Mode, bool], ...] = (
+    ("aside", False),
+    ("model", False),
+    ("group", False),
+    ("group", True),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +52,7 @@ class Way:
 
     key: Key
     tiling: bool
-    why: str = ""
+    why: str = field(default="", compare=False)
 
     @property
     def rounding(self) -> str:
@@ -79,7 +91,13 @@ class SkyReelsEngine:
 
         Raises EngineError when it is not there, damaged, or too large for this machine.
         """
-        self.pool.get(self.settle(planner.recommended(cards.get(self.name)), Execution()).key)
+        film = planner.recommended(cards.get(self.name))
+        models = self.pool.get(self.settle(film, Execution()).key)
+        if models.device.type == "cuda":
+            # cuDNN chooses its kernels at the first frame of a size, which takes longer than the frame.
+            side = models.spatial_factor
+            latent = torch.zeros(1, models.latent_channels, 1, film.height // side, film.width // side)
+            vae_stream.StreamDecoder(models).push(latent)
 
     def release(self) -> None:
         """Let go of the models that are not at work, for another engine that needs the memory."""
@@ -90,6 +108,26 @@ class SkyReelsEngine:
 
         Raises EngineError("memory_short") when the planner finds no way that fits, EngineError("quantise_unknown").
         """
+        return self.ways(spec, run)[0]
+
+    def ways(self, spec: VideoSpec, run: Execution) -> tuple[Way, ...]:
+        """Return how `spec` can be made: the way that is chosen, and those to fall back to when memory is short after
+        all, the fastest first. Raises as `settle` does.
+        """
+        chosen = self._chosen(spec, run)
+        # Ranks have to go on in the same way, and only one of them may be short of memory.
+        only = self.pool.given(spec.model) or run.memory != "auto" or self.parallel is not None
+        if only or device_memory()[0] == "cpu":
+            return (chosen,)
+        form, card = chosen.key.quantise, cards.get(spec.model)
+        if not planner.weighed(card):
+            # Nobody has counted what they need: in the order in which they need less.
+            return (chosen, *(Way(Key(spec.model, mode, form), tiling) for mode, tiling in UNWEIGHED))
+        all_ways = planner.options(card, spec, quantised=form != "none")
+        later = [Way(Key(spec.model, way.mode, form), run.vae_tiling or way.tiling) for way in all_ways]
+        return (chosen, *later[later.index(chosen) + 1 if chosen in later else len(later) :])
+
+    def _chosen(self, spec: VideoSpec, run: Execution) -> Way:
         if self.pool.given(spec.model):
             return Way(Key(spec.model), run.vae_tiling)
         form = quantise.chosen(spec.model)
@@ -137,20 +175,59 @@ class SkyReelsEngine:
                 yield from self._ranks(run.ranks).stream(layout, inputs, run, resume, on_progress)
                 return
             self.close()
-            way = self.settle(spec, run or Execution())
-            if resume is not None and resume.way != way.rounding:
-                log.warning("The film was begun as %r, and goes on as %r.", resume.way, way.rounding)
-            clock = Clock(layout, on_progress, done=resume.index + 1 if resume else 0)
-            if not self.pool.has(way.key):
-                clock.loading()
-            with self.pool.use(way.key) as models:
-                work = _Film(models, self.text, layout, clock, inputs, way, self.parallel)
-                if resume is not None:
-                    work.go_on_from(resume)
-                rest = layout.windows[resume.index + 1 if resume else 0 :]
-                clock.begin(rest[0])
-                for window in rest:
-                    yield from work.make(window)
+            yield from self._in_some_way(layout, inputs, run or Execution(), resume, on_progress)
+
+    def _in_some_way(
+        self, layout: Plan, inputs: Inputs, run: Execution, resume: Checkpoint | None, on_progress: OnProgress
+    ) -> Iterator[Window]:
+        """Make a film in the way that is chosen, and where memory is short after all, go on in the next one.
+
+        What was yielded is not made again: the next way goes on after the last whole window, and its first parts, which
+        are out already, are left out.
+        """
+        ways, saved, parts = self.ways(layout.spec, run), resume, 0
+        for place, way in enumerate(ways):
+            if saved is not None and saved.way != way.rounding:
+                log.warning("The film was begun as %r, and goes on as %r.", saved.way, way.rounding)
+            ended = ""
+            try:
+                known = parts
+                for window in self._in_one_way(way, layout, inputs, saved, on_progress):
+                    if known:
+                        known -= 1
+                        if not window.whole:
+                            continue
+                    parts = 0 if window.whole else parts + 1
+                    if window.whole:
+                        saved = window.checkpoint
+                    yield window
+                return
+            except Exception as error:
+                if lost_card(error):
+                    raise EngineError("card_lost", LOST_CARD) from error
+                if not out_of_memory(error) or place + 1 == len(ways):
+                    raise
+                ended = str(error)
+            # Outside of the handler, where nothing holds the tensors of the film that failed.
+            log.warning("Memory was short with %s, and the film goes on with %s: %s", way, ways[place + 1], ended)
+            self.release()
+            free_memory()
+
+    def _in_one_way(
+        self, way: Way, layout: Plan, inputs: Inputs, saved: Checkpoint | None, on_progress: OnProgress
+    ) -> Iterator[Window]:
+        rest = layout.windows[saved.index + 1 if saved else 0 :]
+        clock = Clock(layout, on_progress, done=rest[0].index)
+        if not self.pool.has(way.key):
+            clock.loading()
+        with self.pool.use(way.key) as models:
+            choose_backend(models, _tokens(models, layout))
+            work = _Film(models, self.text, layout, clock, inputs, way, self.parallel)
+            if saved is not None:
+                work.go_on_from(saved)
+            clock.begin(rest[0])
+            for window in rest:
+                yield from work.make(window)
 
     def close(self) -> None:
         """End the processes that share a video, where there are any; the next job that wants them starts them again."""
@@ -169,14 +246,32 @@ class SkyReelsEngine:
 
 
 def device_memory() -> tuple[planner.Device, float]:
-    """Return what computes on this machine, and its memory in GB: the card's, or where there is none the machine's.
+    """Return what computes on this machine, and the memory in GB that a film may have there: of a card, what is free
+    or this process's own, less `planner.SLACK`; where there is no card, the machine's.
 
     `CINEVIVID_DEVICE_GB` says less or more, for a card that is shared.
     """
     told = float(os.environ.get("CINEVIVID_DEVICE_GB") or 0)
     if torch.cuda.is_available():
-        return "cuda", told or torch.cuda.mem_get_info()[1] / planner.GB
+        # What this process has reserved is there for its next film: the models that it holds are in the plan.
+        free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
+        return "cuda", told or free * (1 - planner.SLACK) / planner.GB
     return "cpu", told or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / planner.GB
+
+
+def free_memory() -> None:
+    """Give back what this process has reserved on its card and does not use."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _tokens(models: Components, layout: Plan) -> int:
+    """Return how many tokens the longest window of a film has."""
+    _, high, wide = models.transformer.config.patch_size
+    spec, side = layout.spec, models.spatial_factor
+    latents = layout.windows[0].latents + int(layout.windows[0].closing)
+    return latents * (spec.height // side // high) * (spec.width // side // wide)
 
 
 def _check(spec: VideoSpec, inputs: Inputs) -> None:
