@@ -230,6 +230,18 @@ CATALOGUE: dict[str, Entry] = {
             _("The GPUs of this studio cannot share a job as they are set up."),
             _("The operator sets CINEVIVID_SEQUENCE_PARALLEL."),
         ),
+        Entry(
+            "card_lost",
+            500,
+            _("The GPU of this worker stopped."),
+            _("Try again. If it stops again, the operator finds the cause in the worker's log."),
+        ),
+        Entry(
+            "attention_unknown",
+            500,
+            _("The attention kernels of this studio cannot be used as they are set up."),
+            _("The operator sets CINEVIVID_ATTENTION."),
+        ),
         Entry("out_of_memory", 507, _("The GPU ran out of memory."), _("Choose something smaller or shorter.")),
         Entry(
             "model_not_ready",

@@ -1,6 +1,8 @@
 """Dramatiq actors: claim a row, run its task, store what it made. The only Django-aware module of the workers."""
 
+import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,9 +34,12 @@ from workers.weights import store
 log = structlog.get_logger(__name__)
 WRITE_EVERY_SECONDS = 0.5
 LINE_EVERY_SECONDS = 10.0  # after which those who wait are told anew when their turn comes
-RETRIED = ("rank_lost", "ranks_not_started")  # what may go well another time: a part of the worker died
+# What may go well another time: a part of the worker died, or its card did.
+RETRIED = ("rank_lost", "ranks_not_started", "card_lost")
+ENDING = ("card_lost",)  # after which this process can make nothing any more
 RETRIED_LATER = ("storage_failed",)
 BILLING_MS = 5 * 60 * 1000
+EXIT_CODE = 75  # of sysexits.h: another try may succeed
 FOREVER_MS = 10 * 365 * 24 * 3600 * 1000  # dramatiq wants a number
 warmth = Warmth(settings.DATA_DIR / "loading.json")
 HEARTBEAT_SECONDS = settings.LEASE_SECONDS / 8
@@ -84,9 +89,23 @@ def run_generation(queue: str) -> None:
             give_up(job, StudioError(code="generation_timeout"))
         except Exception as error:
             log.exception("generation_failed")
-            give_up(job, public_error(error))
+            told = public_error(error)
+            give_up(job, told)
+            if told.code in ENDING:
+                leave(told.code)
         else:
             log.info("generation_finished", tool=job.tool, seconds=round(time.monotonic() - started, 1))
+
+
+def leave(code: str) -> None:
+    """End this process, whose supervisor starts a new one: a worker's at once, as it would fail the next job as well.
+
+    In the embedded studio the site ends with its worker, in good order.
+    """
+    log.critical("worker_ends", code=code)
+    if settings.REDIS_URL:
+        os._exit(EXIT_CODE)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def give_up(job: Generation, error: StudioError) -> None:

@@ -69,11 +69,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The new part of the film that one window of the sampler made.
+    """The new part of the film that one window of the sampler made, or one of several parts of it.
 
-    `frames` is uint8 RGB [T, H, W, 3] and holds only frames that no earlier window gave; `first_frame` is the place of
-    frames[0] in the film (from 0); `seconds` is the wall-clock time this window took; `checkpoint` goes back into
-    `stream(spec, resume=...)` to continue after this window.
+    `frames` is uint8 RGB [T, H, W, 3] and holds only frames that nothing earlier gave; `first_frame` is the place of
+    frames[0] in the film (from 0); `seconds` is the wall-clock time this window or part took. `part` counts the parts
+    of a window from 0. The last part of a window has the `checkpoint` that goes back into `stream(spec, resume=...)` to
+    continue after this window; the others have none.
     """
 
     index: int
@@ -82,11 +83,17 @@ class Window:
     frames: NDArray[np.uint8]
     seconds: float
     checkpoint: Any = None
+    part: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """True where nothing of this window is left to come."""
+        return self.checkpoint is not None
 
     @property
     def last(self) -> bool:
-        """True for the window that ends the film."""
-        return self.index == self.windows - 1
+        """True for what ends the film."""
+        return self.whole and self.index == self.windows - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,13 +20,15 @@ CHANGING = (STATE, f"{PLAYLIST}/{INDEX}")
 class Kept:
     """How much of a film is finished.
 
-    `frames` are counted as the request counts its `num_frames`; `seconds` are those of the whole film, with the clip
-    that it goes on from.
+    `windows` are whole ones. `frames` are counted as the request counts its `num_frames`; `seconds` are those of the
+    whole film, with the clip that it goes on from. `parts` of the next window can be seen as well, and are not counted
+    as kept: nothing goes on from there.
     """
 
     windows: int
     frames: int
     seconds: float
+    parts: int = 0
 
 
 class Keeper(Protocol):

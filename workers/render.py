@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workers.base import EngineError, Inputs, OnProgress, Progress, Window, ignore_progress
+from workers.engines.skyreels import cards
 from workers.engines.skyreels.request.execution import Execution
-from workers.engines.skyreels.request.plan import plan
+from workers.engines.skyreels.request.plan import Plan, plan
 from workers.engines.skyreels.request.spec import VideoSpec
 from workers.keeper import CLIP_PARTS, PLAYLIST, STATE, Keeper, KeepNothing, Kept, write_whole
 from workers.media import foreign
@@ -42,15 +43,15 @@ def inputs_of(spec: VideoSpec) -> Inputs:
     """
     with _as_engine_error():
         return Inputs(
-            image=foreign.picture(spec.image, spec.width, spec.height) if spec.image else None,
-            end_image=foreign.picture(spec.end_image, spec.width, spec.height) if spec.end_image else None,
+            image=_picture(spec, spec.image),
+            end_image=_picture(spec, spec.end_image),
             video=_end_of_clip(spec),
         )
 
 
 def render(
     engine: SkyReelsEngine,
-    spec: VideoSpec,
+    asked: VideoSpec | Plan,
     folder: Path,
     out: Path,
     *,
@@ -60,36 +61,45 @@ def render(
     comment: str = "",
     run: Execution | None = None,
 ) -> MediaInfo:
-    """Make the film of `spec` in `folder` and join it into the MP4 `out`; goes on where an earlier call was killed.
+    """Make the film `asked` for in `folder` and join it into the MP4 `out`; goes on where an earlier call was killed.
 
     A clip that goes on is the first part of the film. While it grows, `folder`/hls holds a playlist that can be played.
-    `on_window` is called after each window is safe on the disk, and `keeper` may keep it somewhere safer; an empty
-    folder is filled from there. Raises what the engine raises, and EngineError for inputs that cannot be used; the
-    state stays in the folder until the film is whole.
+    `on_window` is called after each window, and each part of one, is safe on the disk, and `keeper` may keep it
+    somewhere safer; an empty folder is filled from there. Raises what the engine raises, and EngineError for inputs
+    that cannot be used; the state stays in the folder until the film is whole.
     """
-    spec.validate()
+    layout = asked if isinstance(asked, Plan) else plan(asked)
+    spec = layout.spec
     inputs = inputs_of(spec)
     keeper = keeper or KeepNothing()
     keeper.fetch(folder)
-    saved, film = _left_off(spec, folder)
+    saved, film, known = _left_off(layout, folder)
     # Asked before anything is computed: the film may have been cancelled or stopped while no worker was there.
-    windows = len(plan(spec).windows)
+    windows = len(layout.windows)
     on_progress(Progress(stage="loading", window=min(saved.index + 2, windows) if saved else 1, windows=windows))
-    playlist = Playlist(folder / PLAYLIST, spec.fps, _longest_part(spec), film.segments)
+    playlist = Playlist(folder / PLAYLIST, spec.fps, _longest_part(layout), film.segments)
     if spec.video and saved is None:
         parts = 0
         for frames in _parts_of_clip(spec):
             playlist.append(film.append(frames))
             parts += 1
         write_whole(folder / CLIP_PARTS, str(parts))
-    for window in engine.stream(spec, on_progress, resume=saved, inputs=inputs, run=run):
-        playlist.append(film.append(window.frames))
-        # After the segment: a state on the disk says that its segment is whole.
-        window.checkpoint.save(folder / STATE)
+    for window in engine.stream(layout, on_progress, resume=saved, inputs=inputs, run=run):
+        if known:
+            # A part that players have seen before a crash: it comes out the same, and is there already.
+            known -= 1
+        else:
+            playlist.append(film.append(window.frames))
+        if window.whole:
+            # After the segment: a state on the disk says that its segments are whole.
+            window.checkpoint.save(folder / STATE)
         if window.last:
             playlist.finish()
         made = Kept(
-            window.index + 1, window.first_frame + len(window.frames), float(sum(playlist.frames) / playlist.fps)
+            window.index + window.whole,
+            window.first_frame + len(window.frames),
+            float(sum(playlist.frames) / playlist.fps),
+            0 if window.whole else window.part + 1,
         )
         keeper.keep(folder, made)
         if on_window is not None:
@@ -101,47 +111,59 @@ def render(
     return info
 
 
-def keep(spec: VideoSpec, folder: Path, out: Path, comment: str = "") -> tuple[MediaInfo, int]:
+def keep(asked: VideoSpec | Plan, folder: Path, out: Path, comment: str = "") -> tuple[MediaInfo, int]:
     """Join the windows that a stopped `render` has left in `folder` into the MP4 `out`; nothing is computed.
 
-    Returns what came out and how many windows are in it. Raises EngineError("nothing_to_keep") before the first window.
+    Parts of a window that is not whole are left out. Returns what came out and how many windows are in it. Raises
+    EngineError("nothing_to_keep") before the first window.
     """
-    saved, film = _left_off(spec, folder)
+    layout = asked if isinstance(asked, Plan) else plan(asked)
+    saved, film, _ = _left_off(layout, folder, whole=True)
     if saved is None:
         raise EngineError("nothing_to_keep", "Nothing of this video is finished yet.")
-    Playlist(folder / PLAYLIST, spec.fps, _longest_part(spec), film.segments).finish()
+    Playlist(folder / PLAYLIST, layout.spec.fps, _longest_part(layout), film.segments).finish()
     return film.finish(out, comment), saved.index + 1
 
 
-def _longest_part(spec: VideoSpec) -> int:
+def _longest_part(layout: Plan) -> int:
     """Return the most frames that a part of the film has: of a window, or of the clip that goes on (`_parts_of_clip`).
 
     It is known before the first part is there, because a playlist may not change what it says about its segments.
     """
-    windows = max(window.frames for window in plan(spec).windows)
-    return max(windows, spec.base_num_frames) if spec.video else windows
+    longest, spec = layout.longest_part, layout.spec
+    return max(longest, spec.base_num_frames) if spec.video else longest
 
 
-def _left_off(spec: VideoSpec, folder: Path) -> tuple[Checkpoint | None, Film]:
-    """Return the saved state and the film of an earlier call; no state and an empty film where they are of no use."""
+def _left_off(layout: Plan, folder: Path, *, whole: bool = False) -> tuple[Checkpoint | None, Film, int]:
+    """Return the saved state and the film of an earlier call; no state and an empty film where they are of no use.
+
+    Also returns how many segments beyond the state there are: parts of the window that was at work, which players may
+    have seen. With `whole` there are none.
+    """
     from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 
+    spec = layout.spec
     try:
         saved = Checkpoint.load(folder / STATE)
-        if saved.spec_hash == spec.hash():
-            parts = int((folder / CLIP_PARTS).read_text()) if spec.video else 0
-            return saved, Film(folder, spec.width, spec.height, spec.fps, keep=parts + saved.index + 1)
+        if saved.spec_hash == layout.hash:
+            stand = int((folder / CLIP_PARTS).read_text()) if spec.video else 0
+            stand += sum(len(window.parts) for window in layout.windows[: saved.index + 1])
+            known = 0
+            if not whole and saved.index + 1 < len(layout.windows):
+                parts = len(layout.windows[saved.index + 1].parts) - 1
+                known = next((i for i in range(parts) if not (folder / f"{stand + i:04d}.mp4").is_file()), parts)
+            return saved, Film(folder, spec.width, spec.height, spec.fps, keep=stand + known), known
     except (EngineError, MediaError, OSError, ValueError):
         pass
     (folder / STATE).unlink(missing_ok=True)
-    return None, Film(folder, spec.width, spec.height, spec.fps)
+    return None, Film(folder, spec.width, spec.height, spec.fps), 0
 
 
 def _parts_of_clip(spec: VideoSpec) -> Iterator[list[NDArray[np.uint8]]]:
     """Yield the clip that goes on in parts as long as a window."""
     assert spec.video is not None
     with _as_engine_error():
-        frames = foreign.clip(spec.video, spec.width, spec.height, spec.fps)
+        frames = _clip(spec, spec.video)
         while part := list(itertools.islice(frames, spec.base_num_frames)):
             yield part
 
@@ -149,7 +171,22 @@ def _parts_of_clip(spec: VideoSpec) -> Iterator[list[NDArray[np.uint8]]]:
 def _end_of_clip(spec: VideoSpec) -> NDArray[np.uint8] | None:
     if spec.video is None:
         return None
-    return np.stack(deque(foreign.clip(spec.video, spec.width, spec.height, spec.fps), maxlen=spec.overlap_history))
+    return np.stack(deque(_clip(spec, spec.video), maxlen=spec.overlap_history))
+
+
+def _picture(spec: VideoSpec, path: Path | None) -> NDArray[np.uint8] | None:
+    if path is None:
+        return None
+    # The official code cuts whole pixels and scales bicubically where diffusion forcing begins with a picture.
+    theirs = spec.compat == "official" and cards.get(spec.model).variant == "df"
+    return foreign.picture(path, spec.width, spec.height, "cut" if theirs else "fill")
+
+
+def _clip(spec: VideoSpec, path: Path) -> Iterator[NDArray[np.uint8]]:
+    if spec.compat != "official":
+        return foreign.clip(path, spec.width, spec.height, spec.fps)
+    # The official code stretches a clip, and takes its frames for those of the film whatever their rate is.
+    return foreign.clip(path, spec.width, spec.height, foreign.clip_info(path).fps, "stretch")
 
 
 @contextmanager

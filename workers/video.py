@@ -21,6 +21,7 @@ from workers.base import EngineError, Progress
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.request import flags
 from workers.engines.skyreels.request.flags import Command, VideoRequest
+from workers.engines.skyreels.request.plan import plan
 from workers.engines.skyreels.request.spec import SpecError, frames_for_seconds
 from workers.media import foreign
 from workers.media.facts import MediaError
@@ -84,12 +85,13 @@ def make(asked: VideoRequest, out: Path, quiet: bool = False) -> str:
     show = _silent if quiet else _show
     with tempfile.TemporaryDirectory(prefix="video-") as folder:
         made_from = recipe("video", _params(asked), spec.model)
-        made_from |= sent(dataclasses.replace(asked, spec=spec)) | both
+        layout = plan(spec)
+        made_from |= sent(dataclasses.replace(asked, spec=spec), layout.files) | both
         engine = registry.get("video")
         if not quiet:
             _tell(engine.settle(spec, asked.run).why if asked.run.ranks == 1 else "")
             _tell(cards.get(spec.model).teacache_warning if spec.teacache else "")
-        info = render(engine, spec, Path(folder), out, on_progress=show, comment=json.dumps(made_from), run=asked.run)
+        info = render(engine, layout, Path(folder), out, on_progress=show, comment=json.dumps(made_from), run=asked.run)
     if not quiet:
         print(file=sys.stderr)
     return (

@@ -2,13 +2,14 @@
 
 Each attempt writes into its own folder, and no file name is used twice. Only the row says which attempt and how many
 windows count, by one conditional UPDATE. So a worker that lost its job writes where nobody reads, and a crash between
-two files leaves the previous window valid.
+two files leaves the previous window valid. Parts of a window can be seen before it is whole, and are not kept.
 """
 
 import re
 import shutil
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import structlog
 from django.core.files import File
@@ -50,9 +51,11 @@ class StorageKeeper:
         state = _numbered(STATE, self.job.kept_windows)
         folder.mkdir(parents=True, exist_ok=True)
         try:
+            whole = self._segments(source)
             for name in default_storage.listdir(source)[1]:
                 to = folder / (STATE if name == state else name)
-                if (name.endswith(".mp4") or name in (CLIP_PARTS, PROMPT, state)) and not to.exists():
+                segment = name.endswith(".mp4") and int(PurePosixPath(name).stem) < whole
+                if (segment or name in (CLIP_PARTS, PROMPT, state)) and not to.exists():
                     with default_storage.open(f"{source}/{name}") as stored, to.open("wb") as local:
                         shutil.copyfileobj(stored, local)
         except FileNotFoundError:
@@ -60,8 +63,14 @@ class StorageKeeper:
         except Exception as error:
             raise StudioError(code="storage_failed") from error
 
+    def _segments(self, source: str) -> int:
+        """Return how many segments are whole, by the playlist that the row names; others may be half stored."""
+        parts = self.job.live_parts if self.job.live_attempt == self.job.kept_attempt else 0
+        with default_storage.open(f"{source}/{PLAYLIST}/{_numbered(INDEX, self.job.kept_windows, parts)}") as playlist:
+            return int(playlist.read().count(b"#EXTINF"))
+
     def keep(self, folder: Path, kept: Kept) -> None:
-        """Store the new files of `folder`, then count the window on the row.
+        """Store the new files of `folder`, then count the window, or the part of one, on the row.
 
         Raises Cancelled when the row is not ours, and StudioError("storage_failed").
         """
@@ -70,7 +79,9 @@ class StorageKeeper:
         before, since = self.job.kept_attempt, self.job.first_frames_at
         for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".part"):
             name = path.relative_to(folder).as_posix()
-            name = _numbered(name, kept.windows) if name in CHANGING else name
+            if name in CHANGING:
+                # The state of the window before stands until this one is whole.
+                name = _numbered(name, kept.windows, 0 if name == STATE else kept.parts)
             if name not in self.kept:
                 try:
                     with path.open("rb") as file:
@@ -78,16 +89,16 @@ class StorageKeeper:
                 except Exception as error:
                     raise StudioError(code="storage_failed") from error
                 self.kept.add(name)
-        if not self.job.advance(
-            kept_attempt=self.job.attempt,
-            kept_windows=kept.windows,
-            kept_frames=kept.frames,
-            kept_seconds=kept.seconds,
-            first_frames_at=since or timezone.now(),
-        ):
+        seen: dict[str, Any] = {"live_attempt": self.job.attempt, "live_parts": kept.parts}
+        if not kept.parts:
+            seen |= {"kept_attempt": self.job.attempt, "kept_windows": kept.windows}
+            seen |= {"kept_frames": kept.frames, "kept_seconds": kept.seconds}
+        if not self.job.advance(**seen, first_frames_at=since or timezone.now()):
             raise Cancelled
-        log.info("window_kept", window=kept.windows)
+        log.info("window_kept", window=kept.windows, parts=kept.parts)
         progress.changed(self.job)
+        if kept.parts:
+            return
         # One state is enough, and it takes megabytes. Old playlists stay: a player may be reading one.
         try:
             if (old := _numbered(STATE, kept.windows - 1)) in self.kept:
@@ -103,8 +114,9 @@ def path_of(job: Generation, name: str) -> str | None:
     """Return the storage path of the playlist or one of its segments by its public name; None when it is not there."""
     if not (job.is_watchable or _just_made(job)) or not PLAYABLE.fullmatch(name):
         return None
-    stored = _numbered(name, job.kept_windows) if name == INDEX else name
-    return f"{ROOT}/{job.pk}/{job.kept_attempt}/{PLAYLIST}/{stored}"
+    stored = _numbered(name, job.kept_windows, job.parts_to_see) if name == INDEX else name
+    attempt = job.live_attempt if job.parts_to_see else job.kept_attempt
+    return f"{ROOT}/{job.pk}/{attempt}/{PLAYLIST}/{stored}"
 
 
 def remove(job: Generation) -> None:
@@ -138,9 +150,9 @@ def _just_made(job: Generation) -> bool:
     return made and job.finished_at is not None and timezone.now() - job.finished_at < GRACE
 
 
-def _numbered(name: str, windows: int) -> str:
-    path = PurePosixPath(name)
-    return str(path.with_name(f"{path.stem}-{windows:04d}{path.suffix}"))
+def _numbered(name: str, windows: int, parts: int = 0) -> str:
+    path, more = PurePosixPath(name), f"-{parts:04d}" if parts else ""
+    return str(path.with_name(f"{path.stem}-{windows:04d}{more}{path.suffix}"))
 
 
 def remove_folder(folder: str, spared: str = "") -> bool:

@@ -206,6 +206,8 @@ class Generation(models.Model):
     kept_windows = models.PositiveIntegerField(default=0, help_text="Finished, safe in storage, and to be seen.")
     kept_frames = models.PositiveIntegerField(default=0, help_text="Of those that were asked for.")
     kept_seconds = models.FloatField(default=0, help_text="Of film, with the clip that it goes on from.")
+    live_attempt = models.PositiveIntegerField(default=0, help_text="The attempt whose parts can be seen.")
+    live_parts = models.PositiveIntegerField(default=0, help_text="Of the window after the kept ones, to be seen.")
     stop_requested_at = models.DateTimeField(null=True, blank=True)
     stopped_early = models.BooleanField(default=False)
     idempotency_key = models.CharField(max_length=200, blank=True)
@@ -300,7 +302,12 @@ class Generation(models.Model):
     @property
     def is_watchable(self) -> bool:
         """A part of it can be seen while the rest is made."""
-        return self.is_active and self.kept_windows > 0
+        return self.is_active and (self.kept_windows > 0 or self.parts_to_see > 0)
+
+    @property
+    def parts_to_see(self) -> int:
+        """How many parts of the window at work can be seen; those of a lost attempt count after its kept windows."""
+        return self.live_parts if self.kept_windows or self.live_attempt == self.attempt else 0
 
     @property
     def live_url(self) -> str:

@@ -192,7 +192,8 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
             "windows": job.kept_windows,
             "seconds": job.kept_seconds,
             "live_url": self.context["request"].build_absolute_uri(job.live_url),
-            "price": services.price_if_stopped(job),
+            # Before the first whole window a stop cancels the job.
+            "price": services.price_if_stopped(job) if job.kept_windows else 0,
         }
 
     @extend_schema_field(CreditsSerializer)

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from scripts.bench import drift, engine, web
-from scripts.bench.report import Section, replaced
+from scripts.bench.report import CARD, Section, replaced
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 ENGINE: dict[str, Callable[[bool], Section]] = {
@@ -39,7 +39,7 @@ def main() -> None:
         print(f"\n{text}\n", flush=True)
         if not options.quick:
             page = DOCS / "benchmarks.md"
-            page.write_text(replaced(page.read_text(), part, text, PARTS))
+            page.write_text(replaced(page.read_text(), part, text, [*PARTS, CARD]))
             for name, chart in section.charts.items():
                 (DOCS / name).write_text(chart)
 

@@ -129,3 +129,47 @@ def test_sweep_removes_what_ended_jobs_left_and_nothing_of_those_that_run(job, a
     services.cancel(other)
     sweeper.sweep()
     assert default_storage.listdir("live")[0] == [str(job.pk)]
+
+
+def test_parts_of_a_window_can_be_seen_and_are_not_kept(job, tmp_path):
+    film(job, tmp_path / "a", 0, parts=1)
+    row = Generation.objects.get(pk=job.pk)
+    assert (
+        row.is_watchable and row.first_frames_at and (row.kept_windows, row.kept_attempt, row.parts_to_see) == (0, 0, 1)
+    )
+    path = keeper.path_of(row, "index.m3u8")
+    assert default_storage.open(path).read().count(b"EXTINF") == 1
+    film(job, tmp_path / "a", 1, parts=2)
+    row = Generation.objects.get(pk=job.pk)
+    assert (row.kept_windows, row.kept_frames, row.parts_to_see) == (1, 21, 2)
+    assert default_storage.open(keeper.path_of(row, "index.m3u8")).read().count(b"EXTINF") == 3
+    assert default_storage.open(keeper.path_of(row, "0002.m4s")).read() == b"media of part 1"
+
+
+def test_parts_that_were_seen_stay_for_the_next_worker_and_half_stored_ones_do_not(job, tmp_path):
+    film(job, tmp_path / "a", 1, parts=1)
+    default_storage.save(f"live/{job.pk}/1/0002.mp4", (tmp_path / "a" / "0000.mp4").open("rb"))
+    after = take_over(job)
+    # Until the next attempt shows something, what was seen is seen.
+    assert after.parts_to_see == 1
+    assert default_storage.exists(keeper.path_of(after, "0001.m4s"))
+    keeper.StorageKeeper(after).fetch(tmp_path / "b")
+    assert {path.name for path in (tmp_path / "b").glob("*.mp4")} == {"0000.mp4", "0001.mp4"}
+
+
+def test_parts_before_the_first_window_are_made_again_by_the_next_worker(job, tmp_path):
+    film(job, tmp_path / "a", 0, parts=2)
+    after = take_over(job)
+    assert not after.is_watchable
+    keeper.StorageKeeper(after).fetch(tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+    film(after, tmp_path / "b", 0, parts=1)
+    assert after.is_watchable and keeper.path_of(after, "index.m3u8") == f"live/{job.pk}/2/hls/index-0000-0001.m3u8"
+
+
+def test_parts_alone_do_not_make_an_attempt_count_as_one_that_got_further(job, tmp_path):
+    for _ in range(5):
+        film(job, tmp_path / str(job.attempt), 0, parts=1)
+        if not services.retry(job, StudioError(code="rank_lost")) or not (job := Generation.objects.claim(job.queue)):
+            break
+    assert Generation.objects.get().status == Generation.Status.FAILED

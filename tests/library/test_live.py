@@ -10,7 +10,7 @@ from apps.library.keeper import GRACE
 from apps.library.models import Asset, Generation
 from apps.tools import services
 from tests.factories import GenerationFactory
-from tests.keeper import film
+from tests.keeper import film, playlist
 from tests.library.test_files import read
 
 
@@ -35,9 +35,9 @@ def beside(job, name):
 def test_the_owner_gets_the_playlist_as_it_is_now(page, job, tmp_path):
     answer = page.get(job.live_url)
     assert (answer["Content-Type"], answer["Cache-Control"]) == ("application/vnd.apple.mpegurl", "no-store")
-    assert answer.content == b"#EXTM3U 2"
+    assert answer.content == playlist(2).encode()
     film(job, tmp_path / "work", 3)
-    assert page.get(job.live_url).content == b"#EXTM3U 3"
+    assert page.get(job.live_url).content == playlist(3).encode()
 
 
 def test_segments_are_sent_by_range_like_any_file(page, job, settings):
@@ -72,7 +72,7 @@ def test_before_the_first_window_there_is_nothing_to_watch(page, ada):
 
 def test_a_player_at_the_live_edge_finds_its_segments_for_a_while_after_the_end(page, job):
     services.finish(job, [(Asset(kind="video"), {})], "paper", stopped=True)
-    assert page.get(job.live_url).content == b"#EXTM3U 2#EXT-X-ENDLIST\n"
+    assert page.get(job.live_url).content == playlist(2).encode() + b"#EXT-X-ENDLIST\n"
     assert read(page.get(beside(job, "0001.m4s"))) == b"media 1"
 
 
@@ -93,6 +93,6 @@ def test_on_s3_the_playlist_is_read_and_its_parts_are_signed_addresses(page, ada
     settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "tests.library.test_live.Bucket", "OPTIONS": {}}}
     job = Generation.objects.claim(GenerationFactory(user=ada).queue)
     film(job, tmp_path / "elsewhere", 1)
-    assert page.get(job.live_url).content == b"#EXTM3U 1"
+    assert page.get(job.live_url).content == playlist(1).encode()
     answer = page.get(beside(job, "0000.m4s"))
     assert (answer.status_code, answer["Location"]) == (302, f"https://bucket/live/{job.pk}/1/hls/0000.m4s?signed")

@@ -1,6 +1,7 @@
 """A job ends once and is charged once, whatever happens around it. A real worker runs them."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -170,6 +171,28 @@ def test_a_film_that_lost_a_gpu_once_is_made_by_the_next_attempt(stage, ada, wor
     wait_until(ended(job))
     assert (fresh(job).status, fresh(job).attempt, fresh(job).error) == (Status.SUCCEEDED, 2, "")
     assert (billing.balance(ada), billing.held(ada)) == (100 - job.cost, 0)
+
+
+def test_a_worker_whose_card_is_lost_gives_its_job_back_and_ends(stage, ada, monkeypatch):
+    """Were it to stay, it would take and fail one job after another."""
+    left = []
+    monkeypatch.setattr(actors, "leave", lambda code: left.append((code, fresh(job).status)))
+    stage.error, stage.fails = EngineError("card_lost", "The graphics card stopped answering."), 1
+    stage.go_on.set()
+    job = submit(ada)
+    run_generation(job.queue)
+    assert left == [("card_lost", Status.QUEUED)] and billing.held(ada) == job.cost
+    run_generation(job.queue)  # elsewhere
+    assert (fresh(job).status, fresh(job).attempt) == (Status.SUCCEEDED, 2) and len(left) == 1
+
+
+@pytest.mark.parametrize("redis", ["redis://queue", ""], ids=["worker", "studio"])
+def test_a_process_that_is_to_end_is_killed_or_asked_to_by_what_else_it_does(monkeypatch, settings, redis):
+    settings.REDIS_URL, ended = redis, []
+    monkeypatch.setattr(actors.os, "_exit", lambda code: ended.append(code))
+    monkeypatch.setattr(actors.os, "kill", lambda pid, signum: ended.append(signum))
+    actors.leave("card_lost")
+    assert ended[0] == (actors.EXIT_CODE if redis else signal.SIGTERM)
 
 
 def test_a_job_cancelled_while_its_gpu_was_lost_is_not_tried_again(stage, ada, worker):

@@ -128,7 +128,7 @@ def test_a_stopped_extension_keeps_the_clip_and_pays_for_the_new_frames(engine, 
 def test_a_recipe_names_the_stored_form_and_not_where_it_lies(monkeypatch, form):
     monkeypatch.setenv("CINEVIVID_QUANTIZE", form)
     params = {**PARAMS, "model_id": "nano"}
-    told = sent(film_of(params, {}, Path("unused"), quiet))
+    told = sent(film_of(params, {}, Path("unused"), quiet), {})
     assert told.get("weights") == {"int8": "int8", "gguf:other=x": None}.get(form, "gguf:small.gguf")
 
 

@@ -25,7 +25,8 @@ def window(models, spec, index=0, watch=None):
 
     layout = plan(spec).windows[index]
     given = None if not layout.given else torch.zeros((1, 16, layout.given, 4, 4))
-    return denoise_window(models, spec, layout, condition, given, torch.Generator().manual_seed(3), step)
+    loop = denoise_window(models, spec, layout, condition, given, torch.Generator().manual_seed(3))
+    return [(step(i), latents)[1] for i, latents in enumerate(loop)][-1]
 
 
 def counted(models, spec, index=0):

@@ -34,7 +34,7 @@ def places(module):
     return {p.device.type for p in module.parameters()}
 
 
-@pytest.mark.parametrize("memory", ["resident", "model", "group", "sequential"])
+@pytest.mark.parametrize("memory", ["resident", "aside", "model", "group", "sequential"])
 @pytest.mark.parametrize("overlap", ["latent", "reencode"])
 def test_where_the_parts_are_kept_changes_no_bit(tiny, memory, overlap):
     assert torch.equal(film(arranged(memory), overlap=overlap), film(tiny, overlap=overlap))

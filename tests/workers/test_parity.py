@@ -134,17 +134,15 @@ def test_a_clip_that_goes_on_is_that_of_diffusers(tiny_engine, tiny, file, value
     assert distance(last_latents(tiny_engine, spec, inputs), expected) <= LIMIT
 
 
-@pytest.mark.parametrize("compat", ["fixed", "diffusers"])
-def test_text_models_are_those_of_diffusers(tiny_engine, compat):
+def test_text_models_are_those_of_diffusers(tiny_engine):
     models = tiny_engine.pool.get(T2V)
-    spec = tiny_spec(model=T2V, steps=5, compat=compat)
+    spec = tiny_spec(model=T2V, steps=5, compat="diffusers")
     assert distance(last_latents(tiny_engine, spec), theirs(SkyReelsV2Pipeline, models, spec)) <= LIMIT
 
 
-@pytest.mark.parametrize("compat", ["fixed", "diffusers"])
-def test_image_models_are_those_of_diffusers(tiny_engine, file, compat):
+def test_image_models_are_those_of_diffusers(tiny_engine, file):
     models = tiny_engine.pool.get(I2V)
-    spec = tiny_spec(model=I2V, steps=5, compat=compat, image=file)
+    spec = tiny_spec(model=I2V, steps=5, compat="diffusers", image=file)
     expected = theirs(SkyReelsV2ImageToVideoPipeline, models, spec, image=Image.fromarray(picture()))
     assert distance(last_latents(tiny_engine, spec, Inputs(image=picture())), expected) <= LIMIT
 
@@ -155,16 +153,3 @@ def test_the_nano_model_is_that_of_diffusers(nano, values):
     spec = VideoSpec.for_model("nano", "a red circle moves right", ratio="1:1", **small, **values)
     expected = theirs(SkyReelsV2DiffusionForcingPipeline, nano.pool.get("nano"), spec)
     assert distance(last_latents(nano, spec), expected) <= LIMIT
-
-
-def test_the_official_mode_is_that_of_diffusers_where_no_attention_is_masked(tiny_engine, tiny):
-    values = {"num_frames": 25, "base_num_frames": 13, "ar_step": 1, "addnoise_condition": 20}
-    spec = tiny_spec(compat="official", **values)
-    assert distance(last_latents(tiny_engine, spec), theirs(SkyReelsV2DiffusionForcingPipeline, tiny, spec)) <= LIMIT
-
-
-def test_the_official_mode_masks_attention_only_when_asked(tiny_engine, tiny):
-    plain, causal = (tiny_spec(compat="official", causal_attention=on, **BLOCKS) for on in (False, True))
-    expected = theirs(SkyReelsV2DiffusionForcingPipeline, tiny, plain)
-    assert distance(last_latents(tiny_engine, causal), expected) <= LIMIT
-    assert distance(last_latents(tiny_engine, plain), expected) > LIMIT

@@ -48,21 +48,23 @@ def test_every_model_that_can_be_had_is_weighed_as_its_name_says():
 
 @pytest.mark.parametrize(("model", "told"), [("DF-14B-540P", 51.2), ("T2V-14B-540P", 43.4), ("DF-1.3B-540P", 14.7)])
 def test_the_makers_own_peaks_with_offload_are_near(model, told):
+    """Of forcing with 14B they are higher by what ours does not copy to every token."""
     card = cards.get(f"SkyReels-V2-{model}")
     found = next(option for option in options(card, spec(card)) if option.mode == "model")
-    assert found.card_gb == pytest.approx(told, rel=0.2)
+    copied = (335_474 - planner.figures()[card.id].bytes_per_token) * 25 * 34 * 60 if model == "DF-14B-540P" else 0
+    assert copied < 11e9 and found.card_gb + copied / planner.GB == pytest.approx(told, rel=0.2)
 
 
 def test_a_larger_card_runs_faster_and_a_smaller_one_takes_the_parts_in_turn():
-    chosen = [plan_memory(LARGE, spec(LARGE), size).chosen.mode for size in (24, 48, 56, 80)]
-    assert chosen == ["group", "fp8", "model", "resident"]
+    chosen = [plan_memory(LARGE, spec(LARGE), size).chosen.mode for size in (16, 24, 40, 48, 80)]
+    assert chosen == ["group", "fp8", "model", "aside", "resident"]
     sizes = [option.card_gb for option in options(LARGE, spec(LARGE))]
     assert sizes == sorted(sizes, reverse=True)
 
 
 def test_the_choice_is_explained():
-    told = plan_memory(LARGE, spec(LARGE), 48).explanation
-    assert "8 bits" in told and "fits into 48 GB" in told and "Faster ways need" in told and told.endswith(".")
+    told = plan_memory(LARGE, spec(LARGE), 24).explanation
+    assert "8 bits" in told and "fits into 24 GB" in told and "Faster ways need" in told and told.endswith(".")
     assert "Faster" not in plan_memory(SMALL, spec(SMALL), 80).explanation
 
 
@@ -121,7 +123,7 @@ def test_remembered_steps_are_counted():
 
 def test_what_the_installation_and_the_request_say_counts_before_it_is_paid_for(monkeypatch):
     asked = spec(LARGE)
-    assert planner.check(asked, 48).chosen.mode == "fp8"
+    assert planner.check(asked, 48).chosen.mode == "aside"
     assert planner.check(asked, 48, Execution(memory="group")).chosen.mode == "group"
     with pytest.raises(EngineError, match="left to the studio, it may need less"):
         planner.check(asked, 48, Execution(memory="resident"))

@@ -16,6 +16,7 @@ from workers.engines.skyreels.gpus import group
 from workers.engines.skyreels.gpus.group import RankGroup
 from workers.engines.skyreels.gpus.messages import Failed, Ready
 from workers.engines.skyreels.request.execution import Execution
+from workers.engines.skyreels.request.plan import plan
 from workers.engines.skyreels.request.spec import VideoSpec
 
 PROGRAM = Path(__file__).with_name("silent_ranks.py")
@@ -49,7 +50,7 @@ def film(group, on_progress=ignore_progress):
     """Take what the group makes of a film."""
     return list(
         group.stream(
-            VideoSpec.for_model("nano", "a cat"), Inputs(), Execution(ranks=group.ranks), None, on_progress, windows=1
+            plan(VideoSpec.for_model("nano", "a cat")), Inputs(), Execution(ranks=group.ranks), None, on_progress
         )
     )
 

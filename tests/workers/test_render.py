@@ -178,3 +178,30 @@ def test_a_worker_killed_in_any_window_is_followed_by_another_that_ends_the_film
     expected, through = in_a_process(tmp_path / "whole", tmp_path / "whole.mp4", 0)
     assert latents == through.numpy().tobytes().hex()
     assert sha == expected == probe(out).sha256
+
+
+def test_the_official_code_brings_pictures_and_clips_to_size_in_its_own_way(tmp_path, clip):
+    """It cuts whole pixels and scales bicubically; a clip is stretched, and its frames are taken at any rate."""
+    wide = np.random.default_rng(5).integers(0, 256, (40, 101, 3), dtype=np.uint8)
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    spec = tiny_spec(compat="official", image=tmp_path / "wide.png")
+    # (101 - 40) / 2 = 30.5 is rounded to even, as are 70.5
+    cut = Image.fromarray(wide[:, 30:70]).resize((32, 32), Image.Resampling.BICUBIC)
+    assert np.array_equal(inputs_of(spec).image, np.asarray(cut))
+    assert not np.array_equal(inputs_of(tiny_spec(image=spec.image)).image, np.asarray(cut))
+
+    drawn = np.zeros((64, 96, 3), np.uint8)
+    drawn[:, :24] = 255  # what a square cut from the middle shows half of
+    with av.open(str(tmp_path / "drawn.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=12)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for _ in range(9):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(drawn, format="rgb24")))
+        container.mux(stream.encode())
+    shares = {}
+    for compat in ("fixed", "official"):
+        spec = tiny_spec(compat=compat, video=tmp_path / "drawn.mp4", num_frames=21, overlap_history=9)
+        frames = inputs_of(spec).video
+        assert len(frames) == 9
+        shares[compat] = (frames[-1] > 128).mean()
+    assert abs(shares["official"] - 24 / 96) < 0.03 and shares["fixed"] < 0.16

@@ -35,8 +35,8 @@ def picture_size(path: str) -> tuple[int, int]:
     return uploads.picture_size(Path(path))
 
 
-def picture(path: str, width: int, height: int) -> Iterator[np.ndarray[Any, Any]]:
-    yield uploads.picture(Path(path), width, height)
+def picture(path: str, width: int, height: int, how: str) -> Iterator[np.ndarray[Any, Any]]:
+    yield uploads.picture(Path(path), width, height, how)
 
 
 def keep_picture(path: str, out: str, poster: str) -> tuple[int, int]:
@@ -62,8 +62,8 @@ def keep_clip(path: str, folder: str, poster: str) -> dict[str, Any]:
     return {"name": kept.name, "info": _told(info)}
 
 
-def clip(path: str, width: int, height: int, fps: list[int]) -> Iterator[np.ndarray[Any, Any]]:
-    return uploads.clip(Path(path), width, height, Fraction(*fps))
+def clip(path: str, width: int, height: int, fps: list[int], how: str) -> Iterator[np.ndarray[Any, Any]]:
+    return uploads.clip(Path(path), width, height, Fraction(*fps), how)
 
 
 def keep_sound(path: str, folder: str) -> dict[str, Any]:

@@ -17,6 +17,11 @@ MAX_SOUND_BYTES = 200_000_000
 WAVE = "wave.webp"  # the picture of a sound, beside its file
 
 
+# How a picture or a clip is brought to the size of a film: its middle cut and scaled at once, by Lanczos' filter; cut
+# in whole pixels first and scaled bicubically; or scaled bicubically whole, whatever becomes of its ratio.
+FITS = ("fill", "cut", "stretch")
+
+
 class MediaError(PublicError):
     """A file cannot be used."""
 

@@ -80,9 +80,12 @@ def picture_size(path: Path) -> tuple[int, int]:
     return width, height
 
 
-def picture(path: Path, width: int, height: int) -> NDArray[np.uint8]:
-    """Return a picture as uint8 sRGB [height, width, 3]: upright, without alpha, its middle cut to fill the frame."""
-    told = {"path": path, "width": width, "height": height}
+def picture(path: Path, width: int, height: int, how: str = "fill") -> NDArray[np.uint8]:
+    """Return a picture as uint8 sRGB [height, width, 3]: upright, without alpha, its middle cut to fill the frame.
+
+    `how` is one of `facts.FITS`.
+    """
+    told = {"path": path, "width": width, "height": height, "how": how}
     (pixels,) = list(_frames("picture", "picture", Budget.of(PICTURE), width, height, told))
     return pixels
 
@@ -117,13 +120,13 @@ def keep_clip(path: Path, folder: Path, poster: Path) -> tuple[Path, ClipInfo]:
     return folder / Path(kept["name"]).name, _clip_info(kept["info"])
 
 
-def clip(path: Path, width: int, height: int, fps: int | Fraction) -> Iterator[NDArray[np.uint8]]:
+def clip(path: Path, width: int, height: int, fps: int | Fraction, how: str = "fill") -> Iterator[NDArray[np.uint8]]:
     """Yield a clip as uint8 RGB frames [height, width, 3] at an even `fps`, upright, its middle cut to fill the frame.
 
-    The seconds of the budget are for each frame: whoever takes them may be slow.
+    `how` is one of `facts.FITS`. The seconds of the budget are for each frame: whoever takes them may be slow.
     """
     rate = Fraction(fps)
-    told = {"path": path, "width": width, "height": height, "fps": [rate.numerator, rate.denominator]}
+    told = {"path": path, "width": width, "height": height, "fps": [rate.numerator, rate.denominator], "how": how}
     return _frames("video", "clip", Budget.of(), width, height, told)
 
 

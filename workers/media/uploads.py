@@ -47,13 +47,14 @@ def picture_size(path: Path) -> tuple[int, int]:
         return _upright(image).size
 
 
-def picture(path: Path, width: int, height: int) -> NDArray[np.uint8]:
+def picture(path: Path, width: int, height: int, how: str = "fill") -> NDArray[np.uint8]:
     """Return a picture as uint8 sRGB [height, width, 3]: upright, without alpha, its middle cut to fill the frame.
 
-    Raises MediaError for what is no picture, is damaged, moves, or is too large or too small.
+    `how` is one of the facts' FITS. Raises MediaError for what is no picture, is damaged, moves, or is too large or too
+    small.
     """
     with _opened(path) as image:
-        return _fill(_srgb(_upright(image)), width, height)
+        return _fit(_srgb(_upright(image)), width, height, how)
 
 
 def keep_picture(path: Path, out: Path) -> tuple[int, int]:
@@ -103,7 +104,7 @@ def clip_info(path: Path, volume: int | None = None) -> ClipInfo:
     return ClipInfo(width, height, seconds, fps)
 
 
-def clip(path: Path, width: int, height: int, fps: int | Fraction) -> Iterator[NDArray[np.uint8]]:
+def clip(path: Path, width: int, height: int, fps: int | Fraction, how: str = "fill") -> Iterator[NDArray[np.uint8]]:
     """Yield a clip as uint8 RGB frames [height, width, 3] at an even `fps`, upright, its middle cut to fill the frame.
 
     The rate of the clip may be any and may vary: frames are shown as long as they last, some twice, some never. One
@@ -119,7 +120,7 @@ def clip(path: Path, width: int, height: int, fps: int | Fraction) -> Iterator[N
             yield held
             made += 1
         length = max(1, round(end * fps))
-        held = _fill(Image.fromarray(reader.upright(frame)), width, height, reader.stretch(frame))
+        held = _fit(Image.fromarray(reader.upright(frame)), width, height, how, reader.stretch(frame))
     while held is not None and made < length:
         yield held
         made += 1
@@ -240,6 +241,18 @@ def _srgb(image: Image.Image) -> Image.Image:
         except (ImageCms.PyCMSError, OSError, ValueError):
             pass  # a broken profile says nothing about the pixels
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _fit(image: Image.Image, width: int, height: int, how: str, stretch: float = 1.0) -> NDArray[np.uint8]:
+    """Bring an RGB image to a size in one of the ways of `facts.FITS`."""
+    if how == "fill":
+        return _fill(image, width, height, stretch)
+    if how == "cut":
+        wide = min(float(image.width), image.height * width / height)
+        high = min(float(image.height), image.width * height / width)
+        left, top = (image.width - wide) / 2, (image.height - high) / 2
+        image = image.crop((round(left), round(top), round(left + wide), round(top + high)))
+    return np.array(image.resize((width, height), Image.Resampling.BICUBIC), dtype=np.uint8)
 
 
 def _fill(image: Image.Image, width: int, height: int, stretch: float = 1.0) -> NDArray[np.uint8]:

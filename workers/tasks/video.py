@@ -39,7 +39,8 @@ def video(request: Request) -> Made:
     request.keeper.fetch(segments)
     inputs = {name: paths[0] for name, paths in request.inputs.items() if paths}
     asked = film_of(params, inputs, segments / PROMPT, on_progress)
-    made_from = recipe("video", params, asked.spec.model) | sent(asked)
+    layout = plan(asked.spec)
+    made_from = recipe("video", params, asked.spec.model) | sent(asked, layout.files)
     original = params.get("prompt_original") or ""
     if params.get("prompt_enhancer"):
         written = suggested(params, inputs, segments / PROMPT, on_progress)
@@ -47,13 +48,13 @@ def video(request: Request) -> Made:
     elif original:  # a suggestion that was taken by hand
         made_from |= {"prompt_original": original, "prompt_enhanced": params["prompt"]}
     comment = json.dumps(made_from, sort_keys=True)
-    windows = of = len(plan(asked.spec).windows)
+    windows = of = len(layout.windows)
     told: dict[str, Any] = {"on_progress": on_progress, "keeper": request.keeper, "comment": comment, "run": asked.run}
     try:
-        info, factor = render(engine, asked.spec, segments, out, **told), int(params.get("finish") or 0)
+        info, factor = render(engine, layout, segments, out, **told), int(params.get("finish") or 0)
     except Stopped:
         # What is finished is wanted now, as it is.
-        (info, windows), factor = keep(asked.spec, segments, out, comment), 0
+        (info, windows), factor = keep(layout, segments, out, comment), 0
         made_from |= {"windows_kept": windows}
     if factor:
         out = finished(out, folder, factor, made_from, _in_windows(on_progress, windows, of))
@@ -146,15 +147,15 @@ def prompts_of(original: str, told: Mapping[str, Any]) -> dict[str, Any]:
     return both | ({"prompt_notes": list(told["notes"])} if told["notes"] else {})
 
 
-def sent(asked: VideoRequest) -> dict[str, Any]:
-    """Return what the model got: the prompt as it was sent, every value that was left to it, and the inputs' hashes."""
+def sent(asked: VideoRequest, files: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the model got: the prompt as it was sent, every value that was left to it, and the hashes of the
+    inputs, `files`."""
     from workers.engines.skyreels.request.execution import GGUF, stored_form
-    from workers.media.facts import sha256
+    from workers.engines.skyreels.request.spec import INPUTS
 
     spec = dataclasses.asdict(asked.spec)
     found: dict[str, Any] = {"prompt_sent": spec.pop("prompt")}
-    paths = {name: spec.pop(name) for name in ("image", "end_image", "video")}
-    found |= {"spec": spec, "inputs": {name: sha256(path) for name, path in paths.items() if path}}
+    found |= {"spec": {name: value for name, value in spec.items() if name not in INPUTS}, "inputs": dict(files)}
     if (form := stored_form(asked.spec.model)) != "none":
         # Of a file, the name: where it lies is the operator's business.
         found["weights"] = f"{GGUF}{Path(form.partition('=')[2]).name}" if form.startswith(GGUF) else form

@@ -68,7 +68,8 @@ def can_stop(job: Generation) -> bool:
     # Work that is not done in windows tells its frames as steps.
     more = job.kept_windows < job.windows if job.windows else job.kept_frames < job.steps
     undecided = job.status == job.Status.OFFERED or (more and not job.stop_requested_at)
-    return job.is_watchable and undecided and isinstance(services.tool_of(job), Stoppable)
+    # Parts of a window that is not whole can be seen, and are not kept.
+    return job.is_watchable and job.kept_windows > 0 and undecided and isinstance(services.tool_of(job), Stoppable)
 
 
 @register.filter

@@ -14,7 +14,13 @@ NANO = Path(__file__).parent / "nano"
 SKYWORK_LICENCE = "Skywork Community License"
 SKYWORK_LICENCE_URL = "https://github.com/SkyworkAI/SkyReels-V2/blob/main/LICENSE.txt"
 
-# What the makers' scripts always tell the model to avoid; it comes from Wan, on which SkyReels-V2 was trained.
+# What the makers' scripts always tell the model to avoid; it comes from Wan, on which SkyReels-V2 was trained. The
+# script for diffusion forcing says it in Chinese, the other one in English.
+NEGATIVE_PROMPT_FORCING = (
+    "色调艳丽，过曝，静态，细节模糊不清，字幕，风格，作品，画作，画面，静止，整体发灰，最差质量，低质量，JPEG压缩残留，"
+    "丑陋的，残缺的，多余的手指，画得不好的手部，画得不好的脸部，畸形的，毁容的，形态畸形的肢体，手指融合，"
+    "静止不动的画面，杂乱的背景，三条腿，背景人很多，倒着走"
+)
 NEGATIVE_PROMPT = (
     "Bright tones, overexposed, static, blurred details, subtitles, style, works, paintings, images, static, overall "
     "gray, worst quality, low quality, JPEG compression residue, ugly, incomplete, extra fingers, poorly drawn hands, "
@@ -200,7 +206,7 @@ def _row(model_id: str, released: bool, disk_gb: float) -> ModelCard:
         licence_url=SKYWORK_LICENCE_URL,
         # With a picture the makers ask for less guidance and a smaller shift, on diffusion forcing models too.
         picture={"guidance_scale": 5.0, "shift": 5.0} if variant == "df" else {},
-        negative_prompt=NEGATIVE_PROMPT,
+        negative_prompt=NEGATIVE_PROMPT_FORCING if variant == "df" else NEGATIVE_PROMPT,
         released=released,
         # The official script feeds re-encoded frames to the next window, so that is what these weights have seen.
         overlap="reencode" if variant == "df" else "latent",

@@ -76,7 +76,7 @@ def _work(
     on_progress: OnProgress = together(report, parallel)
     run = dataclasses.replace(order.run, ranks=1)
     try:
-        for window in engine.stream(order.spec, on_progress, resume=order.resume, inputs=order.inputs, run=run):
+        for window in engine.stream(order.film, on_progress, resume=order.resume, inputs=order.inputs, run=run):
             if parallel.rank == 0:
                 send(connection, _portable(window))
     except Cancelled:
@@ -87,8 +87,11 @@ def _work(
 
 def _portable(window: Window) -> Window:
     """Return the window for a process that may have no card."""
-    saved: Checkpoint = window.checkpoint
-    return dataclasses.replace(window, checkpoint=dataclasses.replace(saved, latents=saved.latents.cpu()))
+    saved: Checkpoint | None = window.checkpoint
+    if saved is None:
+        return window
+    given = None if saved.given is None else saved.given.cpu()
+    return dataclasses.replace(window, checkpoint=dataclasses.replace(saved, latents=saved.latents.cpu(), given=given))
 
 
 def _failure(error: BaseException) -> Failed:

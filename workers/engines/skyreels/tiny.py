@@ -11,6 +11,7 @@ from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionMode
 
 from workers.engines.skyreels.cards import Variant
 from workers.engines.skyreels.memory.components import Components
+from workers.engines.skyreels.memory.transformer import with_rows
 from workers.engines.skyreels.sampler.conditions import IMAGE_MODEL_SEQUENCE
 
 HEADS, HEAD, CHANNELS = 2, 12, 3
@@ -78,6 +79,7 @@ def components(
         )
         text = UMT5EncoderModel(UMT5Config(vocab_size=300, d_model=TEXT, d_kv=8, d_ff=37, num_layers=2, num_heads=4))
         sight = CLIPVisionModel(_sight()) if image else None
+    with_rows(transformer)
     for module in (vae, transformer, text, sight):
         if module is not None:
             module.eval().requires_grad_(False)

@@ -29,7 +29,7 @@ import torch
 from workers.base import EngineError, Inputs, OnProgress, Progress, Window
 from workers.engines.skyreels.gpus.messages import LOST, Ended, Failed, Order, Ready, Stop, receive, send
 from workers.engines.skyreels.request.execution import Execution
-from workers.engines.skyreels.request.spec import VideoSpec
+from workers.engines.skyreels.request.plan import Plan
 from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 
 log = logging.getLogger(__name__)
@@ -79,12 +79,11 @@ class RankGroup:
 
     def stream(
         self,
-        spec: VideoSpec,
+        film: Plan,
         inputs: Inputs,
         run: Execution,
         resume: Checkpoint | None,
         on_progress: OnProgress,
-        windows: int,
     ) -> Iterator[Window]:
         """Yield the windows of a film as the engine's own stream does; starts the ranks where they are not running.
 
@@ -93,7 +92,7 @@ class RankGroup:
         them too. Raises EngineError: what a rank failed with, "rank_lost" for a rank that died,
         "ranks_not_started". After these, and where a rank does not stop, no process of the group is left.
         """
-        order = Order(self._orders, spec, inputs, run, resume)
+        order, windows = Order(self._orders, film, inputs, run, resume), len(film.windows)
         self._orders += 1
         ended = False
         try:

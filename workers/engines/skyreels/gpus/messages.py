@@ -9,7 +9,7 @@ from typing import Any
 
 from workers.base import Inputs
 from workers.engines.skyreels.request.execution import Execution
-from workers.engines.skyreels.request.spec import VideoSpec
+from workers.engines.skyreels.request.plan import Plan
 from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 
 LOST = "One of the processes that share this video has stopped. Try again."
@@ -20,7 +20,7 @@ class Order:
     """What every rank is to make. `number` counts the orders of a group."""
 
     number: int
-    spec: VideoSpec
+    film: Plan
     inputs: Inputs
     run: Execution
     resume: Checkpoint | None

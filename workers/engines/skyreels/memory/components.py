@@ -18,6 +18,9 @@ from workers.base import EngineError
 from workers.engines.skyreels.memory.offload import Turns
 from workers.engines.skyreels.memory.planner import Mode
 from workers.engines.skyreels.memory.quantise import transformer_of
+from workers.engines.skyreels.memory.transformer import with_rows
+from workers.engines.skyreels.memory.trouble import lost_card, out_of_memory
+from workers.engines.skyreels.request.execution import compiled, narrow_vae
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,9 +93,11 @@ def load(
             "text_encoder", lambda: UMT5EncoderModel.from_pretrained(folder, subfolder="text_encoder", dtype=dtype)
         )
 
-    # The VAE stays in float32: in half precision it bands and drifts.
-    vae = part("vae", lambda: AutoencoderKLWan.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32))
-    transformer = part("transformer", lambda: transformer_of(folder, dtype, quantise))
+    vae = part("vae", lambda: for_card(_vae_of(folder, place), place))
+    transformer = part("transformer", lambda: with_rows(transformer_of(folder, dtype, quantise)))
+    if compiled():
+        # One block is compiled for all: the first film takes a minute longer.
+        transformer.compile_repeated_blocks()
     image_encoder = image_processor = None
     # CLIP's picture encoder (Radford et al. 2021, arXiv:2103.00020), which only image to video models have.
     if (folder / "image_encoder").is_dir():
@@ -119,11 +124,34 @@ def load(
     )
 
 
+def _vae_of(folder: Path, place: torch.device) -> Any:
+    # The VAE stays in float32, unless the operator wants otherwise: in half precision it may band and drift.
+    dtype = torch.bfloat16 if narrow_vae() and place.type == "cuda" else torch.float32
+    return AutoencoderKLWan.from_pretrained(folder, subfolder="vae", torch_dtype=dtype)
+
+
+def for_card(vae: Any, place: torch.device) -> Any:
+    """Lay the VAE's weights out as a card's convolutions want them, and let cuDNN choose kernels by trying them."""
+    if place.type == "cpu":
+        return vae
+    torch.backends.cudnn.benchmark = True
+    # Only 3D convolutions have five axes; the 2D ones and the rest stay as they are.
+    for weight in vae.parameters():
+        if weight.dim() == 5:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last_3d)
+    return vae
+
+
 @contextmanager
 def _damage_told() -> Iterator[None]:
+    """Tell of damaged files, and of nothing else: too little memory and a lost card go through as they are."""
     try:
         yield
+    except MemoryError:
+        raise
     except (OSError, ValueError, KeyError, RuntimeError) as error:
+        if out_of_memory(error) or lost_card(error):
+            raise
         raise EngineError("model_broken", "The model's files are damaged. Please tell the operator.") from error
 
 

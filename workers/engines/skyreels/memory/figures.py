@@ -22,6 +22,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5Enco
 
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.memory.planner import FIGURES, Figures
+from workers.engines.skyreels.memory.transformer import with_rows
 
 HALF, FULL = 2, 4  # bytes of a number in bfloat16 and in float32
 TOKENS_OF_TEXT = 512
@@ -76,22 +77,34 @@ def measure(card: cards.ModelCard) -> Figures:
     if card.id == "nano":
         transformer, vae, text, sight = _nano()
     else:
-        image = card.variant == "i2v"
-        size = TRANSFORMERS[card.parameters]
-        width = size["num_attention_heads"] * COMMON["attention_head_dim"]
-        extra = {"in_channels": 36, "image_dim": 1280, "added_kv_proj_dim": width} if image else {}
-        inject = card.variant == "df" and card.parameters == "1.3B"
         with torch.device("meta"):
-            transformer = SkyReelsV2Transformer3DModel(**(COMMON | size | extra), inject_sample_info=inject)
-            vae = AutoencoderKLWan()
-            text = UMT5EncoderModel(UMT5Config(**TEXT, feed_forward_proj="gated-gelu"))
-            sight = CLIPVisionModel(CLIPVisionConfig(**SIGHT, image_size=224, patch_size=14)) if image else None
+            transformer, vae, text, sight = parts_of(card)
+    return weigh(transformer, vae, text, sight, forcing=card.variant == "df")
+
+
+def parts_of(card: cards.ModelCard) -> tuple[Any, Any, Any, Any]:
+    """Return a model's transformer, VAE, text encoder and, of image models, picture encoder, in their real
+    configurations, on the device and in the type that torch makes them in; raises KeyError for one that is not known.
+    """
+    image = card.variant == "i2v"
+    size = TRANSFORMERS[card.parameters]
+    width = size["num_attention_heads"] * COMMON["attention_head_dim"]
+    extra = {"in_channels": 36, "image_dim": 1280, "added_kv_proj_dim": width} if image else {}
+    inject = card.variant == "df" and card.parameters == "1.3B"
+    transformer = SkyReelsV2Transformer3DModel(**(COMMON | size | extra), inject_sample_info=inject)
+    text = UMT5EncoderModel(UMT5Config(**TEXT, feed_forward_proj="gated-gelu"))
+    sight = CLIPVisionModel(CLIPVisionConfig(**SIGHT, image_size=224, patch_size=14)) if image else None
+    return transformer, AutoencoderKLWan(), text, sight
+
+
+def weigh(transformer: Any, vae: Any, text: Any, sight: Any, *, forcing: bool) -> Figures:
+    """Weigh the parts of a model, which are on the meta device."""
     fp32 = set(transformer._keep_in_fp32_modules)
     block = sum(p.numel() for p in transformer.blocks[0].parameters())
     weights = sum(
         p.numel() * (FULL if any(part in name for part in fp32) else HALF) for name, p in transformer.named_parameters()
     )
-    per_token = _per_token(transformer, card.variant == "df")
+    per_token = bytes_per_token(with_rows(transformer), forcing)
     decode, cache = _decoding(vae)
     return Figures(
         transformer_bytes=weights,
@@ -115,7 +128,8 @@ def measure(card: cards.ModelCard) -> Figures:
 
 
 @torch.no_grad()
-def _per_token(transformer: Any, forcing: bool) -> int:
+def bytes_per_token(transformer: Any, forcing: bool) -> int:
+    """Return the working memory of one pass for each token, the attention's kernels left out."""
     torch.nn.Module.to(transformer, torch.bfloat16)  # the class's own method warns about what is not computed here
     config = transformer.config
     shape = (1, config.in_channels, FRAME_LATENTS, SIDE_LATENTS, SIDE_LATENTS)

@@ -24,6 +24,10 @@ FIGURES = Path(__file__).with_name("figures.json")
 GB = 1e9
 DRIVER_GB = 0.8
 HOLES = 1.06
+# Of the memory that is free when a film begins, this part is left alone: other programs and the driver move, too.
+SLACK = 0.06
+# Where everything that computes stays on the card between the steps.
+STAYING = ("resident", "aside")
 # float32 latents: the film's, the model's answers with and without the prompt, and what the scheduler remembers.
 LATENT_COPIES = 8
 PATCH_AREA = 4
@@ -36,10 +40,11 @@ PROMPTS, HALF = 2, 2
 # On a CPU everything is in float32 (pool.py), and the figures count bfloat16.
 CPU_FACTOR = 2
 
-Mode = Literal["resident", "model", "fp8", "group", "sequential"]
+Mode = Literal["resident", "aside", "model", "fp8", "group", "sequential"]
 Device = Literal["cuda", "cpu"]
 WORDS: dict[Mode, str] = {
     "resident": "everything stays where it computes",
+    "aside": "the text encoder waits in the host's memory while the rest stays on the card",
     "model": "text encoder, transformer and VAE take turns on the card",
     "fp8": "the transformer is stored in 8 bits, and the parts take turns",
     "group": "the blocks of transformer and text encoder come to the card one by one",
@@ -205,7 +210,7 @@ def options(
     # Weights that are in 8 bits already are not put into them again (offload.py).
     asked = "model" if quantised and run.memory == "fp8" else run.memory
     found: list[Option] = []
-    for option in _ways(known, spec, quantised, CPU_FACTOR if device == "cpu" else 1):
+    for option in ways(known, spec, quantised=quantised, factor=CPU_FACTOR if device == "cpu" else 1):
         if device == "cpu" and option.mode != "resident":
             continue
         if quantised and option.mode in ("fp8", "sequential") and option.mode != asked:
@@ -217,12 +222,14 @@ def options(
     return tuple(found)
 
 
-def _ways(known: Figures, spec: VideoSpec, quantised: bool, factor: int) -> Iterator[Option]:
-    """Yield every way, whether it helps or not; `factor` is how much larger weights and tokens are."""
-    window = max(plan(spec).windows, key=lambda w: w.latents)
+def ways(known: Figures, spec: VideoSpec, *, quantised: bool = False, factor: int = 1) -> Iterator[Option]:
+    """Yield every way for a model that weighs `known`, whether it helps or not; `factor` is how much larger weights and
+    tokens are than in the figures."""
+    spec.validate()
     spatial = known.spatial_factor
     cells = spec.width // spatial * (spec.height // spatial)
-    seen = window.latents + int(spec.end_image is not None)
+    # No window is longer than the first.
+    seen = latents_of(min(spec.num_frames, spec.base_num_frames)) + int(spec.end_image is not None)
     tokens = seen * (cells // PATCH_AREA)
     latents = LATENT_COPIES * 4 * known.latent_channels * seen * cells
     working = factor * known.bytes_per_token * tokens + latents
@@ -235,7 +242,8 @@ def _ways(known: Figures, spec: VideoSpec, quantised: bool, factor: int) -> Iter
     # The cache of the one continuous decode is there while the next window is denoised: in the host's memory, unless
     # everything stays on the card.
     goes_on = spec.overlap == "latent" and spec.num_frames > spec.base_num_frames
-    kept = known.cache_bytes_per_pixel * pixels if goes_on else 0
+    # So it is where frames are decoded while later latents of their window are at work.
+    kept = known.cache_bytes_per_pixel * pixels if goes_on or spec.ar_step else 0
 
     whole, blocks = factor * known.transformer_bytes, factor * known.block_bytes * known.blocks
     rest = whole - blocks
@@ -249,6 +257,7 @@ def _ways(known: Figures, spec: VideoSpec, quantised: bool, factor: int) -> Iter
     weights: tuple[tuple[Mode, int, int, int, int], ...] = (
         # mode, what is on the card while it reads, while it denoises, beside the VAE while it decodes; on the host
         ("resident", whole + parts, whole + parts, whole + parts - known.vae_bytes, 0),
+        ("aside", whole + parts, whole + known.vae_bytes, whole, text + factor * known.sight_bytes),
         ("model", text, whole, 0, whole + parts),
         ("fp8", text, eighth, 0, eighth + parts),
         ("group", streamed, rest + BLOCKS_AT_WORK * block, 0, whole + parts),
@@ -256,17 +265,17 @@ def _ways(known: Figures, spec: VideoSpec, quantised: bool, factor: int) -> Iter
     )
     for mode, reading, denoising, beside, host in weights:
         # Tiles change what is seen a little, and taking turns does not: so that comes first.
-        for tiling in (False, True) if mode != "resident" else (False,):
+        for tiling in (False, True) if mode not in STAYING else (False,):
             at_once = tile if tiling else pixels
             held = 0 if tiling else known.cache_bytes_per_pixel * pixels
             decoding = (known.decode_bytes_per_pixel + known.cache_bytes_per_pixel * tiling) * at_once + held + shown
             stages = {
                 "the prompt is read": reading,
-                "a window is denoised": denoising + working + (kept if mode == "resident" else 0),
+                "a window is denoised": denoising + working + (kept if mode in STAYING else 0),
                 "frames are decoded": known.vae_bytes + beside + decoding,
             }
             largest = max(stages, key=lambda name: stages[name])
-            parked = known.cache_bytes_per_pixel * covered if tiling else (0 if mode == "resident" else kept)
+            parked = known.cache_bytes_per_pixel * covered if tiling else (0 if mode in STAYING else kept)
             yield Option(mode, stages[largest] * HOLES / GB + DRIVER_GB, (host + parked) / GB, largest, tiling)
 
 

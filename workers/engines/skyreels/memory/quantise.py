@@ -16,8 +16,9 @@ from diffusers import GGUFQuantizationConfig, SkyReelsV2Transformer3DModel, Torc
 from workers.base import EngineError
 from workers.engines.skyreels.request.execution import GGUF, stored_form
 
-# What diffusers keeps out of 8 bits in this class: small, and seen by every token.
-KEPT = ["patch_embedding", "condition_embedder", "proj_out"]
+# What stays out of 8 bits: small, and seen by every token. diffusers' own list lacks the frame rate's.
+FRAME_RATE = ["fps_embedding", "fps_projection"]
+KEPT = ["patch_embedding", "condition_embedder", "proj_out", *FRAME_RATE]
 
 
 def chosen(model: str) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 from workers.base import EngineError
 
 GGUF = "gguf:"
-Memory = Literal["auto", "resident", "model", "fp8", "group", "sequential"]
+Memory = Literal["auto", "resident", "aside", "model", "fp8", "group", "sequential"]
 
 
 def stored_form(model: str) -> str:
@@ -25,6 +25,22 @@ def stored_form(model: str) -> str:
 def backend() -> str:
     """Return how several devices exchange what they know, `CINEVIVID_SEQUENCE_PARALLEL`: "native" or "xfuser"."""
     return os.environ.get("CINEVIVID_SEQUENCE_PARALLEL") or "native"
+
+
+def attention_backend() -> str:
+    """Return which kernels attention takes, `CINEVIVID_ATTENTION`: a name of diffusers' dispatcher, "auto" for the
+    fastest of those that are here, or nothing for torch's own."""
+    return os.environ.get("CINEVIVID_ATTENTION") or ""
+
+
+def compiled() -> bool:
+    """Return whether the transformer's blocks are compiled on a card, `CINEVIVID_COMPILE`."""
+    return os.environ.get("CINEVIVID_COMPILE", "").lower() in ("1", "true", "yes", "on")
+
+
+def narrow_vae() -> bool:
+    """Return whether the VAE computes in bfloat16 on a card, `CINEVIVID_VAE`: "float32" without it."""
+    return os.environ.get("CINEVIVID_VAE") == "bfloat16"
 
 
 def fits(heads: int, ranks: int) -> bool:
@@ -59,6 +75,7 @@ class Execution:
     Only "fp8" and tiles change what is seen, and little: weights are rounded, and seams of tiles are blended.
 
     `memory` is "auto" for what the planner chooses (memory/planner.py), "resident" for everything on the device,
+    "aside" for that without the encoders of words and pictures, which come for a moment,
     "model" for parts that take turns, "fp8" for that with the transformer stored in 8 bits, "group" for blocks that
     come one by one, "sequential" for layers that do. `vae_tiling` encodes and decodes in tiles. `ranks` is the
     number of processes that share a window (sampler/sequence.py); 1 is this process alone.

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any
 
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.request.spec import VideoSpec, block_sizes, frames_of, latents_of
+
+PART_SECONDS = 0.5  # a part of a window is at least so long, except the first of a film, which somebody waits for
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,11 @@ class WindowPlan:
 
     The first `history` of them are of the film before: the window before this one, or the clip that goes on. Of these
     and of a start picture's latent, `given` are put in and kept. With `closing`, the latent of the end picture stands
-    behind the window, seen by the model and not shown. New frames: `first_frame` to `first_frame + frames`.
+    behind the window, seen by the model; where it is `shown`, it is decoded as well. New frames: `first_frame` to
+    `first_frame + frames`.
+
+    `parts` say when frames can be published: after iteration `parts[p][0]` the first `parts[p][1]` latents of the
+    window are clean. The last part ends with the window; where all latents move together, there is no other.
 
     `blocks` are the sizes of the blocks that are denoised, the last of them ending with the window; `table[i][b]` is
     the place of block b in the noise schedule at iteration i (see `step_table`). `attention` are the sizes of the
@@ -42,6 +49,13 @@ class WindowPlan:
     blocks: tuple[int, ...]
     table: tuple[tuple[int, ...], ...]
     attention: tuple[int, ...] | None
+    parts: tuple[tuple[int, int], ...]
+    shown: bool = False
+
+    @property
+    def needs_from(self) -> int:
+        """The first of the frames of the film so far that this window looks at."""
+        return self.first_frame - frames_of(self.history) if self.history else self.first_frame
 
     @property
     def steps(self) -> int:
@@ -59,12 +73,36 @@ class WindowPlan:
         return self.latents - sum(self.blocks)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
-    """The windows that make the film of `spec`."""
+    """The windows that make the film of `spec`. Made once for a film and handed down; its files are read once."""
 
     spec: VideoSpec
     windows: tuple[WindowPlan, ...]
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """The SHA-256 of the pictures and the clip, by the fields of the spec."""
+        return self.spec.files()
+
+    @cached_property
+    def hash(self) -> str:
+        """The digest that names the spec."""
+        return self.spec.hash(self.files)
+
+    def needed_from(self, index: int) -> int:
+        """Return the first frame of the film that windows after `index` look at, its end where there are none."""
+        return min((window.needs_from for window in self.windows[index + 1 :]), default=self.end)
+
+    @property
+    def end(self) -> int:
+        """How many frames the film has, a clip's that it goes on from included as in `num_frames`."""
+        return self.windows[-1].first_frame + self.windows[-1].frames
+
+    @property
+    def longest_part(self) -> int:
+        """The most frames that a part adds."""
+        return max(frames for window in self.windows for frames in part_frames(window))
 
     @property
     def steps(self) -> int:
@@ -83,7 +121,7 @@ class Plan:
         A pass is one step of one window; with guidance each step takes two. In a window that is longer than the model's
         own, a latent counts as many times more, because each looks at all others.
         """
-        own, each = latents_of(cards.get(self.spec.model).base_num_frames), 2 if self.spec.guidance_scale > 1 else 1
+        own, each = latents_of(cards.get(self.spec.model).base_num_frames), 2 if self.spec.guided else 1
         seen = ((window.steps, window.latents + window.closing) for window in self.windows)
         return sum(
             (each * steps * latents * max(Fraction(1), Fraction(latents, own)) for steps, latents in seen), Fraction()
@@ -139,24 +177,68 @@ def _window(spec: VideoSpec, index: int, first: int, latents: int, history: int)
         sizes = block_sizes(latents, block, given)
         assert sizes is not None  # validated
     else:
-        # Both cut the history to whole blocks. A start picture is kept, but its whole block is denoised over it.
-        given -= given % block if history else 0
+        # Both cut the history to whole blocks. A start picture is kept, but its whole block is denoised over it; the
+        # official code cuts it away where attention is causal.
+        given -= given % block if history or (spec.compat == "official" and spec.causal_attention) else 0
         sizes = (block,) * (latents // block - given // block)
     first_frame = frames_of(first + history) if history else 0
+    closing = spec.end_image is not None and first + latents == latents_of(spec.num_frames)
+    # In a film of several windows a variable of the official code has another value by then: the latent stays.
+    shown = closing and index > 0 and spec.compat == "official"
+    table = step_table(len(sizes), spec.steps, spec.ar_step)
+    frames = frames_of(first + latents + shown) - first_frame
+    parts = _parts(spec, sizes, table, latents, history, first_part=index == 0)
     return WindowPlan(
         index=index,
         first_latent=first,
         latents=latents,
         history=history,
         given=given,
-        closing=spec.end_image is not None and first + latents == latents_of(spec.num_frames),
+        closing=closing,
         first_frame=first_frame,
-        frames=frames_of(first + latents) - first_frame,
+        frames=frames,
         prompt=spec.prompt,
         blocks=sizes,
-        table=step_table(len(sizes), spec.steps, spec.ar_step),
+        table=table,
         attention=block_sizes(latents, block) if spec.masked else None,
+        parts=parts,
+        shown=shown,
     )
+
+
+def _parts(
+    spec: VideoSpec,
+    blocks: tuple[int, ...],
+    table: tuple[tuple[int, ...], ...],
+    latents: int,
+    history: int,
+    first_part: bool,
+) -> tuple[tuple[int, int], ...]:
+    """Return after which iterations how many latents of a window are clean, in parts that are worth a segment."""
+    clean, block, found = latents - sum(blocks), 0, []
+    published = history
+    for i, row in enumerate(table):
+        while block < len(blocks) and row[block] >= spec.steps:
+            clean += blocks[block]
+            block += 1
+        new = _frames_between(published, clean)
+        if new >= max(1, PART_SECONDS * spec.fps) or (new > 0 and first_part and not found):
+            found.append((i, clean))
+            published = clean
+    # What is left at the end belongs to the last part.
+    return (*(part for part in found if part[0] < len(table) - 1), (len(table) - 1, latents))
+
+
+def part_frames(window: WindowPlan) -> tuple[int, ...]:
+    """Return how many frames each part of a window adds."""
+    ends = [frames_of(window.first_latent + clean) for _, clean in window.parts]
+    ends[-1] = window.first_frame + window.frames
+    return tuple(after - before for before, after in pairwise((window.first_frame, *ends)))
+
+
+def _frames_between(before: int, after: int) -> int:
+    """Return how many frames the latents of a film from the place `before` to `after` carry."""
+    return frames_of(after) - (frames_of(before) if before else 0) if after > before else 0
 
 
 def _channels(spec: VideoSpec) -> bool:

@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -25,6 +26,7 @@ MAX_PROMPT = 4000
 MAX_STEPS = 200
 MAX_ADDNOISE = 50
 MAX_SEED = 2**63 - 1
+INPUTS = ("image", "end_image", "video")
 
 
 class SpecError(PublicError):
@@ -116,7 +118,10 @@ class VideoSpec:
 
     `compat` is "fixed" for what is right. "official" and "diffusers" repeat the other two implementations, faults
     included, to compare with them: short last windows, a history cut to whole blocks, a scheduler whose sample is
-    overwritten, noise on the history from a stream of its own; "diffusers" masks attention whenever there are blocks.
+    overwritten, noise on the history from a stream of its own. "official" also rounds colours down, shows the latent
+    of the end picture where a film has several windows, and asks models without forcing with and without the prompt
+    whatever the guidance; "diffusers" has a schedule of its own, shows CLIP the middle of a picture, and masks
+    attention whenever there are blocks.
 
     `teacache` is how much the input of the transformer may change before it is asked again (0: always asked;
     sampler/teacache.py), and with `use_ret_steps` the first and last steps are always computed.
@@ -171,7 +176,8 @@ class VideoSpec:
             "base_num_frames": card.base_num_frames,
             "overlap_history": card.overlap_history,
             "addnoise_condition": card.addnoise_condition,
-            "overlap": card.overlap,
+            # The official code has no other way, and diffusers knows only latents.
+            "overlap": {"official": "reencode", "diffusers": "latent"}.get(values.get("compat", ""), card.overlap),
         }
         return cls(prompt=prompt, model=model, **(defaults | values))
 
@@ -201,13 +207,21 @@ class VideoSpec:
         self._check_inputs(card)
         self._check_blocks()
 
-    def hash(self) -> str:
-        """Return a hex digest that names this spec. Files count by their content, not by their path."""
-        values = dataclasses.asdict(self)
-        for field in ("image", "end_image", "video"):
-            if values[field] is not None:
-                with Path(values[field]).open("rb") as file:
-                    values[field] = hashlib.file_digest(file, "sha256").hexdigest()
+    def files(self) -> dict[str, str]:
+        """Return the SHA-256 of the pictures and the clip by their fields; each file is read to its end."""
+        found = {}
+        for field in INPUTS:
+            if (path := getattr(self, field)) is not None:
+                with path.open("rb") as file:
+                    found[field] = hashlib.file_digest(file, "sha256").hexdigest()
+        return found
+
+    def hash(self, files: Mapping[str, str] | None = None) -> str:
+        """Return a hex digest that names this spec. Files count by their content, not by their path.
+
+        `files` are their digests (`files`), where these are known; else they are read.
+        """
+        values = dataclasses.asdict(self) | (self.files() if files is None else dict(files))
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -219,6 +233,11 @@ class VideoSpec:
     def new_frames(self) -> int:
         """How many frames are made: all, or those that follow the clip."""
         return self.num_frames - (self.overlap_history if self.video else 0)
+
+    @property
+    def guided(self) -> bool:
+        """True when the model is asked without the prompt as well."""
+        return self.guidance_scale > 1 or (self.compat == "official" and cards.get(self.model).variant != "df")
 
     @property
     def masked(self) -> bool:

@@ -6,7 +6,9 @@ model's configuration, where the next job finds it. Here the last keys of each b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +16,21 @@ import torch
 from diffusers.models.attention_dispatch import dispatch_attention_fn
 from diffusers.models.transformers.transformer_skyreels_v2 import SkyReelsV2AttnProcessor, _get_qkv_projections
 
+from workers.base import EngineError
+from workers.engines.skyreels.memory.components import Components
+from workers.engines.skyreels.memory.trouble import lost_card
+from workers.engines.skyreels.request.execution import attention_backend
 from workers.engines.skyreels.sampler.sequence import Kernel, SequenceParallel
+
+log = logging.getLogger(__name__)
+
+NATIVE = "native"
+# What "auto" tries: torch's kernels, and packages that may be there. Kernels from a hub are taken when they are named.
+TRIED = (NATIVE, "_native_cudnn", "_native_flash", "flash", "_flash_3", "sage")
+ROUNDS = 3
+# How far an answer may be from that of torch's own kernels, in parts of its size: 8-bit kernels are near it.
+FURTHEST = 0.05
+_fastest: dict[tuple[Any, ...], str] = {}
 
 
 class SelfAttention(SkyReelsV2AttnProcessor):  # type: ignore[misc]
@@ -66,6 +82,67 @@ def block_causal(sizes: Sequence[int], backend: Any) -> Kernel:
         return torch.cat(pieces, dim=1)
 
     return attend
+
+
+def choose_backend(models: Components, tokens: int) -> str:
+    """Give the transformer the attention that this installation asks for, and return its name; "" where it has none.
+
+    `tokens` are those of a window: "auto" measures the kernels that are here on a sequence of this length, once for a
+    kind of model. Raises EngineError("attention_unknown") for a name that cannot be used here.
+    """
+    asked = attention_backend()
+    if not asked:
+        return ""
+    name = asked
+    if asked == "auto":
+        config = models.transformer.config
+        shape = (1, tokens, int(config.num_attention_heads), int(config.attention_head_dim))
+        key = (str(models.device), models.transformer.dtype, shape)
+        if key not in _fastest:
+            _fastest[key] = fastest(shape, models.device, models.transformer.dtype)
+        name = _fastest[key]
+    try:
+        models.transformer.set_attention_backend(name)
+    except (ValueError, RuntimeError, ImportError) as error:
+        text = f"CINEVIVID_ATTENTION names {name}, which cannot be used on this machine."
+        raise EngineError("attention_unknown", text) from error
+    return name
+
+
+def fastest(
+    shape: tuple[int, int, int, int],
+    device: torch.device,
+    dtype: torch.dtype,
+    tried: Sequence[str] = TRIED,
+    clock: Callable[[], float] = time.perf_counter,
+) -> str:
+    """Return which of the kernels `tried` is the fastest for queries of a `shape` [B, L, heads, head].
+
+    Those that are not here, fail, or answer differently from torch's own are passed over.
+    """
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(shape, generator=generator).to(device, dtype) for _ in range(3))
+    expected = dispatch_attention_fn(query, key, value, backend=NATIVE)
+    found: dict[str, float] = {}
+    for name in tried:
+        try:
+            answer = dispatch_attention_fn(query, key, value, backend=name)
+            away = (answer - expected).float().norm() / expected.float().norm()
+            if not away <= FURTHEST:
+                log.warning("Attention by %s differs by %.3f: not taken.", name, float(away))
+                continue
+            began = clock()
+            for _ in range(ROUNDS):
+                dispatch_attention_fn(query, key, value, backend=name)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            found[name] = clock() - began
+        except Exception as error:
+            if lost_card(error):
+                raise
+            log.info("Attention by %s cannot be used here: %s", name, error)
+    log.info("Attention, seconds a pass: %s", {name: round(took / ROUNDS, 5) for name, took in found.items()})
+    return min(found, key=lambda name: found[name], default=NATIVE)
 
 
 @contextmanager

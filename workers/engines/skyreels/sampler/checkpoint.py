@@ -12,17 +12,19 @@ from safetensors.torch import load_file, save_file
 
 from workers.base import EngineError
 
-FORM = 2  # of the file; a state in another form is made anew
+FORM = 3  # of the file; a state in another form is made anew
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
     """The state after window `index` of the spec named by `spec_hash`.
 
-    `latents` float32 [1, C, F, h, w] are the newest of the film, or all of the window where each is decoded by itself:
-    enough for the next window's history, and to rebuild by decoding what has gigabytes at full size (the decoder's
-    cache, the frames that are encoded again). `addnoise` is the state of the second generator, which only the modes
-    that repeat other implementations have. `way` says how the windows were computed where that rounds differently.
+    `latents` float32 [1, C, F, h, w] are the newest of the film: enough for the next window's history, and to rebuild
+    the decoder's cache, which has gigabytes at full size. Where each window is decoded by itself, `given` [1, C, F, h,
+    w] is what the next one begins with, its frames encoded already, and `latents` are those of the whole windows whose
+    frames a later one looks back at (of the film's last window, its own). `addnoise` is the state of the second
+    generator, which only the modes that repeat other implementations have. `way` says how the windows were computed
+    where that rounds differently.
     """
 
     spec_hash: str
@@ -31,12 +33,13 @@ class Checkpoint:
     generator: torch.Tensor
     addnoise: torch.Tensor | None = None
     way: str = ""
+    given: torch.Tensor | None = None
 
     def save(self, path: Path) -> Path:
         """Write to `path` (safetensors) so that a crash leaves the old file or the new one, never half of one."""
         tensors = {"latents": self.latents.contiguous(), "generator": self.generator}
-        if self.addnoise is not None:
-            tensors["addnoise"] = self.addnoise
+        more = {"addnoise": self.addnoise, "given": self.given}
+        tensors |= {name: tensor.contiguous() for name, tensor in more.items() if tensor is not None}
         told = {"hash": self.spec_hash, "index": self.index, "way": self.way, "form": FORM}
         meta = {"spec": json.dumps(told)}
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,6 +68,7 @@ class Checkpoint:
                 tensors["generator"],
                 tensors.get("addnoise"),
                 meta["way"],
+                tensors.get("given"),
             )
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise EngineError("checkpoint_broken", "The saved state of this job cannot be read.") from error

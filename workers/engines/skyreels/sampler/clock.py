@@ -41,18 +41,21 @@ class Clock:
         )
         self.start()
 
-    def tick(self, stage: str, window: int, step: int, steps: int) -> None:
-        """Count one finished step and tell about it; what the caller raises goes through."""
+    def tick(self, work: str, window: int, step: int, steps: int, stage: str = "") -> None:
+        """Count one finished step of `work` and tell about it; what the caller raises goes through.
+
+        `stage` is another one to tell: of latents that are decoded between the steps of their window.
+        """
         now = time.monotonic()
-        self._spent[stage] += now - self._since
-        self._count[stage] += 1
-        if stage == "denoising":
+        self._spent[work] += now - self._since
+        self._count[work] += 1
+        if work == "denoising":
             self.steps_left -= 1
         else:
             self.latents_left = max(0, self.latents_left - 1)
         self.on_progress(
             Progress(
-                stage=stage,
+                stage=stage or work,
                 step=step + 1,
                 steps=steps,
                 window=window + 1,

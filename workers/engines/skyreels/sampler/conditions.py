@@ -33,11 +33,11 @@ def build(
 
     Raises EngineError("model_broken") for an image to video model without its picture encoder.
     """
-    negative = encode(models, spec.negative_prompt) if spec.guidance_scale > 1 else None
+    negative = encode(models, spec.negative_prompt) if spec.guided else None
     picture = channels = end = None
     if cards.get(spec.model).variant == "i2v":
         assert inputs.image is not None
-        picture, channels = _see(models, inputs.image), _beside(models, window, inputs.image, tiling)
+        picture, channels = _see(models, spec, inputs.image), _beside(models, spec, window, inputs.image, tiling)
     if window.closing:
         assert inputs.end_image is not None
         end = _still(models, inputs.end_image, tiling)
@@ -62,23 +62,43 @@ def _still(models: Components, picture: NDArray[np.uint8], tiling: bool) -> torc
 
 
 @torch.inference_mode()
-def _see(models: Components, picture: NDArray[np.uint8]) -> torch.Tensor:
-    """Return CLIP's last but one layer for the start picture, [1, L, D]."""
+def _see(models: Components, spec: VideoSpec, picture: NDArray[np.uint8]) -> torch.Tensor:
+    """Return CLIP's last but one layer for the start picture, [1, L, D].
+
+    CLIP sees the whole picture, squeezed into a square, as the makers trained the model; diffusers' pipeline shows it
+    the square in the middle, and hides almost half of a wide picture.
+    """
     if models.image_encoder is None or models.max_sequence_length != IMAGE_MODEL_SEQUENCE:
         raise EngineError("model_broken", "The model's files are damaged. Please tell the operator.")
-    pixels = models.image_processor(images=Image.fromarray(picture), return_tensors="pt").pixel_values
-    encoder = models.image_encoder
+    encoder, processor = models.image_encoder, models.image_processor
+    if spec.compat == "diffusers":
+        pixels = processor(images=Image.fromarray(picture), return_tensors="pt").pixel_values
+    else:
+        side = int(encoder.config.image_size)
+        whole = _typed(models, spec, vae_stream.from_uint8(picture[None]))[:, :, 0]
+        small = torch.nn.functional.interpolate(whole, (side, side), mode="bicubic", align_corners=False)
+        mean, spread = (
+            torch.tensor(values).view(1, 3, 1, 1).to(small) for values in (processor.image_mean, processor.image_std)
+        )
+        pixels = (small * 0.5 + 0.5 - mean) / spread
     hidden = encoder(pixels.to(models.device, encoder.dtype), output_hidden_states=True).hidden_states[-2]
     seen: torch.Tensor = hidden.to(models.transformer.dtype)
     return seen
 
 
-def _beside(models: Components, window: WindowPlan, picture: NDArray[np.uint8], tiling: bool) -> torch.Tensor:
+def _beside(
+    models: Components, spec: VideoSpec, window: WindowPlan, picture: NDArray[np.uint8], tiling: bool
+) -> torch.Tensor:
     """Return the start picture as channels, [1, 4 + C, F, h, w]: which of four frames is known, and the latents of a
     film that begins with the picture and is grey after it (Wan 2.1, arXiv:2503.20314, section 5.1)."""
-    first = vae_stream.from_uint8(picture[None])
+    first = _typed(models, spec, vae_stream.from_uint8(picture[None])).float()
     grey = first.new_zeros((1, 3, frames_of(window.latents) - 1, *first.shape[3:]))
     latents = vae_stream.encode(models, torch.cat([first, grey], dim=2), tiling=tiling)
     known = latents.new_zeros((1, FRAMES_PER_LATENT, *latents.shape[2:]))
     known[:, :, 0] = 1.0
     return torch.cat([known, latents], dim=1)
+
+
+def _typed(models: Components, spec: VideoSpec, frames: torch.Tensor) -> torch.Tensor:
+    """Return frames in the type in which a start picture is taken: the official code rounds it to the transformer's."""
+    return frames.to(models.transformer.dtype) if spec.compat == "official" else frames

@@ -7,7 +7,7 @@ UniPC: Zhao et al. 2023, arXiv:2302.04867. Guidance: Ho and Salimans 2022, arXiv
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from workers.engines.skyreels.memory.components import Components
 from workers.engines.skyreels.request.plan import WindowPlan
 from workers.engines.skyreels.request.spec import VideoSpec
 from workers.engines.skyreels.sampler.attention import self_attention
+from workers.engines.skyreels.sampler.schedule import scheduler_of
 from workers.engines.skyreels.sampler.sequence import SequenceParallel
 from workers.engines.skyreels.sampler.teacache import TeaCache, teacache
 
@@ -42,10 +43,15 @@ class Condition:
 
 
 def draw(generator: torch.Generator, models: Components, spec: VideoSpec, latents: int) -> torch.Tensor:
-    """Draw the noise of one window, float32 [1, C, F, h, w], from the job's generator."""
+    """Draw the noise of one window, [1, C, F, h, w], from the job's generator.
+
+    It is float32, except where the official code keeps the latents of diffusion forcing in the transformer's type.
+    """
     factor = models.spatial_factor
     shape = (1, models.latent_channels, latents, spec.height // factor, spec.width // factor)
-    return torch.randn(shape, generator=generator, dtype=torch.float32).to(models.device)
+    narrow = spec.compat == "official" and cards.get(spec.model).variant == "df"
+    dtype = models.transformer.dtype if narrow else torch.float32
+    return torch.randn(shape, generator=generator, dtype=dtype).to(models.device)
 
 
 def denoise_window(
@@ -55,16 +61,15 @@ def denoise_window(
     condition: Condition,
     given: torch.Tensor | None,
     generator: torch.Generator,
-    on_step: Callable[[int], None],
     addnoise: torch.Generator | None = None,
     parallel: SequenceParallel | None = None,
-) -> torch.Tensor:
-    """Return the latents of one window, float32 [1, C, F, h, w], those that were given as they were given.
+) -> Iterator[torch.Tensor]:
+    """Yield the latents of one window after each of its `window.steps` iterations: [1, C, F, h, w], the same tensor.
 
-    `given` is [1, C, window.given, h, w], the history or the start picture, or None where there is none. All randomness
-    comes from `generator`, except the noise on what was given where `addnoise` is there for it.
+    `given` is [1, C, window.given, h, w], the history or the start picture, or None where there is none; it stays as it
+    was given. A block that has come to the end of the noise schedule does not change any more (`window.parts`). All
+    randomness comes from `generator`, except the noise on what was given where `addnoise` is there for it.
     With `parallel`, all its ranks have to call this with equal arguments, and all get the same latents.
-    `on_step(i)` is called after each of `window.steps` iterations, outside inference mode; what it raises goes through.
     """
     loop = _Loop(models, spec, window, condition, given, generator, addnoise or generator)
     _, high, wide = models.transformer.config.patch_size
@@ -76,8 +81,7 @@ def denoise_window(
     with split, attention, teacache(transformer, spec, parallel) as loop.cache:
         for i in range(window.steps):
             loop.iterate(i)
-            on_step(i)
-    return loop.latents
+            yield loop.latents
 
 
 class _Loop:
@@ -101,11 +105,7 @@ class _Loop:
         self.latents = draw(generator, models, spec, window.latents)
         if given is not None:
             self.latents[:, :, : window.given] = given.to(self.latents)
-        scheduler = models.scheduler(spec.shift)
-        scheduler.set_timesteps(spec.steps, device=models.device)
-        if spec.compat == "fixed":
-            # Else the scheduler looks the first timestep up by value and skips a step where rounding made two equal.
-            scheduler.set_begin_index(0)
+        scheduler = scheduler_of(models, spec)
         self.times = [WAITING_TIMESTEP, *(int(t) for t in scheduler.timesteps), 0]
         # Blocks that move together share one scheduler: UniPC works elementwise, so this equals one per latent.
         spans = [sum(window.blocks)] if spec.ar_step == 0 else list(window.blocks)
@@ -181,4 +181,6 @@ class _Loop:
                 fps=[0 if self.spec.fps == 16 else 1],
                 return_dict=False,
             )[0]
-        return answer[:, :, : self.window.latents]
+        answer = answer[:, :, : self.window.latents]
+        # In bfloat16 the difference of the two answers loses its last bits, and guidance makes that error larger.
+        return answer if self.spec.compat == "diffusers" else answer.float()

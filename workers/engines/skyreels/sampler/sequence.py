@@ -76,9 +76,12 @@ class SequenceParallel(ABC):
         # Not at `proj_out`, as in diffusers' plan for Wan: shift and scale after `norm_out` have one entry for each
         # token of the whole sequence.
         end = transformer.norm_out.register_forward_hook(lambda module, given, part: self.gather(part, tokens))
+        # A rank's part may begin and end within a frame, so its tokens do not stand in rows (memory/transformer.py).
+        transformer.rows = False
         try:
             yield
         finally:
+            transformer.rows = True
             end.remove()
             remove_context_parallel(transformer, plan)
 

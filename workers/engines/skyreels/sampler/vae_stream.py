@@ -158,9 +158,13 @@ def encode(models: Components, frames: torch.Tensor, *, tiling: bool = False) ->
     return (latents - mean) * scale
 
 
-def to_uint8(frames: torch.Tensor) -> NDArray[np.uint8]:
-    """Turn frames [1, 3, T, H, W] in -1..1 into an array [T, H, W, 3] of 0..255."""
-    scaled = (frames[0] * 0.5 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
+def to_uint8(frames: torch.Tensor, *, down: bool = False) -> NDArray[np.uint8]:
+    """Turn frames [1, 3, T, H, W] in -1..1 into an array [T, H, W, 3] of 0..255: the nearest level, or the one below.
+
+    Always `down`, as in the official code, a film is half a level darker than it was computed.
+    """
+    scaled = (frames[0].float() * 0.5 + 0.5).clamp(0, 1).mul(255)
+    scaled = (scaled if down else scaled.round()).to(torch.uint8)
     return np.ascontiguousarray(scaled.permute(1, 2, 3, 0).cpu().numpy())
 
 
