@@ -19,11 +19,11 @@ from workers.base import EngineError, Inputs, OnProgress, Progress, Window, igno
 from workers.engines.skyreels.request.execution import Execution
 from workers.engines.skyreels.request.plan import plan
 from workers.engines.skyreels.request.spec import VideoSpec
-from workers.keeper import CLIP_PARTS, PLAYLIST, STATE, Keeper, KeepNothing, Kept, write_whole
+from workers.keeper import CLIP_PARTS, STATE, Keeper, KeepNothing, Kept, write_whole
 from workers.media import foreign
 from workers.media.facts import MediaError
 from workers.media.film import Film
-from workers.media.hls import Playlist
+from workers.media.hls import Playlists
 from workers.media.probe import MediaInfo
 
 if TYPE_CHECKING:
@@ -59,10 +59,13 @@ def render(
     keeper: Keeper | None = None,
     comment: str = "",
     run: Execution | None = None,
+    watermark: bool = False,
 ) -> MediaInfo:
     """Make the film of `spec` in `folder` and join it into the MP4 `out`; goes on where an earlier call was killed.
 
     A clip that goes on is the first part of the film. While it grows, `folder`/hls holds a playlist that can be played.
+    With a `watermark`, `folder`/marked/hls holds another one, and `film.marked(out)` is the film with it; windows go
+    on from frames without it.
     `on_window` is called after each window is safe on the disk, and `keeper` may keep it somewhere safer; an empty
     folder is filled from there. Raises what the engine raises, and EngineError for inputs that cannot be used; the
     state stays in the folder until the film is whole.
@@ -71,45 +74,47 @@ def render(
     inputs = inputs_of(spec)
     keeper = keeper or KeepNothing()
     keeper.fetch(folder)
-    saved, film = _left_off(spec, folder)
+    saved, film = _left_off(spec, folder, watermark)
     # Asked before anything is computed: the film may have been cancelled or stopped while no worker was there.
     windows = len(plan(spec).windows)
     on_progress(Progress(stage="loading", window=min(saved.index + 2, windows) if saved else 1, windows=windows))
-    playlist = Playlist(folder / PLAYLIST, spec.fps, _longest_part(spec), film.segments)
+    playlists = Playlists(film, _longest_part(spec))
     if spec.video and saved is None:
         parts = 0
         for frames in _parts_of_clip(spec):
-            playlist.append(film.append(frames))
+            film.append(frames)
+            playlists.append()
             parts += 1
         write_whole(folder / CLIP_PARTS, str(parts))
     for window in engine.stream(spec, on_progress, resume=saved, inputs=inputs, run=run):
-        playlist.append(film.append(window.frames))
+        film.append(window.frames)
+        playlists.append()
         # After the segment: a state on the disk says that its segment is whole.
         window.checkpoint.save(folder / STATE)
         if window.last:
-            playlist.finish()
-        made = Kept(
-            window.index + 1, window.first_frame + len(window.frames), float(sum(playlist.frames) / playlist.fps)
-        )
+            playlists.finish()
+        made = Kept(window.index + 1, window.first_frame + len(window.frames), float(playlists.frames / film.fps))
         keeper.keep(folder, made)
         if on_window is not None:
             on_window(window)
-    playlist.finish()
+    playlists.finish()
     info = film.finish(out, comment)
     for name in (STATE, CLIP_PARTS):
         (folder / name).unlink(missing_ok=True)
     return info
 
 
-def keep(spec: VideoSpec, folder: Path, out: Path, comment: str = "") -> tuple[MediaInfo, int]:
+def keep(
+    spec: VideoSpec, folder: Path, out: Path, comment: str = "", *, watermark: bool = False
+) -> tuple[MediaInfo, int]:
     """Join the windows that a stopped `render` has left in `folder` into the MP4 `out`; nothing is computed.
 
     Returns what came out and how many windows are in it. Raises EngineError("nothing_to_keep") before the first window.
     """
-    saved, film = _left_off(spec, folder)
+    saved, film = _left_off(spec, folder, watermark)
     if saved is None:
         raise EngineError("nothing_to_keep", "Nothing of this video is finished yet.")
-    Playlist(folder / PLAYLIST, spec.fps, _longest_part(spec), film.segments).finish()
+    Playlists(film, _longest_part(spec)).finish()
     return film.finish(out, comment), saved.index + 1
 
 
@@ -122,7 +127,7 @@ def _longest_part(spec: VideoSpec) -> int:
     return max(windows, spec.base_num_frames) if spec.video else windows
 
 
-def _left_off(spec: VideoSpec, folder: Path) -> tuple[Checkpoint | None, Film]:
+def _left_off(spec: VideoSpec, folder: Path, watermark: bool) -> tuple[Checkpoint | None, Film]:
     """Return the saved state and the film of an earlier call; no state and an empty film where they are of no use."""
     from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 
@@ -130,11 +135,12 @@ def _left_off(spec: VideoSpec, folder: Path) -> tuple[Checkpoint | None, Film]:
         saved = Checkpoint.load(folder / STATE)
         if saved.spec_hash == spec.hash():
             parts = int((folder / CLIP_PARTS).read_text()) if spec.video else 0
-            return saved, Film(folder, spec.width, spec.height, spec.fps, keep=parts + saved.index + 1)
+            keep = parts + saved.index + 1
+            return saved, Film(folder, spec.width, spec.height, spec.fps, keep, watermark=watermark)
     except (EngineError, MediaError, OSError, ValueError):
         pass
     (folder / STATE).unlink(missing_ok=True)
-    return None, Film(folder, spec.width, spec.height, spec.fps)
+    return None, Film(folder, spec.width, spec.height, spec.fps, watermark=watermark)
 
 
 def _parts_of_clip(spec: VideoSpec) -> Iterator[list[NDArray[np.uint8]]]:
