@@ -7,9 +7,9 @@ class ToolsConfig(AppConfig):
 
     def ready(self) -> None:
         """Find the tools: every module in catalog/, and `tool.py` of any other app."""
-        from apps.billing import references
-        from apps.library import filters
-        from apps.tools import catalog, ledger, registry, starting  # noqa: F401
+        from apps.billing import powers, references
+        from apps.library import filters, limits
+        from apps.tools import allowed, catalog, ledger, registry, starting, sweeper, turns  # noqa: F401
         from apps.tools.services import models_in_use
         from apps.weights import needs
 
@@ -17,5 +17,8 @@ class ToolsConfig(AppConfig):
         references.register("generation", ledger.jobs)
         references.register("group", ledger.groups)
         filters.register(registry.titles)
+        limits.register(allowed.limits, allowed.more_storage)
+        powers.changed.connect(turns.plan_changed, dispatch_uid="turns")
+        sweeper.register(turns.look_again)
         catalog.load()
         autodiscover_modules("tool")

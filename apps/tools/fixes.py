@@ -68,6 +68,7 @@ def way_out(code: str) -> Fix | None:
     """Return what helps after a refusal that is told in a toast, if a page does."""
     ways = {
         "insufficient_credits": (_("Get credits"), "billing:credits"),
+        "not_in_plan": (_("See the plans"), "billing:pricing"),
         "storage_full": (_("Open the library"), "library:library"),
         "too_many_jobs": (_("See what is running"), "tools:activity"),
     }

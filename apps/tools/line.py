@@ -2,19 +2,23 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Sum
 from django.utils import timezone
 
 from apps.library.models import Generation
-from apps.tools import registry, services
+from apps.tools.pace import expected
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in line: 1 starts next. `seconds` until it does, None where nobody can tell."""
+    """A place in line: 1 starts next. `seconds` until it does, None where nobody can tell.
+
+    `at_once` is set where it waits for another job of its owner, whose plan makes no more than so many at once.
+    """
 
     number: int
     seconds: float | None
+    at_once: int | None = None
 
 
 def place_of(job: Generation) -> Place | None:
@@ -25,16 +29,17 @@ def place_of(job: Generation) -> Place | None:
     """
     if job.status != Generation.Status.QUEUED:
         return None
-    earlier = Q(created_at__lt=job.created_at) | Q(created_at=job.created_at, pk__lt=job.pk)
-    ahead = Generation.objects.queued().filter(earlier, queue=job.queue)
+    mine = Generation.objects.filter(user=job.user_id, status=Generation.Status.RUNNING, cost__gt=0)
+    own = job.at_once is not None and mine.count() >= job.at_once
+    ahead = Generation.objects.queued().before(job).filter(queue=job.queue)
     sums = ahead.order_by().values("tool").annotate(jobs=Count("pk"), work=Sum(F("work")))
     waiting = {row["tool"]: (row["jobs"], row["work"]) for row in sums}
     number = 1 + sum(jobs for jobs, _ in waiting.values())
     running = list(Generation.objects.filter(status=Generation.Status.RUNNING, queue=job.queue))
     remaining = [remaining_of(other) for other in running]
-    queued = [_expected(slug, work) for slug, (_, work) in waiting.items()]
-    if not running or None in remaining or None in queued:
-        return Place(number, None)
+    queued = [expected(slug, work) for slug, (_, work) in waiting.items()]
+    if own or not running or None in remaining or None in queued:
+        return Place(number, None, job.at_once if own else None)
     first = min(seconds for seconds in remaining if seconds is not None)
     return Place(number, first + sum(seconds or 0 for seconds in queued) / len(running))
 
@@ -45,16 +50,10 @@ def remaining_of(job: Generation) -> float | None:
     A film that is made larger at the end tells only what is left of the stage that it is in, so that the longer of the
     two counts.
     """
-    expected = _expected(job.tool, job.work)
+    usual = expected(job.tool, job.work)
     left = None
-    if expected is not None and job.started_at:
-        left = max(0.0, expected - (timezone.now() - job.started_at).total_seconds())
+    if usual is not None and job.started_at:
+        left = max(0.0, usual - (timezone.now() - job.started_at).total_seconds())
     if job.seconds_left is None:
         return left
     return max(job.seconds_left, left or 0.0) if job.params.get("finish") else job.seconds_left
-
-
-def _expected(slug: str, work: float) -> float | None:
-    tool = registry.get(slug)
-    rate = services.pace(tool) if tool else None
-    return None if rate is None else rate * work
