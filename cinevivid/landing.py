@@ -17,7 +17,18 @@ from apps.tools.views import MAX_PENDING
 
 DAY = 86_400  # seconds
 AT_ONCE = 8  # films of the wall whose stills every window shows; those of the others come when they are in view
-PRIVATE = ("accounts/", "admin/", "api/", "home/jobs/", "home/my-library", "home/credits", "live/", "media/", "studio/")
+PRIVATE = (
+    "accounts/",
+    "admin/",
+    "api/",
+    "home/jobs/",
+    "home/my-library",
+    "home/billing",
+    "home/credits",
+    "live/",
+    "media/",
+    "studio/",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +86,7 @@ def robots(request: HttpRequest) -> HttpResponse:
 @cache_control(max_age=DAY)
 def sitemap(request: HttpRequest) -> HttpResponse:
     """The pages that a visitor can read."""
-    pages = [f"{settings.SITE_URL}{reverse(name)}" for name in ("landing", "tools:all", "docs")]
+    pages = [f"{settings.SITE_URL}{reverse(name)}" for name in ("landing", "tools:all", "billing:pricing", "docs")]
     return render(request, "sitemap.xml", {"pages": pages}, content_type="application/xml")
 
 

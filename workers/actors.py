@@ -16,6 +16,8 @@ from django.utils import timezone
 from dramatiq.middleware import TimeLimitExceeded
 from dramatiq.middleware.threading import raise_thread_exception
 
+from apps.billing import events, payments, reconcile, sync
+from apps.billing.models import Checkout, Customer
 from apps.errors import CATALOGUE, StudioError
 from apps.library import progress
 from apps.library.ids import is_uuid
@@ -32,6 +34,7 @@ WRITE_EVERY_SECONDS = 0.5
 LINE_EVERY_SECONDS = 10.0  # after which those who wait are told anew when their turn comes
 RETRIED = ("rank_lost", "ranks_not_started")  # what may go well another time: a part of the worker died
 RETRIED_LATER = ("storage_failed",)
+BILLING_MS = 5 * 60 * 1000
 FOREVER_MS = 10 * 365 * 24 * 3600 * 1000  # dramatiq wants a number
 warmth = Warmth(settings.DATA_DIR / "loading.json")
 HEARTBEAT_SECONDS = settings.LEASE_SECONDS / 8
@@ -118,6 +121,33 @@ def work_on_model(model_id: str, verb: str) -> None:
             log.warning("model_work_failed", code=error.code, reason=error.public_text)
         else:
             log.info("model_work_finished", revision=now.revision, bytes=now.disk)
+
+
+@dramatiq.actor(queue_name="billing", max_retries=0, time_limit=BILLING_MS)
+def handle_stripe_event(id: str) -> None:
+    """Bring the rows up to what Stripe says of the object of an event, unless that is done."""
+    events.handle(id)
+
+
+@dramatiq.actor(queue_name="billing", max_retries=0, time_limit=BILLING_MS)
+def look_at_checkout(key: str) -> None:
+    """See whether a page of Stripe was paid."""
+    found = Checkout.objects.filter(pk=key).exclude(session_id="").first()
+    if found and found.status in (Checkout.Status.OPEN, Checkout.Status.PROCESSING):
+        sync.sync_checkout(found.session_id)
+
+
+@dramatiq.actor(queue_name="billing", max_retries=0, time_limit=BILLING_MS)
+def leave_stripe(key: str) -> None:
+    """Remove the customer of a deleted account from Stripe, and with it everything that would charge them."""
+    if found := Customer.objects.filter(pk=key, leaving=True).select_related("user").first():
+        payments.remove_customer(found)
+
+
+@dramatiq.actor(queue_name="billing", max_retries=0, time_limit=FOREVER_MS)
+def reconcile_stripe() -> None:
+    """Find and repair what was missed of Stripe's webhooks."""
+    reconcile.reconcile()
 
 
 def make(job: Generation, folder: Path) -> None:

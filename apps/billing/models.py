@@ -206,6 +206,10 @@ class Subscription(models.Model):
     downgrade_to = models.ForeignKey(
         Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="From the next period on."
     )
+    next_amount = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The next charge with tax and discounts, in the currency's smallest unit."
+    )
+    next_currency = models.CharField(max_length=3, blank=True, default="")
     changing_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when a change of the plan is on its way to Stripe."
     )
@@ -299,6 +303,7 @@ class Debt(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="credit_debts")
     payment = models.OneToOneField(Payment, on_delete=models.PROTECT, related_name="debt")
     amount = models.PositiveIntegerField(help_text="What is still owed, in credits.")
+    repaid = models.PositiveIntegerField(default=0, help_text="What later credits have paid, in credits.")
 
     class Meta:
         indexes = [models.Index(fields=["user"], condition=Q(amount__gt=0), name="debt_open")]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from django.conf import settings
 from django.dispatch import Signal
 from django.utils.translation import gettext as _
@@ -21,14 +22,22 @@ from apps.errors import StudioError
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
+log = structlog.get_logger(__name__)
 Value = float | bool | None  # None is without a limit
 GB = 1_000_000_000
 MINUTE = 60
 DURATIONS = {"s": 1, "m": MINUTE, "h": 60 * MINUTE, "d": 24 * 60 * MINUTE}
 RESOLUTIONS = {720: "HD, 720", 1080: "Full HD, 1080", 2160: "4K, 2160"}
 
-# Sent with `user` when what an account may do has changed. Whoever changes a plan sends it once that is committed.
+# Sent with `user` by `tell_changed`, which whoever changes a plan calls once that is committed.
 changed = Signal()
+
+
+def tell_changed(user: User) -> None:
+    """Tell who holds jobs to the powers of their owners that those of an account have changed."""
+    for _receiver, answer in changed.send_robust(sender=Plan, user=user):
+        if isinstance(answer, Exception):
+            log.error("powers_not_taken", user=user.pk, exc_info=answer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

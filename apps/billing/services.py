@@ -13,7 +13,8 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import ngettext
 
 from apps.accounts.models import User
-from apps.billing.models import Account, Transfer, Welcomed
+from apps.billing.models import Account, Debt, Payment, Subscription, Transfer, Welcomed
+from apps.billing.plans import connected
 from apps.errors import StudioError
 from apps.live import publish
 
@@ -27,6 +28,7 @@ MONTHLY: dict[str, str] = {
     Kind.CAPTURE: "spent",
     Kind.RELEASE: "released",
     Kind.REFUND: "lost",
+    Kind.RESTORE: "granted",
     Kind.FORFEIT: "lost",
 }
 
@@ -50,6 +52,12 @@ class AccountClosed(StudioError):
     """The account is closed, or about to be deleted."""
 
     code = "account_closed"
+
+
+class PaymentOverdue(StudioError):
+    """A payment for the plan is overdue for longer than the grace period."""
+
+    code = "payment_overdue"
 
 
 @dataclass
@@ -111,11 +119,70 @@ def grant(user: User, amount: int, reference: str) -> bool:
     with transaction.atomic():
         open_accounts(user)
         wallet, _ = _lock(user)
-        return _move(_system(Account.Kind.ISSUED), wallet, amount, Kind.GRANT, reference)
+        given = _move(_system(Account.Kind.ISSUED), wallet, amount, Kind.GRANT, reference)
+        settle_debts(user)
+        return given
+
+
+def purchase(user: User, amount: int, reference: str) -> bool:
+    """Give the credits of a payment, which is what the reference names; False when it has given them before."""
+    if amount <= 0:
+        return False
+    with transaction.atomic():
+        open_accounts(user)
+        wallet, _ = _lock(user)
+        given = _move(_system(Account.Kind.ISSUED), wallet, amount, Kind.PURCHASE, reference)
+        settle_debts(user)
+        return given
+
+
+def take_back(payment: Payment, target: int) -> int:
+    """Make `target` the credits that are taken back for a payment, and return by how many they changed.
+
+    What the wallet lacks is owed. When less is to be taken back than before, what is owed goes first, and the rest
+    returns to the wallet. The caller has locked the wallet, then the payment, and counts up its version afterwards.
+    """
+    change = target - payment.taken_back
+    if change == 0:
+        return 0
+    wallet, _ = _lock(payment.user)
+    issued, part = _system(Account.Kind.ISSUED), f"change-{payment.version}"
+    debt, _ = Debt.objects.get_or_create(payment=payment, user=payment.user, defaults={"amount": 0})
+    if change > 0:
+        taken = min(wallet.balance, change)
+        if taken:
+            _move(wallet, issued, taken, Kind.REFUND, payment.reference, part)
+        Debt.objects.filter(pk=debt.pk).update(amount=F("amount") + change - taken)
+    else:
+        forgiven = min(debt.amount, -change)
+        Debt.objects.filter(pk=debt.pk).update(amount=F("amount") - forgiven)
+        if back := -change - forgiven:
+            _move(issued, wallet, back, Kind.RESTORE, payment.reference, part)
+        settle_debts(payment.user)
+    return change
+
+
+def settle_debts(user: User) -> int:
+    """Pay what a user owes from the wallet, which the caller has locked; returns the credits paid."""
+    paid = 0
+    for debt in Debt.objects.filter(user=user, amount__gt=0).select_related("payment").order_by("pk"):
+        wallet = Account.objects.get(user=user, kind=Account.Kind.WALLET)
+        part = min(wallet.balance, debt.amount)
+        if not part:
+            break
+        _move(wallet, _system(Account.Kind.ISSUED), part, Kind.REFUND, debt.payment.reference, f"debt-{debt.repaid}")
+        Debt.objects.filter(pk=debt.pk).update(amount=F("amount") - part, repaid=F("repaid") + part)
+        paid += part
+    return paid
+
+
+def owed(user: User) -> int:
+    """Credits of refunded payments that the wallet did not have."""
+    return Debt.objects.filter(user=user).aggregate(Sum("amount"))["amount__sum"] or 0
 
 
 def refuse_beyond(user: User, amount: int) -> None:
-    """Raise AccountClosed, or InsufficientCredits when the wallet holds less than `amount`.
+    """Raise AccountClosed, PaymentOverdue, or InsufficientCredits when the wallet holds less than `amount`.
 
     This answers early, before an upload is stored; `hold` decides, under the wallet's lock.
     """
@@ -161,7 +228,7 @@ def hold(user: User, amount: int, reference: str) -> bool:
     """Set credits aside for a job. Returns False for 0 credits and for a job that has them already.
 
     The wallet stays locked until the caller's transaction ends, also for 0 credits, so that the caller can count the
-    user's jobs while no other hold is made. Raises InsufficientCredits, and AccountClosed.
+    user's jobs while no other hold is made. Raises InsufficientCredits, AccountClosed and PaymentOverdue.
     """
     with transaction.atomic():
         wallet, held_account = _lock(user)
@@ -176,6 +243,8 @@ def hold(user: User, amount: int, reference: str) -> bool:
 def _refuse_closed(user: User) -> None:
     if not User.objects.filter(pk=user.pk, is_active=True).exists():
         raise AccountClosed()
+    if connected() and any(each.is_overdue for each in Subscription.objects.filter(user=user)):
+        raise PaymentOverdue()
 
 
 def capture(user: User, amount: int, reference: str, part: str = "") -> bool:
@@ -201,6 +270,7 @@ def release(user: User, reference: str, amount: int | None = None, part: str = "
         still = receipt(reference).open
         amount = still if amount is None else min(amount, still)
         if amount and _move(held_account, wallet, amount, Kind.RELEASE, reference, part):
+            settle_debts(user)
             return amount
         return 0
 
@@ -278,6 +348,28 @@ def audit() -> list[str]:
         .filter(settled__gt=F("held"))
     ):
         problems.append(f"{row['reference']}: {row['settled']} credits settled of {row['held']} held.")
+    return problems + _audit_payments()
+
+
+def _audit_payments() -> list[str]:
+    """Compare every payment with its transfers: what it gave, and what was taken back for it or is owed."""
+    of_money = Transfer.objects.filter(kind__in=[Kind.PURCHASE, Kind.REFUND, Kind.RESTORE])
+    sums: dict[str, dict[str, int]] = {}
+    for reference, kind, amount in of_money.order_by().values_list("reference", "kind").annotate(Sum("amount")):
+        sums.setdefault(reference, {})[kind] = amount
+    problems = []
+    for payment in Payment.objects.select_related("debt").iterator():
+        found = sums.pop(payment.reference, {})
+        given = found.get(Kind.PURCHASE, 0)
+        gone = found.get(Kind.REFUND, 0) - found.get(Kind.RESTORE, 0)
+        gone += payment.debt.amount if hasattr(payment, "debt") else 0
+        if given != payment.credits:
+            problems.append(f"{payment.reference}: bought {payment.credits} credits, and {given} were given.")
+        if gone != payment.taken_back or gone > given:
+            problems.append(
+                f"{payment.reference}: {payment.taken_back} credits to take back, {gone} are taken or owed."
+            )
+    problems += [f"{reference}: credits were bought without a payment." for reference in sums]
     return problems
 
 

@@ -37,6 +37,7 @@ from django.utils.translation import gettext
 
 from apps.accounts import outbox, sessions
 from apps.accounts.models import ApiToken, User
+from apps.billing import payments
 from apps.billing import services as billing
 from apps.errors import StudioError
 from apps.library import keeper, storage
@@ -112,6 +113,7 @@ def _erase(user: User) -> None:
     User.objects.filter(pk=user.pk).update(is_active=False)
     # A live worker removes its own folder.
     left = set(Generation.objects.filter(user=user).exclude(status=Status.RUNNING).values_list("pk", flat=True))
+    payments.leave(user)
     services.cancel_all(user)
     for session in _sessions(user, _addresses(user)):
         session.delete()

@@ -6,8 +6,9 @@ class ToolsConfig(AppConfig):
     name = "apps.tools"
 
     def ready(self) -> None:
-        """Find the tools: every module in catalog/, and `tool.py` of any other app."""
+        """Find the tools: every module in catalog/, and `tool.py` of any other app. Let the sweep see to payments."""
         from apps.billing import powers, references
+        from apps.billing.upkeep import upkeep
         from apps.library import filters, limits
         from apps.tools import allowed, catalog, ledger, registry, starting, sweeper, turns  # noqa: F401
         from apps.tools.services import models_in_use
@@ -19,6 +20,7 @@ class ToolsConfig(AppConfig):
         filters.register(registry.titles)
         limits.register(allowed.limits, allowed.more_storage)
         powers.changed.connect(turns.plan_changed, dispatch_uid="turns")
+        sweeper.register(upkeep)
         sweeper.register(turns.look_again)
         catalog.load()
         autodiscover_modules("tool")

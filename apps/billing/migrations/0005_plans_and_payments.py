@@ -122,6 +122,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('amount', models.PositiveIntegerField(help_text='What is still owed, in credits.')),
+                ('repaid', models.PositiveIntegerField(default=0, help_text='What later credits have paid, in credits.')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='credit_debts', to=settings.AUTH_USER_MODEL)),
                 ('payment', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='debt', to='billing.payment')),
             ],
@@ -138,6 +139,8 @@ class Migration(migrations.Migration):
                 ('current_period_end', models.DateTimeField(blank=True, null=True)),
                 ('cancel_at_period_end', models.BooleanField(default=False)),
                 ('grace_until', models.DateTimeField(blank=True, help_text='Until then an overdue payment leaves the plan as it is.', null=True)),
+                ('next_amount', models.PositiveIntegerField(blank=True, help_text="The next charge with tax and discounts, in the currency's smallest unit.", null=True)),
+                ('next_currency', models.CharField(blank=True, default='', max_length=3)),
                 ('changing_at', models.DateTimeField(blank=True, help_text='Since when a change of the plan is on its way to Stripe.', null=True)),
                 ('free_credits_at', models.DateTimeField(blank=True, help_text='When the free plan gives its next credits.', null=True)),
                 ('version', models.PositiveIntegerField(default=0, help_text='Counts the writes, so that an older answer is dropped.')),

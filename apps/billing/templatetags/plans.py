@@ -3,7 +3,6 @@
 from typing import Any
 
 from django import template
-from django.urls import NoReverseMatch, reverse
 
 from apps.accounts.models import User
 from apps.billing import plans, powers
@@ -22,12 +21,3 @@ def powers_table() -> dict[str, Any]:
     """What each plan on sale can do, as a table with a column for each."""
     shown = powers.on_sale()
     return {"plans": [each.plan for each in shown], "rows": powers.table(shown)}
-
-
-@register.simple_tag
-def pricing_url() -> str:
-    """The address of the page of prices; empty where a studio has none."""
-    try:
-        return reverse("billing:pricing")
-    except NoReverseMatch:
-        return ""

@@ -34,6 +34,7 @@ def movement(transfer: Transfer) -> str:
         Transfer.Kind.GRANT: _("%s granted"),
         Transfer.Kind.PURCHASE: _("%s bought"),
         Transfer.Kind.REFUND: _("%s paid back"),
+        Transfer.Kind.RESTORE: _("%s given back again"),
         Transfer.Kind.FORFEIT: _("%s lost with the account"),
     }
     return words[Transfer.Kind(transfer.kind)] % credits(transfer.amount)
@@ -51,5 +52,6 @@ def outcome(receipt: services.Receipt) -> str:
 def source(transfer: Transfer) -> str:
     """Where credits came from that no job gave back: "Welcome credits", "Granted by the studio"."""
     if transfer.kind == Transfer.Kind.GRANT:
-        return _("Welcome credits") if transfer.reference.startswith("welcome:") else _("Granted by the studio")
+        words = {"welcome": _("Welcome credits"), "free": _("Credits of the free plan")}
+        return words.get(transfer.reference.partition(":")[0], _("Granted by the studio"))
     return str(transfer.get_kind_display())

@@ -1,0 +1,44 @@
+"""The credits that the free plan gives each month."""
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from apps.accounts.models import User
+from apps.billing import services
+from apps.billing.models import Plan, Subscription
+from apps.billing.plans import connected
+from apps.billing.sync import next_anniversary
+
+AT_ONCE = 500  # accounts that one sweep looks at
+
+
+def grant_monthly() -> int:
+    """Give the credits of the free plan to whom they are due, once a month; returns to how many.
+
+    The month of an account begins on the day on which it was made, so whoever makes a new one gets no more. In a studio
+    without payments nobody is on the free plan.
+    """
+    if not connected():
+        return 0
+    free = Plan.objects.standard(Plan.FREE)
+    _enrol(free)
+    now, given = timezone.now(), 0
+    due = Subscription.objects.filter(free_credits_at__lte=now, user__is_active=True).select_related("user")
+    for row in due.order_by("free_credits_at")[:AT_ONCE]:
+        with transaction.atomic():
+            mine = Subscription.objects.filter(pk=row.pk, free_credits_at=row.free_credits_at)
+            if mine.update(free_credits_at=next_anniversary(row.user.date_joined)):
+                given += services.grant(row.user, free.credits, f"free:{row.user_id}:{row.free_credits_at:%Y-%m-%d}")
+    return given
+
+
+def _enrol(free: Plan) -> None:
+    """Give accounts whose address is confirmed the row that says when their next credits come."""
+    rows = Subscription.objects.filter(user=OuterRef("pk"))
+    confirmed = User.emailaddress_set.rel.related_model.objects.filter(user=OuterRef("pk"), verified=True)
+    found = User.objects.filter(~Exists(rows), Exists(confirmed), is_active=True).order_by("pk")[:AT_ONCE]
+    Subscription.objects.bulk_create(
+        (Subscription(user=user, plan=free, free_credits_at=next_anniversary(user.date_joined)) for user in found),
+        ignore_conflicts=True,
+    )
