@@ -27,7 +27,7 @@ Value = float | bool | None  # None is without a limit
 GB = 1_000_000_000
 MINUTE = 60
 DURATIONS = {"s": 1, "m": MINUTE, "h": 60 * MINUTE, "d": 24 * 60 * MINUTE}
-RESOLUTIONS = {720: "HD, 720", 1080: "Full HD, 1080", 2160: "4K, 2160"}
+RESOLUTIONS = {720: "HD", 1080: "Full HD", 2160: "4K"}
 
 # Sent with `user` by `tell_changed`, which whoever changes a plan calls once that is committed.
 changed = Signal()
@@ -102,7 +102,9 @@ def _seconds(value: float) -> str:
 
 
 def _resolution(value: float) -> str:
-    return RESOLUTIONS.get(int(value)) or f"{value:.0f}"
+    name = RESOLUTIONS.get(int(value))
+    told = _("%(lines)d pixels") % {"lines": value}
+    return f"{told} ({name})" if name else told
 
 
 def _gigabytes(value: float) -> str:
@@ -130,7 +132,7 @@ KINDS: dict[str, Kind] = {
         title=gettext_lazy("Highest resolution"),
         values={"free": 720, "pro": 1080, "business": 2160, "enterprise": 2160},
         shown=_resolution,
-        refusal=gettext_lazy("On the plan %(plan)s, the shorter side has at most %(value)s pixels."),
+        refusal=gettext_lazy("On the plan %(plan)s, the shorter side has at most %(value)s."),
     ),
     "no_watermark": Kind(
         title=gettext_lazy("No watermark"),
