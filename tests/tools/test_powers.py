@@ -1,5 +1,7 @@
 """What a plan lacks is refused before a credit is held, with the plan that has it; pages show it before that."""
 
+import itertools
+
 import pytest
 from django.urls import reverse
 
@@ -174,7 +176,7 @@ def test_a_row_decides_and_one_that_cannot_be_gives_what_the_free_plan_has(ada, 
 
 def test_a_better_plan_has_no_less_of_anything(db):
     shown = powers.on_sale()
-    for less, more in zip(shown, shown[1:], strict=False):
+    for less, more in itertools.pairwise(shown):
         for name in powers.KINDS:
             assert more.values[name] is None or more.values[name] >= (less.values[name] or 0)
 
