@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import DefaultRouter
 
-from apps.billing.api import Account
+from apps.billing.api import Account, CreditsViewSet, Plans
 from apps.library.api import AssetViewSet
 from apps.prompts.api import Compose, Enhance
 from apps.reference.views import Schema
@@ -12,6 +12,7 @@ from apps.tools import api
 router = DefaultRouter(use_regex_path=False)
 router.include_root_view = False
 router.include_format_suffixes = False
+router.register("credits", CreditsViewSet, basename="credit")
 router.register("assets", AssetViewSet, basename="asset")
 router.register("groups", api.GroupViewSet, basename="group")
 router.register("generations", api.GenerationViewSet, basename="generation")
@@ -20,6 +21,7 @@ app_name = "api"
 urlpatterns = [
     path("schema/", Schema.as_view(), name="schema"),
     path("account/", Account.as_view(), name="account"),
+    path("plans/", Plans.as_view(), name="plans"),
     path("prompts/compose/", Compose.as_view(), name="prompts_compose"),
     path("prompts/enhance/", Enhance.as_view(), name="prompts_enhance"),
     path("tools/", api.ToolList.as_view(), name="tools"),

@@ -55,6 +55,31 @@ def production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return found
 
 
+@register(Tags.security, deploy=True)
+def payments(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A studio that takes payments hears of them, and takes real ones."""
+    if not settings.STRIPE_SECRET_KEY:
+        return []
+    found: list[CheckMessage] = []
+    if not settings.STRIPE_WEBHOOK_SECRETS:
+        text = "STRIPE_WEBHOOK_SECRET is not set, so nobody hears of payments. `manage.py stripe_setup` prints it."
+        found.append(Error(text, id="cinevivid.E008"))
+    if not settings.STRIPE_SECRET_KEY.startswith(("sk_", "rk_")):
+        found.append(Error("STRIPE_SECRET_KEY is no secret key: it begins with sk_ or rk_.", id="cinevivid.E009"))
+    if "_test_" in settings.STRIPE_SECRET_KEY and settings.SECURE:
+        text = "STRIPE_SECRET_KEY is of the test mode: credits are given, and nobody is charged."
+        found.append(Warning(text, id="cinevivid.W008"))
+    return found
+
+
+@register
+def tax(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """STRIPE_TAX is one of its words."""
+    if settings.STRIPE_TAX in ("", "exclusive", "inclusive"):
+        return []
+    return [Error("STRIPE_TAX is empty, exclusive or inclusive.", id="cinevivid.E010")]
+
+
 @register
 def models(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """For every kind of work, the model that the environment chooses can do it."""

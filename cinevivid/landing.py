@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import cache_control
 
+from apps.billing.plans import connected
 from apps.tools import registry
 from apps.tools.videos import MODEL
 from apps.tools.views import MAX_PENDING
@@ -86,7 +87,8 @@ def robots(request: HttpRequest) -> HttpResponse:
 @cache_control(max_age=DAY)
 def sitemap(request: HttpRequest) -> HttpResponse:
     """The pages that a visitor can read."""
-    pages = [f"{settings.SITE_URL}{reverse(name)}" for name in ("landing", "tools:all", "billing:pricing", "docs")]
+    names = ("landing", "tools:all", "docs", *(("billing:pricing",) if connected() else ()))
+    pages = [f"{settings.SITE_URL}{reverse(name)}" for name in names]
     return render(request, "sitemap.xml", {"pages": pages}, content_type="application/xml")
 
 

@@ -325,7 +325,9 @@ STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRET", default=[])
 # Where Stripe's pages are, to which forms of this site lead; another one where the account has a domain of its own.
 STRIPE_PAGES = env.list("STRIPE_PAGES", default=["https://checkout.stripe.com", "https://billing.stripe.com"])
 STRIPE_API = env.str("STRIPE_API", default="https://api.stripe.com")
-STRIPE_TAX = env.bool("STRIPE_TAX", default=False)
+# How taxes relate to the prices, where Stripe adds them: "exclusive" or "inclusive". Empty: no taxes.
+STRIPE_TAX = env.str("STRIPE_TAX", default="")
+# How long an overdue payment leaves a plan as it is.
 GRACE_DAYS = env.int("GRACE_DAYS", default=7)
 
 # --- what may be sent: forms with files of signed-in users are uploads, every other body is small

@@ -247,6 +247,13 @@ RULES: dict[str, list[Rule] | None] = {
     "account_data": [("full", FULL, "", None)],
     "account_download": NO_PAGE,
     "account_delete": [("full", FULL, "", None)],
+    "billing:pricing": [("visitor", None, "", None), ("full", FULL, "", None)],
+    "billing:billing": NO_PAGE,  # these have no page in a studio without payments
+    "billing:change": NO_PAGE,
+    "billing:checkout": NO_PAGE,
+    "billing:paid": NO_PAGE,
+    "billing:portal": NO_PAGE,
+    "billing:webhook": NO_PAGE,
     "billing:credits": [("full", FULL, "", None), ("empty", NEW, "", None)],
     "billing:receipt": [("full", FULL, "generation:{film}", None)],
     "library:library": [

@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
 from apps.accounts.models import User
-from apps.billing import services
-from apps.billing.models import Account
+from apps.billing import powers, services
+from apps.billing.models import Account, Payment, Plan, Power, StripeEvent, Subscription, TopUp
 
 log = structlog.get_logger(__name__)
 MOST = 1_000_000
@@ -84,3 +84,101 @@ class WalletAdmin(ModelAdmin):
             "key": uuid.uuid4().hex,
         }
         return TemplateResponse(request, "admin/billing/grant.html", context, status=422 if form.is_bound else 200)
+
+
+class GoodsAdmin(ModelAdmin):
+    """What is on sale. Prices live in Stripe as well, where `stripe_setup` takes a change."""
+
+    list_display = ("title", "credits", "price", "currency", "lookup_key", "is_public")
+    prepopulated_fields = {"slug": ("title",)}
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # payments and subscriptions speak of it; take it off sale instead
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("slug", "lookup_key") if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
+        return {} if obj else self.prepopulated_fields
+
+
+@admin.register(Plan)
+class PlanAdmin(GoodsAdmin):
+    """Plans; the free one and the operator's stay."""
+
+
+@admin.register(TopUp)
+class TopUpAdmin(GoodsAdmin):
+    """Packs of credits."""
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows that only the studio writes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(ReadOnlyAdmin):
+    """Who is on which plan."""
+
+    list_display = ("user", "plan", "status", "current_period_end", "cancel_at_period_end", "downgrade_to")
+    list_filter = ("status", "plan")
+    list_select_related = ("user", "plan", "downgrade_to")
+    search_fields = ("user__email", "stripe_id")
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnlyAdmin):
+    """Money that came in, and what of it went back."""
+
+    list_display = ("paid_at", "user", "title", "amount", "currency", "credits", "refunded", "disputed", "reference")
+    list_select_related = ("user",)
+    search_fields = ("user__email", "reference", "payment_intent")
+    date_hierarchy = "paid_at"
+
+
+@admin.register(StripeEvent)
+class StripeEventAdmin(ReadOnlyAdmin):
+    """What Stripe has told, and what became of it."""
+
+    list_display = ("received_at", "type", "state", "tries", "object_id", "error")
+    list_filter = ("state", "type")
+    search_fields = ("id", "object_id", "customer_id")
+
+
+class PowerForm(forms.ModelForm[Power]):
+    """How much of a power a plan has."""
+
+    name = forms.ChoiceField(
+        label=gettext_lazy("Name"), choices=lambda: [(name, kind.title) for name, kind in powers.KINDS.items()]
+    )
+
+    class Meta:
+        model = Power
+        fields = ["plan", "name", "value"]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        kind = powers.KINDS.get(data.get("name", ""))
+        if kind and "value" in data and not kind.fits(data["value"]):
+            told = _("Write true or false.") if kind.is_flag else _("Write a number from 0, or null for no limit.")
+            self.add_error("value", told)
+        return data
+
+
+@admin.register(Power)
+class PowerAdmin(ModelAdmin):
+    """What plans can do; a change counts for what is started, and what starts, from then on."""
+
+    form = PowerForm
+    list_display = ("name", "plan", "value")
+    list_filter = ("plan", "name")
+    list_select_related = ("plan",)

@@ -50,14 +50,14 @@ def handle(id: str) -> bool:
     event = StripeEvent.objects.get(pk=id)
     ours = StripeEvent.objects.filter(pk=id, tries=event.tries)
     try:
-        with structlog.contextvars.bound_contextvars(event=id, type=event.type):
+        with structlog.contextvars.bound_contextvars(stripe_event=id, stripe_type=event.type):
             sync_object(event.type, event.object_id, event.customer_id)
     except Exception as error:
         ours.update(state=State.FAILED, error=f"{type(error).__name__}: {error}"[:500])
         if isinstance(error, gateway.PaymentsAway | sync.Busy):
-            log.warning("stripe_event_waits", event=id, type=event.type, tries=event.tries)
+            log.warning("stripe_event_waits", stripe_event=id, type=event.type, tries=event.tries)
         else:
-            log.exception("stripe_event_failed", event=id, type=event.type)
+            log.exception("stripe_event_failed", stripe_event=id, type=event.type)
         return True
     ours.update(state=State.DONE, error="")
     return True

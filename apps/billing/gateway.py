@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import stripe
@@ -161,6 +161,12 @@ class Subscription:
     schedule: str
     created: datetime
     card: tuple[str, str]
+    dated: bool = False  # it ends because of a date, and not of its period
+
+    @property
+    def goes_on(self) -> dict[str, Any]:
+        """What takes back that it ends."""
+        return {"cancel_at": ""} if self.dated else {"cancel_at_period_end": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,7 +417,7 @@ def start_checkout(
         params["tax_id_collection"] = {"enabled": True}
         params["customer_update"] = {"address": "auto", "name": "auto"}
     with _asking():
-        return _session(_v1().checkout.sessions.create(params, _options(f"checkout:{reference}")))
+        return _session(_v1().checkout.sessions.create(params, _options(f"checkout:{reference}:{customer}")))
 
 
 def session(id: str) -> Session:
@@ -511,10 +517,9 @@ def _subscription(found: Any) -> Subscription:
     item = found["items"].data[0]
     end = datetime.fromtimestamp(item.current_period_end, UTC)
     stops = _time(found.cancel_at) or (end if found.cancel_at_period_end else None)
-    schedule = found.schedule if getattr(found.schedule, "phases", None) else None
-    live = schedule is not None and schedule.status in ("active", "not_started")
-    then = _product_after(schedule, item.current_period_end) if live else ""
-    if live and schedule.end_behavior == "cancel":
+    schedule = found.schedule if getattr(found.schedule, "status", "") in ("active", "not_started") else None
+    then = _product_after(schedule, item.current_period_end) if schedule else ""
+    if schedule and schedule.end_behavior == "cancel":
         stops = stops or datetime.fromtimestamp(schedule.phases[-1].end_date, UTC)
     return Subscription(
         id=found.id,
@@ -526,9 +531,10 @@ def _subscription(found: Any) -> Subscription:
         period_end=end,
         ends=stops,
         then="" if then == _id(item.price.product) else then,
-        schedule=schedule.id if live else "",
+        schedule=schedule.id if schedule else "",
         created=datetime.fromtimestamp(found.created, UTC),
         card=_card(found.default_payment_method),
+        dated=bool(found.cancel_at) and not found.cancel_at_period_end,
     )
 
 
@@ -570,7 +576,7 @@ def upgrade(subscription: Subscription, price: Price, key: str) -> str:
                 "billing_cycle_anchor": {"type": "now"},
                 "proration_behavior": "none",
                 "payment_behavior": "error_if_incomplete",
-                "cancel_at_period_end": False,
+                **(subscription.goes_on if subscription.ends else {}),
             },
             _options(key),
         )
@@ -641,8 +647,7 @@ def keep(subscription: Subscription, key: str) -> None:
         if subscription.schedule:
             _v1().subscription_schedules.release(subscription.schedule)
         if subscription.ends:
-            change: dict[str, Any] = {"cancel_at_period_end": False}
-            _v1().subscriptions.update(subscription.id, change, _options(key))
+            _v1().subscriptions.update(subscription.id, subscription.goes_on, _options(key))
 
 
 def end_now(subscription: str) -> None:
@@ -743,8 +748,8 @@ def charged(payment_intent: str) -> Charged:
 def returned(since: datetime) -> Iterator[str]:
     """Yield the payments of which money was sent back or is disputed since then."""
     params = {"created": {"gte": int(since.timestamp())}, "limit": PAGE}
-    for ask in (_v1().refunds.list, _v1().disputes.list):
-        yield from filter(None, _all(lambda ask=ask: ask(params), lambda each: _id(each.payment_intent)))
+    for service in (_v1().refunds, _v1().disputes):
+        yield from filter(None, _all(partial(service.list, params), lambda each: _id(each.payment_intent)))
 
 
 # --- setting up

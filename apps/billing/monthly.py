@@ -1,5 +1,6 @@
 """The credits that the free plan gives each month."""
 
+from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
@@ -36,7 +37,7 @@ def grant_monthly() -> int:
 def _enrol(free: Plan) -> None:
     """Give accounts whose address is confirmed the row that says when their next credits come."""
     rows = Subscription.objects.filter(user=OuterRef("pk"))
-    confirmed = User.emailaddress_set.rel.related_model.objects.filter(user=OuterRef("pk"), verified=True)
+    confirmed = EmailAddress.objects.filter(user=OuterRef("pk"), verified=True)
     found = User.objects.filter(~Exists(rows), Exists(confirmed), is_active=True).order_by("pk")[:AT_ONCE]
     Subscription.objects.bulk_create(
         (Subscription(user=user, plan=free, free_credits_at=next_anniversary(user.date_joined)) for user in found),

@@ -115,8 +115,11 @@ def paid(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
 def checkout(request: SignedIn) -> HttpResponse:
     """Lead to Stripe's page for a plan or a pack."""
     payments.refuse_disconnected()
-    model: type[Plan | TopUp] = Plan if "plan" in request.POST else TopUp
-    goods = get_object_or_404(model, slug=request.POST.get("plan") or request.POST.get("topup", ""), is_public=True)
+    goods: Plan | TopUp
+    if "plan" in request.POST:
+        goods = get_object_or_404(Plan, slug=request.POST["plan"], is_public=True)
+    else:
+        goods = get_object_or_404(TopUp, slug=request.POST.get("topup", ""), is_public=True)
     try:
         return redirect(payments.start_checkout(request.user, goods))
     except StudioError as error:

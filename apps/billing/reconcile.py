@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -48,7 +49,7 @@ def _payments(since: Any) -> Iterator[Finding]:
             continue
         known = Payment.objects.filter(reference=invoice.id).exists()
         if not known and sync.credits_of(invoice)[0]:
-            yield f"{invoice.id} is paid, and its credits were not given.", lambda id=invoice.id: sync.sync_invoice(id)
+            yield f"{invoice.id} is paid, and its credits were not given.", partial(sync.sync_invoice, invoice.id)
 
 
 def _packs(since: Any) -> Iterator[Finding]:
@@ -62,7 +63,7 @@ def _packs(since: Any) -> Iterator[Finding]:
         behind = row is not None and paid and row.status != Checkout.Status.DONE
         if missing or behind:
             what = "its credits were not given" if missing else "we wait for it"
-            yield f"{session.id} is paid, and {what}.", lambda id=session.id: sync.sync_checkout(id)
+            yield f"{session.id} is paid, and {what}.", partial(sync.sync_checkout, session.id)
 
 
 def _returned(since: Any) -> Iterator[Finding]:
@@ -73,7 +74,7 @@ def _returned(since: Any) -> Iterator[Finding]:
         now = gateway.charged(intent)
         if (now.refunded, now.disputed) != (payment.refunded, payment.disputed):
             sentence = f"{payment.reference} has {now.refunded} refunded and {now.disputed} disputed, which we missed."
-            yield sentence, lambda intent=intent: sync.sync_money(intent)
+            yield sentence, partial(sync.sync_money, intent)
 
 
 def _subscriptions() -> Iterator[Finding]:
@@ -86,12 +87,12 @@ def _subscriptions() -> Iterator[Finding]:
             continue
         row = Subscription.objects.select_related("plan").filter(user=user).first()
         if row is None or not any(_same(row, each) for each in found):
-            yield f"The subscription of {customer} is not as we have it.", lambda id=customer: sync.sync_customer(id)
+            yield f"The subscription of {customer} is not as we have it.", partial(sync.sync_customer, customer)
     ended = (Subscription.Status.NONE, Subscription.Status.CANCELED)
     for row in Subscription.objects.exclude(status__in=ended).exclude(stripe_id=""):
         customer = Customer.objects.filter(user=row.user_id).values_list("stripe_id", flat=True).first() or ""
         if customer and customer not in seen:
-            yield f"{row.stripe_id} has ended, which we missed.", lambda id=customer: sync.sync_customer(id)
+            yield f"{row.stripe_id} has ended, which we missed.", partial(sync.sync_customer, customer)
 
 
 def _same(row: Subscription, now: gateway.Subscription) -> bool:

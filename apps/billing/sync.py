@@ -10,7 +10,7 @@ Credits move by the ledger's own unique key: the id of an invoice, or of a payme
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
@@ -102,6 +102,7 @@ def _sync_subscription(user: User, customer: str) -> Subscription:
 
 def _write(row: Subscription, customer: str, plan: Plan | None, now: gateway.Subscription | None) -> Subscription:
     before, was_live = row.plan, row.is_live
+    changes: dict[str, Any]
     stops = False
     if now is None or plan is None:
         ended = bool(row.stripe_id) and row.status != Status.CANCELED

@@ -11,13 +11,14 @@ from django.shortcuts import render
 from apps.accounts.http import SignedIn
 from apps.accounts.models import User
 from apps.billing import references, services
-from apps.billing.models import Transfer
+from apps.billing.models import Payment, Transfer
 from apps.billing.references import Subject
 from apps.billing.services import Month, Receipt
 from apps.paging import page
 
 PAGE_SIZE = 30
 MONTHS = 12  # are shown
+OF_MONEY = (Transfer.Kind.PURCHASE, Transfer.Kind.REFUND, Transfer.Kind.RESTORE)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,10 @@ def receipt(request: SignedIn, reference: str) -> HttpResponse:
 
 def _lines(user: User, openings: list[Transfer]) -> list[Line]:
     held = [each.reference for each in openings if each.kind == Transfer.Kind.HOLD]
-    receipts, subjects = services.receipts(held), references.subjects(user, held)
+    receipts, subjects = services.receipts(held), dict(references.subjects(user, held))
+    paid = [each.reference for each in openings if each.kind in OF_MONEY]
+    for payment in Payment.objects.filter(reference__in=paid) if paid else ():
+        subjects[payment.reference] = Subject(payment.title, payment.document_url)
     return [Line(each, receipts.get(each.reference), subjects.get(each.reference)) for each in openings]
 
 

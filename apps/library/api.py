@@ -1,7 +1,5 @@
 """The REST API of files, under /api/v1/assets/."""
 
-import re
-from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
@@ -10,7 +8,6 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, mixins, serializers, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -22,50 +19,8 @@ from apps.given import misfits
 from apps.library import storage, uploads
 from apps.library.models import Asset, AssetQuerySet
 from apps.library.serializers import AssetSerializer, UploadSerializer
+from apps.paging import NewestFirst
 from apps.parsers import StrictMultiPartParser
-
-
-class NewestFirst(CursorPagination):
-    """Pages of a list, newest first. Raises ValidationError for a `cursor` or `page_size` that cannot be used."""
-
-    ordering = "-created_at"
-    page_size_query_param = "page_size"
-    max_page_size = 100
-
-    @property
-    def names(self) -> set[str]:
-        """The parameters of the address that it reads."""
-        return {self.cursor_query_param, self.page_size_query_param}
-
-    def decode_cursor(self, request: Request) -> Any:
-        try:
-            cursor = super().decode_cursor(request)
-            if cursor == Cursor(0, False, None) and request.query_params[self.cursor_query_param]:
-                raise ValueError("It says nothing, and would lead to the first page.")
-            if cursor and cursor.position is not None:
-                # As a moment in UTC, which every database can compare with.
-                moment = datetime.fromisoformat(str(cursor.position)).astimezone(UTC)
-                cursor = Cursor(cursor.offset, cursor.reverse, str(moment))  # type: ignore[arg-type]
-        except (exceptions.NotFound, ValueError, OverflowError) as error:
-            text = "This is no cursor of ours: take the addresses in `next` and `previous` as they are."
-            raise exceptions.ValidationError({self.cursor_query_param: [text]}) from error
-        return cursor
-
-    def get_page_size(self, request: Request) -> int:
-        text = request.query_params.get(self.page_size_query_param)
-        if text is None:
-            return int(self.page_size or self.max_page_size)
-        if not re.fullmatch("0*[0-9]{1,3}", text) or not 0 < int(text[-3:]) <= self.max_page_size:
-            text = f"A page has 1 to {self.max_page_size} results."
-            raise exceptions.ValidationError({self.page_size_query_param: [text]})
-        return int(text[-3:])
-
-    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        parameters: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
-        for each in parameters:
-            if each["name"] == self.page_size_query_param:
-                each["schema"] |= {"minimum": 1, "maximum": self.max_page_size}
-        return parameters
 
 
 class ListFilter(django_filters.rest_framework.DjangoFilterBackend):

@@ -21,6 +21,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import ApiToken, User
 from apps.billing import services as billing
+from apps.billing.models import Payment
+from apps.billing.plans import plan_of
 from apps.library import limits, zips
 from apps.library.models import Asset, Generation, Group
 from apps.library.zips import Document, Medium, zipped
@@ -30,7 +32,7 @@ IN_MEMORY = 1024 * 1024  # what a document takes before it goes to the disk
 FOLDERS = {"video": "films", "image": "pictures", "audio": "sounds"}
 README = _("""Your data at CineVivid, {when}.
 
-account.json       name, addresses, credits and the names of API tokens
+account.json       name, addresses, plan, payments, credits and the names of API tokens
 generations.json   every job: its prompt and settings, its recipe, its cost, and the text that it made, if any
 ledger.csv         every movement of your credits
 films, pictures …  what you made
@@ -87,6 +89,12 @@ def _account(user: User) -> dict[str, Any]:
         "looked_at_activity": user.activity_seen_at,
         "credits": billing.balance(user),
         "held": billing.held(user),
+        "plan": plan_of(user).title,
+        "payments": list(
+            Payment.objects.filter(user=user).values(
+                "title", "reference", "amount", "currency", "credits", "refunded", "paid_at", "document_url"
+            )
+        ),
         "api_tokens": list(
             ApiToken.objects.filter(user=user).values("name", "created_at", "last_used_at", "revoked_at")
         ),

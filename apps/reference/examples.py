@@ -107,6 +107,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example(_("Who you are"), 200),
         Example(_("A token that was revoked"), 401, token="cv_an-old-token"),
     ),
+    "plans_list": (Example(_("Where payments are not connected"), 200),),
+    "credits_list": (
+        Example(_("The first movement"), 200, query="page_size=1"),
+        Example(_("A parameter that is not there"), 422, query="since=2026-01-01"),
+    ),
 }
 
 

@@ -27,8 +27,9 @@ from apps.billing import services as billing
 from apps.bodies import takes_files
 from apps.errors import StudioError
 from apps.library import storage, zips
-from apps.library.api import ListFilter, NewestFirst
+from apps.library.api import ListFilter
 from apps.library.models import Generation, GenerationQuerySet, Group
+from apps.paging import NewestFirst
 from apps.tools import registry, services
 from apps.tools.again import try_again
 from apps.tools.registry import Tool

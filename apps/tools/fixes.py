@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.billing.plans import connected
 from apps.library.models import Generation
 from apps.tools import registry
 
@@ -47,7 +48,9 @@ def fix_of(job: Generation) -> Fix | None:
         return None
     code = job.error_code if job.status == Generation.Status.FAILED else ""
     if code == "insufficient_credits":
-        return Fix(_("Get credits"), reverse("billing:credits"))
+        return Fix(_("Get credits"), reverse(_where_credits_are()))
+    if code == "payment_overdue":
+        return Fix(_("Billing"), reverse("billing:billing"))
     if code == "prerequisite_failed":
         lost = job.waits_for.filter(status__in=(Generation.Status.FAILED, Generation.Status.CANCELLED)).first()
         if lost:
@@ -67,9 +70,15 @@ def fix_of(job: Generation) -> Fix | None:
 def way_out(code: str) -> Fix | None:
     """Return what helps after a refusal that is told in a toast, if a page does."""
     ways = {
-        "insufficient_credits": (_("Get credits"), "billing:credits"),
+        "insufficient_credits": (_("Get credits"), _where_credits_are()),
+        "payment_overdue": (_("Billing"), "billing:billing"),
         "not_in_plan": (_("See the plans"), "billing:pricing"),
         "storage_full": (_("Open the library"), "library:library"),
         "too_many_jobs": (_("See what is running"), "tools:activity"),
     }
     return Fix(ways[code][0], reverse(ways[code][1])) if code in ways else None
+
+
+def _where_credits_are() -> str:
+    """Return the name of the page on which credits are to be had: bought, or asked for."""
+    return "billing:billing" if connected() else "billing:credits"

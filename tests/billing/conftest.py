@@ -1,5 +1,7 @@
 """A studio that takes payments, with a stand-in for Stripe behind it."""
 
+import copy
+import io
 from types import SimpleNamespace
 
 import pytest
@@ -30,14 +32,21 @@ def standin(standin_server, settings, monkeypatch):
     settings.STRIPE_TAX = ""
     settings.GRACE_DAYS = 7
     monkeypatch.setattr(gateway, "RETRIES", 0)
-    return standin_server
+    yield standin_server
+    assert standin_server.crashes == []
 
 
 @pytest.fixture
 def shop(standin, db):
     """Stripe as `stripe_setup` leaves it, and what tests do with it."""
-    call_command("stripe_setup", stdout=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-    standin.requests.clear()
+    return open_shop(standin)
+
+
+def open_shop(standin):
+    if not standin.opened:
+        call_command("stripe_setup", stdout=io.StringIO())
+        standin.opened = copy.deepcopy(standin.all)
+    standin.begin_again()
     return Shop(standin)
 
 

@@ -188,6 +188,8 @@ class TestPeriods:
         subscription["cancel_at"] = subscription["items"]["data"][0]["current_period_end"]  # as newer portals do it
         sync.sync_customer(shop.customer(ada))
         assert shop.row(ada).cancel_at_period_end
+        shop.change(ada, "pro")
+        assert subscription["cancel_at"] is None and not shop.row(ada).cancel_at_period_end
 
 
 class TestRefusals:
@@ -411,7 +413,7 @@ class TestWebhooks:
         monkeypatch.setattr("stripe.HTTPClient.INITIAL_DELAY", 0.01)
         monkeypatch.setattr("stripe.HTTPClient.MAX_DELAY", 0.02)
         shop.checkout(ada, "small")
-        shop.standin.faults = [500, 429]
+        shop.standin.faults = [500, 503]
         shop.buy(ada, "small")
         assert shop.state(ada).credits == 600
 

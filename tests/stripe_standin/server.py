@@ -4,11 +4,13 @@ The clock is the process's own, so that tests may move it. Nothing happens by it
 """
 
 import calendar
+import copy
 import hashlib
 import hmac
 import html
 import itertools
 import json
+import logging
 import random
 import re
 import threading
@@ -94,8 +96,10 @@ class Standin:
     def __init__(self, seed=0):
         self.server = HTTPServer(host="127.0.0.1", port=0, threaded=True)
         self.server.expect_request(re.compile("^/.*")).respond_with_handler(self._respond)
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)
         self.server.start()
         self.random = random.Random(seed)
+        self.opened = None  # every object as it was once everything was set up
         self.lock = threading.RLock()
         self.reset()
 
@@ -104,11 +108,17 @@ class Standin:
         self.numbers = itertools.count(1)
         self.webhooks, self.answered, self.faults = [], {}, []
         self.away = False
+        self.crashes = []  # requests that the types of the SDK do not allow, and faults of this stand-in
         self.cards, self.requests, self.paying = {}, [], {}
         self.refuses_cards = False
         self.post = None  # what delivers webhooks at once: a function of body and signature
         # Every run has ids of its own, so that nothing remembered of another one is taken for it.
         self.run = f"{time.time_ns():x}"[-9:]
+
+    def begin_again(self):
+        """Forget what has happened since everything was set up."""
+        self.reset()
+        self.all = copy.deepcopy(self.opened)
 
     @property
     def url(self):
@@ -284,7 +294,7 @@ class Standin:
         item = subscription["items"]["data"][0]
         if invoice := self._open_invoice(subscription):
             return self._try(subscription, invoice)
-        if subscription["cancel_at_period_end"]:
+        if subscription["cancel_at_period_end"] or subscription["cancel_at"]:
             return self._end(subscription)
         schedule = self.all["subscription_schedule"].get(subscription["schedule"])
         if schedule and len(schedule["phases"]) > 1:
@@ -340,7 +350,8 @@ class Standin:
         )  # fmt: skip
         made = self.new(
             "subscription", customer=session["customer"], status="active", start_date=start, billing_cycle_anchor=start,
-            currency=price["currency"], metadata=self.paying.pop(session["id"], {}), collection_method="charge_automatically",
+            currency=price["currency"], metadata=self.paying.pop(session["id"], {}),
+            collection_method="charge_automatically",
             items={"object": "list", "data": [item], "has_more": False, "url": "/v1/subscription_items"},
         )  # fmt: skip
         item["subscription"] = made["id"]
@@ -367,7 +378,8 @@ class Standin:
         )  # fmt: skip
         total = price["unit_amount"] * (100 - off) // 100
         invoice = self.new(
-            "invoice", customer=subscription["customer"], status="open", billing_reason=reason, currency=price["currency"],
+            "invoice", customer=subscription["customer"], status="open", billing_reason=reason,
+            currency=price["currency"],
             subtotal=price["unit_amount"], total=total, amount_due=total, amount_remaining=total, auto_advance=True,
             collection_method="charge_automatically",
             parent=whole(
@@ -392,7 +404,8 @@ class Standin:
             customer = self.get("customer", invoice["customer"])
             intent = self._charge(customer, invoice["amount_due"], invoice["currency"])
             self.new(
-                "invoice_payment", invoice=invoice["id"], amount_requested=invoice["amount_due"], currency=invoice["currency"],
+                "invoice_payment", invoice=invoice["id"], amount_requested=invoice["amount_due"],
+                currency=invoice["currency"],
                 amount_paid=invoice["amount_due"], status="paid", is_default=True,
                 payment=whole(stripe.InvoicePayment.Payment, type="payment_intent", payment_intent=intent["id"]),
             )  # fmt: skip
@@ -435,6 +448,9 @@ class Standin:
                 return self._answer(request)
         except Refused as refused:
             return Response(json.dumps({"error": refused.error}), refused.status, mimetype="application/json")
+        except Exception as error:
+            self.crashes.append(f"{request.method} {request.path}: {error!r}")
+            raise
 
     def _answer(self, request):
         path = request.path.removeprefix("/v1/")
@@ -530,7 +546,7 @@ class Standin:
         kind = thing["object"]
         if kind == "invoice":
             found = self.of("invoice_payment", invoice=thing["id"]) if "payments" in expand else None
-            thing["payments"] = found and {
+            thing["payments"] = {
                 "object": "list",
                 "data": found,
                 "has_more": False,
@@ -656,6 +672,8 @@ class Standin:
             self._upgrade(subscription, sent)
         if "cancel_at_period_end" in sent:
             subscription["cancel_at_period_end"] = sent["cancel_at_period_end"] == "true"
+        if sent.get("cancel_at") == "":
+            subscription["cancel_at"] = None
         self.told("customer.subscription.updated", subscription)
 
     def _upgrade(self, subscription, sent):
@@ -682,8 +700,9 @@ class Standin:
         subscription = self.get("subscription", sent["from_subscription"])
         item = subscription["items"]["data"][0]
         made = self.new(
-            "subscription_schedule", customer=subscription["customer"], subscription=subscription["id"], status="active",
-            end_behavior="release", phases=[self._phase(item["price"]["id"], item["current_period_start"], item["current_period_end"])],
+            "subscription_schedule", customer=subscription["customer"], subscription=subscription["id"],
+            status="active", end_behavior="release",
+            phases=[self._phase(item["price"]["id"], item["current_period_start"], item["current_period_end"])],
         )  # fmt: skip
         subscription["schedule"] = made["id"]
         subscription["cancel_at_period_end"] = False

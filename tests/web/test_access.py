@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from apps.accounts.links import sign_in_url
 from apps.accounts.models import ApiToken
+from apps.billing.models import Checkout, TopUp
 from apps.library.models import Asset, Generation, Group
 from cinevivid.asgi import application
 from tests.factories import AssetFactory, GenerationFactory, UserFactory
@@ -38,6 +39,7 @@ GET      /licence                                   200        200       200    
 GET      /robots.txt                                200        200       200    200
 GET      /sitemap.xml                               200        200       200    200
 GET      /manifest.webmanifest                      200        200       200    200
+GET      /pricing                                   200        200       200    200
 GET      /home/tools/all                            200        200       200    200
 GET      /start                                     on         on        on     on
 POST     /start                                     on         on        on     on
@@ -102,6 +104,13 @@ GET      /media/{film}/poster                       404        404       200    
 GET      /live/{job}/index.m3u8                     404        404       404    404
 GET      /home/credits                              in         200       200    200
 GET      /home/credits/generation:{job}             in         404       200    404
+GET      /home/billing                              in         on        on     on
+POST     /home/billing/checkout                     in         409       409    409
+GET      /home/billing/checkout/{checkout}          in         404       200    404
+GET      /home/billing/change/pro                   in         409       409    409
+POST     /home/billing/change/pro                   in         409       409    409
+POST     /home/billing/portal                       in         409       409    409
+POST     /stripe/webhook                            404        404       404    404
 GET      /home/tools/to-video                       in         200       200    200
 POST     /home/tools/to-video                       in         422       422    422
 GET      /home/tools/to-video/quote                 in         200       200    200
@@ -131,6 +140,8 @@ GET      /api/v1/nothing/                           404        404       404    
 POST     /api/v1/nothing/                           404        404       404    404
 GET      /api/v1/schema/                            200        200       200    200
 GET      /api/v1/account/                           401        200       200    200
+GET      /api/v1/credits/                           401        200       200    200
+GET      /api/v1/plans/                             401        200       200    200
 GET      /api/v1/tools/                             401        200       200    200
 POST     /api/v1/tools/to-video/                    401        422       422    422
 POST     /api/v1/tools/to-video/quote/              401        200       200    200
@@ -211,6 +222,7 @@ def world(db):
         "written": GenerationFactory(user=owner, tool="prompt", **ended).pk,
         "lost": GenerationFactory(user=owner, **ended).pk,
         "upload": upload.pk,
+        "checkout": Checkout.objects.create(user=owner, topup=TopUp.objects.get(slug="small")).pk,
         "token": ApiToken.objects.issue(owner, "test")[0].pk,
         "link": sign_in_url(owner).removeprefix(settings.SITE_URL),
         "confirmation": reverse("account_confirm_email", args=[EmailConfirmationHMAC(second).key]),

@@ -110,11 +110,12 @@ def work(ada):
 # Prompts are English, which models understand.
 PROMPTS = tuple(clip["prompt"] for clip in showcase()) + videos.MODEL.examples
 NAMES_OF_WORK = ("Shot grammar", "a red circle moves right", "Boat.png", *PROMPTS)
-VISITOR = ("landing", "tools:all", "account_login", "account_signup", "account_reset_password")
+VISITOR = ("landing", "billing:pricing", "tools:all", "account_login", "account_signup", "account_reset_password")
 SIGNED_IN = (
     *("landing", "tools:all", "tools:activity", "library:library", "library:uploads", "library:trash"),
     *(
         "billing:credits",
+        "billing:pricing",
         "account_profile",
         "account_email",
         "account_tokens",
