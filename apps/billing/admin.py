@@ -154,7 +154,7 @@ class StripeEventAdmin(ReadOnlyAdmin):
     search_fields = ("id", "object_id", "customer_id")
 
 
-class PowerForm(forms.ModelForm[Power]):
+class PowerForm(forms.ModelForm):  # type: ignore[type-arg]
     """How much of a power a plan has."""
 
     name = forms.ChoiceField(
