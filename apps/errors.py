@@ -109,6 +109,12 @@ CATALOGUE: dict[str, Entry] = {
             "insufficient_credits", 402, _("You do not have enough credits."), _("Choose something smaller or shorter.")
         ),
         Entry(
+            "not_in_plan",
+            402,
+            _("Your plan does not have this."),
+            _("Choose less of it, or another plan."),
+        ),
+        Entry(
             "payments_off",
             409,
             _("This studio takes no payments."),

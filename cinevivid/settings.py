@@ -311,6 +311,10 @@ TRASH_DAYS = env.int("TRASH_DAYS", default=7)
 DECODERS = max(1, env.int("DECODERS", default=2))
 DECODE_WAIT_SECONDS = env.float("DECODE_WAIT_SECONDS", default=15)
 USER_STORAGE_GB = env.float("USER_STORAGE_GB", default=10.0)
+# Limits that stand in the environment: with paid plans, no plan gives more.
+SET_BY_OPERATOR = {
+    name for name in ("MAX_ACTIVE_JOBS", "USER_STORAGE_GB", "API_RATE_USER") if env.str(name, default="")
+}
 MAINTENANCE_MODE = env.bool("MAINTENANCE_MODE", default=False)
 DEVICE_GB = float(env.str("CINEVIVID_DEVICE_GB", default="") or 0) or None
 
@@ -360,7 +364,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
     "DEFAULT_THROTTLE_CLASSES": [
         "rest_framework.throttling.AnonRateThrottle",
-        "rest_framework.throttling.UserRateThrottle",
+        "apps.billing.throttles.PlanRateThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {
         "anon": env.str("API_RATE_ANON", default="60/min"),

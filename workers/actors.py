@@ -173,6 +173,8 @@ def reconcile_stripe() -> None:
 
 def make(job: Generation, folder: Path) -> None:
     """Run the job's task and hand what it made to the library. Raises Cancelled when the job is not ours."""
+    from workers.marking import with_copies
+    from workers.media.facts import sha256
     from workers.tasks import registry as tasks
 
     tool = services.tool_of(job)
@@ -187,18 +189,20 @@ def make(job: Generation, folder: Path) -> None:
         inputs=bring(job, folder / "inputs"),
         on_progress=reporter(job),
         keeper=StorageKeeper(job),
+        watermark=job.watermark,
     )
     while not warmth.done.wait(WRITE_EVERY_SECONDS):
         request.on_progress(Progress(stage="loading", seconds_left=warmth.seconds_left()))
     made = task(request)
+    results = [with_copies(each) for each in made.assets] if job.watermark else made.assets
     with ExitStack() as stack:
-        assets = [
-            (
-                Asset(kind=each.kind, recipe=made.recipe, **each.facts),
-                {name: File(stack.enter_context(path.open("rb")), path.name) for name, path in each.files.items()},
-            )
-            for each in made.assets
-        ]
+        assets = []
+        for each in results:
+            files = {**each.files, **{f"{Asset.MARKED}{name}": path for name, path in each.marked.items()}}
+            opened = {name: File(stack.enter_context(path.open("rb")), path.name) for name, path in files.items()}
+            main = each.marked.get("file")
+            facts = {"bytes": main.stat().st_size, "sha256": sha256(main)} if main else {}
+            assets.append((Asset(kind=each.kind, recipe=made.recipe, marked=facts, **each.facts), opened))
         if not services.finish(job, assets, made.engine, data=made.data, stopped=made.stopped):
             raise Cancelled
 

@@ -12,8 +12,9 @@ CLIP_PARTS = "clip-parts"  # how many segments the clip that goes on has become
 PROMPT = "prompt"  # as it was written for the model, where a model wrote it
 PLAYLIST = "hls"
 INDEX = "index.m3u8"
+MARKED = "marked"  # a folder with the segments and the playlist once more, with the watermark on every frame
 # These change with every window; the others are written once.
-CHANGING = (STATE, f"{PLAYLIST}/{INDEX}")
+CHANGING = (STATE, f"{PLAYLIST}/{INDEX}", f"{MARKED}/{PLAYLIST}/{INDEX}")
 
 
 @dataclass(frozen=True, slots=True)

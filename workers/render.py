@@ -20,11 +20,11 @@ from workers.engines.skyreels import cards
 from workers.engines.skyreels.request.execution import Execution
 from workers.engines.skyreels.request.plan import Plan, plan
 from workers.engines.skyreels.request.spec import VideoSpec
-from workers.keeper import CLIP_PARTS, PLAYLIST, STATE, Keeper, KeepNothing, Kept, write_whole
+from workers.keeper import CLIP_PARTS, MARKED, STATE, Keeper, KeepNothing, Kept, write_whole
 from workers.media import foreign
 from workers.media.facts import MediaError
 from workers.media.film import Film
-from workers.media.hls import Playlist
+from workers.media.hls import Playlists
 from workers.media.probe import MediaInfo
 
 if TYPE_CHECKING:
@@ -60,10 +60,13 @@ def render(
     keeper: Keeper | None = None,
     comment: str = "",
     run: Execution | None = None,
+    watermark: bool = False,
 ) -> MediaInfo:
     """Make the film `asked` for in `folder` and join it into the MP4 `out`; goes on where an earlier call was killed.
 
     A clip that goes on is the first part of the film. While it grows, `folder`/hls holds a playlist that can be played.
+    With a `watermark`, `folder`/marked/hls holds another one, and `film.marked(out)` is the film with it; windows go
+    on from frames without it.
     `on_window` is called after each window, and each part of one, is safe on the disk, and `keeper` may keep it
     somewhere safer; an empty folder is filled from there. Raises what the engine raises, and EngineError for inputs
     that cannot be used; the state stays in the folder until the film is whole.
@@ -73,15 +76,16 @@ def render(
     inputs = inputs_of(spec)
     keeper = keeper or KeepNothing()
     keeper.fetch(folder)
-    saved, film, known = _left_off(layout, folder)
+    saved, film, known = _left_off(layout, folder, watermark)
     # Asked before anything is computed: the film may have been cancelled or stopped while no worker was there.
     windows = len(layout.windows)
     on_progress(Progress(stage="loading", window=min(saved.index + 2, windows) if saved else 1, windows=windows))
-    playlist = Playlist(folder / PLAYLIST, spec.fps, _longest_part(layout), film.segments)
+    playlists = Playlists(film, _longest_part(layout))
     if spec.video and saved is None:
         parts = 0
         for frames in _parts_of_clip(spec):
-            playlist.append(film.append(frames))
+            film.append(frames)
+            playlists.append()
             parts += 1
         write_whole(folder / CLIP_PARTS, str(parts))
     for window in engine.stream(layout, on_progress, resume=saved, inputs=inputs, run=run):
@@ -89,39 +93,42 @@ def render(
             # A part that players have seen before a crash: it comes out the same, and is there already.
             known -= 1
         else:
-            playlist.append(film.append(window.frames))
+            film.append(window.frames)
+            playlists.append()
         if window.whole:
             # After the segment: a state on the disk says that its segments are whole.
             window.checkpoint.save(folder / STATE)
         if window.last:
-            playlist.finish()
+            playlists.finish()
         made = Kept(
             window.index + window.whole,
             window.first_frame + len(window.frames),
-            float(sum(playlist.frames) / playlist.fps),
+            float(playlists.frames / film.fps),
             0 if window.whole else window.part + 1,
         )
         keeper.keep(folder, made)
         if on_window is not None:
             on_window(window)
-    playlist.finish()
+    playlists.finish()
     info = film.finish(out, comment)
     for name in (STATE, CLIP_PARTS):
         (folder / name).unlink(missing_ok=True)
     return info
 
 
-def keep(asked: VideoSpec | Plan, folder: Path, out: Path, comment: str = "") -> tuple[MediaInfo, int]:
+def keep(
+    asked: VideoSpec | Plan, folder: Path, out: Path, comment: str = "", *, watermark: bool = False
+) -> tuple[MediaInfo, int]:
     """Join the windows that a stopped `render` has left in `folder` into the MP4 `out`; nothing is computed.
 
     Parts of a window that is not whole are left out. Returns what came out and how many windows are in it. Raises
     EngineError("nothing_to_keep") before the first window.
     """
     layout = asked if isinstance(asked, Plan) else plan(asked)
-    saved, film, _ = _left_off(layout, folder, whole=True)
+    saved, film, _ = _left_off(layout, folder, watermark, whole=True)
     if saved is None:
         raise EngineError("nothing_to_keep", "Nothing of this video is finished yet.")
-    Playlist(folder / PLAYLIST, layout.spec.fps, _longest_part(layout), film.segments).finish()
+    Playlists(film, _longest_part(layout)).finish()
     return film.finish(out, comment), saved.index + 1
 
 
@@ -134,7 +141,9 @@ def _longest_part(layout: Plan) -> int:
     return max(longest, spec.base_num_frames) if spec.video else longest
 
 
-def _left_off(layout: Plan, folder: Path, *, whole: bool = False) -> tuple[Checkpoint | None, Film, int]:
+def _left_off(
+    layout: Plan, folder: Path, watermark: bool, *, whole: bool = False
+) -> tuple[Checkpoint | None, Film, int]:
     """Return the saved state and the film of an earlier call; no state and an empty film where they are of no use.
 
     Also returns how many segments beyond the state there are: parts of the window that was at work, which players may
@@ -151,12 +160,14 @@ def _left_off(layout: Plan, folder: Path, *, whole: bool = False) -> tuple[Check
             known = 0
             if not whole and saved.index + 1 < len(layout.windows):
                 parts = len(layout.windows[saved.index + 1].parts) - 1
-                known = next((i for i in range(parts) if not (folder / f"{stand + i:04d}.mp4").is_file()), parts)
-            return saved, Film(folder, spec.width, spec.height, spec.fps, keep=stand + known), known
+                folders = [folder, folder / MARKED] if watermark else [folder]
+                there = (all((each / f"{stand + i:04d}.mp4").is_file() for each in folders) for i in range(parts))
+                known = sum(itertools.takewhile(bool, there))
+            return saved, Film(folder, spec.width, spec.height, spec.fps, stand + known, watermark=watermark), known
     except (EngineError, MediaError, OSError, ValueError):
         pass
     (folder / STATE).unlink(missing_ok=True)
-    return None, Film(folder, spec.width, spec.height, spec.fps), 0
+    return None, Film(folder, spec.width, spec.height, spec.fps, watermark=watermark), 0
 
 
 def _parts_of_clip(spec: VideoSpec) -> Iterator[list[NDArray[np.uint8]]]:

@@ -24,11 +24,11 @@ from workers.base import EngineError, OnProgress, Progress, ignore_progress
 from workers.engines import registry
 from workers.engines.interpolation import cards as interpolation
 from workers.engines.upscale import cards, plan
-from workers.keeper import PLAYLIST, STATE, Keeper, KeepNothing, Kept
+from workers.keeper import STATE, Keeper, KeepNothing, Kept
 from workers.media import foreign, motion
 from workers.media.facts import ClipInfo, MediaError, sha256
-from workers.media.film import Film
-from workers.media.hls import Playlist
+from workers.media.film import Film, marked
+from workers.media.hls import Playlists
 from workers.media.probe import MediaInfo, probe
 
 if TYPE_CHECKING:
@@ -100,17 +100,19 @@ def upscale_film(
     keeper: Keeper | None = None,
     comment: str = "",
     upscaler: Upscaler | None = None,
+    watermark: bool = False,
 ) -> MediaInfo:
     """Make the film larger in `folder` and join it into the MP4 `out`, with the sound of the source.
 
-    Goes on where an earlier call was killed; while it grows, `folder`/hls holds a playlist that can be played.
+    Goes on where an earlier call was killed; while it grows, `folder`/hls holds a playlist that can be played. With a
+    `watermark`, `folder`/marked/hls holds another one, and `film.marked(out)` is the film with it.
     `on_progress` is called after every frame, and what it raises goes through: after Stopped, `keep_film` makes a film
     of the finished segments. Raises EngineError for what cannot be used, and what the engine raises.
     """
     keeper = keeper or KeepNothing()
     keeper.fetch(folder)
     makes = planned(asked)
-    film = _left_off(asked, makes, folder)
+    film = _left_off(asked, makes, folder, watermark)
     clock = _Clock(makes, len(film.segments), on_progress)
     clock.loading()
     if upscaler is None:
@@ -119,31 +121,34 @@ def upscale_film(
     if makes.fps != makes.source.fps:
         registry.get("interpolation", asked.interpolation).load()
     clock.begin()
-    playlist = Playlist(folder / PLAYLIST, makes.fps, SEGMENT_FRAMES, film.segments)
+    playlists = Playlists(film, SEGMENT_FRAMES)
     frames = clock.counted(_frames(asked, makes, upscaler, first=len(film.segments) * SEGMENT_FRAMES))
     while (ahead := next(frames, None)) is not None:
         with _as_engine_error():
-            playlist.append(film.append(itertools.chain([ahead], itertools.islice(frames, SEGMENT_FRAMES - 1))))
+            film.append(itertools.chain([ahead], itertools.islice(frames, SEGMENT_FRAMES - 1)))
+            playlists.append()
         # After the segment: a state on the disk says that its segment is whole.
         _save(asked, makes, len(film.segments), folder)
-        count = sum(playlist.frames)
+        count = playlists.frames
         keeper.keep(folder, Kept(windows=len(film.segments), frames=count, seconds=float(count / makes.fps)))
-    playlist.finish()
+    playlists.finish()
     info = _finish(film, asked, out, comment)
     (folder / STATE).unlink(missing_ok=True)
     return info
 
 
-def keep_film(asked: Upscale, folder: Path, out: Path, comment: str = "") -> tuple[MediaInfo, int]:
+def keep_film(
+    asked: Upscale, folder: Path, out: Path, comment: str = "", *, watermark: bool = False
+) -> tuple[MediaInfo, int]:
     """Join the segments that a stopped `upscale_film` has left in `folder` into the MP4 `out`; nothing is computed.
 
     Returns what came out and how many segments are in it. Raises EngineError("nothing_to_keep") before the first.
     """
     makes = planned(asked)
-    film = _left_off(asked, makes, folder)
+    film = _left_off(asked, makes, folder, watermark)
     if not film.segments:
         raise EngineError("nothing_to_keep", "Nothing of this video is finished yet.")
-    Playlist(folder / PLAYLIST, makes.fps, SEGMENT_FRAMES, film.segments).finish()
+    Playlists(film, SEGMENT_FRAMES).finish()
     return _finish(film, asked, out, comment), len(film.segments)
 
 
@@ -214,11 +219,12 @@ def _frames(asked: Upscale, makes: Planned, upscaler: Upscaler, first: int) -> I
 def _finish(film: Film, asked: Upscale, out: Path, comment: str) -> MediaInfo:
     with _as_engine_error():
         film.finish(out, comment)
-        foreign.add_sound(out, asked.source)
+        for made in (out, marked(out)) if film.marked else (out,):
+            foreign.add_sound(made, asked.source)
         return probe(out)
 
 
-def _left_off(asked: Upscale, makes: Planned, folder: Path) -> Film:
+def _left_off(asked: Upscale, makes: Planned, folder: Path, watermark: bool) -> Film:
     """Return the film of an earlier call with its whole segments; an empty one where they are of no use."""
     from safetensors import SafetensorError, safe_open
 
@@ -226,11 +232,11 @@ def _left_off(asked: Upscale, makes: Planned, folder: Path) -> Film:
         with safe_open(folder / STATE, "np") as state:
             if (state.metadata() or {}).get("upscale") == _identity(asked, makes):
                 segments = int(state.get_tensor("segments")[0])
-                return Film(folder, makes.width, makes.height, makes.fps, keep=segments)
+                return Film(folder, makes.width, makes.height, makes.fps, segments, watermark=watermark)
     except (SafetensorError, MediaError, OSError, ValueError):
         pass
     (folder / STATE).unlink(missing_ok=True)
-    return Film(folder, makes.width, makes.height, makes.fps)
+    return Film(folder, makes.width, makes.height, makes.fps, watermark=watermark)
 
 
 def _save(asked: Upscale, makes: Planned, segments: int, folder: Path) -> None:

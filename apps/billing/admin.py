@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
 from apps.accounts.models import User
-from apps.billing import services
-from apps.billing.models import Account, Payment, Plan, StripeEvent, Subscription, TopUp
+from apps.billing import powers, services
+from apps.billing.models import Account, Payment, Plan, Power, StripeEvent, Subscription, TopUp
 
 log = structlog.get_logger(__name__)
 MOST = 1_000_000
@@ -152,3 +152,33 @@ class StripeEventAdmin(ReadOnlyAdmin):
     list_display = ("received_at", "type", "state", "tries", "object_id", "error")
     list_filter = ("state", "type")
     search_fields = ("id", "object_id", "customer_id")
+
+
+class PowerForm(forms.ModelForm):  # type: ignore[type-arg]
+    """How much of a power a plan has."""
+
+    name = forms.ChoiceField(
+        label=gettext_lazy("Name"), choices=lambda: [(name, kind.title) for name, kind in powers.KINDS.items()]
+    )
+
+    class Meta:
+        model = Power
+        fields = ["plan", "name", "value"]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        kind = powers.KINDS.get(data.get("name", ""))
+        if kind and "value" in data and not kind.fits(data["value"]):
+            told = _("Write true or false.") if kind.is_flag else _("Write a number from 0, or null for no limit.")
+            self.add_error("value", told)
+        return data
+
+
+@admin.register(Power)
+class PowerAdmin(ModelAdmin):
+    """What plans can do; a change counts for what is started, and what starts, from then on."""
+
+    form = PowerForm
+    list_display = ("name", "plan", "value")
+    list_filter = ("plan", "name")
+    list_select_related = ("plan",)

@@ -12,6 +12,7 @@ class BillingConfig(AppConfig):
         from apps.billing import signals  # noqa: F401
 
         post_migrate.connect(fill_empty, sender=self)
+        post_migrate.connect(fill_powers, sender=self)
 
 
 def fill_empty(apps: Any = installed, **kwargs: Any) -> None:
@@ -23,3 +24,23 @@ def fill_empty(apps: Any = installed, **kwargs: Any) -> None:
     except LookupError:
         return  # migrated back to a time before plans
     fill(*models)
+
+
+def fill_powers(apps: Any = installed, **kwargs: Any) -> None:
+    """Give the plans on sale a row for each power that they lack one of, such as one that has come with an update."""
+    from apps.billing.powers import KINDS
+
+    try:
+        plans, powers = apps.get_model("billing", "Plan"), apps.get_model("billing", "Power")
+    except LookupError:
+        return  # migrated back to a time before powers
+    there = set(powers.objects.values_list("plan__slug", "name"))
+    powers.objects.bulk_create(
+        [
+            powers(plan=plan, name=name, value=kind.values[plan.slug])
+            for plan in plans.objects.all()
+            for name, kind in KINDS.items()
+            if plan.slug in kind.values and (plan.slug, name) not in there
+        ],
+        ignore_conflicts=True,
+    )

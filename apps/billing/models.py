@@ -137,6 +137,23 @@ class Plan(Price):
         ]
 
 
+class Power(models.Model):
+    """How much of a power a plan has, where that is not as declared (`apps/billing/powers.py`)."""
+
+    plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="powers")
+    name = models.CharField(_("name"), max_length=40)
+    value = models.JSONField(
+        _("value"), null=True, blank=True, help_text=_("A number, or true or false; null is without a limit.")
+    )
+
+    class Meta:
+        ordering = ["plan", "name"]
+        constraints = [models.UniqueConstraint(fields=["plan", "name"], name="power_once_per_plan")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.plan}"
+
+
 class TopUp(Price):
     """A pack of credits, paid once."""
 

@@ -18,7 +18,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.accounts.models import User
-from apps.billing import gateway, letters, services
+from apps.billing import gateway, letters, powers, services
 from apps.billing.models import Checkout, Customer, Payment, Plan, Subscription, TopUp
 from apps.live import publish
 
@@ -144,6 +144,8 @@ def _write(row: Subscription, customer: str, plan: Plan | None, now: gateway.Sub
         elif stops and row.is_live:
             letters.plan_ends(row)
         transaction.on_commit(partial(publish, row.user_id, "credits.changed"))
+        if row.plan != before or row.is_live != was_live:
+            transaction.on_commit(partial(powers.tell_changed, row.user))
     return row
 
 

@@ -17,7 +17,7 @@ from django.utils.http import http_date, parse_http_date_safe, quote_etag
 from django.views.decorators.http import require_safe
 
 from apps.accounts.models import ApiToken, User
-from apps.library import keeper
+from apps.library import keeper, limits
 from apps.library.models import Asset, Generation
 from apps.library.names import disposition
 from workers.keeper import INDEX
@@ -59,11 +59,13 @@ async def asset_file(request: HttpRequest, pk: uuid.UUID, part: str) -> HttpResp
     if part != "poster":  # by which what is in the trash is known there
         mine = mine.filter(deleted_at=None)
     asset = await mine.filter(pk=pk).afirst() if user and part in PARTS else None
-    file: FieldFile | None = getattr(asset, part) if asset else None
+    marks = bool(user and asset and asset.marked and await _marks(user))
+    file: FieldFile | None = asset.served(part, marks) if asset else None
     if not asset or not file or not file.name:
         raise Http404
     named = disposition(asset.download_name, attachment="download" in request.GET) if part == "file" else ""
-    return await stored(request, file.storage, file.name, f"{asset.sha256 or asset.pk.hex}-{part}", named)
+    tag = f"{asset.sha256 or asset.pk.hex}-{part}" + ("-marked" if marks else "")
+    return await stored(request, file.storage, file.name, tag, named, changes=bool(asset.marked))
 
 
 @login_not_required
@@ -74,13 +76,15 @@ async def live_file(request: HttpRequest, pk: uuid.UUID, name: str) -> HttpRespo
     job = await Generation.objects.of(user).with_assets().filter(pk=pk).afirst() if user else None
     if not job:
         raise Http404
-    path = keeper.path_of(job, name)
+    watermark = bool(user and job.watermark and await _marks(user))
+    path = keeper.path_of(job, name, watermark)
     if name == INDEX and not path and job.asset:
         return HttpResponse(status=302, headers={"Location": job.asset.file_url, "Cache-Control": "no-store"})
     if not path:
         raise Http404
     if name != INDEX:
-        return await stored(request, default_storage, path, f"{job.pk}-{name}")
+        tag = f"{job.pk}-{name}" + ("-marked" if watermark else "")
+        return await stored(request, default_storage, path, tag, changes=job.watermark)
     # It grows, and its parts are named beside it: no redirect to another server, nothing kept on the way.
     try:
         text = await asyncio.to_thread(_read, path)
@@ -91,10 +95,18 @@ async def live_file(request: HttpRequest, pk: uuid.UUID, name: str) -> HttpRespo
     return HttpResponse(text, content_type=TYPES[".m3u8"], headers={"Cache-Control": "no-store"})
 
 
-async def stored(request: HttpRequest, storage: Storage, path: str, tag: str, named: str = "") -> HttpResponseBase:
+async def _marks(user: User) -> bool:
+    """Whether a user gets the copies with the watermark."""
+    return (await sync_to_async(limits.of)(user)).watermark
+
+
+async def stored(
+    request: HttpRequest, storage: Storage, path: str, tag: str, named: str = "", *, changes: bool = False
+) -> HttpResponseBase:
     """Answer with a file of a storage: a signed address on S3, nginx where it is there, else the bytes by range.
 
-    `named` is the Content-Disposition that gives it its name.
+    `named` is the Content-Disposition that gives it its name. What `changes`, because its owner's plan may, is asked
+    for again each time, and sent again only when it is another file.
     """
     if not isinstance(storage, FileSystemStorage):
         parameters = {"ResponseContentDisposition": named} if named else None
@@ -102,7 +114,7 @@ async def stored(request: HttpRequest, storage: Storage, path: str, tag: str, na
         return HttpResponse(status=302, headers={"Location": signed})
     headers = {
         "Content-Type": TYPES.get(f".{path.rpartition('.')[2]}", "application/octet-stream"),
-        "Cache-Control": "private, max-age=3600",
+        "Cache-Control": "private, no-cache" if changes else "private, max-age=3600",
         "X-Content-Type-Options": "nosniff",
         "ETag": quote_etag(tag),
         "Accept-Ranges": "bytes",

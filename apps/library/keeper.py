@@ -7,6 +7,7 @@ two files leaves the previous window valid. Parts of a window can be seen before
 
 import re
 import shutil
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,7 +23,7 @@ from apps.library import progress
 from apps.library.ids import is_uuid
 from apps.library.models import Generation
 from workers.base import Cancelled
-from workers.keeper import CHANGING, CLIP_PARTS, INDEX, PLAYLIST, PROMPT, STATE, Kept
+from workers.keeper import CHANGING, CLIP_PARTS, INDEX, MARKED, PLAYLIST, PROMPT, STATE, Kept
 
 log = structlog.get_logger(__name__)
 ROOT = "live"
@@ -48,16 +49,11 @@ class StorageKeeper:
         if not self.job.kept_windows:
             return
         source = f"{ROOT}/{self.job.pk}/{self.job.kept_attempt}"
-        state = _numbered(STATE, self.job.kept_windows)
-        folder.mkdir(parents=True, exist_ok=True)
         try:
             whole = self._segments(source)
-            for name in default_storage.listdir(source)[1]:
-                to = folder / (STATE if name == state else name)
-                segment = name.endswith(".mp4") and int(PurePosixPath(name).stem) < whole
-                if (segment or name in (CLIP_PARTS, PROMPT, state)) and not to.exists():
-                    with default_storage.open(f"{source}/{name}") as stored, to.open("wb") as local:
-                        shutil.copyfileobj(stored, local)
+            self._fetch(source, folder, whole)
+            if self.job.watermark:
+                self._fetch(f"{source}/{MARKED}", folder / MARKED, whole)
         except FileNotFoundError:
             log.warning("kept_windows_missing", generation=str(self.job.pk), exc_info=True)
         except Exception as error:
@@ -68,6 +64,17 @@ class StorageKeeper:
         parts = self.job.live_parts if self.job.live_attempt == self.job.kept_attempt else 0
         with default_storage.open(f"{source}/{PLAYLIST}/{_numbered(INDEX, self.job.kept_windows, parts)}") as playlist:
             return int(playlist.read().count(b"#EXTINF"))
+
+    def _fetch(self, source: str, folder: Path, segments: int) -> None:
+        """Copy the first `segments` of a folder of the storage, and what else is kept there beside them."""
+        state = _numbered(STATE, self.job.kept_windows)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in default_storage.listdir(source)[1]:
+            to = folder / (STATE if name == state else name)
+            segment = name.endswith(".mp4") and int(PurePosixPath(name).stem) < segments
+            if (segment or name in (CLIP_PARTS, PROMPT, state)) and not to.exists():
+                with default_storage.open(f"{source}/{name}") as stored, to.open("wb") as local:
+                    shutil.copyfileobj(stored, local)
 
     def keep(self, folder: Path, kept: Kept) -> None:
         """Store the new files of `folder`, then count the window, or the part of one, on the row.
@@ -110,13 +117,21 @@ class StorageKeeper:
             log.warning("kept_windows_not_removed", generation=str(self.job.pk), exc_info=True)
 
 
-def path_of(job: Generation, name: str) -> str | None:
-    """Return the storage path of the playlist or one of its segments by its public name; None when it is not there."""
+def path_of(job: Generation, name: str, watermark: bool = False) -> str | None:
+    """Return the storage path of the playlist or one of its segments by its public name; None when it is not there.
+
+    A job that keeps both has the same segments, of the same length, with and without the `watermark`.
+    """
     if not (job.is_watchable or _just_made(job)) or not PLAYABLE.fullmatch(name):
         return None
     stored = _numbered(name, job.kept_windows, job.parts_to_see) if name == INDEX else name
+    return f"{_playlist(job, watermark)}/{stored}"
+
+
+def _playlist(job: Generation, watermark: bool) -> str:
     attempt = job.live_attempt if job.parts_to_see else job.kept_attempt
-    return f"{ROOT}/{job.pk}/{attempt}/{PLAYLIST}/{stored}"
+    kept = f"{ROOT}/{job.pk}/{attempt}"
+    return f"{kept}/{MARKED}/{PLAYLIST}" if watermark and job.watermark else f"{kept}/{PLAYLIST}"
 
 
 def remove(job: Generation) -> None:
@@ -124,7 +139,7 @@ def remove(job: Generation) -> None:
 
     What cannot be removed now is left to `remove_ended`.
     """
-    spared = f"{ROOT}/{job.pk}/{job.kept_attempt}/{PLAYLIST}" if _just_made(job) else ""
+    spared = {_playlist(job, watermark) for watermark in (False, True)} if _just_made(job) else set()
     try:
         remove_folder(f"{ROOT}/{job.pk}", spared)
     except Exception:
@@ -155,9 +170,9 @@ def _numbered(name: str, windows: int, parts: int = 0) -> str:
     return str(path.with_name(f"{path.stem}-{windows:04d}{more}{path.suffix}"))
 
 
-def remove_folder(folder: str, spared: str = "") -> bool:
-    """Remove a folder of the media storage except the folder `spared` in it. Returns False where there was none."""
-    if folder == spared:
+def remove_folder(folder: str, spared: Collection[str] = ()) -> bool:
+    """Remove a folder of the media storage except the folders `spared` in it. Returns False where there was none."""
+    if folder in spared:
         return False
     try:
         folders, files = default_storage.listdir(folder)
@@ -168,6 +183,6 @@ def remove_folder(folder: str, spared: str = "") -> bool:
     for name in files:
         default_storage.delete(f"{folder}/{name}")
     # A disk still has the empty folder; S3 has no folders.
-    if not spared.startswith(f"{folder}/"):
+    if not any(each.startswith(f"{folder}/") for each in spared):
         default_storage.delete(folder)
     return bool(folders or files)

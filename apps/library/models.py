@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from django.conf import settings
+from django.core.files import File
 from django.db import models, transaction
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, OuterRef, Q
+from django.db.models.fields.files import FieldFile
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -19,6 +22,8 @@ from apps.accounts.models import User
 from apps.errors import CATALOGUE
 from apps.library.names import file_name, without_suffix
 from apps.text import folded
+
+TURN = Coalesce("turn_at", "created_at")
 
 
 class GenerationQuerySet(models.QuerySet["Generation"]):
@@ -62,46 +67,64 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         return self.prefetch_related("assets")
 
     def in_turn(self) -> Self:
-        """The policy of the queues: which row starts first, in front. It is first come, first served.
+        """The policy of the queues: which row starts first, in front. It is the one whose turn came first.
 
         `ahead_of` counts by it.
         """
-        return self.order_by("created_at", "pk")
+        return self.order_by(TURN, "created_at", "pk")
 
     def ahead_of(self, job: "Generation") -> Self:
         """Queued rows that start before a queued one: those of its queue that `in_turn` puts in front of it."""
-        earlier = Q(created_at__lt=job.created_at) | Q(created_at=job.created_at, pk__lt=job.pk)
-        return self.queued().filter(earlier, queue=job.queue)
+        turn = job.turn_at or job.created_at
+        created = Q(created_at__lt=job.created_at) | Q(created_at=job.created_at, pk__lt=job.pk)
+        earlier = Q(turn__lt=turn) | Q(created, turn=turn)
+        return self.queued().annotate(turn=TURN).filter(earlier, queue=job.queue)
 
     def claimable(self) -> Self:
         """Queued rows that may start now, in the order in which they start."""
-        return self.queued().filter(Q(ready_at=None) | Q(ready_at__lte=timezone.now())).in_turn()
+        running = Generation.objects.filter(user=OuterRef("user"), status=Generation.Status.RUNNING, cost__gt=0)
+        count = running.order_by().values("user").annotate(count=Count("pk")).values("count")
+        at_once = Q(at_once=None) | Q(at_once__gt=Coalesce(models.Subquery(count), 0))
+        return self.queued().filter(at_once, Q(ready_at=None) | Q(ready_at__lte=timezone.now())).in_turn()
 
     def claim(self, queue: str) -> "Generation | None":
-        """Take the best row of a queue for this worker; None when nothing waits there.
+        """Take the best row of a queue for this worker; None when nothing waits there that may start now.
 
         One statement decides who gets it. Rows that another worker is just taking are passed over, where the database
-        can tell (PostgreSQL: SKIP LOCKED); SQLite lets one writer in at a time.
+        can tell (PostgreSQL: SKIP LOCKED); SQLite lets one writer in at a time. Of somebody who may have so many jobs
+        made at once, one is taken at a time, so that two workers cannot both take the last that is allowed.
         """
+        able, passed = self.claimable().filter(queue=queue), Q(pk=None)
+        while first := able.exclude(passed).values_list("user", "at_once").first():
+            user, limited = first[0], first[1] is not None
+            mine = Q(user=user, at_once__isnull=False) if limited else Q(at_once=None)
+            with transaction.atomic():
+                if limited:
+                    User.objects.select_for_update(no_key=True).filter(pk=user).values_list("pk").first()
+                job = able.filter(mine)._take()
+            if job:
+                return Generation.objects.select_related("user").get(claimed_by=job)
+            passed |= mine
+        return None
+
+    def _take(self) -> uuid.UUID | None:
+        """Take the first of these rows that no other worker is just taking; returns what this claim is called."""
         now, claim = timezone.now(), uuid.uuid4()
-        with transaction.atomic():
-            # No key: a job that is being submitted to wait for a row holds its key, and must not hide it.
-            best = (
-                self.claimable().filter(queue=queue).select_for_update(skip_locked=True, no_key=True).values("pk")[:1]
-            )
-            # With "=" the subquery runs once. With "IN" a plan may run it for each row, and lock another one each time.
-            taken = Generation.objects.filter(pk=models.Subquery(best), status=Generation.Status.QUEUED).update(
-                status=Generation.Status.RUNNING,
-                attempt=F("attempt") + 1,
-                claimed_by=claim,
-                heartbeat_at=now,
-                started_at=now,
-                stage=Generation.LOADING,
-                step=0,
-                steps=0,
-                seconds_left=None,
-            )
-        return Generation.objects.select_related("user").get(claimed_by=claim) if taken else None
+        # No key: a job that is being submitted to wait for a row holds its key, and must not hide it.
+        best = self.select_for_update(skip_locked=True, no_key=True).values("pk")[:1]
+        # With "=" the subquery runs once. With "IN" a plan may run it for each row, and lock another one each time.
+        taken = Generation.objects.filter(pk=models.Subquery(best), status=Generation.Status.QUEUED).update(
+            status=Generation.Status.RUNNING,
+            attempt=F("attempt") + 1,
+            claimed_by=claim,
+            heartbeat_at=now,
+            started_at=now,
+            stage=Generation.LOADING,
+            step=0,
+            steps=0,
+            seconds_left=None,
+        )
+        return claim if taken else None
 
 
 class Group(models.Model):
@@ -213,6 +236,15 @@ class Generation(models.Model):
     idempotency_key = models.CharField(max_length=200, blank=True)
     request_digest = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    turn_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When it counts as having come: who has a better plan comes earlier, who has more waiting later.",
+    )
+    at_once = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="How many jobs of its owner may run when it does, itself included."
+    )
+    watermark = models.BooleanField(default=False, help_text="What it makes is kept with the watermark as well.")
     ready_at = models.DateTimeField(null=True, blank=True, help_text="Not to be started before; empty: at once.")
     dispatched_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -414,6 +446,8 @@ class Asset(models.Model):
         MODEL = "model", _("Model")
         PACKAGE = "package", _("Package")
 
+    MARKED = "marked_"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="assets")
     generation = models.ForeignKey(Generation, null=True, blank=True, on_delete=models.CASCADE, related_name="assets")
@@ -431,6 +465,11 @@ class Asset(models.Model):
     stored_bytes = models.PositiveBigIntegerField(default=0, help_text="Of all its files, with poster and strip.")
     sha256 = models.CharField(max_length=64, blank=True)
     recipe = models.JSONField(default=dict, blank=True)
+    marked = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Its copies with the watermark: a path for each file, and `bytes` and `sha256` of the main one.",
+    )
     created_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
@@ -455,6 +494,27 @@ class Asset(models.Model):
     def get_part_url(self, part: str) -> str:
         """The address of `file`, `poster` or `strip`."""
         return reverse("library:asset_file", args=[self.pk, part])
+
+    def served(self, part: str, watermark: bool) -> FieldFile:
+        """Return `file`, `poster` or `strip`, or its copy with the watermark where that is wanted and there is one.
+
+        Jobs that begin with the asset take `file` itself.
+        """
+        file: FieldFile = getattr(self, part)
+        path = self.marked.get(part) if watermark and file else None
+        return FieldFile(self, file.field, path) if path else file
+
+    def tell_marked(self) -> None:
+        """Let `bytes` and `sha256` be those of the copy with the watermark; the row is not for saving then."""
+        self.bytes, self.sha256 = self.marked.get("bytes", self.bytes), self.marked.get("sha256", self.sha256)
+
+    def keep(self, name: str, file: "File[Any]") -> None:
+        """Store one of its files; the name of a copy with the watermark begins with MARKED."""
+        if name.startswith(self.MARKED):
+            part = name.removeprefix(self.MARKED)
+            self.marked[part] = self.file.storage.save(by_uuid(self, str(file.name)), file)
+        else:
+            getattr(self, name).save(file.name, file, save=False)
 
     @property
     def name(self) -> str:

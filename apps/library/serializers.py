@@ -1,11 +1,15 @@
 """The API's view of files."""
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from apps.accounts.http import caller
 from apps.given import StrictSerializer
+from apps.library import limits
 from apps.library.models import Asset
 
 
@@ -35,6 +39,19 @@ class AssetSerializer(serializers.ModelSerializer[Asset]):
                 "recipe": _("All that is needed to make it again."),
             }.items()
         }
+
+    def to_representation(self, instance: Asset) -> dict[str, Any]:
+        """Tell the size and the digest of the file that the caller gets."""
+        if instance.marked and self._watermark():
+            instance.tell_marked()
+        return super().to_representation(instance)
+
+    def _watermark(self) -> bool:
+        """Whether the caller gets the copies with the watermark; asked once for all files of an answer."""
+        request = self.context["request"]
+        if not hasattr(request, "shows_watermark"):
+            request.shows_watermark = limits.of(caller(request)).watermark
+        return bool(request.shows_watermark)
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_url(self, asset: Asset) -> str:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 
 import structlog
-from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db.models import Q, Sum
 from django.utils import timezone
@@ -15,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.errors import StudioError
+from apps.library import limits
 from apps.library.ids import is_uuid
 from apps.library.keeper import remove_folder
 from apps.library.models import Asset, AssetQuerySet, Generation, GenerationQuerySet, by_uuid
@@ -49,7 +49,7 @@ class Share:
     @property
     def words(self) -> str:
         """How much of it is taken: "1.2 GB of 10 GB", "0.4 MB of 10 GB"."""
-        return _("%(used)s of %(all)g GB") % {"used": words(self.used), "all": settings.USER_STORAGE_GB}
+        return _("%(used)s of %(all)g GB") % {"used": words(self.used), "all": self.quota / GB}
 
     @property
     def trash_words(self) -> str:
@@ -62,21 +62,23 @@ def share(user: User) -> Share:
     sums = mine.aggregate(
         used=Sum("stored_bytes", default=0), trash=Sum("stored_bytes", default=0, filter=Q(deleted_at__isnull=False))
     )
-    return Share(**sums, quota=int(settings.USER_STORAGE_GB * GB))
+    return Share(**sums, quota=int(limits.of(user).storage_gb * GB))
 
 
 def refuse_full(user: User, more: int = 0) -> None:
     """Raise StorageFull when nothing fits any more, or not `more` bytes."""
     now = share(user)
     if more and now.used + more > now.quota:
-        raise StorageFull(
-            _("This needs %(needed)s, and only %(free)s of your %(all)g GB are free.")
-            % {"needed": words(more), "free": words(max(0, now.quota - now.used)), "all": settings.USER_STORAGE_GB},
-            used=now.used,
-            quota=now.quota,
-        )
+        text = _("This needs %(needed)s, and only %(free)s of your %(all)g GB are free.")
+        free = words(max(0, now.quota - now.used))
+        raise _full(user, now, text % {"needed": words(more), "free": free, "all": now.quota / GB})
     if now.full:
-        raise StorageFull(_("Your files take %(size)s.") % {"size": now.words}, used=now.used, quota=now.quota)
+        raise _full(user, now, _("Your files take %(size)s.") % {"size": now.words})
+
+
+def _full(user: User, now: Share, text: str) -> StorageFull:
+    text = " ".join(filter(None, [text, limits.more_storage(user)]))
+    return StorageFull(text, used=now.used, quota=now.quota)
 
 
 def empty_trash(assets: AssetQuerySet) -> int:
@@ -87,7 +89,7 @@ def empty_trash(assets: AssetQuerySet) -> int:
     free = 0
     for asset in assets.exclude(deleted_at=None).exclude(file=""):
         mine = Asset.objects.filter(pk=asset.pk).exclude(deleted_at=None).exclude(file="")
-        if mine.update(file="", poster="", strip="", stored_bytes=0):
+        if mine.update(file="", poster="", strip="", marked={}, stored_bytes=0):
             free += asset.stored_bytes
             remove_files(asset)
     return free

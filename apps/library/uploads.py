@@ -141,7 +141,12 @@ def keep_last_frame(film: Asset) -> Asset:
                 copy.write(chunk)
         with _opening():
             asset.width, asset.height = foreign.last_frame(path, out, poster)
-        return _kept(_stage(asset, out, {"poster": poster}, lambda: None))
+            pictures = {"poster": poster}
+            if film.marked:
+                pictures |= {f"{Asset.MARKED}file": foreign.mark(out), f"{Asset.MARKED}poster": foreign.mark(poster)}
+                marked = pictures[f"{Asset.MARKED}file"]
+                asset.marked = {"bytes": marked.stat().st_size, "sha256": sha256(marked)}
+        return _kept(_stage(asset, out, pictures, lambda: None))
 
 
 def delete(asset: Asset) -> None:
@@ -240,7 +245,7 @@ def _stage(asset: Asset, path: Path, pictures: Mapping[str, Path], close: Callab
     """Attach verified files to an asset, with their sizes and digest."""
     asset.sha256, files = sha256(path), {"file": path, **pictures}
     asset.bytes = path.stat().st_size
-    asset.stored_bytes = sum(each.stat().st_size for each in files.values())
+    asset.stored_bytes = sum(each.stat().st_size for name, each in files.items() if not name.startswith(Asset.MARKED))
     asset.staged = Staged(files, close)
     return asset
 
@@ -261,7 +266,8 @@ def _store(asset: Asset) -> None:
     try:
         for name, path in asset.staged.files.items():
             with path.open("rb") as file:
-                getattr(asset, name).save(path.name, File(file), save=False)
+                stored: File[Any] = File(file, path.name)
+                asset.keep(name, stored)
     except Exception as error:
         log.warning("upload_not_stored", error=type(error).__name__, reason=str(error)[:200])
         raise StudioError(_("The file could not be saved."), code="storage_failed") from error

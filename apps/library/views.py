@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from apps.accounts.http import SignedIn
-from apps.library import filters, picks, storage, uploads, zips
+from apps.library import filters, limits, picks, storage, uploads, zips
 from apps.library.filters import SORTS, LibraryFilter
 from apps.library.models import Asset, Generation
 from apps.paging import Page, page
@@ -50,12 +50,16 @@ def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     mine = Generation.objects.of(request.user)
     job = get_object_or_404(mine.with_assets().select_related("group"), pk=pk)
     asset = job.asset
+    watermark = any(each.marked for each in job.assets.all()) and limits.of(request.user).watermark
+    for each in job.assets.all() if watermark else ():
+        each.tell_marked()
     begins_with = list(job.inputs.select_related("asset", "source"))
     told_apart = {*TOLD_APART, "prompt_original", *FACTS, *(given.name for given in begins_with)}
     if job.engine:
         told_apart.add("model_id")  # the page names the model that made it
     about = {
         "asset": asset,
+        "watermark": watermark,
         "recipe": json.dumps(asset.recipe, indent=2, sort_keys=True) if asset else "",
         "prompt_sent": asset.recipe.get("prompt_sent", "") if asset else "",
         "prompt_original": (asset.recipe.get("prompt_original") if asset else "")

@@ -26,6 +26,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
+from apps.library import limits
 from apps.library.models import Asset
 
 log = structlog.get_logger(__name__)
@@ -146,10 +147,10 @@ def picked(user: User, ids: Collection[UUID]) -> list[Medium]:
     mine = Asset.objects.of(user).exclude(file="").select_related("generation")
     mine = mine.filter(Q(generation__in=ids) | Q(generation=None, pk__in=ids)).order_by("created_at", "position", "pk")
     used: set[str] = {_alike(README)}
-    media = []
+    watermark, media = limits.of(user).watermark, []
     for asset in mine:
         name = unlike(asset.download_name, used)
-        media.append(Medium(name, asset.file, asset.created_at))
+        media.append(Medium(name, asset.served("file", watermark), asset.created_at))
     return media
 
 

@@ -22,7 +22,7 @@ from apps.accounts.models import ApiToken, User
 from apps.billing import services as billing
 from apps.billing.models import Payment
 from apps.billing.plans import plan_of
-from apps.library import zips
+from apps.library import limits, zips
 from apps.library.models import Asset, Generation, Group
 from apps.library.zips import Document, Medium, zipped
 
@@ -168,7 +168,11 @@ def _ledger(file: IO[str], user: User) -> None:
 def media(user: User) -> list[Medium]:
     """Name every file of a user, oldest first, the ones in the trash too while their bytes are there."""
     files = Asset.objects.filter(user=user).exclude(file="").select_related("generation").order_by("created_at", "pk")
-    return [Medium(_name(asset), asset.file, asset.created_at) for asset in files.iterator(chunk_size=BATCH)]
+    watermark = limits.of(user).watermark
+    return [
+        Medium(_name(asset), asset.served("file", watermark), asset.created_at)
+        for asset in files.iterator(chunk_size=BATCH)
+    ]
 
 
 def _name(asset: Asset) -> str:

@@ -154,7 +154,9 @@ class Quote(ToolView):
     @extend_schema(responses={200: QuoteSerializer})
     def post(self, request: Request, slug: str = "") -> Response:
         assert self.tool is not None
-        return Response(QuoteSerializer(services.quote(self.tool, self.params(request))).data)
+        params = self.params(request)
+        services.require(caller(request), self.tool, params)
+        return Response(QuoteSerializer(services.quote(self.tool, params)).data)
 
 
 class GenerationFilter(django_filters.FilterSet):

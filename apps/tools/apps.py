@@ -7,10 +7,10 @@ class ToolsConfig(AppConfig):
 
     def ready(self) -> None:
         """Find the tools: every module in catalog/, and `tool.py` of any other app. Let the sweep see to payments."""
-        from apps.billing import references
+        from apps.billing import powers, references
         from apps.billing.upkeep import upkeep
-        from apps.library import filters
-        from apps.tools import catalog, ledger, registry, starting, sweeper  # noqa: F401
+        from apps.library import filters, limits
+        from apps.tools import allowed, catalog, ledger, registry, starting, sweeper, turns  # noqa: F401
         from apps.tools.services import models_in_use
         from apps.weights import needs
 
@@ -18,6 +18,9 @@ class ToolsConfig(AppConfig):
         references.register("generation", ledger.jobs)
         references.register("group", ledger.groups)
         filters.register(registry.titles)
+        limits.register(allowed.limits, allowed.more_storage)
+        powers.changed.connect(turns.plan_changed, dispatch_uid="turns")
         sweeper.register(upkeep)
+        sweeper.register(turns.look_again)
         catalog.load()
         autodiscover_modules("tool")

@@ -1,7 +1,7 @@
 """Form fields and widgets that more than one tool uses."""
 
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -56,6 +56,22 @@ class CatalogueField(forms.ChoiceField):
         self.known = list(dict.fromkeys(known))
 
 
+class PlanSelect(forms.Select):
+    """A choice of which some may be `refused`: values, each with the plan that has it, or "" where none has."""
+
+    refused: Mapping[str, str] = {}
+
+    def create_option(self, name: str, value: Any, label: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, label, *args, **kwargs)
+        plan = self.refused.get(str(value))
+        if plan is not None:
+            option["attrs"]["disabled"] = True
+            option["label"] = _t("%(choice)s: not in your plan") % {"choice": label}
+            if plan:
+                option["label"] = _t("%(choice)s: from the plan %(plan)s") % {"choice": label, "plan": plan}
+        return option
+
+
 class Slider(forms.NumberInput):
     """A number chosen by sliding over legal steps."""
 
@@ -73,10 +89,16 @@ class LengthInput(Slider):
     seconds: Sequence[tuple[int, int]] = ()
     told: str = ""  # the length that it shows, in words
     counts = _("Frames")  # what the number of it is called where it stands by itself
+    longest: float | None = None  # seconds that the plan of the user has
+    beyond: str = ""  # what is said of longer ones
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
-        context["widget"] |= {"seconds": self.seconds, "told": self.told}
+        names = ("seconds", "told", "longest", "beyond")
+        context["widget"] |= {name: getattr(self, name) for name in names}
+        # The slider goes further than the plan: it says why not.
+        last = float(self.attrs.get("max") or 0) / float(self.attrs.get("data-fps") or 1)
+        context["widget"]["shortened"] = self.longest is not None and last >= self.longest + 1
         return context
 
 

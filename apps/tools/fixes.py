@@ -72,6 +72,7 @@ def way_out(code: str) -> Fix | None:
     ways = {
         "insufficient_credits": (_("Get credits"), _where_credits_are()),
         "payment_overdue": (_("Billing"), "billing:billing"),
+        "not_in_plan": (_("See the plans"), "billing:pricing"),
         "storage_full": (_("Open the library"), "library:library"),
         "too_many_jobs": (_("See what is running"), "tools:activity"),
     }

@@ -12,6 +12,7 @@ from apps.billing import services as billing
 from apps.errors import StudioError
 from apps.library import keeper, progress
 from apps.library.models import Generation
+from apps.tools import turns
 from apps.tools.queue import dispatch
 
 log = structlog.get_logger(__name__)
@@ -75,6 +76,8 @@ def ended(job: Generation, *, followers: bool = True) -> None:
         log.warning("end_not_told", generation=str(job.pk), exc_info=True)
     keeper.remove(job)
     try:
+        if job.at_once is not None:
+            turns.call_next(job.user)
         if followers:
             follow(job)
         tell(job)

@@ -6,15 +6,20 @@ from django.db.models import Count, Sum
 from django.utils import timezone
 
 from apps.library.models import Generation
-from apps.tools import registry, services
+from apps.tools import registry
+from apps.tools.pace import pace
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in line: 1 starts next. `seconds` until it does, None where nobody can tell."""
+    """A place in line: 1 starts next. `seconds` until it does, None where nobody can tell.
+
+    `at_once` is set where it waits for another job of its owner, whose plan makes no more than so many at once.
+    """
 
     number: int
     seconds: float | None
+    at_once: int | None = None
 
 
 class Line:
@@ -22,7 +27,7 @@ class Line:
 
     def __init__(self) -> None:
         self._paces: dict[str, float | None] = {}
-        self._remaining: dict[str, list[float | None]] = {}
+        self._running: dict[str, list[Generation]] = {}
 
     def place_of(self, job: Generation) -> Place | None:
         """Return where a queued job stands; None for one that is not queued.
@@ -35,7 +40,9 @@ class Line:
         ahead = Generation.objects.ahead_of(job).order_by().values("tool")
         waiting = list(ahead.annotate(jobs=Count("pk"), size=Sum("work")).values_list("tool", "jobs", "size"))
         number = 1 + sum(jobs for _, jobs, _ in waiting)
-        remaining = self._at_work(job.queue)
+        if self._waits_for_its_own(job):
+            return Place(number, None, job.at_once)
+        remaining = [self.remaining_of(other) for other in self._at_work(job.queue)]
         known = [seconds for seconds in remaining if seconds is not None]
         if not known or len(known) < len(remaining):
             return Place(number, None)
@@ -59,18 +66,23 @@ class Line:
             return left
         return max(job.seconds_left, left or 0.0) if job.params.get("finish") else job.seconds_left
 
-    def _at_work(self, queue: str) -> list[float | None]:
-        """Return what is left of each job that runs on a queue."""
-        if queue not in self._remaining:
+    def _waits_for_its_own(self, job: Generation) -> bool:
+        if job.at_once is None:
+            return False
+        mine = Generation.objects.filter(user=job.user_id, status=Generation.Status.RUNNING, cost__gt=0)
+        return mine.count() >= job.at_once
+
+    def _at_work(self, queue: str) -> list[Generation]:
+        if queue not in self._running:
             running = Generation.objects.filter(status=Generation.Status.RUNNING, queue=queue)
-            self._remaining[queue] = [self.remaining_of(job) for job in running]
-        return self._remaining[queue]
+            self._running[queue] = list(running)
+        return self._running[queue]
 
     def _expected(self, slug: str, work: float) -> float | None:
         tool = registry.get(slug)
         if tool is None:
             return None
         if slug not in self._paces:
-            self._paces[slug] = services.pace(tool)
+            self._paces[slug] = pace(tool)
         rate = self._paces[slug]
         return None if rate is None else rate * work

@@ -13,11 +13,13 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
+from apps.billing import powers
+from apps.billing.powers import Powers
 from apps.given import misfits, tidied
 from apps.library import uploads
 from apps.library.models import Asset, Generation
 from apps.text import told
-from apps.tools.fields import AssetField
+from apps.tools.fields import AssetField, PlanSelect
 from apps.tools.help import behind_label, label_of, naming, sentences
 from workers.prompts.shot import PromptError
 from workers.weights import catalog
@@ -75,7 +77,9 @@ class ToolForm(forms.Form):
         kwargs["initial"] = {**self.page_initial, **(kwargs.get("initial") or {})}
         texts = {name for name, field in self.base_fields.items() if isinstance(field, forms.CharField)}
         super().__init__(None if data is None else tidied(data, texts), *args, **kwargs)
-        self.draft, self.unopened = draft, False
+        self.draft, self.unopened, self.refused_by_plan = draft, False, False
+        if user is not None:
+            self.limit(powers.of(user))
         if draft and "prompt" in self.fields:
             self.fields["prompt"].required = False
         for name, field in self.fields.items():
@@ -85,6 +89,18 @@ class ToolForm(forms.Form):
         for name in self._folded():
             # What the page counts as changed, and what its reset goes back to.
             self.fields[name].widget.attrs["data-default"] = self._default(name)
+
+    def limit(self, now: Powers) -> None:
+        """Show which choices the plan of the user does not have: `PlanSelect` greys them, with the plan that does."""
+        for name, field in self.fields.items():
+            if isinstance(field.widget, PlanSelect) and isinstance(field, forms.ChoiceField):
+                choices: Any = field.choices
+                asked = {str(value): self.asked_by(name, str(value)) for value, _title in choices if value != ""}
+                field.widget.refused = powers.refused(asked, now)
+
+    def asked_by(self, name: str, value: str) -> Mapping[str, float]:
+        """How much of each power a choice of a field needs whatever else is chosen, as `Tool.asks` tells it."""
+        return {}
 
     def add_error(self, field: str | None, error: Any) -> None:
         """Add an error; one of a field says which field it is about."""
@@ -255,6 +271,10 @@ class Tool:
     def work(self, params: Mapping[str, Any]) -> float:
         """The amount of work of a run, in any unit that its time is proportional to."""
         return 1.0
+
+    def asks(self, params: Mapping[str, Any]) -> Mapping[str, float]:
+        """How much a run needs of each power that its owner's plan may lack, such as the seconds of a film."""
+        return {}
 
     def summary(self, params: Mapping[str, Any]) -> str:
         """What will be made, in a few words."""

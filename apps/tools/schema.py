@@ -10,7 +10,10 @@ from apps.openapi import StudioSchema
 from apps.tools import registry
 from apps.tools.registry import Tool
 
-OF_A_JOB = {"insufficient_credits", "duplicate_request", "too_many_jobs", "invalid_header", "input_missing"}
+OF_A_JOB = {
+    *("not_in_plan", "insufficient_credits", "too_many_jobs"),
+    *("duplicate_request", "invalid_header", "input_missing"),
+}
 
 
 class ViewOfTool(Protocol):
@@ -57,7 +60,7 @@ class ToolSchema(StudioSchema):
     def refusals(self) -> set[str]:
         """A job can cost more than there is, and its key can be that of another request. A quote stores nothing."""
         found = super().refusals()
-        return found | OF_A_JOB if self._of().operation == "submit" else found - {"storage_full"}
+        return found | OF_A_JOB if self._of().operation == "submit" else found - {"storage_full"} | {"not_in_plan"}
 
     def get_operation_id(self) -> str:
         return f"{self._of().operation}_{self._tool().slug.replace('-', '_')}"

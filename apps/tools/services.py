@@ -1,6 +1,5 @@
 """The verbs of a job: submit, finish, fail, retry, cancel, stop, delete, restore. Each is one transaction."""
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,17 +16,19 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
+from apps.billing import powers
 from apps.billing import services as billing
+from apps.billing.powers import Powers
 from apps.errors import StudioError
 from apps.library import progress, storage, uploads
 from apps.library.models import Asset, Generation, GenerationInput, GenerationQuerySet, Group
-from apps.tools import graph, registry
+from apps.tools import graph, registry, turns
+from apps.tools.pace import pace
 from apps.tools.queue import dispatch
 from apps.tools.registry import Quote, Stoppable, Tool
 
 log = structlog.get_logger(__name__)
 Status = Generation.Status
-RECENT = 20
 RETRY_AFTER_LEASES = 5  # how long a job waits that is not tried again at once
 
 
@@ -73,21 +74,9 @@ def quote(tool: Tool, params: Mapping[str, Any]) -> Quote:
     return Quote(tool.price(params), seconds, tool.summary(params), **known)
 
 
-def pace(tool: Tool) -> float | None:
-    """Return the seconds that a unit of a tool's work takes, the median of its recent runs; None before the first.
-
-    Loading a model is no part of them: a worker does it once, and seldom again.
-    """
-    # A later attempt made only the rest of a film, and a stopped one only a part: their times say nothing.
-    whole = Generation.objects.filter(tool=tool.slug, status=Status.SUCCEEDED, attempt__lte=1, stopped_early=False)
-    recent = whole.filter(started_at__isnull=False, finished_at__isnull=False, work__gt=0)
-    times = recent.values_list("started_at", "finished_at", "loading_seconds", "work")[:RECENT]
-    rates = [
-        max(0.0, (finished - started).total_seconds() - loading) / work
-        for started, finished, loading, work in times
-        if started and finished
-    ]
-    return statistics.median(rates) if rates else None
+def require(user: User, tool: Tool, params: Mapping[str, Any], now: Powers | None = None) -> Powers:
+    """Return what the plan of a user can do. Raises NotInPlan where a run asks for more of a power than it has."""
+    return powers.require(user, tool.asks(params), now)
 
 
 def submit(
@@ -103,21 +92,23 @@ def submit(
 
     `params` are a form's; what they name of the user's library, by its id, becomes an input of the job. A parameter may
     also be an upload, which is stored for good only together with the hold, or a job: then this one begins with the
-    first file that it makes. A job that waits for others starts when they have SUCCEEDED. Raises InsufficientCredits,
-    TooManyJobs, StorageFull, StudioError("input_missing"), or DuplicateRequest when the key was used for another
-    request. The same key with the same request returns the job that it made.
+    first file that it makes. A job that waits for others starts when they have SUCCEEDED. Raises NotInPlan,
+    InsufficientCredits, TooManyJobs, StorageFull, StudioError("input_missing"), or DuplicateRequest when the key was
+    used for another request. The same key with the same request returns the job that it made.
     """
     brought = _brought(params)
     try:
         if job := earlier(user, idempotency_key, request_digest):
             return job
         storage.refuse_full(user)
+        now = require(user, tool, params)
         billing.refuse_beyond(user, tool.price(params))
         with uploads.storing(brought), transaction.atomic():
             params = _by_id(params, uploads.save(user, brought))
-            job = _record(user, tool, params, waits_for, idempotency_key=idempotency_key, request_digest=request_digest)
+            told = {"idempotency_key": idempotency_key, "request_digest": request_digest}
+            job = _record(user, tool, params, waits_for, now, **told)
             billing.hold(user, job.cost, job.reference)
-            _refuse_too_many(user)
+            _refuse_too_many(user, now)
     except IntegrityError:
         if made := earlier(user, idempotency_key, request_digest):
             return made
@@ -136,6 +127,9 @@ def submit_group(user: User, kind: str, title: str, planned: Sequence[Planned]) 
     brought = _brought(*(each.params for each in planned))
     try:
         storage.refuse_full(user)
+        now = powers.of(user)
+        for each in planned:
+            require(user, each.tool, each.params, now)
         with uploads.storing(brought), transaction.atomic():
             stored = uploads.save(user, brought)
             group = Group.objects.create(user=user, kind=kind, title=title[:200])
@@ -144,9 +138,10 @@ def submit_group(user: User, kind: str, title: str, planned: Sequence[Planned]) 
                     name: made[value] if isinstance(value, Planned) else value
                     for name, value in _by_id(each.params, stored).items()
                 }
-                made[each] = _record(user, each.tool, params, [made[other] for other in each.waits_for], group=group)
+                first = [made[other] for other in each.waits_for]
+                made[each] = _record(user, each.tool, params, first, now, group=group)
             billing.hold(user, sum(job.cost for job in made.values()), group.reference)
-            _refuse_too_many(user)
+            _refuse_too_many(user, now)
     finally:
         uploads.let_go(brought)
     return group
@@ -163,13 +158,15 @@ def _by_id(params: Mapping[str, Any], stored: Mapping[UUID, Asset]) -> dict[str,
 
 
 def _record(
-    user: User, tool: Tool, params: Mapping[str, Any], waits_for: Sequence[Generation], **columns: Any
+    user: User, tool: Tool, params: Mapping[str, Any], waits_for: Sequence[Generation], now: Powers, **columns: Any
 ) -> Generation:
     """Write the rows of one job, and let a worker know once they are committed."""
     inputs = {name: _listed(params[name]) for name in tool.inputs if params.get(name)}
     plain = {name: value for name, value in params.items() if name not in inputs}
     job = Generation(user=user, tool=tool.slug, params=plain, queue=tool.queue_of(params), **columns)
     job.title, job.cost, job.work = tool.job_title(params)[:200], tool.price(params), tool.work(params)
+    job.watermark = not now.has("no_watermark")
+    turns.arrange(job, now, turns.after(user, job.queue))
     sources = [value for values in inputs.values() for value in values if isinstance(value, Generation)]
     first = {other.pk: other for other in (*waits_for, *sources)}
     job.status = Status.QUEUED if all(other.status == Status.SUCCEEDED for other in first.values()) else Status.WAITING
@@ -199,13 +196,12 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _refuse_too_many(user: User) -> None:
+def _refuse_too_many(user: User, now: Powers) -> None:
     """Raise TooManyJobs beyond the limit. The hold locked the wallet, so submits of one user count one by one."""
-    if Generation.objects.filter(user=user).active().units() > settings.MAX_ACTIVE_JOBS:
-        raise TooManyJobs(
-            _("You can have %(most)d jobs waiting or running at once.") % {"most": settings.MAX_ACTIVE_JOBS},
-            limit=settings.MAX_ACTIVE_JOBS,
-        )
+    most = now.number("jobs_in_line")
+    if most is not None and Generation.objects.filter(user=user).active().units() > most:
+        text = _("You can have %(most)d jobs waiting or running at once.") % {"most": most}
+        raise TooManyJobs(" ".join(filter(None, [text, powers.more_of("jobs_in_line", user)])), limit=int(most))
 
 
 def earlier(user: User, key: str, digest: str) -> Generation | None:
@@ -235,9 +231,10 @@ def finish(
             for position, (asset, files) in enumerate(made):
                 asset.pk, asset.position = _asset_pk(job, position), position
                 asset.user_id, asset.generation_id = job.user_id, job.pk
-                asset.stored_bytes = sum(file.size for file in files.values())
+                # Copies with the watermark do not count: their owner did not ask for them.
+                asset.stored_bytes = sum(file.size for name, file in files.items() if not name.startswith(Asset.MARKED))
                 for name, file in files.items():
-                    getattr(asset, name).save(file.name, file, save=False)
+                    asset.keep(name, file)
         except Exception as error:
             raise StudioError(code="storage_failed") from error
         with transaction.atomic():

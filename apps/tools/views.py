@@ -21,6 +21,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from apps.accounts.http import PENDING_KEY, PENDING_PROMPT, SignedIn
 from apps.accounts.models import User
 from apps.billing import services as billing
+from apps.billing.powers import NotInPlan
 from apps.bodies import takes_files
 from apps.errors import StudioError
 from apps.library import picks, storage
@@ -84,6 +85,7 @@ def tool_page(request: SignedIn, slug: str) -> HttpResponse:
             job = services.submit(request.user, tool, form.params, idempotency_key=_once(request))
         except StudioError as error:
             form.add_error(None, error.public_text)
+            form.refused_by_plan = error.code == NotInPlan.code
         else:
             if not request.htmx:
                 return redirect(tool)
@@ -245,7 +247,11 @@ def _page(request: SignedIn, tool: Tool, form: ToolForm) -> dict[str, Any]:
 
 
 def _quoted(user: User, tool: Tool, form: ToolForm) -> dict[str, Any]:
-    """The quote of a form that fits, and the credits that its user lacks for it."""
+    """The quote of a form that fits, and the credits that its user lacks for it, or what their plan lacks."""
+    try:
+        services.require(user, tool, form.params)
+    except NotInPlan as error:
+        return {"quote": None, "problem": error.message, "refused_by_plan": True}
     quote = services.quote(tool, form.params)
     return {"quote": quote, "lacking": max(0, quote.credits - billing.balance(user))}
 

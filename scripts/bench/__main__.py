@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from scripts.bench import drift, engine, web
+from scripts.bench import drift, engine, watermark, web
 from scripts.bench.report import CARD, Section, replaced
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -21,9 +21,14 @@ ENGINE: dict[str, Callable[[bool], Section]] = {
     "platform": engine.platform,
     "resume": engine.resume,
 }
-PARTS: dict[str, Callable[[bool], Section]] = {"web": web.run, **ENGINE, "drift": drift.run}
+PARTS: dict[str, Callable[[bool], Section]] = {
+    "web": web.run,
+    **ENGINE,
+    "watermark": watermark.run,
+    "drift": drift.run,
+}
 GROUPS = {"engine": tuple(ENGINE)} | {part: (part,) for part in PARTS}
-QUICK = (*ENGINE, "drift")  # the site's figures come from a fixed number of events
+QUICK = (*ENGINE, "watermark", "drift")  # the site's figures come from a fixed number of events
 
 
 def main() -> None:

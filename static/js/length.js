@@ -54,6 +54,8 @@ export function offerSeconds(slider, seconds) {
       const button = Object.assign(document.createElement("button"), { type: "button", className: "seconds__button figures" });
       button.textContent = slider.dataset.second.replace("{count}", count);
       Object.assign(button.dataset, { seconds: count, frames });
+      button.disabled = Number(count) > Number(slider.dataset.longest ?? Infinity);
+      if (button.disabled) button.title = slider.dataset.beyond;
       return button;
     }),
   );

@@ -22,7 +22,9 @@ from PIL import Image
 from workers.media import copying, kinds, sound, soundtrack, stills, uploads
 from workers.media.budget import Budget, leave_with
 from workers.media.facts import ClipInfo, MediaError, SoundInfo
+from workers.media.film import marked
 from workers.media.messages import FRAME, RESULT, write
+from workers.media.watermark import mark_picture
 
 Verb = Callable[..., Any]
 
@@ -50,6 +52,10 @@ def last_frame(path: str, out: str, poster: str) -> tuple[int, int]:
     frame.save(out)
     stills.small_poster(Path(out), Path(poster))
     return frame.size
+
+
+def mark(path: str) -> str:
+    return str(mark_picture(Path(path), marked(Path(path))))
 
 
 def clip_info(path: str) -> dict[str, Any]:
@@ -83,6 +89,7 @@ VERBS: dict[str, Verb] = {
         picture,
         keep_picture,
         last_frame,
+        mark,
         clip_info,
         keep_clip,
         clip,

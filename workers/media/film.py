@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,27 +11,34 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.keeper import MARKED
 from workers.media.facts import MediaError
 from workers.media.probe import COLOUR, MediaInfo, probe
+from workers.media.watermark import Watermark
 
 BT709 = 1  # the number of this standard in H.264's tags, the same for primaries, transfer and matrix
 LIMITED_RANGE = 1
 
 # Small pictures show every artefact; the threads are fixed so that the same frames give the same bytes anywhere.
 OPTIONS = {"crf": "14", "preset": "medium", "threads": "2", "bf": "0"}
+AddFrame = Callable[[NDArray[np.uint8]], None]
 
 
 class Film:
     """Writes one closed H.264 segment per window and joins them by stream copy into one MP4.
 
     Segments are `0000.mp4`, `0001.mp4` ... in `folder`, each complete on its own; a file under its final name is whole.
+    `marked` is the same film with the watermark on every frame, in a folder of its own; None where none is asked for.
     """
 
-    def __init__(self, folder: Path, width: int, height: int, fps: int | Fraction, keep: int = 0) -> None:
+    def __init__(
+        self, folder: Path, width: int, height: int, fps: int | Fraction, keep: int = 0, *, watermark: bool = False
+    ) -> None:
         """Begin a film of `width` x `height` even pixels, or go on with one whose first `keep` segments stand."""
         if width % 2 or height % 2:
             raise MediaError("sides_odd", "The sides of a video are even numbers of pixels.")
         self.folder, self.width, self.height, self.fps = folder, width, height, Fraction(fps)
+        self.marked = Film(folder / MARKED, width, height, fps, keep) if watermark else None
         folder.mkdir(parents=True, exist_ok=True)
         self.segments = [self._path(i) for i in range(keep)]
         missing = [path.name for path in self.segments if not path.is_file()]
@@ -40,24 +48,50 @@ class Film:
             stale.unlink()
 
     def append(self, frames: NDArray[np.uint8] | Iterable[NDArray[np.uint8]]) -> Path:
-        """Encode frames [T, H, W, 3] of uint8 RGB, or one after another, as the next segment and return its path."""
-        path = self._path(len(self.segments))
-        partial = path.with_name(path.name + ".part")
-        write(partial, frames, self.width, self.height, self.fps)
-        partial.replace(path)
-        self.segments.append(path)
-        return path
+        """Encode frames [T, H, W, 3] of uint8 RGB, or one after another, as the next segment and return its path.
+
+        Frames that come one after another are taken once, also where the film is marked.
+        """
+        with self._next() as add:
+            if self.marked is None:
+                for frame in frames:
+                    add(frame)
+            else:
+                watermark = Watermark(self.width, self.height)
+                with self.marked._next() as add_marked:
+                    for frame in frames:
+                        add(frame)
+                        add_marked(watermark.on(frame))
+        return self.segments[-1]
 
     def finish(self, out: Path, comment: str = "") -> MediaInfo:
         """Join the segments into `out`, a faststart MP4 with `comment` in its tag, and say what came out.
 
-        No picture is encoded again. Raises MediaError when there is no segment. The segments stay.
+        A marked film is joined into `marked(out)` beside it. No picture is encoded again. Raises MediaError when there
+        is no segment. The segments stay.
         """
         join(self.segments, out, self.fps, comment)
+        if self.marked is not None:
+            join(self.marked.segments, marked(out), self.fps, comment)
         return probe(out)
+
+    @contextmanager
+    def _next(self) -> Iterator[AddFrame]:
+        """Yield what adds a frame to the next segment, which counts when the block ends without an error."""
+        path = self._path(len(self.segments))
+        partial = path.with_name(path.name + ".part")
+        with writing(partial, self.width, self.height, self.fps) as add:
+            yield add
+        partial.replace(path)
+        self.segments.append(path)
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{index:04d}.mp4"
+
+
+def marked(path: Path) -> Path:
+    """Return where the copy of a file with the watermark lies: beside it."""
+    return path.with_stem(f"{path.stem}-{MARKED}")
 
 
 def write(
@@ -72,6 +106,16 @@ def write(
 
     `options` are those of x264.
     """
+    with writing(path, width, height, fps, options) as add:
+        for picture in frames:
+            add(picture)
+
+
+@contextmanager
+def writing(
+    path: Path, width: int, height: int, fps: Fraction | int, options: Mapping[str, str] = OPTIONS
+) -> Iterator[AddFrame]:
+    """Yield what adds a frame to the MP4 that `write` makes. Raises MediaError at the end where no frame came."""
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps), options=dict(options))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
@@ -79,11 +123,15 @@ def write(
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = LIMITED_RANGE
         count = 0
-        for picture in frames:
+
+        def add(picture: NDArray[np.uint8]) -> None:
+            nonlocal count
             if picture.shape != (height, width, 3):
                 raise MediaError("frame_shape", f"A frame of {picture.shape} does not fit a {width} x {height} film.")
             container.mux(stream.encode(_yuv(picture, count)))
             count += 1
+
+        yield add
         if not count:
             raise MediaError("video_empty", "A segment needs at least one frame.")
         container.mux(stream.encode())

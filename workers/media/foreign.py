@@ -107,6 +107,11 @@ def last_frame(path: Path, out: Path, poster: Path) -> tuple[int, int]:
     return width, height
 
 
+def mark(picture: Path) -> Path:
+    """Save a picture that the studio has written with the watermark beside it, and return where."""
+    return Path(_result("picture", "mark", Budget.of(), path=picture))
+
+
 def clip_info(path: Path) -> ClipInfo:
     """Decode a clip to its end to see that it can be used, and say what it is."""
     return _clip_info(_result("video", "clip_info", Budget.of(WORK), path=path))

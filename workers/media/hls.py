@@ -11,11 +11,15 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 
-from workers.keeper import INDEX
+from workers.keeper import INDEX, MARKED, PLAYLIST
 from workers.media.facts import MediaError
+
+if TYPE_CHECKING:
+    from workers.media.film import Film
 
 INIT = "init.mp4"
 # Any reader keeps enough precision at this many units a second, and every frame lasts a whole number of them.
@@ -83,6 +87,34 @@ class Playlist:
         if ended:
             lines.append("#EXT-X-ENDLIST")
         _replace(self.folder / INDEX, ("\n".join(lines) + "\n").encode())
+
+
+class Playlists:
+    """The playlist of a film in its folder, and the one of the same film with the watermark where there is one."""
+
+    def __init__(self, film: Film, longest: int) -> None:
+        """Begin with the segments that `film` has; none of them has more than `longest` frames."""
+        self.films = [film] if film.marked is None else [film, film.marked]
+        folders = [film.folder / PLAYLIST, film.folder / MARKED / PLAYLIST]
+        self.each = [
+            Playlist(folder, each.fps, longest, each.segments)
+            for folder, each in zip(folders, self.films, strict=False)
+        ]
+
+    @property
+    def frames(self) -> int:
+        """How many frames can be played."""
+        return sum(self.each[0].frames)
+
+    def append(self) -> None:
+        """Show the newest segment of the film to players."""
+        for playlist, film in zip(self.each, self.films, strict=True):
+            playlist.append(film.segments[-1])
+
+    def finish(self) -> None:
+        """Tell players that nothing more comes."""
+        for playlist in self.each:
+            playlist.finish()
 
 
 def timescale(fps: Fraction) -> int:

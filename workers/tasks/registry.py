@@ -27,6 +27,8 @@ class Request:
     `params` are the cleaned parameters of the tool's form. `inputs` has the files that the job begins with, in their
     order, by the parameter that names them. `folder` is empty and for this attempt alone. `on_progress` is told how far
     the work is, and may raise Cancelled or Stopped; `keeper` has what an earlier attempt has finished.
+    With a `watermark`, films and pictures are made twice, without it and with it: a task that can be watched makes
+    both, and `workers.marking` makes the copies that a task has not made.
     """
 
     params: Mapping[str, Any]
@@ -34,6 +36,7 @@ class Request:
     inputs: Mapping[str, Sequence[Path]] = field(default_factory=dict)
     on_progress: OnProgress = ignore_progress
     keeper: Keeper = field(default_factory=KeepNothing)
+    watermark: bool = False
 
     def input(self, name: str) -> Path | None:
         """Return the first file of a parameter, None where there is none."""
@@ -45,12 +48,13 @@ class MadeAsset:
     """One file that a task made, of the kind "video", "image" or "audio".
 
     `files` maps the asset's file fields (file, poster, strip) to paths; `facts` are its columns: width and height in
-    pixels, frames, fps, seconds, bytes, sha256.
+    pixels, frames, fps, seconds, bytes, sha256. `marked` has copies of the files with the watermark.
     """
 
     kind: str
     files: Mapping[str, Path]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    marked: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,21 +54,22 @@ def _picture(request: Request, asked: Upscale, made_from: dict[str, Any]) -> Mad
 
 
 def _film(request: Request, asked: Upscale, made_from: dict[str, Any]) -> Made:
+    from workers.media.film import marked
     from workers.media.stills import poster, strip
     from workers.upscale import keep_film, upscale_film
 
     segments, out = request.folder / "render", request.folder / "film.mp4"
-    comment, stopped = json.dumps(made_from, sort_keys=True), False
+    stopped = False
+    told: dict[str, Any] = {"comment": json.dumps(made_from, sort_keys=True), "watermark": request.watermark}
     try:
-        info = upscale_film(
-            asked, segments, out, on_progress=request.on_progress, keeper=request.keeper, comment=comment
-        )
+        info = upscale_film(asked, segments, out, on_progress=request.on_progress, keeper=request.keeper, **told)
     except Stopped:
-        info, kept = keep_film(asked, segments, out, comment)
+        info, kept = keep_film(asked, segments, out, **told)
         made_from, stopped = made_from | {"segments_kept": kept}, True
     request.on_progress(Progress(stage="encoding", step=1, steps=1))
     files = {"file": out}
     files["poster"] = poster(out, request.folder / "poster.webp")
     files["strip"] = strip(out, request.folder / "strip.webp")
-    film = MadeAsset(kind="video", files=files, facts={name: getattr(info, name) for name in FACTS})
+    copies = {"file": marked(out)} if request.watermark else {}
+    film = MadeAsset(kind="video", files=files, facts={name: getattr(info, name) for name in FACTS}, marked=copies)
     return Made(assets=[film], engine=asked.model, recipe=made_from, stopped=stopped)

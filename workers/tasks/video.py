@@ -29,6 +29,7 @@ def video(request: Request) -> Made:
     """
     from workers.engines import registry
     from workers.engines.skyreels.request.plan import plan
+    from workers.media.film import marked
     from workers.media.probe import probe
     from workers.media.stills import poster, strip
     from workers.render import keep, render
@@ -50,25 +51,36 @@ def video(request: Request) -> Made:
     comment = json.dumps(made_from, sort_keys=True)
     windows = of = len(layout.windows)
     told: dict[str, Any] = {"on_progress": on_progress, "keeper": request.keeper, "comment": comment, "run": asked.run}
+    told["watermark"] = watermark = request.watermark
     try:
         info, factor = render(engine, layout, segments, out, **told), int(params.get("finish") or 0)
     except Stopped:
         # What is finished is wanted now, as it is.
-        (info, windows), factor = keep(layout, segments, out, comment), 0
+        (info, windows), factor = keep(layout, segments, out, comment, watermark=watermark), 0
         made_from |= {"windows_kept": windows}
     if factor:
-        out = finished(out, folder, factor, made_from, _in_windows(on_progress, windows, of))
+        reported = _in_windows(on_progress, windows, of)
+        out = finished(out, folder, factor, made_from, reported, watermark=watermark)
         info = probe(out)
     on_progress(Progress(stage="encoding", step=1, steps=1, window=windows, windows=of))
     poster(out, folder / "poster.webp")
     strip(out, folder / "strip.webp")
     files = {"file": out, "poster": folder / "poster.webp", "strip": folder / "strip.webp"}
     stopped = windows < of or bool(params.get("finish") and not factor)
-    film = MadeAsset(kind="video", files=files, facts={name: getattr(info, name) for name in FACTS})
+    copies = {"file": marked(out)} if watermark else {}
+    film = MadeAsset(kind="video", files=files, facts={name: getattr(info, name) for name in FACTS}, marked=copies)
     return Made(assets=[film], engine=asked.spec.model, recipe=made_from, stopped=stopped)
 
 
-def finished(film: Path, folder: Path, factor: int, made_from: dict[str, Any], on_progress: OnProgress) -> Path:
+def finished(
+    film: Path,
+    folder: Path,
+    factor: int,
+    made_from: dict[str, Any],
+    on_progress: OnProgress,
+    *,
+    watermark: bool = False,
+) -> Path:
     """Make a film `factor` times as large, by the model of the tool Upscale; returns the new file.
 
     A stop is not asked for any more: what is finished of the film is what is made larger.
@@ -84,7 +96,8 @@ def finished(film: Path, folder: Path, factor: int, made_from: dict[str, Any], o
     made_from["finish"] = {"factor": factor, "model": model}
     out = folder / "finished.mp4"
     asked = Upscale(source=film, factor=factor, model=model)
-    upscale_film(asked, folder / "finish", out, on_progress=report, comment=json.dumps(made_from, sort_keys=True))
+    comment = json.dumps(made_from, sort_keys=True)
+    upscale_film(asked, folder / "finish", out, on_progress=report, comment=comment, watermark=watermark)
     return out
 
 

@@ -1,5 +1,6 @@
 """Video: from words, from a picture, between two pictures, or on from a video."""
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -11,9 +12,21 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from apps.billing import powers
+from apps.billing.powers import Powers
+from apps.library.ids import as_uuid
 from apps.library.models import Asset, Generation
-from apps.tools import prices, videos
-from apps.tools.fields import AssetField, CatalogueField, LengthInput, ModeSelect, RatioSelect, SeedField, StyleSelect
+from apps.tools import prices, registry, videos
+from apps.tools.fields import (
+    AssetField,
+    CatalogueField,
+    LengthInput,
+    ModeSelect,
+    PlanSelect,
+    RatioSelect,
+    SeedField,
+    StyleSelect,
+)
 from apps.tools.help import Clip, either, explained
 from apps.tools.registry import LARGE_QUEUE, Stoppable, Timeline, ToolForm, register
 from apps.tools.videos import MAX_FRAMES, MIN_FRAMES, RELEASED, ModelSelect
@@ -175,6 +188,7 @@ class VideoForm(ToolForm):
         coerce=int,
         empty_value=None,
         choices=[("", _("As made")), *((factor, f"× {factor}") for factor in FACTORS)],
+        widget=PlanSelect,
         help_text=explained(
             _("Makes your video larger and clearer at the end, as the tool Upscale does."),
             _("Leave it as made for a quick look; enlarge what you keep."),
@@ -394,7 +408,22 @@ class VideoForm(ToolForm):
             # The page also sends the fields of the other modes; they are ignored.
             field = self.fields[name]
             field.ignored = chosen in MODES and name not in inputs_of(chosen)  # type: ignore[attr-defined]
-        self._suit(next((card for card in videos.models() if card.id == self["model_id"].value()), videos.MODEL))
+        self._suit(self._card())
+
+    def _card(self) -> ModelCard:
+        """The model that is chosen."""
+        return next((card for card in videos.models() if card.id == self["model_id"].value()), videos.MODEL)
+
+    def limit(self, now: Powers) -> None:
+        super().limit(now)
+        length = self.fields["num_frames"].widget
+        length.longest = now.number("film_seconds")
+        if length.longest is not None:
+            length.beyond = powers.limit_of("film_seconds", now)
+
+    def asked_by(self, name: str, value: str) -> Mapping[str, float]:
+        smallest = min(min(size) for size in self._card().sizes.values())
+        return {"lines": smallest * int(value)} if name == "finish" else {}
 
     def _suit(self, card: ModelCard) -> None:
         """Show the lengths, the ratios and the recommended values of a model."""
@@ -529,6 +558,17 @@ def mode_of(values: Mapping[str, Any]) -> str:
     return "text"
 
 
+def _seconds_of(video: Any) -> float:
+    """Return how long a video is that goes on: an asset, its id, or what another job will have made."""
+    if isinstance(video, Asset):
+        return video.seconds
+    if params := getattr(video, "params", None):
+        tool = registry.get(video.tool) if isinstance(video.tool, str) else video.tool
+        return float(tool.asks(params).get("film_seconds", 0)) if tool else 0.0
+    found = Asset.objects.filter(pk=video).values_list("seconds", flat=True).first() if as_uuid(str(video)) else None
+    return found or 0.0
+
+
 def spec_of(params: Mapping[str, Any]) -> VideoSpec:
     """The film that parameters ask for; the files are not looked at, and need not be chosen yet."""
     needed = MODES[params.get("mode") or mode_of(params)][1]
@@ -584,6 +624,15 @@ class ToVideo(Stoppable):
         spec = spec_of(params)
         passes = plan(spec).passes + (FINISHING_PASSES * spec.new_frames if params.get("finish") else 0)
         return float(spec.width * spec.height * passes)
+
+    def asks(self, params: Mapping[str, Any]) -> Mapping[str, float]:
+        """Whole seconds, so that the length nearest to a limit is within it, with the video that goes on."""
+        spec = spec_of(params)
+        seconds = spec.new_frames / spec.fps + _seconds_of(params.get("video"))
+        return {
+            "film_seconds": math.floor(seconds),
+            "lines": min(spec.width, spec.height) * (params.get("finish") or 1),
+        }
 
     def timeline(self, job: Generation) -> Timeline | None:
         """The windows that the film has, or of one that is being made, all that it will have.

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.library.models import Asset, Generation
 from apps.library.uploads import MAX_BYTES
 from apps.tools import prices
-from apps.tools.fields import AssetField, CatalogueField
+from apps.tools.fields import AssetField, CatalogueField, PlanSelect
 from apps.tools.help import explained
 from apps.tools.registry import Stoppable, Timeline, ToolForm, register
 from workers.base import EngineError
@@ -60,6 +60,7 @@ class UpscaleForm(ToolForm):
         coerce=int,
         empty_value=None,
         choices=[("", _("By the size above")), (HEIGHTS[0], _("1080, Full HD")), (HEIGHTS[1], _("2160, 4K"))],
+        widget=PlanSelect,
         help_text=explained(
             _("Pixels of the shorter side, instead of a size."),
             _("Use it where a screen or a platform asks for Full HD or 4K."),
@@ -90,6 +91,9 @@ class UpscaleForm(ToolForm):
     )
 
     advanced: ClassVar[Mapping[Any, tuple[str, ...]]] = {_("Model and motion"): ("fps", "model_id")}
+
+    def asked_by(self, name: str, value: str) -> Mapping[str, float]:
+        return {"lines": int(value)} if name == "height" else {}
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -187,6 +191,11 @@ class Upscale(Stoppable):
         return float(
             params["made_width"] * params["made_height"] * params.get("frames", 1) * smooth * self._effort(params)
         )
+
+    def asks(self, params: Mapping[str, Any]) -> Mapping[str, float]:
+        lines = min(params["made_width"], params["made_height"])
+        film = {"film_seconds": math.floor(params["seconds"])} if params["kind"] == Asset.Kind.VIDEO else {}
+        return film | {"lines": lines}
 
     @property
     def priced(self) -> list[tuple[str, Mapping[str, Any]]]:

@@ -3,6 +3,7 @@
 from django import template
 from django.template import Context
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.library.models import Asset, Generation, GenerationInput
 from apps.library.templatetags.cards import duration
@@ -36,6 +37,12 @@ def in_line(place: Place | None) -> str:
     """A place in words: "Number 2 in line, starts in about 40 s"; without a time when nobody can tell."""
     if place is None:
         return ""
+    if place.at_once is not None:
+        return ngettext(
+            "Starts after your other job: your plan makes %(count)d at once",
+            "Starts after another of your jobs: your plan makes %(count)d at once",
+            place.at_once,
+        ) % {"count": place.at_once}
     words = _("Next in line") if place.number == 1 else _("Number %(number)s in line") % {"number": place.number}
     if place.seconds is None:
         return words
