@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('library', '0019_image_label'),
+        ('library', '0020_parts_of_a_window'),
     ]
 
     operations = [
