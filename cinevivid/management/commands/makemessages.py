@@ -10,6 +10,6 @@ class Command(makemessages.Command):
     # the titles of looks.
     xgettext_options = [
         *makemessages.Command.xgettext_options,
-        *(f"--keyword={name}:2" for name in ("PublicError", "EngineError", "MediaError", "SpecError")),
+        *(f"--keyword={name}:2" for name in ("PublicError", "EngineError", "MediaError", "SpecError", "VoiceError")),
         "--keyword=Look:1",
     ]

@@ -1,0 +1,1 @@
+"""The voices that this software brings."""
