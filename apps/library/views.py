@@ -30,7 +30,14 @@ NAMES = {
     "model_id": gettext_lazy("Model"),
 }
 TOLD_APART = ("prompt", "seed", "mode")
-FACTS = ("kind", "made_width", "made_height", "seconds", "frames")  # what a tool works out, not what was asked for
+FACTS = (
+    "kind",
+    "made_width",
+    "made_height",
+    "seconds",
+    "frames",
+    "voice_engine",
+)  # what a tool works out, not what was asked for
 
 
 @login_required

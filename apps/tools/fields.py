@@ -16,6 +16,7 @@ from apps.library.decoding import NotOpened
 from apps.library.ids import as_uuid
 from apps.library.models import Asset
 from apps.tools.help import explained
+from apps.voices import services as voices
 
 SHELF = 12  # how many of the newest are offered
 
@@ -110,6 +111,58 @@ class ModeSelect(forms.RadioSelect):
     """What a tool begins with, as tabs; fields with `modes` are shown in these only."""
 
     template_name = "forms/modes.html"
+
+
+class VoiceSelect(forms.Select):
+    """The voices of this studio, by accent, with a button to listen to the one that is chosen."""
+
+    template_name = "forms/voice.html"
+    user: User | None = None
+
+    def optgroups(self, name: str, value: Any, attrs: dict[str, Any] | None = None) -> list[Any]:
+        self.choices = self._grouped(set(map(str, value)))
+        return super().optgroups(name, value, attrs)
+
+    def _grouped(self, chosen: set[str]) -> list[Any]:
+        """The voices that can be used, favourites first; one that is chosen and gone stays, to be told of."""
+        try:
+            found = voices.search(self.user, voices.Search()) if self.user else []
+        except StudioError:
+            found = []  # of a provider that does not answer: the field says so when it is cleaned
+        usable = [each for each in found if each.voice.available]
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for each in usable:
+            group = _t("Favourites") if each.favourite else _t("Your own") if each.own else each.languages
+            words = ", ".join(filter(None, [each.voice.name, each.about.lower()]))
+            groups.setdefault(group, []).append((each.voice.slug, words))
+        known = {each.voice.slug for each in usable}
+        gone = [(slug, slug) for slug in sorted(chosen - known) if slug]
+        return [*gone, *groups.items()]
+
+
+class VoiceField(forms.CharField):
+    """A voice by its slug; left empty it is the first that can be used. Cleaned, it is a `Voice`. The form sets `user`.
+
+    An `ignored` field is not read at all.
+    """
+
+    user: User | None = None
+    ignored = False
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, max_length=100, widget=VoiceSelect, **kwargs)
+
+    def of(self, user: User | None, draft: bool) -> None:
+        self.user = self.widget.user = user
+
+    def clean(self, value: Any) -> Any:
+        slug = super().clean(value)
+        if self.ignored or self.user is None:
+            return None
+        try:
+            return voices.get(self.user, slug) if slug else voices.usual(self.user)
+        except StudioError as error:
+            raise forms.ValidationError(error.public_text, code=error.code) from error
 
 
 class AssetInput(forms.FileInput):

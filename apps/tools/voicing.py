@@ -1,0 +1,168 @@
+"""Speech in tools: what a text, a voice and a film must be to each other, and what speech costs."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+
+from apps.tools import prices
+from apps.tools.fields import VoiceField
+from apps.tools.help import explained
+from apps.voices import services as voices
+from workers.base import PublicError
+from workers.media.captions import DRAWN
+from workers.voice import text as texts
+from workers.voice.base import FASTEST, SLOWEST, Voice
+from workers.voice.length import MOODS, expected, length
+
+FILM_CHARACTERS = 3000  # of the text in a film
+CHARACTERS_OF_A_RATE = 150
+LONGER, FASTER, RUN_ON = "longer", "faster", "run_on"
+FITS = {LONGER: _("Make the video longer"), FASTER: _("Speak faster"), RUN_ON: _("Let it run on")}
+TOLERANCE = 0.05  # seconds that nobody misses
+FIELDS = ("voiceover_text", "voiceover_voice", "voiceover_speed", "voiceover_fit", "music", "burn_captions")
+FOLD = _("Voiceover and music")
+MOOD_WORDS = {
+    "calm": _("Calm"), "happy": _("Happy"), "tense": _("Tense"), "epic": _("Epic"), "sad": _("Sad"),
+    "energetic": _("Energetic"), "mysterious": _("Mysterious"), "romantic": _("Romantic"),
+    "professional": _("Professional"),
+}  # fmt: skip
+
+
+def speed(**kwargs: Any) -> forms.FloatField:
+    """A field for how fast a voice speaks."""
+    return forms.FloatField(
+        label=_("Speed"),
+        required=False,
+        min_value=SLOWEST,
+        max_value=FASTEST,
+        widget=forms.NumberInput(attrs={"step": "0.05", "placeholder": "1"}),
+        help_text=explained(
+            _("How fast the voice speaks; 1 is its own pace."),
+            _("A little slower for explanations, faster for adverts."),
+        ),
+        **kwargs,
+    )
+
+
+def film_fields(fits: tuple[str, ...] = (LONGER, FASTER, RUN_ON)) -> tuple[forms.Field, ...]:
+    """Return the fields of FIELDS, for the form of a tool that makes films; `fits` are its ways with long speech."""
+    return (
+        forms.CharField(
+            label=_("Spoken text"),
+            required=False,
+            max_length=FILM_CHARACTERS,
+            widget=forms.Textarea(attrs={"rows": 3}),
+            help_text=explained(
+                _("What a voice says in your video. Its captions come with it."),
+                _("About 15 characters are a second of speech."),
+            ),
+        ),
+        VoiceField(
+            label=_("Voice"),
+            help_text=explained(
+                _("Who speaks. Left out, it is the studio's usual voice."), _("Listen before you choose.")
+            ),
+        ),
+        speed(),
+        forms.ChoiceField(
+            label=_("When there is more speech than video"),
+            required=False,
+            choices=[("", _("Ask me")), *((name, FITS[name]) for name in fits)],
+            help_text=explained(
+                _("What happens when the text takes longer to speak than the video runs."),
+                _("Running on, the last frame stands until the voice ends."),
+            ),
+        ),
+        forms.ChoiceField(
+            label=_("Music"),
+            required=False,
+            choices=[("", _("None")), *((mood, MOOD_WORDS.get(mood, mood.capitalize())) for mood in MOODS)],
+            help_text=explained(
+                _("A quiet bed of music under your video; it steps back while somebody speaks."),
+                _("It is made here for your video, so that nobody else has rights in it."),
+            ),
+        ),
+        forms.BooleanField(
+            label=_("Captions in the picture"),
+            required=False,
+            help_text=explained(
+                _("Draws the captions into the picture, for places that show none of their own."),
+                _("Leave it off otherwise: viewers can switch the other captions on and off."),
+            ),
+        ),
+    )
+
+
+def refuse_text(form: Any, text: str, voice: Voice | None, language: str, names: Mapping[str, str]) -> None:
+    """Add an error to the field that it is about when a voice cannot speak a text.
+
+    `names` has the fields for "text", "language" and "voice".
+    """
+    if voice is None:
+        return
+    try:
+        texts.check(text, voice, language)
+        voices.refuse_quota(voice, text)
+    except PublicError as error:
+        about = next((name for name in ("text", "language") if error.code.startswith(name)), "voice")
+        if error.code == "voice_quota":
+            about = "text"
+        form.add_error(names.get(about, names["text"]), forms.ValidationError(_t(error.public_text), code=error.code))
+
+
+def clean_film(form: Any, data: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Check what a film is given to hear, and return its parameters; `seconds` is the length of the film.
+
+    Errors stand at the field that can be changed. What says nothing, such as a voice without a text, is left out.
+    """
+    text, voice = data.get("voiceover_text") or "", data.get("voiceover_voice")
+    music = {"music": data["music"]} if data.get("music") else {}
+    if not text:
+        if data.get("burn_captions"):
+            form.add_error("burn_captions", _t("there are no captions without a spoken text."))
+        return music
+    names = {"text": "voiceover_text", "language": "voiceover_text", "voice": "voiceover_voice"}
+    refuse_text(form, text, voice, "", names)
+    if voice is None or form.errors.keys() & {"voiceover_text", "voiceover_voice", "voiceover_speed"}:
+        return music
+    pace, fit = data.get("voiceover_speed") or 1.0, data.get("voiceover_fit") or ""
+    spoken = expected(text, pace)
+    numbers = {"spoken": spoken, "film": seconds}
+    if spoken > seconds + TOLERANCE and not fit:
+        choices = [str(title) for name, title in form.fields["voiceover_fit"].choices if name]
+        told = _t("about {spoken:.0f} s of speech, {film:.0f} s of video. Choose: {choices}.")
+        form.add_error("voiceover_fit", told.format(**numbers, choices=", ".join(choices).lower()))
+    elif fit == FASTER and expected(text, FASTEST) > seconds + TOLERANCE:
+        told = _t("even spoken fast, this takes about {fast:.0f} s, and the video has {film:.0f} s. Shorten the text.")
+        form.add_error("voiceover_fit", told.format(fast=expected(text, FASTEST), film=seconds))
+    if data.get("burn_captions") and not DRAWN.fullmatch(text):
+        told = _t("only Latin, Cyrillic, Greek and Chinese letters can be drawn into the picture. Leave this off.")
+        form.add_error("burn_captions", told)
+    params: dict[str, Any] = {"voiceover_text": text, "voiceover_voice": voice.slug, "voice_engine": voice.engine}
+    params |= {"voiceover_speed": pace} if pace != 1.0 else {}
+    params |= {"voiceover_fit": fit} if fit else {}
+    params |= {"burn_captions": True} if data.get("burn_captions") else {}
+    return params | music
+
+
+def price(text: str, engine: str) -> int:
+    """Return the credits for speaking a text with a voice of an engine."""
+    return prices.whole(prices.rate("voice", engine).credits * Fraction(length(text), CHARACTERS_OF_A_RATE))
+
+
+def price_in_film(params: Mapping[str, Any]) -> int:
+    """Return the credits for the speech of a film; 0 for one that does not speak."""
+    text = str(params.get("voiceover_text") or "")
+    return price(text, str(params.get("voice_engine") or "offline")) if text else 0
+
+
+def summary(params: Mapping[str, Any]) -> str:
+    """Say what a film is given to hear: " · 4 s of speech · music"; empty for one that stays silent."""
+    text, told = str(params.get("voiceover_text") or ""), ""
+    if text:
+        told += " · " + _t("%.0f s of speech") % max(1, expected(text, params.get("voiceover_speed") or 1.0))
+    return told + (" · " + _t("music") if params.get("music") else "")
