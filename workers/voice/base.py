@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SEXES = ("female", "male", "neutral")
-SLOWEST, FASTEST = 0.7, 1.3  # factors of the speed; `say` refuses others
+SLOWEST, FASTEST = 0.7, 1.5  # factors of the speed; `say` refuses others
 LOWEST, HIGHEST = -4.0, 4.0  # semitones of the pitch; `say` refuses others
 MAX_CHARACTERS = 20_000  # of one text
 
