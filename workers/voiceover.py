@@ -22,7 +22,8 @@ from workers.media.burning import burn
 from workers.media.facts import MediaError
 from workers.voice import mix
 from workers.voice.base import FASTEST
-from workers.voice.length import Part, parts
+from workers.voice.music import music
+from workers.voice.text import Sentence, sentences
 
 if TYPE_CHECKING:
     from workers.media.audio import Samples
@@ -102,7 +103,7 @@ def speak(
     keeper = keeper or KeepNothing()
     keeper.fetch(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    todo = parts(asked.text)
+    todo = sentences(asked.text)
     if not todo:
         raise EngineError("text_not_speakable", "There is nothing to say in this text.")
     done, clock = _done(folder, len(todo)), _Clock(todo, on_progress)
@@ -122,7 +123,7 @@ def speak(
 
 def kept(asked: Asked, folder: Path) -> Spoken:
     """Return what a stopped `speak` has left in `folder`. Raises EngineError("nothing_to_keep") before a sentence."""
-    todo = parts(asked.text)
+    todo = sentences(asked.text)
     if not (done := _done(folder, len(todo))):
         raise EngineError("nothing_to_keep", "No sentence is finished yet.")
     return _joined(folder, todo, done, asked.speed)
@@ -156,18 +157,18 @@ def voice_film(
     layers: list[Samples] = []
     speech = _wide(audio.resampled(spoken.samples, spoken.rate, audio.RATE), length) if spoken else None
     own = _own_sound(film, folder)
-    for bed in (own, mix.music(asked.music, seconds, asked.seed) if asked.music else None):
+    for bed in (own, music(asked.music, seconds, asked.seed) if asked.music else None):
         if bed is not None:
             under = _wide(bed, length)
             layers.append(mix.duck(under, speech, audio.RATE) if speech is not None else under)
     if speech is not None:
         layers.append(mix.level(speech, audio.RATE, LOUDNESS, PEAK))
-    whole = np.sum(layers, axis=0, dtype=np.float32)
-    whole = mix.level(_faded(whole), audio.RATE, LOUDNESS, PEAK)
+    whole: Samples = np.sum(layers, axis=0, dtype=np.float32)  # type: ignore[assignment]
+    whole = mix.level(mix.fade(whole, audio.RATE, FADE_IN, FADE_OUT), audio.RATE, LOUDNESS, PEAK)
     voiced = Voiced(seconds, spoken.seconds if spoken else 0.0, speed, spoken.cues if spoken else ())
     if asked.burn and voiced.cues:
         burn(film, voiced.cues, folder / "burnt.mp4")
-    audio.give_sound(film, whole, voiced.cues, comment=note(voiced) if note else "")
+    audio.give_sound(film, whole.T, voiced.cues, comment=note(voiced) if note else "")
     return voiced
 
 
@@ -183,31 +184,20 @@ def _fitted(asked: Asked, fit: str, pictures: float, folder: Path, on_progress: 
 
 
 def _own_sound(film: Path, folder: Path) -> Samples | None:
-    """Return the sound of a film, [2, N] at RATE; it may have come with a file that somebody brought."""
+    """Return the sound of a film, [N, 2] at RATE; it may have come with a file that somebody brought."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         found = foreign.sound_of(film, folder / "own.wav")
     except MediaError as error:
         raise EngineError(error.code, error.public_text) from error
-    return audio.decode(folder / "own.wav", audio.RATE)[0] if found else None
+    return audio.decode(folder / "own.wav", audio.RATE)[0].T if found else None
 
 
 def _wide(samples: Samples, length: int) -> Samples:
-    """Return a sound as [2, length], with silence behind it where it is shorter."""
-    both = np.atleast_2d(samples).astype(np.float32)
-    if len(both) == 1:
-        both = np.repeat(both, 2, axis=0)
-    both = both[:2, :length]
-    return np.pad(both, ((0, 0), (0, length - both.shape[1])))
-
-
-def _faded(samples: Samples) -> Samples:
-    found = samples.copy()
-    rise, fall = round(FADE_IN * audio.RATE), round(FADE_OUT * audio.RATE)
-    found[..., :rise] *= np.linspace(0, 1, rise, dtype=np.float32)
-    if found.shape[-1] > fall:
-        found[..., -fall:] *= np.linspace(1, 0, fall, dtype=np.float32)
-    return found
+    """Return a sound, [N] or [N, 1 or 2], as [length, 2], with silence behind it where it is shorter."""
+    both = (samples[:, None] if samples.ndim == 1 else samples).astype(np.float32)[:length]
+    both = np.repeat(both, 2, axis=1) if both.shape[1] == 1 else both
+    return np.pad(both, ((0, length - len(both)), (0, 0)))
 
 
 def _done(folder: Path, of: int) -> int:
@@ -215,7 +205,7 @@ def _done(folder: Path, of: int) -> int:
     return next((n for n in range(of) if not (folder / f"{n:04d}.wav").is_file()), of)
 
 
-def _joined(folder: Path, todo: Sequence[Part], count: int, speed: float) -> Spoken:
+def _joined(folder: Path, todo: Sequence[Sentence], count: int, speed: float) -> Spoken:
     """Return the first sentences of a folder one after another, with their pauses."""
     pieces: list[Samples] = []
     words: list[Word] = []
@@ -242,7 +232,7 @@ def _edged(sound: Samples, rate: int) -> Samples:
     return found
 
 
-def _seconds(folder: Path, todo: Sequence[Part], count: int, speed: float) -> float:
+def _seconds(folder: Path, todo: Sequence[Sentence], count: int, speed: float) -> float:
     """Return how long the first sentences of a folder are, by the sizes of their files."""
     import wave
 
@@ -256,7 +246,7 @@ def _seconds(folder: Path, todo: Sequence[Part], count: int, speed: float) -> fl
 class _Clock:
     """Reports progress before every sentence, with the expected seconds for the rest."""
 
-    def __init__(self, todo: Sequence[Part], on_progress: OnProgress) -> None:
+    def __init__(self, todo: Sequence[Sentence], on_progress: OnProgress) -> None:
         self.sizes, self.on_progress = [len(part.text) for part in todo], on_progress
         self.began, self.first = 0.0, -1
         self.now: Callable[[], float] = time.monotonic

@@ -73,7 +73,7 @@ class ToolForm(forms.Form):
         kwargs["initial"] = {**self.page_initial, **(kwargs.get("initial") or {})}
         texts = {name for name, field in self.base_fields.items() if isinstance(field, forms.CharField)}
         super().__init__(None if data is None else tidied(data, texts), *args, **kwargs)
-        self.draft, self.unopened = draft, False
+        self.user, self.draft, self.unopened = user, draft, False
         if draft and "prompt" in self.fields:
             self.fields["prompt"].required = False
         for name, field in self.fields.items():

@@ -16,7 +16,8 @@ from workers.base import PublicError
 from workers.media.captions import DRAWN
 from workers.voice import text as texts
 from workers.voice.base import FASTEST, SLOWEST, Voice
-from workers.voice.length import MOODS, expected, length
+from workers.voice.length import expected, length
+from workers.voice.music import MOODS
 
 FILM_CHARACTERS = 3000  # of the text in a film
 CHARACTERS_OF_A_RATE = 150
@@ -58,7 +59,7 @@ def film_fields(fits: tuple[str, ...] = (LONGER, FASTER, RUN_ON)) -> tuple[forms
             widget=forms.Textarea(attrs={"rows": 3}),
             help_text=explained(
                 _("What a voice says in your video. Its captions come with it."),
-                _("About 15 characters are a second of speech."),
+                _("About 17 characters are a second of speech."),
             ),
         ),
         VoiceField(
@@ -105,7 +106,7 @@ def refuse_text(form: Any, text: str, voice: Voice | None, language: str, names:
     if voice is None:
         return
     try:
-        texts.check(text, voice, language)
+        texts.check(text, voice, language, voices.of(form.user))
         voices.refuse_quota(voice, text)
     except PublicError as error:
         about = next((name for name in ("text", "language") if error.code.startswith(name)), "voice")

@@ -1,5 +1,7 @@
 """The REST API of voices, under /api/v1/voices/."""
 
+from typing import Any
+
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
@@ -10,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.http import caller
+from apps.errors import StudioError
 from apps.given import misfits
 from apps.voices import services
 from apps.voices.services import AGES, ENGINES, SEXES, Listed, Search
@@ -32,7 +35,7 @@ PARAMETERS = [
 ]
 
 
-class VoiceSerializer(serializers.Serializer[Listed]):
+class VoiceSerializer(serializers.Serializer[Any]):
     """A voice: send its slug to a tool as `voice` or `voiceover_voice`."""
 
     slug = serializers.CharField(source="voice.slug", help_text=_("Its name in requests."))
@@ -116,7 +119,7 @@ class Favourite(APIView):
     def _like(self, request: Request, slug: str, liked: bool) -> Response:
         try:
             services.like(caller(request), slug, liked)
-        except services.StudioError as error:
+        except StudioError as error:
             if error.code == "voice_gone":
                 raise exceptions.NotFound from error
             raise

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from apps.voices.services import AGES, ENGINES, SEXES, Search, named
+from apps.voices.services import ENGINES, SEXES, Search, named
 from workers.voice.base import Voice
 
 MOST_RECORDINGS, MOST_BYTES = 5, 10_000_000
@@ -16,7 +16,6 @@ STATEMENT = _(
     "This is my voice, or the voice of a person who has agreed in writing that it is made into a synthetic voice for "
     "me. The recordings are sent to ElevenLabs, which makes the voice."
 )
-__all__ = ["AGES", "CloneForm", "SearchForm"]
 
 
 class SearchForm(forms.Form):
@@ -57,7 +56,7 @@ class RecordingsField(forms.FileField):
 
     widget = RecordingsInput
 
-    def clean(self, data: Any, initial: Any = None) -> list["UploadedFile[Any]"]:  # type: ignore[override]
+    def clean(self, data: Any, initial: Any = None) -> list["UploadedFile[Any]"]:
         given = data if isinstance(data, list | tuple) else [data]
         files = [super(RecordingsField, self).clean(each, initial) for each in given if each] or [
             super().clean(None, initial)

@@ -9,7 +9,7 @@ from apps.tools import registry, services
 from workers import actors
 from workers.actors import run_generation
 from workers.media import audio
-from workers.voice.length import parts
+from workers.voice.text import sentences
 
 API, PAGE = "/api/v1/tools/voiceover/", "/home/tools/voiceover"
 TEXT = "The rain has stopped. A door opens, slowly. Somebody is there!"
@@ -22,7 +22,7 @@ def run(job):
 
 
 def made(api, **params):
-    answer = api.post(API, {"text": TEXT, **params}, format="json")
+    answer = api.post(API, {"text": TEXT, "voice": "skylark", **params}, format="json")
     assert answer.status_code == 202, answer.json()
     job = run(Generation.objects.latest("created_at"))
     assert (job.status, job.error) == ("succeeded", "")
@@ -30,15 +30,15 @@ def made(api, **params):
 
 
 def test_a_text_becomes_a_sound_with_a_waveform_and_captions(page, ada):
-    answer = page.post(PAGE, {"text": TEXT, "voice": "drew", "format": "mp3"})
+    answer = page.post(PAGE, {"text": TEXT, "voice": "skylark", "format": "mp3"})
     assert answer.status_code == 302, answer.content.decode()
     job = run(Generation.objects.get())
     assert (job.status, job.error, job.cost, billing.balance(ada)) == ("succeeded", "", 1, 99)
     sound = job.asset
     assert sound.kind == "audio" and sound.file.name.endswith(".mp3") and sound.strip_url
-    assert 2 < sound.seconds < 20 and sound.recipe["params"]["voice"] == "drew"
+    assert 2 < sound.seconds < 20 and sound.recipe["params"]["voice"] == "skylark"
     assert sound.transcript == TEXT
-    assert [cue.text for cue in sound.cues] == [part.text for part in parts(TEXT)]
+    assert [cue.text for cue in sound.cues] == [part.text for part in sentences(TEXT)]
     assert all(a.end <= b.start + 0.01 for a, b in zip(sound.cues, sound.cues[1:], strict=False))
     assert sound.cues[-1].end <= sound.seconds + 1
     told = page.get(job.get_absolute_url()).content.decode()
@@ -97,7 +97,7 @@ def test_a_killed_worker_goes_on_at_the_sentence_after(api, ada, monkeypatch):
         if kept.windows == 2:
             raise Killed
 
-    answer = api.post(API, {"text": TEXT, "format": "wav"}, format="json")
+    answer = api.post(API, {"text": TEXT, "voice": "skylark", "format": "wav"}, format="json")
     with monkeypatch.context() as patch:
         patch.setattr(StorageKeeper, "keep", dies)
         with pytest.raises(Killed):
@@ -128,7 +128,7 @@ def test_a_stop_keeps_the_finished_sentences_and_only_they_are_paid_for(api, ada
     job = made(api, text=text)
     part = registry.get("voiceover").price_of_part(job, 4)
     assert job.stopped_early and 0 < part < job.cost and billing.balance(ada) == 100 - part
-    assert job.asset.transcript == " ".join(each.text for each in parts(text)[:4])
+    assert job.asset.transcript == " ".join(each.text for each in sentences(text)[:4])
 
 
 def test_what_is_spoken_cannot_be_watched_meanwhile(api, ada, page):

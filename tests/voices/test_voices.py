@@ -76,17 +76,17 @@ def test_favourites_are_ones_own_and_come_first(api, page, ada, ben):
 def test_a_sample_is_spoken_once_and_streamed_by_range(page, worker, monkeypatch, stored):
     spoken, say = [], engine.say
     monkeypatch.setattr(engine, "say", lambda text, *rest: (spoken.append(text), say(text, *rest))[1])
-    first = page.get(f"{PAGE}/rachel/sample")
+    first = page.get(f"{PAGE}/skylark/sample")
     assert (first.status_code, first["Content-Type"], first["Accept-Ranges"]) == (200, "audio/mpeg", "bytes")
-    part = page.get(f"{PAGE}/rachel/sample", headers={"Range": "bytes=0-9"})
+    part = page.get(f"{PAGE}/skylark/sample", headers={"Range": "bytes=0-9"})
     assert (part.status_code, part["Content-Length"]) == (206, "10")
-    assert len(spoken) == 1 and "Rachel" in spoken[0]
+    assert len(spoken) == 1 and "Skylark" in spoken[0]
     assert len([path for path in stored() if path.startswith("voices/")]) == 1
     assert page.get(f"{PAGE}/nobody/sample").status_code == 404
 
 
 def test_a_sample_that_cannot_be_made_is_told_at_once(page, monkeypatch):
-    voice = engine.get("rachel")
+    voice = engine.get("skylark")
     monkeypatch.setattr(samples, "WAIT_SECONDS", 1)
 
     def fails(*args):
@@ -94,7 +94,7 @@ def test_a_sample_that_cannot_be_made_is_told_at_once(page, monkeypatch):
 
     monkeypatch.setattr(engine, "say", fails)
     make_voice_sample(voice.slug)
-    answer = page.get(f"{PAGE}/rachel/sample")
+    answer = page.get(f"{PAGE}/skylark/sample")
     assert answer.status_code == 503 and "cannot be heard right now" in answer.content.decode()
 
 

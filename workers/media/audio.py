@@ -37,7 +37,7 @@ def encode(samples: Samples, rate: int, out: Path) -> Path:
     name, wanted, bits = CODECS[out.suffix]
     partial = out.with_name(f"{out.stem}.part{out.suffix}")
     with av.open(str(partial), "w") as container:
-        stream = container.add_stream(name, rate=wanted or rate)
+        stream: Any = container.add_stream(name, rate=wanted or rate)
         if bits:
             stream.codec_context.bit_rate = bits
         stream.codec_context.layout = _layout(samples)
@@ -58,7 +58,7 @@ def decode(path: Path, rate: int = 0) -> tuple[Samples, int]:
         rate = rate or stream.codec_context.sample_rate
         resampler = av.AudioResampler(format="fltp", layout=stream.codec_context.layout, rate=rate)
         for frame in itertools.chain(container.decode(stream), (None,)):
-            pieces += [piece.to_ndarray() for piece in resampler.resample(frame)]
+            pieces += [piece.to_ndarray().astype(np.float32) for piece in resampler.resample(frame)]
     if not pieces:
         raise MediaError("sound_empty", "The sound is empty.")
     return np.concatenate(pieces, axis=1), rate

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from apps.library.models import Generation
 from apps.tools import voicing
@@ -14,7 +15,8 @@ from apps.tools.help import explained
 from apps.tools.registry import Stoppable, ToolForm, register
 from apps.voices.services import LANGUAGES
 from workers.voice.base import HIGHEST, LOWEST, MAX_CHARACTERS
-from workers.voice.length import expected, parts
+from workers.voice.length import expected
+from workers.voice.text import sentences
 
 FORMATS = {"mp3": _("MP3"), "wav": _("WAV"), "m4a": _("M4A (AAC)"), "ogg": _("OGG (Opus)")}
 TITLE = 120  # characters of the text that name the job
@@ -78,7 +80,7 @@ class VoiceoverForm(ToolForm):
         data = super().clean() or {}
         text, voice = data.get("text") or "", data.get("voice")
         if text and voice:
-            names = {"text": "text", "language": "language", "voice": "voice"}
+            names = {"text": "text", "language": "language" if data.get("language") else "text", "voice": "voice"}
             voicing.refuse_text(self, text, voice, data.get("language") or "", names)
         if self.errors or voice is None:
             return data
@@ -116,7 +118,7 @@ class Voiceover(Stoppable):
 
     def price_of_part(self, job: Generation, frames: int) -> int:
         """The price of the first sentences, of which `frames` are finished."""
-        spoken = " ".join(part.text for part in parts(job.params["text"])[:frames])
+        spoken = " ".join(part.text for part in sentences(job.params["text"])[:frames])
         return min(job.cost, voicing.price(spoken, job.params["voice_engine"]))
 
     def models(self, params: Mapping[str, Any]) -> set[str]:
@@ -129,8 +131,13 @@ class Voiceover(Stoppable):
     def summary(self, params: Mapping[str, Any]) -> str:
         if params["text"] == "…":
             return str(self.title)
-        seconds, sentences = self.work(params), len(parts(params["text"]))
-        return _t("about %(seconds).0f s · %(sentences)d sentences") % {"seconds": seconds, "sentences": sentences}
+        numbers = {"seconds": max(1, self.work(params)), "sentences": len(sentences(params["text"]))}
+        told = ngettext(
+            "about %(seconds).0f s · %(sentences)d sentence",
+            "about %(seconds).0f s · %(sentences)d sentences",
+            numbers["sentences"],
+        )
+        return told % numbers
 
     def job_title(self, params: Mapping[str, Any]) -> str:
         text = " ".join(params["text"].split())
