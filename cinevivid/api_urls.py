@@ -27,6 +27,6 @@ urlpatterns = [
     path("tools/<slug:slug>/", api.Submit.as_view(), name="submit"),
     path("tools/<slug:slug>/quote/", api.Quote.as_view(), name="quote"),
     path("voices/", Voices.as_view(), name="voices"),
-    path("voices/<slug:slug>/favourite/", Favourite.as_view(), name="voice_favourite"),
+    path("voices/<slug:id>/favourite/", Favourite.as_view(), name="voice_favourite"),
     *router.urls,
 ]

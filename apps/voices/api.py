@@ -101,9 +101,9 @@ class Favourite(APIView):
         operation_id="voices_favourite_create",
         summary=_("Mark a voice"),
     )
-    def post(self, request: Request, slug: str) -> Response:
+    def post(self, request: Request, id: str) -> Response:
         """Make a voice one of your favourites, which come first in lists."""
-        return self._like(request, slug, True)
+        return self._like(request, id, True)
 
     @extend_schema(
         request=None,
@@ -112,9 +112,9 @@ class Favourite(APIView):
         operation_id="voices_favourite_destroy",
         summary=_("Take the mark from a voice"),
     )
-    def delete(self, request: Request, slug: str) -> Response:
+    def delete(self, request: Request, id: str) -> Response:
         """Let a voice be no favourite of yours any more."""
-        return self._like(request, slug, False)
+        return self._like(request, id, False)
 
     def _like(self, request: Request, slug: str, liked: bool) -> Response:
         try:

@@ -212,8 +212,8 @@ def quota() -> Any:
     """Return how much of the provider's quota is used; None without a provider, or when it does not tell."""
     try:
         return engine.quota()
-    except PublicError as error:
-        log.warning("quota_unknown", code=error.code)
+    except (AttributeError, PublicError) as error:
+        log.warning("quota_unknown", reason=str(error))
         return None
 
 
