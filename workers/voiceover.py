@@ -5,6 +5,7 @@ The folder holds the finished sentences; whoever speaks the same text into the s
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 Word = tuple[str, float, float]
 LOUDNESS, PEAK = -16.0, -2.0  # LUFS, and dB: half a decibel under the limit, as encoders overshoot
 FADE_IN, FADE_OUT = 0.02, 0.35  # seconds
+AROUND, END = 0.15, 0.1  # seconds between speech and a description, and after it at the end
 EDGE = 0.005  # seconds in which a sentence rises and falls, so that its cut is not heard
 LONGER, FASTER, RUN_ON = "longer", "faster", "run_on"  # what is done when there is more speech than film
 FITS = (LONGER, FASTER, RUN_ON)
@@ -72,7 +74,7 @@ class FilmSound:
     """What a film is given to hear: a text, a bed of music by its mood, or both.
 
     `fit` is what is done when the speech is longer than the film; empty is RUN_ON, for what was expected to fit. `burn`
-    draws the captions into the pictures.
+    draws the captions into the pictures. `description` is spoken sentence by sentence in the gaps of the speech.
     """
 
     speech: Asked | None = None
@@ -80,16 +82,21 @@ class FilmSound:
     music: str = ""
     seed: int = 0
     burn: bool = False
+    description: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Voiced:
-    """What a film was given: seconds of its sound, of the speech in it, the factor of its speed, and its captions."""
+    """What a film was given: seconds of its sound, of the speech in it, the factor of its speed, and its captions.
+
+    `descriptions` are the sentences of the audio description that found a gap.
+    """
 
     seconds: float
     spoken: float = 0.0
     speed: float = 1.0
     cues: tuple[Cue, ...] = field(default=())
+    descriptions: tuple[Cue, ...] = field(default=())
 
 
 def speak(
@@ -154,6 +161,7 @@ def voice_film(
         spoken, speed = _fitted(asked.speech, asked.fit, pictures, folder / "speech", on_progress)
     seconds = max(pictures, spoken.seconds + FADE_OUT if spoken and spoken.seconds > pictures else 0.0)
     length = round(seconds * audio.RATE)
+    described, descriptions = _described(asked.description, spoken, seconds, folder / "description", on_progress)
     layers: list[Samples] = []
     speech = _wide(audio.resampled(spoken.samples, spoken.rate, audio.RATE), length) if spoken else None
     own = _own_sound(film, folder)
@@ -163,12 +171,20 @@ def voice_film(
             layers.append(mix.duck(under, speech, audio.RATE) if speech is not None else under)
     if speech is not None:
         layers.append(mix.level(speech, audio.RATE, LOUDNESS, PEAK))
+    if not layers:
+        layers.append(np.zeros((length, 2), np.float32))
     whole: Samples = np.sum(layers, axis=0, dtype=np.float32)  # type: ignore[assignment]
     whole = mix.level(mix.fade(whole, audio.RATE, FADE_IN, FADE_OUT), audio.RATE, LOUDNESS, PEAK)
-    voiced = Voiced(seconds, spoken.seconds if spoken else 0.0, speed, spoken.cues if spoken else ())
+    second = None
+    if descriptions:
+        told = _wide(described, length)
+        second = mix.duck(whole, told, audio.RATE) + mix.level(told, audio.RATE, LOUDNESS, PEAK)
+        second = mix.level(mix.fade(second, audio.RATE, FADE_IN, FADE_OUT), audio.RATE, LOUDNESS, PEAK).T
+    heard = spoken.cues if spoken else ()
+    voiced = Voiced(seconds, spoken.seconds if spoken else 0.0, speed, heard, descriptions)
     if asked.burn and voiced.cues:
         burn(film, voiced.cues, folder / "burnt.mp4")
-    audio.give_sound(film, whole.T, voiced.cues, comment=note(voiced) if note else "")
+    audio.give_sound(film, whole.T, voiced.cues, comment=note(voiced) if note else "", described=second)
     return voiced
 
 
@@ -181,6 +197,42 @@ def _fitted(asked: Asked, fit: str, pictures: float, folder: Path, on_progress: 
     if speed <= asked.speed:
         return spoken, asked.speed
     return speak(replace(asked, speed=speed), folder / "1", on_progress=on_progress), speed
+
+
+def gaps(cues: Sequence[Cue], seconds: float) -> list[tuple[float, float]]:
+    """Return when nobody speaks in a film, from and to, with AROUND left free beside what is said."""
+    edges = [(0.0, 0.0), *((cue.start, cue.end) for cue in cues), (seconds, seconds)]
+    found = []
+    for (first, before), (after, last) in itertools.pairwise(edges):
+        begin = before + (AROUND if first < before else 0.0)
+        end = after - (AROUND if after < last else END)
+        if end > begin:
+            found.append((begin, end))
+    return found
+
+
+def _described(
+    asked: Asked | None, spoken: Spoken | None, seconds: float, folder: Path, on_progress: OnProgress
+) -> tuple[Samples, tuple[Cue, ...]]:
+    """Speak what is seen into the gaps of what is said, sentence by sentence and in order; what fits none is left out.
+
+    Returns the sound, [N] at audio.RATE, and the sentences that are in it.
+    """
+    sound, placed = np.zeros(round(seconds * audio.RATE), np.float32), []
+    free = gaps(spoken.cues if spoken else (), seconds)
+    for number, sentence in enumerate(sentences(asked.text) if asked else ()):
+        assert asked is not None
+        said = speak(replace(asked, text=sentence.text), folder / str(number), on_progress=on_progress)
+        gap = next((n for n, (begin, end) in enumerate(free) if end - begin >= said.seconds), None)
+        if gap is None:
+            continue
+        begin, end = free[gap]
+        samples = audio.resampled(said.samples, said.rate, audio.RATE)
+        at = round(begin * audio.RATE)
+        sound[at : at + len(samples)] += samples[: len(sound) - at]
+        placed.append(captions.Cue(begin, begin + said.seconds, sentence.text))
+        free = [(begin + said.seconds + AROUND, end), *free[gap + 1 :]]
+    return sound, tuple(placed)
 
 
 def _own_sound(film: Path, folder: Path) -> Samples | None:

@@ -29,7 +29,7 @@ NAMES = {
     "negative_prompt": gettext_lazy("Avoid"),
     "model_id": gettext_lazy("Model"),
 }
-TOLD_APART = ("prompt", "seed", "mode")
+TOLD_APART = ("prompt", "seed", "mode", "text", "voiceover_text")
 FACTS = (
     "kind",
     "made_width",
@@ -37,6 +37,7 @@ FACTS = (
     "seconds",
     "frames",
     "voice_engine",
+    "description",
 )  # what a tool works out, not what was asked for
 
 

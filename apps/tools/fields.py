@@ -17,6 +17,7 @@ from apps.library.ids import as_uuid
 from apps.library.models import Asset
 from apps.tools.help import explained
 from apps.voices import services as voices
+from workers.voice.base import Voice
 
 SHELF = 12  # how many of the newest are offered
 
@@ -137,7 +138,21 @@ class VoiceSelect(forms.Select):
             groups.setdefault(group, []).append((each.voice.slug, words))
         known = {each.voice.slug for each in usable}
         gone = [(slug, slug) for slug in sorted(chosen - known) if slug]
-        return [*gone, *groups.items()]
+        usual = [("", _t("%(name)s, the usual voice") % {"name": self.usual.name})] if self.usual else []
+        return [*usual, *gone, *groups.items()]
+
+    @property
+    def usual(self) -> Voice | None:
+        """The voice of whoever chooses none."""
+        try:
+            return voices.usual(self.user) if self.user else None
+        except StudioError:
+            return None
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        context["widget"]["usual"] = self.usual.slug if self.usual else ""
+        return context
 
 
 class VoiceField(forms.CharField):

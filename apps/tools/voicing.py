@@ -14,6 +14,8 @@ from apps.tools.help import explained
 from apps.voices import services as voices
 from workers.base import PublicError
 from workers.media.captions import DRAWN
+from workers.prompts.read import read
+from workers.prompts.write import write
 from workers.voice import text as texts
 from workers.voice.base import FASTEST, SLOWEST, Voice
 from workers.voice.length import expected, length
@@ -23,8 +25,17 @@ FILM_CHARACTERS = 3000  # of the text in a film
 CHARACTERS_OF_A_RATE = 150
 LONGER, FASTER, RUN_ON = "longer", "faster", "run_on"
 FITS = {LONGER: _("Make the video longer"), FASTER: _("Speak faster"), RUN_ON: _("Let it run on")}
+AROUND = 0.3  # seconds that stay silent around a description
 TOLERANCE = 0.05  # seconds that nobody misses
-FIELDS = ("voiceover_text", "voiceover_voice", "voiceover_speed", "voiceover_fit", "music", "burn_captions")
+FIELDS = (
+    "voiceover_text",
+    "voiceover_voice",
+    "voiceover_speed",
+    "voiceover_fit",
+    "music",
+    "burn_captions",
+    "audio_description",
+)
 FOLD = _("Voiceover and music")
 MOOD_WORDS = {
     "calm": _("Calm"), "happy": _("Happy"), "tense": _("Tense"), "epic": _("Epic"), "sad": _("Sad"),
@@ -95,6 +106,14 @@ def film_fields(fits: tuple[str, ...] = (LONGER, FASTER, RUN_ON)) -> tuple[forms
                 _("Leave it off otherwise: viewers can switch the other captions on and off."),
             ),
         ),
+        forms.BooleanField(
+            label=_("Audio description"),
+            required=False,
+            help_text=explained(
+                _("Tells those who do not see it what is in the picture, where nobody speaks."),
+                _("It is made from your prompt, and is a sound of its own in the file."),
+            ),
+        ),
     )
 
 
@@ -115,13 +134,16 @@ def refuse_text(form: Any, text: str, voice: Voice | None, language: str, names:
         form.add_error(names.get(about, names["text"]), forms.ValidationError(_t(error.public_text), code=error.code))
 
 
-def clean_film(form: Any, data: dict[str, Any], seconds: float) -> dict[str, Any]:
+def clean_film(form: Any, data: dict[str, Any], seconds: float, prompt: str) -> dict[str, Any]:
     """Check what a film is given to hear, and return its parameters; `seconds` is the length of the film.
+
+    `prompt` says what is seen in it, as far as that is known.
 
     Errors stand at the field that can be changed. What says nothing, such as a voice without a text, is left out.
     """
     text, voice = data.get("voiceover_text") or "", data.get("voiceover_voice")
     music = {"music": data["music"]} if data.get("music") else {}
+    music |= _described(form, data, seconds, prompt)
     if not text:
         if data.get("burn_captions"):
             form.add_error("burn_captions", _t("there are no captions without a spoken text."))
@@ -150,6 +172,30 @@ def clean_film(form: Any, data: dict[str, Any], seconds: float) -> dict[str, Any
     return params | music
 
 
+def _described(form: Any, data: dict[str, Any], seconds: float, prompt: str) -> dict[str, Any]:
+    """Return the parameters of an audio description; an error at its field where there is nothing to say, or no gap."""
+    voice: Voice | None = data.get("voiceover_voice")
+    if not data.get("audio_description") or voice is None:
+        return {}
+    seen = write(read(prompt).shot) or prompt if prompt else ""
+    try:
+        texts.check(seen, voice, "")
+    except PublicError:
+        told = _t("nothing is known of what is seen in this video. Leave this off, or use a video that was made here.")
+        form.add_error("audio_description", told)
+        return {}
+    text, pace = data.get("voiceover_text") or "", data.get("voiceover_speed") or 1.0
+    spoken = expected(text, pace) if text else 0.0
+    free = (0.0 if data.get("voiceover_fit") == RUN_ON and spoken > seconds else seconds - spoken) - AROUND
+    least = min(expected(each.text) for each in texts.sentences(seen))
+    if least > free:
+        told = _t(
+            "no pause is long enough: this takes {least:.1f} s, and {free:.1f} s are free. Make the video longer."
+        )
+        form.add_error("audio_description", told.format(least=least, free=max(0.0, free)))
+    return {"audio_description": True, "description": seen, "voiceover_voice": voice.slug, "voice_engine": voice.engine}
+
+
 def price(text: str, engine: str) -> int:
     """Return the credits for speaking a text with a voice of an engine."""
     return prices.whole(prices.rate("voice", engine).credits * Fraction(length(text), CHARACTERS_OF_A_RATE))
@@ -157,8 +203,8 @@ def price(text: str, engine: str) -> int:
 
 def price_in_film(params: Mapping[str, Any]) -> int:
     """Return the credits for the speech of a film; 0 for one that does not speak."""
-    text = str(params.get("voiceover_text") or "")
-    return price(text, str(params.get("voice_engine") or "offline")) if text else 0
+    spoken = (str(params.get(name) or "") for name in ("voiceover_text", "description"))
+    return sum(price(text, str(params.get("voice_engine") or "offline")) for text in spoken if text)
 
 
 def summary(params: Mapping[str, Any]) -> str:
@@ -166,4 +212,5 @@ def summary(params: Mapping[str, Any]) -> str:
     text, told = str(params.get("voiceover_text") or ""), ""
     if text:
         told += " · " + _t("%.0f s of speech") % max(1, expected(text, params.get("voiceover_speed") or 1.0))
-    return told + (" · " + _t("music") if params.get("music") else "")
+    told += " · " + _t("music") if params.get("music") else ""
+    return told + (" · " + _t("audio description") if params.get("description") else "")

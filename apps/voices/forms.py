@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from apps.voices.services import ENGINES, SEXES, Search, named
+from apps.voices.services import ACCENTS, ENGINES, SEXES, Search, named
 from workers.voice.base import Voice
 
 MOST_RECORDINGS, MOST_BYTES = 5, 10_000_000
@@ -41,7 +41,7 @@ def choices_of(voices: Sequence[Voice]) -> dict[str, list[tuple[str, str]]]:
     accents = sorted({voice.accent for voice in voices if voice.accent})
     return {
         "languages": [(tag, named(tag)) for tag in languages],
-        "accents": [(accent, accent) for accent in accents],
+        "accents": [(accent, ACCENTS.get(accent, accent)) for accent in accents],
     }
 
 

@@ -43,6 +43,7 @@ LANGUAGES = {
     "ta": gettext_lazy("Tamil"), "tr": gettext_lazy("Turkish"), "uk": gettext_lazy("Ukrainian"),
     "vi": gettext_lazy("Vietnamese"), "zh": gettext_lazy("Chinese"),
 }  # fmt: skip
+ACCENTS = {"American": gettext_lazy("American"), "British": gettext_lazy("British")}
 REGIONS = {"US": gettext_lazy("US"), "GB": gettext_lazy("UK")}
 
 
@@ -65,6 +66,10 @@ class Listed:
                 "more": len(names) - 2,
             }
         return ", ".join(names)
+
+    @property
+    def accent(self) -> str:
+        return str(ACCENTS.get(self.voice.accent, self.voice.accent))
 
     @property
     def about(self) -> str:

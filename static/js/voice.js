@@ -31,7 +31,7 @@ function pick(box) {
       return;
     }
     alone(sound);
-    sound.src = box.dataset.samples.replace("SLUG", encodeURIComponent(select.value));
+    sound.src = box.dataset.samples.replace("SLUG", encodeURIComponent(select.value || box.dataset.usual));
     shown(true);
     sound.play().catch(() => shown(false));
   });

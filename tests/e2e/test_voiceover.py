@@ -18,7 +18,7 @@ def done(page):
 
 def test_a_text_is_spoken_heard_and_downloaded_with_its_captions(open_page):
     page = open_page("mouth@example.org", "/home/tools/voiceover")
-    page.get_by_label("Text").fill("The rain has stopped. A door opens, slowly.")
+    page.get_by_label("Text", exact=True).fill("The rain has stopped. A door opens, slowly.")
     page.get_by_label("Voice", exact=True).select_option("skylark")
     until(page, lambda: "1 credit" in page.locator("#quote").inner_text())
     page.get_by_role("button", name="Speak").click()

@@ -6,7 +6,7 @@ import pytest
 from django.core.files.base import ContentFile
 
 from apps.billing import services as billing
-from apps.library.models import Generation
+from apps.library.models import Asset, Generation
 from apps.tools import registry
 from tests.factories import AssetFactory
 from tests.media import film
@@ -177,3 +177,27 @@ def test_a_film_page_has_the_captions_as_a_track_and_the_transcript(api, page, a
     assert '<track kind="captions"' in told and 'srclang="en"' in told and "Transcript" in told
     form = page.get("/home/tools/to-video").content.decode()
     assert "Voiceover and music" in form and 'name="voiceover_text"' in form
+
+
+def test_what_is_seen_is_described_in_the_gaps_of_what_is_said(api, page, ada, tmp_path):
+    clip = clip_of(ada, tmp_path, 6)
+    recipe = {"name": "a clip", "params": {"prompt": "a red circle moves right"}}
+    Asset.objects.filter(pk=clip).update(recipe=recipe)
+    asked = {"voiceover_text": SHORT, "audio_description": True}
+    job, path = made(api, UPSCALE, tmp_path, source=clip, factor=2, **asked)
+    (told,) = job.asset.descriptions
+    assert told.text == "A red circle moves right." and told.start >= job.asset.cues[-1].end
+    assert tracks(path) == ["video", "audio", "audio", "subtitle"] and told.end <= 6
+    assert b"A red circle moves right." in page.get(f"/media/{job.asset.pk}/text/descriptions.vtt").content
+    assert '<track kind="descriptions"' in page.get(job.get_absolute_url()).content.decode()
+    assert job.cost == 6 + 2
+
+
+def test_without_a_gap_or_anything_known_no_description_is_promised(api, ada, tmp_path):
+    asked = {"factor": 2, "audio_description": True, "voiceover_voice": "skylark"}
+    unknown = api.post(UPSCALE, {"source": clip_of(ada, tmp_path), **asked}, format="json")
+    assert "nothing is known" in unknown.json()["errors"]["audio_description"][0]
+    full = {"prompt": "a red circle moves right", "num_frames": 9, "audio_description": True}
+    answer = api.post(VIDEO, full, format="json")
+    assert "no pause is long enough" in answer.json()["errors"]["audio_description"][0]
+    assert billing.held(ada) == 0

@@ -29,7 +29,7 @@ CODECS = {
 }
 FILM_BITS = 192_000
 PEAK_SAMPLES = 256
-SUBTITLES = "mov_text"
+SUBTITLES, DESCRIBED = "mov_text", "Audio description"
 
 
 def encode(samples: Samples, rate: int, out: Path) -> Path:
@@ -81,11 +81,18 @@ def draw(samples: Samples, out: Path) -> Path:
     return wave(np.maximum.reduceat(loud, np.arange(0, len(loud), PEAK_SAMPLES)), out)
 
 
-def give_sound(film: Path, samples: Samples, cues: Sequence[Cue] = (), language: str = "", comment: str = "") -> None:
+def give_sound(
+    film: Path,
+    samples: Samples,
+    cues: Sequence[Cue] = (),
+    language: str = "",
+    comment: str = "",
+    described: Samples | None = None,
+) -> None:
     """Give an MP4 of the studio the sound [2, N] at RATE instead of its own, and its captions as a track of text.
 
     Pictures stay as they are, and so does the comment where there is no new one; the file is replaced as a whole. The
-    sound may be longer than the pictures.
+    sound may be longer than the pictures. `described` is a second sound, for those who do not see them.
     """
     partial = film.with_name(film.name + ".part")
     with (
@@ -97,8 +104,10 @@ def give_sound(film: Path, samples: Samples, cues: Sequence[Cue] = (), language:
         source = pictures.streams.video[0]
         copy = target.add_stream_from_template(source)
         copy.time_base = source.time_base
-        stream = target.add_stream("aac", rate=RATE)
-        stream.codec_context.layout, stream.codec_context.bit_rate = "stereo", FILM_BITS
+        sounds = [(_stereo(target), samples)]
+        if described is not None:
+            sounds.append((_stereo(target), described))
+            sounds[-1][0].metadata["handler_name"] = DESCRIBED
         texts: Iterator[av.Packet[Any]] = iter(())
         if cues:
             track = target.add_mux_stream(SUBTITLES)
@@ -107,9 +116,16 @@ def give_sound(film: Path, samples: Samples, cues: Sequence[Cue] = (), language:
                 track.metadata["language"] = language
             texts = _texts(cues, track)
         # In order of time, so that none waits in memory for the others.
-        for packet in heapq.merge(_copied(pictures, source, copy), _encoded(stream, samples, RATE), texts, key=_time):
+        heard = [_encoded(stream, each, RATE) for stream, each in sounds]
+        for packet in heapq.merge(_copied(pictures, source, copy), *heard, texts, key=_time):
             target.mux(packet)
     partial.replace(film)
+
+
+def _stereo(target: av.container.OutputContainer) -> av.AudioStream:
+    stream = target.add_stream("aac", rate=RATE)
+    stream.codec_context.layout, stream.codec_context.bit_rate = "stereo", FILM_BITS
+    return stream
 
 
 def seconds_of(film: Path) -> float:

@@ -70,7 +70,8 @@ def heard(request: Request, film: Path, made_from: dict[str, Any], on_progress: 
 
     params = request.params
     speech = asked_of(params, "voiceover_") if params.get("voiceover_text") else None
-    if speech is None and not params.get("music"):
+    description = asked_of({**params, "text": params["description"]}) if params.get("description") else None
+    if speech is None and description is None and not params.get("music"):
         return {}
     sound = FilmSound(
         speech=speech,
@@ -78,11 +79,15 @@ def heard(request: Request, film: Path, made_from: dict[str, Any], on_progress: 
         music=params.get("music") or "",
         seed=params.get("seed") or 0,
         burn=bool(params.get("burn_captions")),
+        description=description,
     )
     report(Progress(stage="speaking"))
     voiced = voice_film(film, sound, request.folder / "sound", on_progress=report, note=note)
     facts: dict[str, Any] = {"seconds": voiced.seconds}
-    return facts | ({"captions": captions_of(speech, voiced.cues)} if speech else {})
+    found = captions_of(speech, voiced.cues) if speech else {}
+    if voiced.descriptions:
+        found["descriptions"] = [cue.to_json() for cue in voiced.descriptions]
+    return facts | ({"captions": found} if found else {})
 
 
 def asked_of(params: Mapping[str, Any], before: str = "") -> Asked:
@@ -91,7 +96,7 @@ def asked_of(params: Mapping[str, Any], before: str = "") -> Asked:
 
     return Asked(
         text=params[f"{before}text"],
-        voice=params[f"{before}voice"],
+        voice=params.get(f"{before}voice") or params["voiceover_voice"],
         language=params.get(f"{before}language") or "",
         speed=params.get(f"{before}speed") or 1.0,
         pitch=params.get(f"{before}pitch") or 0.0,

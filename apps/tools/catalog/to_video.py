@@ -373,6 +373,7 @@ class VideoForm(ToolForm):
         voiceover_fit,
         music,
         burn_captions,
+        audio_description,
     ) = voicing.film_fields()
 
     not_shown = frozenset({"prompt_enhancer"})
@@ -465,7 +466,9 @@ class VideoForm(ToolForm):
         params["ratio"] = next(ratio for ratio, size in sizes if size == (job.spec.width, job.spec.height))
         self._check_clip(job, data.get("video"))
         before = data["video"].seconds if data.get("video") else 0.0
-        params |= voicing.clean_film(self, data, before + job.spec.new_frames / job.spec.fps)
+        params |= voicing.clean_film(
+            self, data, before + job.spec.new_frames / job.spec.fps, "" if params["prompt"] == "…" else params["prompt"]
+        )
         if finish := data.get("finish"):
             self._check_finish(job, finish, data.get("video"))
         try:
@@ -600,7 +603,9 @@ class ToVideo(Stoppable):
 
     def price_of_part(self, job: Generation, frames: int) -> int:
         """The price without the finish and the speech: a film that is stopped is kept as it is."""
-        return self.price({**job.params, "num_frames": frames, "finish": None, "voiceover_text": None})
+        return self.price(
+            {**job.params, "num_frames": frames, "finish": None, "voiceover_text": None, "description": None}
+        )
 
     def models(self, params: Mapping[str, Any]) -> set[str]:
         kinds = [kind for kind, asked in (("upscale", "finish"), ("prompt", "prompt_enhancer")) if params.get(asked)]

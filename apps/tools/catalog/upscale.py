@@ -96,6 +96,7 @@ class UpscaleForm(ToolForm):
         voiceover_fit,
         music,
         burn_captions,
+        audio_description,
     ) = voicing.film_fields((voicing.FASTER, voicing.RUN_ON))
 
     advanced: ClassVar[Mapping[Any, tuple[str, ...]]] = {
@@ -141,9 +142,9 @@ class UpscaleForm(ToolForm):
             fps = None  # as it is, which costs no more
         heard: dict[str, Any] = {}
         if source.kind == Asset.Kind.VIDEO:
-            heard = voicing.clean_film(self, data, source.seconds)
+            heard = voicing.clean_film(self, data, source.seconds, seen_in(source))
         else:
-            for name in ("voiceover_text", "music", "burn_captions"):
+            for name in ("voiceover_text", "music", "burn_captions", "audio_description"):
                 if data.get(name):
                     self.add_error(name, _t("an image cannot be heard. Choose a video, or leave this empty."))
         made = {"kind": source.kind, "made_width": width, "made_height": lines}
@@ -152,6 +153,12 @@ class UpscaleForm(ToolForm):
             made |= {"seconds": source.seconds, "frames": frames}
         given = {"source": source, "factor": factor, "height": height, "fps": fps, "model_id": data.get("model_id")}
         return {name: value for name, value in (given | made | heard).items() if value not in (None, "")}
+
+
+def seen_in(film: Asset) -> str:
+    """Return the prompt that a film was made from, or that the film was that it was made from; empty if unknown."""
+    made = film.recipe.get("params") or {}
+    return str(made.get("prompt") or made.get("description") or "")
 
 
 @register
