@@ -18,13 +18,15 @@ from apps.text import folded
 from apps.voices.models import FavouriteVoice, VoiceConsent
 from workers.base import PublicError
 from workers.engines import voice as engine
+from workers.engines.voice import cards, elevenlabs
 from workers.media import foreign
 from workers.media.facts import MediaError, sha256
 from workers.voice.base import Voice, VoiceError
 
 log = structlog.get_logger(__name__)
 KEPT_SECONDS = 300  # how long the list of a provider is not asked for again
-LIST_KEY = "voices"
+LIST_KEY, QUOTA_KEY = "voices", "voices-quota"
+QUOTA_SECONDS = 60
 USUAL = "rachel"
 CLONING = "elevenlabs"  # the engine that makes voices from recordings
 SEXES = {"female": gettext_lazy("Woman"), "male": gettext_lazy("Man"), "neutral": gettext_lazy("Neutral")}
@@ -80,6 +82,18 @@ class Listed:
     @property
     def engine(self) -> str:
         return str(ENGINES.get(self.voice.engine, self.voice.engine))
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many characters of the month are used at the provider, and how many there are."""
+
+    used: int
+    limit: int
+
+    @property
+    def left(self) -> int:
+        return max(0, self.limit - self.used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +191,7 @@ def like(user: User, slug: str, liked: bool) -> None:
 
 def can_clone() -> bool:
     """Whether the engine of this studio makes voices from recordings."""
-    return any(voice.engine == CLONING for voice in voices())
+    return cards.chosen() == CLONING
 
 
 def clone(user: User, name: str, speaker: str, statement: str, files: Sequence["UploadedFile[Any]"]) -> Voice:
@@ -204,7 +218,7 @@ def clone(user: User, name: str, speaker: str, statement: str, files: Sequence["
             user=user, name=name, speaker=speaker, statement=statement, recordings=digests
         )
         try:
-            voice: Voice = engine.clone(name, paths)
+            voice: Voice = elevenlabs.clone(name, paths)
         except PublicError as error:
             raise StudioError(error.public_text, code=_code(error)) from error
     VoiceConsent.objects.filter(pk=consent.pk).update(voice=voice.slug)
@@ -213,21 +227,26 @@ def clone(user: User, name: str, speaker: str, statement: str, files: Sequence["
     return voice
 
 
-def quota() -> Any:
+def quota() -> Quota | None:
     """Return how much of the provider's quota is used; None without a provider, or when it does not tell."""
-    try:
-        return engine.quota()
-    except (AttributeError, PublicError) as error:
-        log.warning("quota_unknown", reason=str(error))
+    if cards.chosen() != CLONING:
         return None
-
-
-def _code(error: PublicError) -> str:
-    return error.code if error.code in CATALOGUE else "external_service"
+    found: Quota | None = cache.get(QUOTA_KEY)
+    if found is None:
+        try:
+            found = Quota(*elevenlabs.quota())
+        except PublicError as error:
+            log.warning("quota_unknown", code=error.code)
+            return None
+        cache.set(QUOTA_KEY, found, QUOTA_SECONDS)
+    return found
 
 
 def refuse_quota(voice: Voice, text: str) -> None:
     """Raise VoiceError("voice_quota") where the provider of a voice would not speak this text any more."""
-    left = getattr(quota(), "left", None) if voice.engine == CLONING else None
-    if left is not None and left < len(text):
+    if voice.engine == CLONING and (told := quota()) and told.left < len(text):
         raise VoiceError("voice_quota", "The voice service has too few characters left this month for this text.")
+
+
+def _code(error: PublicError) -> str:
+    return error.code if error.code in CATALOGUE else "external_service"

@@ -28,7 +28,7 @@ def library(request: SignedIn) -> HttpResponse:
     form = CloneForm(request.POST or None, request.FILES or None) if request.method == "POST" else CloneForm()
     if request.method == "POST":
         if not services.can_clone():
-            raise StudioError(code="configuration")
+            raise StudioError(_("This studio makes no voices from recordings."), code="voice_not_cloned")
         if form.is_valid():
             given = form.cleaned_data
             try:
@@ -54,7 +54,7 @@ def _page(request: SignedIn, form: CloneForm) -> dict[str, Any]:
         "found": found,
         "problem": problem,
         "form": form,
-        "can_clone": not problem and services.CLONING in engines,
+        "can_clone": not problem and services.can_clone(),
         "stand_ins": [voice for voice in mine if voice.stands_for],
         "filtered": any(request.GET.get(name) for name in search.fields),
         "sexes": services.SEXES.items(),

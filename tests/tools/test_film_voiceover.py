@@ -4,12 +4,13 @@ import av
 import numpy as np
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from apps.billing import services as billing
 from apps.library.models import Asset, Generation
 from apps.tools import registry
 from tests.factories import AssetFactory
-from tests.media import film
+from tests.media import film, sound
 from workers.actors import run_generation
 from workers.media import audio
 from workers.media.probe import probe, read_comment, read_frames
@@ -21,11 +22,11 @@ SHORT = "A door opens."
 LONG = "A door opens, and somebody comes in from the rain. Nobody says a word. The clock on the wall has stopped."
 
 
-def clip_of(ada, tmp_path, seconds=4, sound=None):
+def clip_of(ada, tmp_path, seconds=4, own=None):
     frames = [np.full((64, 96, 3), 40 + i, np.uint8) for i in range(seconds * 2)]
     path = film(tmp_path / "clip.mp4", frames, rate=2)
-    if sound is not None:
-        audio.give_sound(path, sound)
+    if own is not None:
+        audio.give_sound(path, own)
     facts = {"width": 96, "height": 64, "frames": seconds * 2, "fps": 2, "seconds": seconds}
     file = ContentFile(path.read_bytes(), "film.mp4")
     return str(AssetFactory(generation=None, user=ada, recipe={"name": "a clip"}, file=file, **facts).pk)
@@ -70,7 +71,7 @@ def test_speech_is_put_into_a_silent_film(api, ada, tmp_path):
 def test_it_is_mixed_with_the_sound_that_the_film_has(api, ada, tmp_path):
     times = np.arange(4 * audio.RATE) / audio.RATE
     tone = np.sin(times * 2 * np.pi * 5000).astype(np.float32) / 4
-    source = clip_of(ada, tmp_path, sound=np.stack([tone, tone]))
+    source = clip_of(ada, tmp_path, own=np.stack([tone, tone]))
     _job, path = made(api, UPSCALE, tmp_path, source=source, factor=2, voiceover_text=SHORT)
     samples, loud, peak = heard(path)
     assert abs(loud - -16) <= 0.5 and peak <= -1.5
@@ -169,6 +170,12 @@ def test_a_picture_cannot_be_heard(api, ada):
     for given in ({"voiceover_text": SHORT}, {"music": "calm"}):
         answer = api.post(UPSCALE, {"source": str(photo.pk), "factor": 2, **given}, format="json")
         assert answer.status_code == 422 and set(answer.json()["errors"]) == set(given)
+
+
+def test_a_file_without_a_picture_is_refused(api, ada, tmp_path):
+    heard_only = SimpleUploadedFile("voice.mp4", sound(tmp_path / "voice.mp4", seconds=1).read_bytes(), "video/mp4")
+    answer = api.post(UPSCALE, {"source": heard_only, "factor": 2, "voiceover_text": SHORT}, format="multipart")
+    assert answer.status_code == 422 and set(answer.json()["errors"]) == {"source"} and billing.held(ada) == 0
 
 
 def test_a_film_page_has_the_captions_as_a_track_and_the_transcript(api, page, ada, tmp_path):

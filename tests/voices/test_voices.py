@@ -4,12 +4,14 @@ import pytest
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from apps.billing import services as billing
 from apps.voices import samples, services
 from apps.voices.forms import STATEMENT
 from apps.voices.models import FavouriteVoice, VoiceConsent
 from scripts.pages import wave
 from workers.actors import make_voice_sample
 from workers.engines import voice as engine
+from workers.engines.voice import cards, elevenlabs
 from workers.voice.base import Voice, VoiceError
 
 PAGE, API = "/home/voices", "/api/v1/voices/"
@@ -23,7 +25,8 @@ def provider(monkeypatch):
     """A studio that speaks with a provider's two voices, of which the account has one."""
     known = [GRETA, RACHEL]
     monkeypatch.setattr(engine, "voices", lambda engine=None: tuple(known))
-    monkeypatch.setattr(engine, "quota", lambda: None)
+    monkeypatch.setattr(cards, "chosen", lambda: "elevenlabs")
+    monkeypatch.setattr(elevenlabs, "quota", lambda: (900, 1000), raising=False)
 
     def clone(name, files):
         assert [path.suffix for path in files] == [".wav"]
@@ -31,7 +34,7 @@ def provider(monkeypatch):
         known.append(voice)
         return voice
 
-    monkeypatch.setattr(engine, "clone", clone)
+    monkeypatch.setattr(elevenlabs, "clone", clone, raising=False)
     cache.clear()
     return known
 
@@ -147,14 +150,20 @@ def test_what_is_no_recording_is_refused_and_the_consent_stands_without_a_voice(
 
 def test_without_the_provider_no_voice_can_be_made(page):
     given = {"name": "My voice", "speaker": "Ada", "consent": "on", "recordings": [recording()]}
-    assert page.post(PAGE, given).status_code == 500
+    assert page.post(PAGE, given).status_code == 422
     assert not VoiceConsent.objects.exists()
 
 
-def test_the_quota_is_shown_to_the_staff_alone(page, ada, provider, monkeypatch):
-    from workers.voice.base import Quota
+def test_a_text_beyond_the_quota_is_refused_before_a_credit_is_held(api, ada, provider):
+    asked = {"text": "Hallo! " * 20, "voice": "greta-1", "language": "de"}
+    answer = api.post("/api/v1/tools/voiceover/", asked, format="json")
+    assert "too few characters left" in answer.json()["errors"]["text"][0]
+    assert billing.held(ada) == 0
+    quote = api.post("/api/v1/tools/voiceover/quote/", asked | {"text": "Hallo!"}, format="json").json()
+    assert quote["credits"] == 1
 
-    monkeypatch.setattr(engine, "quota", lambda: Quota(used=900, limit=1000))
+
+def test_the_quota_is_shown_to_the_staff_alone(page, ada, provider):
     assert "900 of 1000 characters" not in page.get(PAGE).content.decode()
     type(ada).objects.filter(pk=ada.pk).update(is_staff=True)
     assert "900 of 1000 characters" in page.get(PAGE).content.decode()

@@ -102,7 +102,7 @@ GET      /media/{film}/poster                       404        404       200    
 GET      /live/{job}/index.m3u8                     404        404       404    404
 GET      /media/{film}/text/captions.vtt            404        404       200    404
 GET      /home/voices                               in         200       200    200
-POST     /home/voices                               in         500       500    500
+POST     /home/voices                               in         422       422    422
 POST     /home/voices/skylark/favourite             in         on        on     on
 GET      /home/voices/nobody/sample                 404        404       404    404
 GET      /home/credits                              in         200       200    200
