@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 export PYTHONUNBUFFERED = 1
 
-.PHONY: install install-dev run test test-services test-quantised check bench video showcase helps looks screenshots api-examples messages nano storybook evaluate image format clean
+.PHONY: install install-dev run test test-services test-quantised check bench video showcase helps looks screenshots api-examples messages nano storybook evaluate evaluate-speech image format clean
 
 install: .venv/.installed
 
@@ -96,6 +96,10 @@ storybook: install
 
 evaluate: install
 	$(BIN)/python -m workers.engines.skyreels.nano_lab evaluate $(ARGS)
+
+# What the voices say, to a recogniser, into docs/speech.md; ARGS="--voices heart" measures one anew.
+evaluate-speech: install-dev
+	$(BIN)/python -m scripts.evaluate_speech $(ARGS)
 
 # The web's image, by whichever of the two is here; ARGS are theirs, such as --build-arg. Not part of CI.
 image: BUILDER ?= $(shell docker info >/dev/null 2>&1 && echo docker || echo buildah)

@@ -39,7 +39,9 @@ def voices(engine: str | None = None) -> tuple[Voice, ...]:
 
 def get(slug: str) -> Voice:
     """Return one voice of the chosen engine, or else of ours. Raises VoiceError("voice_gone")."""
-    found = {voice.slug: voice for voice in (*cards.voices(), *(voices() if cards.chosen() != "offline" else ()))}
-    if slug not in found:
+    ours = {voice.slug: voice for voice in cards.voices()}
+    if cards.chosen() == "elevenlabs" and (slug not in ours or ours[slug].stands_for):
+        ours |= {voice.slug: voice for voice in voices()}
+    if slug not in ours:
         raise VoiceError("voice_gone", f"There is no voice {slug[:60]}.")
-    return found[slug]
+    return ours[slug]

@@ -25,6 +25,7 @@ from workers.base import EngineError
 from workers.engines.voice.cards import VECTORS, Card
 from workers.voice import text as texts
 from workers.voice.base import Speech, Timed
+from workers.voice.mix import bend
 
 RATE = 24_000
 THREADS = 2  # of one process, whatever asks for speech
@@ -65,7 +66,7 @@ class Spelt:
 
 def say(card: Card, text: str, speed: float = 1.0, pitch: float = 0.0) -> Speech:
     """Speak a text that was checked. Raises EngineError("model_not_ready") and EngineError("model_broken")."""
-    bend = 2.0 ** (pitch / 12)
+    factor = 2.0 ** (pitch / 12)
     language = card.voice.language[0]
     pieces: list[NDArray[np.float32]] = []
     words: list[Timed] = []
@@ -75,8 +76,9 @@ def say(card: Card, text: str, speed: float = 1.0, pitch: float = 0.0) -> Speech
         readings = texts.read(sentence.text, language)
         spelt = spell(tuple(reading.said for reading in readings), card.british)
         for part in halves(spelt):
-            samples, heard = _speak(card, part, speed / bend)
-            samples, heard = _bend(samples, heard, bend)
+            samples, heard = _speak(card, part, speed / factor)
+            samples = bend(samples, factor)
+            heard = [(start / factor, stop / factor) for start, stop in heard]
             words += _words(part, heard, [reading.written for reading in readings], at)
             phonemes += _phonemes(part, heard, at)
             pieces.append(samples)
@@ -177,19 +179,6 @@ def _trim(
     cut[:length] *= fade
     cut[len(cut) - length :] *= fade[::-1]
     return cut, [(start - begin / RATE, stop - begin / RATE) for start, stop in heard]
-
-
-def _bend(
-    samples: NDArray[np.float32], heard: list[tuple[float, float]], factor: float
-) -> tuple[NDArray[np.float32], list[tuple[float, float]]]:
-    """Raise the pitch by a factor, by playing the sound as much faster (band-limited resampling by FFT)."""
-    if abs(factor - 1) < 1e-4 or not len(samples):
-        return samples, heard
-    length = max(round(len(samples) / factor), 1)
-    spectrum = np.fft.rfft(samples)[: length // 2 + 1]
-    spectrum = np.pad(spectrum, (0, length // 2 + 1 - len(spectrum)))
-    bent = (np.fft.irfft(spectrum, length) * (length / len(samples))).astype(np.float32)
-    return bent, [(start / factor, stop / factor) for start, stop in heard]
 
 
 # --- times
