@@ -120,39 +120,27 @@ class VoiceSelect(forms.Select):
     template_name = "forms/voice.html"
     user: User | None = None
 
-    def optgroups(self, name: str, value: Any, attrs: dict[str, Any] | None = None) -> list[Any]:
-        self.choices = self._grouped(set(map(str, value)))
-        return super().optgroups(name, value, attrs)
-
-    def _grouped(self, chosen: set[str]) -> list[Any]:
-        """The voices that can be used, favourites first; one that is chosen and gone stays, to be told of."""
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         try:
             found = voices.search(self.user, voices.Search()) if self.user else []
         except StudioError:
             found = []  # of a provider that does not answer: the field says so when it is cleaned
-        usable = [each for each in found if each.voice.available]
+        usual = voices.usual_of(each.voice for each in found)
+        self.choices = self._grouped([each for each in found if each.voice.available], usual, str(value or ""))
+        context = super().get_context(name, value, attrs)
+        context["widget"]["usual"] = usual.slug if usual else ""
+        return context
+
+    def _grouped(self, found: list[voices.Listed], usual: Voice | None, chosen: str) -> list[Any]:
+        """The voices by what they speak, favourites first; one that is chosen and gone stays, to be told of."""
         groups: dict[str, list[tuple[str, str]]] = {}
-        for each in usable:
+        for each in found:
             group = _t("Favourites") if each.favourite else _t("Your own") if each.own else each.languages
             words = ", ".join(filter(None, [each.voice.name, each.about.lower()]))
             groups.setdefault(group, []).append((each.voice.slug, words))
-        known = {each.voice.slug for each in usable}
-        gone = [(slug, slug) for slug in sorted(chosen - known) if slug]
-        usual = [("", _t("%(name)s, the usual voice") % {"name": self.usual.name})] if self.usual else []
-        return [*usual, *gone, *groups.items()]
-
-    @property
-    def usual(self) -> Voice | None:
-        """The voice of whoever chooses none."""
-        try:
-            return voices.usual(self.user) if self.user else None
-        except StudioError:
-            return None
-
-    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        context = super().get_context(name, value, attrs)
-        context["widget"]["usual"] = self.usual.slug if self.usual else ""
-        return context
+        gone = [(chosen, chosen)] if chosen and all(each.voice.slug != chosen for each in found) else []
+        first = [("", _t("%(name)s, the usual voice") % {"name": usual.name})] if usual else []
+        return [*first, *gone, *groups.items()]
 
 
 class VoiceField(forms.CharField):

@@ -37,11 +37,7 @@ FIELDS = (
     "audio_description",
 )
 FOLD = _("Voiceover and music")
-MOOD_WORDS = {
-    "calm": _("Calm"), "happy": _("Happy"), "tense": _("Tense"), "epic": _("Epic"), "sad": _("Sad"),
-    "energetic": _("Energetic"), "mysterious": _("Mysterious"), "romantic": _("Romantic"),
-    "professional": _("Professional"),
-}  # fmt: skip
+MOOD_WORDS = {"calm": _("Calm"), "hopeful": _("Hopeful"), "tense": _("Tense"), "playful": _("Playful")}
 
 
 def speed(**kwargs: Any) -> forms.FloatField:

@@ -1,7 +1,7 @@
 """The voices of this studio: which there are for whom, how they are found, and how somebody gets one of their own."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,11 +172,16 @@ def get(user: User | None, slug: str) -> Voice:
 
 def usual(user: User | None) -> Voice:
     """Return the voice of whoever chooses none. Raises StudioError("voice_gone") in a studio without voices."""
-    mine = [each for each in of(user) if each.available]
-    named = (each for each in mine if each.slug == USUAL or each.stands_for.lower() == USUAL)
-    if voice := next(named, next(iter(mine), None)):
+    if voice := usual_of(of(user)):
         return voice
     raise StudioError(code="voice_gone")
+
+
+def usual_of(found: Iterable[Voice]) -> Voice | None:
+    """Return the usual voice among some, or else the first that can be used."""
+    mine = [each for each in found if each.available]
+    named = (each for each in mine if each.slug == USUAL)
+    return next(named, next(iter(mine), None))
 
 
 def like(user: User, slug: str, liked: bool) -> None:
