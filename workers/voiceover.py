@@ -173,7 +173,7 @@ def voice_film(
         layers.append(mix.level(speech, audio.RATE, LOUDNESS, PEAK))
     if not layers:
         layers.append(np.zeros((length, 2), np.float32))
-    whole: Samples = np.sum(layers, axis=0, dtype=np.float32)  # type: ignore[assignment]
+    whole: Samples = np.sum(layers, axis=0, dtype=np.float32)
     whole = mix.level(mix.fade(whole, audio.RATE, FADE_IN, FADE_OUT), audio.RATE, LOUDNESS, PEAK)
     second = None
     if descriptions:
@@ -285,14 +285,9 @@ def _edged(sound: Samples, rate: int) -> Samples:
 
 
 def _seconds(folder: Path, todo: Sequence[Sentence], count: int, speed: float) -> float:
-    """Return how long the first sentences of a folder are, by the sizes of their files."""
-    import wave
-
-    total = 0.0
-    for number in range(count):
-        with wave.open(str(folder / f"{number:04d}.wav")) as file:
-            total += file.getnframes() / file.getframerate() + (todo[number].pause / speed if number < count - 1 else 0)
-    return total
+    """Return how long the first sentences of a folder are, with their pauses."""
+    spoken = sum(audio.length(folder / f"{number:04d}.wav") for number in range(count))
+    return spoken + sum(part.pause for part in todo[: count - 1]) / speed
 
 
 class _Clock:

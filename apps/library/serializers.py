@@ -46,9 +46,9 @@ class AssetSerializer(serializers.ModelSerializer[Asset]):
     def get_poster_url(self, asset: Asset) -> str:
         return str(self.context["request"].build_absolute_uri(asset.get_part_url("poster"))) if asset.poster else ""
 
-    @extend_schema_field(OpenApiTypes.URI)
+    @extend_schema_field(OpenApiTypes.STR)
     def get_captions_url(self, asset: Asset) -> str:
-        """What is said in it as WebVTT; with `.srt` for `.vtt`, as SubRip."""
+        """What is said in it, as WebVTT; empty where nothing is."""
         if not asset.captions.get("cues"):
             return ""
         return str(self.context["request"].build_absolute_uri(asset.captions_address))

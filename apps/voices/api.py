@@ -60,7 +60,7 @@ class VoiceSerializer(serializers.Serializer[Any]):
     own = serializers.BooleanField(help_text=_("It was made from your recordings; nobody else has it."))
     sample_url = serializers.SerializerMethodField()
 
-    @extend_schema_field(OpenApiTypes.URI)
+    @extend_schema_field(OpenApiTypes.STR)
     def get_sample_url(self, listed: Listed) -> str:
         if not listed.voice.available:
             return ""

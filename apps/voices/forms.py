@@ -35,7 +35,7 @@ class SearchForm(forms.Form):
         return Search(**self.cleaned_data)
 
 
-def choices_of(voices: Sequence[Voice]) -> dict[str, list[tuple[str, str]]]:
+def choices_of(voices: Sequence[Voice]) -> dict[str, list[tuple[str, Any]]]:
     """Return what voices can be filtered by: their languages, as first parts of tags, and their accents."""
     languages = sorted({tag.split("-")[0] for voice in voices for tag in voice.language})
     accents = sorted({voice.accent for voice in voices if voice.accent})

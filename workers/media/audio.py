@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import wave
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from workers.media.captions import Cue
 from workers.media.facts import MediaError
 from workers.media.probe import probe
-from workers.media.stills import wave
+from workers.media.stills import wave as waveform
 
 Samples = NDArray[np.float32]
 RATE = 48_000  # samples a second of a film's sound
@@ -64,6 +65,12 @@ def decode(path: Path, rate: int = 0) -> tuple[Samples, int]:
     return np.concatenate(pieces, axis=1), rate
 
 
+def length(path: Path) -> float:
+    """Return how many seconds a WAV lasts that the studio has written."""
+    with wave.open(str(path)) as file:
+        return file.getnframes() / file.getframerate()
+
+
 def resampled(samples: Samples, rate: int, to: int) -> Samples:
     """Return a sound, [N] or [channels, N], at another number of samples a second."""
     if rate == to:
@@ -78,7 +85,7 @@ def resampled(samples: Samples, rate: int, to: int) -> Samples:
 def draw(samples: Samples, out: Path) -> Path:
     """Draw the waveform of a sound [N] as a picture."""
     loud = np.abs(samples)
-    return wave(np.maximum.reduceat(loud, np.arange(0, len(loud), PEAK_SAMPLES)), out)
+    return waveform(np.maximum.reduceat(loud, np.arange(0, len(loud), PEAK_SAMPLES)), out)
 
 
 def give_sound(
