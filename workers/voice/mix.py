@@ -70,7 +70,7 @@ def duck(bed: Sound, speech: Sound, rate: int, decibels: float = DUCKED_DB) -> S
     # Down before a word begins, held in the pauses between words, and slowly up after them.
     step = window / rate
     wanted = np.zeros(count)
-    for at in np.flatnonzero(heard):
+    for at in np.flatnonzero(heard).tolist():
         wanted[max(at - round(DUCK_ATTACK / step), 0) : at + round(DUCK_HOLD / step) + 1] = 1.0
     depth, now = np.empty(count), wanted[0] if count else 0.0
     for at, goal in enumerate(wanted):

@@ -39,7 +39,8 @@ MOST_CHARACTERS = 2_500  # of one request; longer texts are several
 SLOWEST, FASTEST = 0.7, 1.2  # of the service; beyond, the sound is stretched here
 LOOKUP_SECONDS, SPEECH_SECONDS = 10, 120
 KEPT_SECONDS = 600  # how long a list of voices is good for
-ATTEMPTS, BACKOFF, LONGEST_WAIT = 4, 0.5, 20.0  # seconds before the second attempt, doubled each time
+ATTEMPTS, LOOKUP_ATTEMPTS = 4, 2  # a page waits for a lookup
+BACKOFF, LONGEST_WAIT = 0.5, 20.0  # seconds before the second attempt, doubled each time
 MOST_FILES, MOST_FILE_BYTES = 25, 10_000_000  # of recordings for a voice of one's own
 
 # What the service's `detail.status` means to us; what is not listed is told by its HTTP status.
@@ -372,17 +373,18 @@ def _ask(send: Callable[[ElevenLabs, Any], T], seconds: int, otherwise: str = "v
 
     key, address = _key()
     client = ElevenLabs(api_key=key, base_url=address or None, timeout=seconds)
+    most = LOOKUP_ATTEMPTS if seconds == LOOKUP_SECONDS else ATTEMPTS
     for attempt in itertools.count(1):
         waits = BACKOFF * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)
         try:
             return send(client, {"timeout_in_seconds": seconds, "max_retries": 0})
         except ApiError as error:
             refused = _refused(error, otherwise)
-            if refused.code != "voice_provider_busy" or attempt >= ATTEMPTS:
+            if refused.code != "voice_provider_busy" or attempt >= most:
                 raise refused from error
             waits = max(waits, _retry_after(error))
         except httpx.HTTPError as error:
-            if attempt >= ATTEMPTS:
+            if attempt >= most:
                 raise VoiceError("voice_provider_busy", "ElevenLabs does not answer.") from error
         time.sleep(min(waits, LONGEST_WAIT))
     raise AssertionError
