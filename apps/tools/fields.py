@@ -144,13 +144,12 @@ class VoiceSelect(forms.Select):
 
 
 class VoiceField(forms.CharField):
-    """A voice by its slug; left empty it is the first that can be used. Cleaned, it is a `Voice`. The form sets `user`.
+    """A voice by its slug, empty for the usual one. `voice_of` finds it: only what speaks has to ask for voices.
 
-    An `ignored` field is not read at all.
+    The form sets `user`.
     """
 
     user: User | None = None
-    ignored = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(required=False, max_length=100, widget=VoiceSelect, **kwargs)
@@ -158,10 +157,8 @@ class VoiceField(forms.CharField):
     def of(self, user: User | None, draft: bool) -> None:
         self.user = self.widget.user = user
 
-    def clean(self, value: Any) -> Any:
-        slug = super().clean(value)
-        if self.ignored or self.user is None:
-            return None
+    def voice_of(self, slug: str) -> Voice:
+        """Return the voice of this slug, or the usual one. Raises ValidationError."""
         try:
             return voices.get(self.user, slug) if slug else voices.usual(self.user)
         except StudioError as error:

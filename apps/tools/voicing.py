@@ -113,6 +113,18 @@ def film_fields(fits: tuple[str, ...] = (LONGER, FASTER, RUN_ON)) -> tuple[forms
     )
 
 
+def voice_of(form: Any, name: str) -> Voice | None:
+    """Return the voice of a field of a form; None, with an error at the field, where there is none."""
+    field: VoiceField = form.fields[name]
+    if name in form.errors:
+        return None
+    try:
+        return field.voice_of(form.cleaned_data.get(name) or "")
+    except forms.ValidationError as error:
+        form.add_error(name, error)
+        return None
+
+
 def refuse_text(form: Any, text: str, voice: Voice | None, language: str, names: Mapping[str, str]) -> None:
     """Add an error to the field that it is about when a voice cannot speak a text.
 
@@ -137,9 +149,11 @@ def clean_film(form: Any, data: dict[str, Any], seconds: float, prompt: str) -> 
 
     Errors stand at the field that can be changed. What says nothing, such as a voice without a text, is left out.
     """
-    text, voice = data.get("voiceover_text") or "", data.get("voiceover_voice")
+    text, described = data.get("voiceover_text") or "", bool(data.get("audio_description"))
+    voice = voice_of(form, "voiceover_voice") if text or described else None
     music = {"music": data["music"]} if data.get("music") else {}
-    music |= _described(form, data, seconds, prompt)
+    if described and voice and (prompt or not form.draft):
+        music |= _described(form, data, seconds, prompt, voice)
     if not text:
         if data.get("burn_captions"):
             form.add_error("burn_captions", _t("there are no captions without a spoken text."))
@@ -168,11 +182,8 @@ def clean_film(form: Any, data: dict[str, Any], seconds: float, prompt: str) -> 
     return params | music
 
 
-def _described(form: Any, data: dict[str, Any], seconds: float, prompt: str) -> dict[str, Any]:
+def _described(form: Any, data: dict[str, Any], seconds: float, prompt: str, voice: Voice) -> dict[str, Any]:
     """Return the parameters of an audio description; an error at its field where there is nothing to say, or no gap."""
-    voice: Voice | None = data.get("voiceover_voice")
-    if not data.get("audio_description") or voice is None:
-        return {}
     seen = write(read(prompt).shot) or prompt if prompt else ""
     try:
         texts.check(seen, voice, "")

@@ -13,7 +13,7 @@ from workers.voice.base import Voice
 log = structlog.get_logger(__name__)
 ROOT = "voices"
 QUEUE, ACTOR = "cpu", "make_voice_sample"  # in workers/actors.py
-WAIT_SECONDS, LOOK_SECONDS = 12.0, 0.15
+WAIT_SECONDS, LOOK_SECONDS = 20.0, 0.15
 FAILED_SECONDS = 60  # how long a voice that could not be heard is not tried again
 SENTENCES = {
     "en": "I am {name}. Give me your words, and I will tell the story of your film.",

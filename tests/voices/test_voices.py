@@ -119,6 +119,8 @@ def test_a_provider_that_does_not_answer_leaves_a_page_that_says_so(page, api, m
     assert "ElevenLabs did not answer." in page.get(PAGE).content.decode()
     assert api.get(API).status_code == 503
     assert page.get("/home/tools/voiceover").status_code == 200
+    quote = api.post("/api/v1/tools/to-video/quote/", {"prompt": "a red circle", "num_frames": 33}, format="json")
+    assert quote.status_code == 200, "what does not speak needs no voice"
     answer = page.post("/home/tools/voiceover", {"text": "Hello."})
     assert answer.status_code == 422 and "ElevenLabs did not answer." in answer.content.decode()
 

@@ -78,7 +78,7 @@ class VoiceoverForm(ToolForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        text, voice = data.get("text") or "", data.get("voice")
+        text, voice = data.get("text") or "", voicing.voice_of(self, "voice")
         if text and voice:
             names = {"text": "text", "language": "language" if data.get("language") else "text", "voice": "voice"}
             voicing.refuse_text(self, text, voice, data.get("language") or "", names)
