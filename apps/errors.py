@@ -95,6 +95,22 @@ CATALOGUE: dict[str, Entry] = {
             _("Delete the job; its files go with it."),
         ),
         Entry("upscale_refused", 422, _("This cannot be enlarged to that size."), _("Choose the size suggested.")),
+        Entry("voice_gone", 404, _("This voice is no longer there."), _("Choose another voice.")),
+        Entry("voice_unavailable", 409, _("This voice cannot be used by this studio."), _("Choose another voice.")),
+        Entry(
+            "language_not_spoken",
+            422,
+            _("This voice does not speak that language."),
+            _("Choose a voice that does, or another language."),
+        ),
+        Entry("text_not_speakable", 422, _("This text cannot be spoken."), _("Change the text as the field says.")),
+        Entry("text_too_long", 422, _("This text is too long."), _("Shorten it, or speak it in parts.")),
+        Entry(
+            "voice_not_cloned",
+            422,
+            _("No voice could be made from these recordings."),
+            _("Send one to three minutes of one person's clear speech."),
+        ),
         Entry(
             "duplicate_request", 409, _("This key was used for a different request."), _("Send a new Idempotency-Key.")
         ),
@@ -313,6 +329,25 @@ CATALOGUE: dict[str, Entry] = {
             503,
             _("A service that this tool needs did not answer."),
             _("Try again in a few minutes."),
+        ),
+        Entry(
+            "voice_quota",
+            503,
+            _("The voice service's quota is used up."),
+            _("Choose an offline voice, or ask the operator to raise the quota."),
+        ),
+        Entry("voice_provider_busy", 503, _("The voice service is busy."), _("Try again in a minute.")),
+        Entry(
+            "voice_provider_refused",
+            502,
+            _("The voice service refused this text."),
+            _("Change the text, or choose another voice."),
+        ),
+        Entry(
+            "voice_provider_key",
+            500,
+            _("The voice service does not accept this studio's key."),
+            _("The operator sets ELEVENLABS_API_KEY."),
         ),
         Entry(
             "storage_failed",

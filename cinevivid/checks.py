@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.http.request import validate_host
 
 from cinevivid.secret import OWNER_ONLY
+from workers.engines.voice import cards as voices
 from workers.weights import catalog
 
 KNOWN_KEY = re.compile(r"insecure|change.?me|secret.?key|example|password", re.I)
@@ -84,4 +85,6 @@ def tax(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def models(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """For every kind of work, the model that the environment chooses can do it."""
     found = [trouble for kind in catalog.kinds() if (trouble := catalog.trouble(kind))]
+    if trouble := voices.trouble():
+        found.append(trouble)
     return [Error(trouble, id="cinevivid.E003") for trouble in found]

@@ -28,6 +28,7 @@ from workers.keeper import CHANGING, CLIP_PARTS, INDEX, MARKED, PLAYLIST, PROMPT
 log = structlog.get_logger(__name__)
 ROOT = "live"
 GRACE = timedelta(minutes=2)  # how long a player at the live edge still finds its segments after the job has ended
+PARTS = (".mp4", ".wav", ".json")  # the endings of finished parts: windows of a film, sentences with their words
 PLAYABLE = re.compile(r"index\.m3u8|init\.mp4|\d{4,}\.m4s")
 
 
@@ -50,29 +51,36 @@ class StorageKeeper:
             return
         source = f"{ROOT}/{self.job.pk}/{self.job.kept_attempt}"
         try:
-            whole = self._segments(source)
-            self._fetch(source, folder, whole)
+            parts = self._parts(source)
+            self._fetch(source, folder, parts)
             if self.job.watermark:
-                self._fetch(f"{source}/{MARKED}", folder / MARKED, whole)
+                self._fetch(f"{source}/{MARKED}", folder / MARKED, parts)
         except FileNotFoundError:
             log.warning("kept_windows_missing", generation=str(self.job.pk), exc_info=True)
         except Exception as error:
             raise StudioError(code="storage_failed") from error
 
-    def _segments(self, source: str) -> int:
-        """Return how many segments are whole, by the playlist that the row names; others may be half stored."""
+    def _parts(self, source: str) -> int:
+        """Return how many parts are whole, by the playlist that the row names; others may be half stored.
+
+        What has no playlist has a part for each window.
+        """
         parts = self.job.live_parts if self.job.live_attempt == self.job.kept_attempt else 0
-        with default_storage.open(f"{source}/{PLAYLIST}/{_numbered(INDEX, self.job.kept_windows, parts)}") as playlist:
+        path = f"{source}/{PLAYLIST}/{_numbered(INDEX, self.job.kept_windows, parts)}"
+        if not default_storage.exists(path):
+            return self.job.kept_windows
+        with default_storage.open(path) as playlist:
             return int(playlist.read().count(b"#EXTINF"))
 
-    def _fetch(self, source: str, folder: Path, segments: int) -> None:
-        """Copy the first `segments` of a folder of the storage, and what else is kept there beside them."""
+    def _fetch(self, source: str, folder: Path, parts: int) -> None:
+        """Copy the first parts of a folder of the storage, and what else is kept there beside them."""
         state = _numbered(STATE, self.job.kept_windows)
         folder.mkdir(parents=True, exist_ok=True)
         for name in default_storage.listdir(source)[1]:
             to = folder / (STATE if name == state else name)
-            segment = name.endswith(".mp4") and int(PurePosixPath(name).stem) < segments
-            if (segment or name in (CLIP_PARTS, PROMPT, state)) and not to.exists():
+            number = PurePosixPath(name).stem
+            whole = name.endswith(PARTS) and number.isdigit() and int(number) < parts
+            if (whole or name in (CLIP_PARTS, PROMPT, state)) and not to.exists():
                 with default_storage.open(f"{source}/{name}") as stored, to.open("wb") as local:
                     shutil.copyfileobj(stored, local)
 

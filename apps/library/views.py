@@ -22,8 +22,9 @@ from apps.paging import Page, page
 PAGE_SIZE = 24
 FILTERS = ("q", "show", "tool", "kind")
 UPLOAD_SORTS = ("new", "old")
-TOLD_APART = ("prompt", "seed", "mode")
-FACTS = ("kind", "made_width", "made_height", "seconds", "frames")  # what a tool works out, not what was asked for
+TOLD_APART = ("prompt", "seed", "mode", "text", "voiceover_text")
+# What a tool works out, not what was asked for.
+FACTS = ("kind", "made_width", "made_height", "seconds", "frames", "voice_engine", "description")
 
 
 @login_required

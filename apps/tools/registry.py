@@ -19,7 +19,7 @@ from apps.given import misfits, tidied
 from apps.library import uploads
 from apps.library.models import Asset, Generation
 from apps.text import told
-from apps.tools.fields import AssetField, PlanSelect
+from apps.tools.fields import AssetField, PlanSelect, VoiceField
 from apps.tools.help import behind_label, label_of, naming, sentences
 from workers.prompts.shot import PromptError
 from workers.weights import catalog
@@ -77,13 +77,13 @@ class ToolForm(forms.Form):
         kwargs["initial"] = {**self.page_initial, **(kwargs.get("initial") or {})}
         texts = {name for name, field in self.base_fields.items() if isinstance(field, forms.CharField)}
         super().__init__(None if data is None else tidied(data, texts), *args, **kwargs)
-        self.draft, self.unopened, self.refused_by_plan = draft, False, False
+        self.user, self.draft, self.unopened, self.refused_by_plan = user, draft, False, False
         if user is not None:
             self.limit(powers.of(user))
         if draft and "prompt" in self.fields:
             self.fields["prompt"].required = False
         for name, field in self.fields.items():
-            if isinstance(field, AssetField):
+            if isinstance(field, AssetField | VoiceField):
                 field.of(user, draft)
             field.error_messages = {**field.error_messages, **sentences(name, field)}
         for name in self._folded():
@@ -239,6 +239,7 @@ class Tool:
     # A film of the static files that shows what it makes; its poster lies beside it, under the same name.
     clip: ClassVar[str] = ""
     door: ClassVar[str] = ""  # how the landing page names it among the few ways into the studio; empty: it is none
+    watchable: ClassVar[bool] = True  # what is finished of it can be seen while the rest is made
     form_class: ClassVar[type[ToolForm]]
     template: ClassVar[str] = "tools/tool.html"
 

@@ -55,21 +55,27 @@ def _picture(request: Request, asked: Upscale, made_from: dict[str, Any]) -> Mad
 
 def _film(request: Request, asked: Upscale, made_from: dict[str, Any]) -> Made:
     from workers.media.film import marked
+    from workers.media.probe import probe
     from workers.media.stills import poster, strip
+    from workers.tasks.voiceover import heard
     from workers.upscale import keep_film, upscale_film
 
     segments, out = request.folder / "render", request.folder / "film.mp4"
     stopped = False
+    more: dict[str, Any] = {}
+    copies = {"file": marked(out)} if request.watermark else {}
     told: dict[str, Any] = {"comment": json.dumps(made_from, sort_keys=True), "watermark": request.watermark}
     try:
         info = upscale_film(asked, segments, out, on_progress=request.on_progress, keeper=request.keeper, **told)
     except Stopped:
         info, kept = keep_film(asked, segments, out, **told)
         made_from, stopped = made_from | {"segments_kept": kept}, True
+    if not stopped and (more := heard(request, [out, *copies.values()], made_from, request.on_progress)):
+        info = probe(out)
     request.on_progress(Progress(stage="encoding", step=1, steps=1))
     files = {"file": out}
     files["poster"] = poster(out, request.folder / "poster.webp")
     files["strip"] = strip(out, request.folder / "strip.webp")
-    copies = {"file": marked(out)} if request.watermark else {}
-    film = MadeAsset(kind="video", files=files, facts={name: getattr(info, name) for name in FACTS}, marked=copies)
+    facts = {name: getattr(info, name) for name in FACTS} | more
+    film = MadeAsset(kind="video", files=files, facts=facts, marked=copies)
     return Made(assets=[film], engine=asked.model, recipe=made_from, stopped=stopped)

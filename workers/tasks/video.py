@@ -33,6 +33,7 @@ def video(request: Request) -> Made:
     from workers.media.probe import probe
     from workers.media.stills import poster, strip
     from workers.render import keep, render
+    from workers.tasks.voiceover import heard
 
     engine = registry.get("video")
     params, folder, on_progress = request.params, request.folder, request.on_progress
@@ -62,13 +63,17 @@ def video(request: Request) -> Made:
         reported = _in_windows(on_progress, windows, of)
         out = finished(out, folder, factor, made_from, reported, watermark=watermark)
         info = probe(out)
+    stopped = windows < of or bool(params.get("finish") and not factor)
+    copies = {"file": marked(out)} if watermark else {}
+    more = {} if stopped else heard(request, [out, *copies.values()], made_from, _in_windows(on_progress, windows, of))
+    if more:
+        info = probe(out)
     on_progress(Progress(stage="encoding", step=1, steps=1, window=windows, windows=of))
     poster(out, folder / "poster.webp")
     strip(out, folder / "strip.webp")
     files = {"file": out, "poster": folder / "poster.webp", "strip": folder / "strip.webp"}
-    stopped = windows < of or bool(params.get("finish") and not factor)
-    copies = {"file": marked(out)} if watermark else {}
-    film = MadeAsset(kind="video", files=files, facts={name: getattr(info, name) for name in FACTS}, marked=copies)
+    facts = {name: getattr(info, name) for name in FACTS} | more
+    film = MadeAsset(kind="video", files=files, facts=facts, marked=copies)
     return Made(assets=[film], engine=asked.spec.model, recipe=made_from, stopped=stopped)
 
 

@@ -10,7 +10,8 @@ class Command(makemessages.Command):
     # notes, and the titles of looks and of the terms of a shot.
     xgettext_options = [
         *makemessages.Command.xgettext_options,
-        *(f"--keyword={name}:2" for name in ("PublicError", "EngineError", "MediaError", "SpecError")),
+        *(f"--keyword={name}:2" for name in ("PublicError", "EngineError", "MediaError", "SpecError", "VoiceError")),
+        *(f"--keyword={name}:4" for name in ("_kokoro", "_voice")),  # what the voices of ours are like
         "--keyword=Sentence:1",
         "--keyword=Look:1",
         "--keyword=Term:3",

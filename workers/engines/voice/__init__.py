@@ -1,0 +1,47 @@
+"""Text to speech: `say`, `voices` and `get`, answered by the engine that CINEVIVID_VOICE_ENGINE names."""
+
+from __future__ import annotations
+
+from workers.engines.voice import cards
+from workers.voice import text as texts
+from workers.voice.base import FASTEST, HIGHEST, LOWEST, SLOWEST, Speech, Voice, VoiceError
+
+
+def say(text: str, voice: str, language: str = "", speed: float = 1.0, pitch: float = 0.0) -> Speech:
+    """Speak a text with the voice of this slug.
+
+    `language` is a BCP 47 tag, empty for the voice's own; `speed` is a factor from SLOWEST to FASTEST; `pitch` is in
+    semitones from LOWEST to HIGHEST. Raises VoiceError, and EngineError when an offline model is missing or damaged.
+    """
+    chosen = get(voice)
+    if not SLOWEST <= speed <= FASTEST:
+        raise VoiceError("text_not_speakable", f"The speed of a voice is between {SLOWEST} and {FASTEST}.")
+    if not LOWEST <= pitch <= HIGHEST:
+        raise VoiceError("text_not_speakable", f"The pitch is between {LOWEST:g} and {HIGHEST:g} semitones.")
+    texts.check(text, chosen, language, cards.voices())
+    if chosen.engine == "elevenlabs":
+        from workers.engines.voice import elevenlabs
+
+        return elevenlabs.say(chosen, text, language, speed, pitch)
+    from workers.engines.voice import offline
+
+    return offline.say(cards.get(voice), text, speed, pitch)
+
+
+def voices(engine: str | None = None) -> tuple[Voice, ...]:
+    """Return the voices of an engine, by default of the chosen one. Raises VoiceError when the provider fails."""
+    if (engine or cards.chosen()) == "elevenlabs":
+        from workers.engines.voice import elevenlabs
+
+        return elevenlabs.voices()
+    return cards.voices()
+
+
+def get(slug: str) -> Voice:
+    """Return one voice of the chosen engine, or else of ours. Raises VoiceError("voice_gone")."""
+    ours = {voice.slug: voice for voice in cards.voices()}
+    if cards.chosen() == "elevenlabs" and (slug not in ours or ours[slug].stands_for):
+        ours |= {voice.slug: voice for voice in voices()}
+    if slug not in ours:
+        raise VoiceError("voice_gone", f"There is no voice {slug[:60]}.")
+    return ours[slug]
