@@ -29,10 +29,14 @@ OPEN = (Checkout.Status.OPEN, Checkout.Status.PROCESSING)
 
 @dataclass(frozen=True)
 class Offer:
-    """A plan as it is offered to whoever looks: `act` is "start", "up", "down" or "" for the plan that they have."""
+    """A plan as it is offered to whoever looks.
+
+    `act` is "start", "up", "down" or "" for the plan that they have; `main` is the next larger one.
+    """
 
     plan: Plan
     act: str
+    main: bool = False
 
 
 def pricing(request: HttpRequest) -> HttpResponse:
@@ -65,7 +69,7 @@ def offers(row: Subscription | None) -> list[Offer]:
         return [Offer(plan, "start") for plan in found]
     running = row.status not in (Subscription.Status.NONE, Subscription.Status.CANCELED)
     current = row.plan if running else next((plan for plan in found if plan.slug == Plan.FREE), None)
-    made = []
+    made: list[Offer] = []
     for plan in found:
         if plan == current:
             act = ""
@@ -73,7 +77,8 @@ def offers(row: Subscription | None) -> list[Offer]:
             act = "start" if plan.price else ""
         else:
             act = "up" if plan.order > row.plan.order else "down"
-        made.append(Offer(plan, act))
+        main = act in ("start", "up") and not any(offer.main for offer in made)
+        made.append(Offer(plan, act, main))
     return made
 
 

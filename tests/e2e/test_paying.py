@@ -99,7 +99,7 @@ def test_free_pays_upgrades_downgrades_and_cancels(till, browser):
     page.get_by_text("500 credits are in your account").wait_for()
     has(page, "Business", 4800)
 
-    page.get_by_role("link", name="Change to Pro").click()
+    page.get_by_role("link", name="Downgrade to Pro").click()
     page.get_by_role("button", name="Change to Pro").click()
     page.get_by_text("From then on you are on Pro").wait_for()
     has(page, "Business", 4800)
