@@ -250,8 +250,8 @@ def test_whatever_comes_in_any_order_the_line_holds(paper):
     run_state_machine_as_test(
         Line,
         settings=settings(
-            max_examples=10,
-            stateful_step_count=20,
+            max_examples=6,
+            stateful_step_count=15,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             derandomize=True,
