@@ -306,6 +306,8 @@ def offer_or_fail(job: Generation, error: StudioError, *, still: dict[str, Any] 
     log.warning("windows_offered", generation=str(job.pk), windows=job.kept_windows, code=error.code)
     _remove_unfinished(job)
     progress.changed(job)
+    if job.at_once is not None:
+        turns.call_next(job.user)  # it runs no more, so another one may
     return True
 
 
