@@ -25,7 +25,8 @@ _TAG = re.compile(r"<\s*[/!?]?\s*[A-Za-z][^<>]*>")
 _END = re.compile(r"[.!?…]+[\"'”’)\]»]*(?=\s|$)|[。！？]+[”’」』]?")
 _LAST_WORD = re.compile(r"(?:^|[\s(\"'“‘])((?:[A-Za-z]\.)*[A-Za-z]+)$")
 _CLOSING = "\"'”’)]»」』"
-# Abbreviations that often end a sentence.
+# Words that a number follows after their full stop, and abbreviations that often end a sentence.
+_BEFORE_NUMBERS = ("no", "nos", "p")
 _LAST = ("etc", "Inc", "Ltd", "Co", "Corp", "Jr", "Sr")
 
 
@@ -153,6 +154,8 @@ def _ends(before: str, stop: str, rest: str) -> bool:
     if not match or stop != ".":
         return True
     word = match.group(1)
+    if rest[0].isdigit() and word.lower() in _BEFORE_NUMBERS:
+        return False
     if len(word) == 1:
         return word.islower() or word == "I"
     return f"{word}." not in ABBREVIATIONS or word in _LAST

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -111,7 +112,7 @@ def say(voice: Voice, text: str, language: str = "", speed: float = 1.0, pitch: 
             parts[number - 1][0] if number else None,
             parts[number + 1][0] if number + 1 < len(parts) else None,
         )
-        samples = np.frombuffer(base64.b64decode(answer.audio_base_64), "<i2").astype(np.float32) / 32768
+        samples = np.frombuffer(base64.b64decode(answer.audio_base_64), "<i2").astype(np.float32) / np.float32(32768)
         spoken = len(samples) / RATE
         places = _places(readings, answer.alignment, spoken)
         samples = bend(_stretched(samples, speed / factor / native), factor)
@@ -194,12 +195,7 @@ def _fetch() -> _Kept:
     found: list[Any] = []
     token: str | None = None
     while True:
-        page = _ask(
-            lambda client, options, token=token: client.voices.search(
-                page_size=100, next_page_token=token, request_options=options
-            ),
-            LOOKUP_SECONDS,
-        )
+        page = _ask(partial(_page, token), LOOKUP_SECONDS)
         found += page.voices
         token = page.next_page_token
         if not page.has_more or not token:
@@ -218,6 +214,10 @@ def _fetch() -> _Kept:
     rest = [_voice(one, languages) for one in found]
     ids |= {_slug(one.voice_id): one.voice_id for one in found}
     return _Kept((*named, *rest), ids, time.monotonic())
+
+
+def _page(token: str | None, client: ElevenLabs, options: Any) -> Any:
+    return client.voices.search(page_size=100, next_page_token=token, request_options=options)
 
 
 def _languages() -> tuple[str, ...]:
@@ -351,7 +351,8 @@ def _stretched(samples: NDArray[np.float32], factor: float) -> NDArray[np.float3
     made = []
     while True:
         try:
-            made.append(sink.pull().to_ndarray().ravel())  # type: ignore[union-attr]
+            pulled: Any = sink.pull()
+            made.append(pulled.to_ndarray().ravel())
         except (av.EOFError, av.BlockingIOError):
             return np.concatenate(made).astype(np.float32) if made else samples
 
