@@ -49,7 +49,8 @@ ABBREVIATIONS = {
     "Sr.": "Senior", "St.": "Saint", "etc.": "et cetera", "e.g.": "for example", "i.e.": "that is", "vs.": "versus",
     "vs": "versus", "cf.": "compare", "approx.": "approximately", "est.": "established", "ca.": "circa",
     "max.": "maximum", "fig.": "figure", "Fig.": "Figure", "vol.": "volume", "Vol.": "Volume", "ch.": "chapter",
-    "Ch.": "Chapter", "pp.": "pages", "govt.": "government", "a.k.a.": "also known as", "Sept.": "September",
+    "Ch.": "Chapter", "p.": "page",
+    "pp.": "pages", "govt.": "government", "a.k.a.": "also known as", "Sept.": "September",
     "Oct.": "October", "Nov.": "November", "Dec.": "December", "Jan.": "January", "Feb.": "February",
     "Aug.": "August",
 }  # fmt: skip

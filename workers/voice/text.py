@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from workers import base
 from workers.voice.base import MAX_CHARACTERS, Voice, VoiceError
 from workers.voice.readings import ABBREVIATIONS, GREEK, RULES
 
@@ -25,7 +26,8 @@ _TAG = re.compile(r"<\s*[/!?]?\s*[A-Za-z][^<>]*>")
 _END = re.compile(r"[.!?…]+[\"'”’)\]»]*(?=\s|$)|[。！？]+[”’」』]?")
 _LAST_WORD = re.compile(r"(?:^|[\s(\"'“‘])((?:[A-Za-z]\.)*[A-Za-z]+)$")
 _CLOSING = "\"'”’)]»」』"
-# Abbreviations that often end a sentence.
+# Words that a number follows after their full stop, and abbreviations that often end a sentence.
+_BEFORE_NUMBERS = ("no", "nos", "p")
 _LAST = ("etc", "Inc", "Ltd", "Co", "Corp", "Jr", "Sr")
 
 
@@ -52,10 +54,14 @@ def check(text: str, voice: Voice, language: str = "", others: Iterable[Voice] =
     """
     language = language or voice.language[0]
     if len(text) > MAX_CHARACTERS:
-        told = f"This text has {len(text):,} characters; at most {MAX_CHARACTERS:,} can be spoken at once."
+        told = base.Sentence(
+            "This text has {count:,} characters; at most {most:,} can be spoken at once.",
+            count=len(text),
+            most=MAX_CHARACTERS,
+        )
         raise VoiceError("text_too_long", told)
     if not speaks(voice, language):
-        raise _not_spoken(f"{voice.name} does not speak {language}.", language, others)
+        raise _not_spoken(voice, language, others)
     clean = plain(text)
     if not clean.strip():
         raise VoiceError("text_not_speakable", "There is no text to speak.")
@@ -64,14 +70,16 @@ def check(text: str, voice: Voice, language: str = "", others: Iterable[Voice] =
     if main(language) not in RIGHT_TO_LEFT and any(
         unicodedata.bidirectional(letter) in ("R", "AL") for letter in clean
     ):
-        raise _not_spoken(f"{voice.name} does not speak languages that are written from right to left.")
+        told = base.Sentence("{voice} does not speak languages that are written from right to left.", voice=voice.name)
+        raise VoiceError("language_not_spoken", told)
     if not any(letter.isalnum() for letter in clean):
         raise VoiceError("text_not_speakable", "This text has no words: emoji and signs alone cannot be spoken.")
     if main(language) not in UNSPACED and any(len(word) > LONGEST_WORD for word in clean.split()):
-        told = f"A word of this text has more than {LONGEST_WORD} characters without a space."
+        told = base.Sentence("A word of this text has more than {most} characters without a space.", most=LONGEST_WORD)
         raise VoiceError("text_not_speakable", told)
     if main(language) == "en" and (foreign := _foreign(clean)):
-        raise _not_spoken(f"{voice.name} reads English and cannot read “{foreign}”.")
+        told = base.Sentence("{voice} reads English and cannot read “{word}”.", voice=voice.name, word=foreign)
+        raise VoiceError("language_not_spoken", told)
 
 
 def speaks(voice: Voice, language: str) -> bool:
@@ -96,11 +104,19 @@ def _unseen(letter: str) -> bool:
     return unicodedata.category(letter) in ("Cc", "Cf", "Co", "Cn", "Cs") or letter in "\ufe0e\ufe0f"
 
 
-def _not_spoken(what: str, language: str = "", others: Iterable[Voice] = ()) -> VoiceError:
-    if not language:
-        return VoiceError("language_not_spoken", what)
+def _not_spoken(voice: Voice, language: str, others: Iterable[Voice]) -> VoiceError:
     able = [other.name for other in others if other.available and speaks(other, language)]
-    told = f"{what} These voices do: {', '.join(able[:8])}." if able else f"{what} No voice of this studio does."
+    if not able:
+        told = base.Sentence(
+            "{voice} does not speak {language}. No voice of this studio does.", voice=voice.name, language=language
+        )
+    else:
+        told = base.Sentence(
+            "{voice} does not speak {language}. These voices do: {voices}.",
+            voice=voice.name,
+            language=language,
+            voices=", ".join(able[:8]),
+        )
     return VoiceError("language_not_spoken", told)
 
 
@@ -153,6 +169,8 @@ def _ends(before: str, stop: str, rest: str) -> bool:
     if not match or stop != ".":
         return True
     word = match.group(1)
+    if rest[0].isdigit() and word.lower() in _BEFORE_NUMBERS:
+        return False
     if len(word) == 1:
         return word.islower() or word == "I"
     return f"{word}." not in ABBREVIATIONS or word in _LAST

@@ -55,7 +55,7 @@ FORMS = {
         "she was one and he was twenty two",
     ),
     "See pages 10–15.": ("See pages ten to fifteen.", "see pages ten fifteen"),
-    "Open box no. 7.": ("Open box number seven.", "open box n o seven"),
+    "Open box no. 7.": ("Open box number seven.", "open box no seven"),
     "We are #1 today.": ("We are number one today.", "we are one today"),
     "Call 555-0199 now.": (
         "Call five five five, zero one nine nine now.",

@@ -71,8 +71,13 @@ def test_other_languages_are_said_as_they_are_written():
 
 
 def test_sentences_end_where_people_pause_and_not_at_abbreviations():
-    text = "Dr. Smith met J. K. Rowling at 3.5 km. “Really?” He waited... then left. Wait…\nA line\n\nThe end"
+    text = (
+        "See no. 7 on p. 9. No. 8 is full, no. Dr. Smith met J. K. Rowling at 3.5 km. "
+        "“Really?” He waited... then left. Wait…\nA line\n\nThe end"
+    )
     assert [(one.text, one.pause) for one in sentences(text)] == [
+        ("See no. 7 on p. 9.", 0.35),
+        ("No. 8 is full, no.", 0.35),
         ("Dr. Smith met J. K. Rowling at 3.5 km.", 0.35),
         ("“Really?”", 0.4),
         ("He waited... then left.", 0.35),

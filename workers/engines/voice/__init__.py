@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from workers.base import Sentence
 from workers.engines.voice import cards
 from workers.voice import text as texts
 from workers.voice.base import FASTEST, HIGHEST, LOWEST, SLOWEST, Speech, Voice, VoiceError
@@ -15,9 +16,15 @@ def say(text: str, voice: str, language: str = "", speed: float = 1.0, pitch: fl
     """
     chosen = get(voice)
     if not SLOWEST <= speed <= FASTEST:
-        raise VoiceError("text_not_speakable", f"The speed of a voice is between {SLOWEST} and {FASTEST}.")
+        raise VoiceError(
+            "text_not_speakable",
+            Sentence("The speed of a voice is between {least} and {most}.", least=SLOWEST, most=FASTEST),
+        )
     if not LOWEST <= pitch <= HIGHEST:
-        raise VoiceError("text_not_speakable", f"The pitch is between {LOWEST:g} and {HIGHEST:g} semitones.")
+        raise VoiceError(
+            "text_not_speakable",
+            Sentence("The pitch is between {least:g} and {most:g} semitones.", least=LOWEST, most=HIGHEST),
+        )
     texts.check(text, chosen, language, cards.voices())
     if chosen.engine == "elevenlabs":
         from workers.engines.voice import elevenlabs
@@ -43,5 +50,5 @@ def get(slug: str) -> Voice:
     if cards.chosen() == "elevenlabs" and (slug not in ours or ours[slug].stands_for):
         ours |= {voice.slug: voice for voice in voices()}
     if slug not in ours:
-        raise VoiceError("voice_gone", f"There is no voice {slug[:60]}.")
+        raise VoiceError("voice_gone", Sentence("There is no voice {slug}.", slug=slug[:60]))
     return ours[slug]

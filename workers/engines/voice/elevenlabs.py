@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +22,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.base import Sentence
 from workers.engines.voice import cards
 from workers.voice import text as texts
 from workers.voice.base import Speech, Timed, Voice, VoiceError
@@ -90,10 +92,14 @@ def voices() -> tuple[Voice, ...]:
 def say(voice: Voice, text: str, language: str = "", speed: float = 1.0, pitch: float = 0.0) -> Speech:
     """Speak a text that was checked. Raises VoiceError."""
     if not voice.available:
-        raise VoiceError("voice_unavailable", f"The ElevenLabs account of this studio has no voice {voice.name}.")
+        raise VoiceError(
+            "voice_unavailable", Sentence("The ElevenLabs account of this studio has no voice {name}.", name=voice.name)
+        )
     known = _account().ids.get(voice.slug)
     if known is None:
-        raise VoiceError("voice_gone", f"The voice {voice.name} is no longer in the ElevenLabs account.")
+        raise VoiceError(
+            "voice_gone", Sentence("The voice {name} is no longer in the ElevenLabs account.", name=voice.name)
+        )
     language = language or voice.language[0]
     factor = 2.0 ** (pitch / 12)
     native = min(max(speed / factor, SLOWEST), FASTEST)
@@ -111,7 +117,7 @@ def say(voice: Voice, text: str, language: str = "", speed: float = 1.0, pitch: 
             parts[number - 1][0] if number else None,
             parts[number + 1][0] if number + 1 < len(parts) else None,
         )
-        samples = np.frombuffer(base64.b64decode(answer.audio_base_64), "<i2").astype(np.float32) / 32768
+        samples = np.frombuffer(base64.b64decode(answer.audio_base_64), "<i2").astype(np.float32) / np.float32(32768)
         spoken = len(samples) / RATE
         places = _places(readings, answer.alignment, spoken)
         samples = bend(_stretched(samples, speed / factor / native), factor)
@@ -128,9 +134,9 @@ def clone(name: str, files: Sequence[Path], description: str = "") -> Voice:
     Raises VoiceError("voice_not_cloned") for what the service does not take, and the others of `say`.
     """
     if not 1 <= len(files) <= MOST_FILES:
-        raise VoiceError("voice_not_cloned", f"A voice is made from 1 to {MOST_FILES} recordings.")
+        raise VoiceError("voice_not_cloned", Sentence("A voice is made from 1 to {most} recordings.", most=MOST_FILES))
     if any(file.stat().st_size > MOST_FILE_BYTES for file in files):
-        told = f"A recording has at most {MOST_FILE_BYTES // 1_000_000} MB."
+        told = Sentence("A recording has at most {most} MB.", most=MOST_FILE_BYTES // 1_000_000)
         raise VoiceError("voice_not_cloned", told)
     sent: list[Any] = [(f"recording-{at}{file.suffix}", file.read_bytes()) for at, file in enumerate(files, 1)]
     made = _ask(
@@ -194,12 +200,7 @@ def _fetch() -> _Kept:
     found: list[Any] = []
     token: str | None = None
     while True:
-        page = _ask(
-            lambda client, options, token=token: client.voices.search(
-                page_size=100, next_page_token=token, request_options=options
-            ),
-            LOOKUP_SECONDS,
-        )
+        page = _ask(partial(_page, token), LOOKUP_SECONDS)
         found += page.voices
         token = page.next_page_token
         if not page.has_more or not token:
@@ -218,6 +219,10 @@ def _fetch() -> _Kept:
     rest = [_voice(one, languages) for one in found]
     ids |= {_slug(one.voice_id): one.voice_id for one in found}
     return _Kept((*named, *rest), ids, time.monotonic())
+
+
+def _page(token: str | None, client: ElevenLabs, options: Any) -> Any:
+    return client.voices.search(page_size=100, next_page_token=token, request_options=options)
 
 
 def _languages() -> tuple[str, ...]:
@@ -351,7 +356,8 @@ def _stretched(samples: NDArray[np.float32], factor: float) -> NDArray[np.float3
     made = []
     while True:
         try:
-            made.append(sink.pull().to_ndarray().ravel())  # type: ignore[union-attr]
+            pulled: Any = sink.pull()
+            made.append(pulled.to_ndarray().ravel())
         except (av.EOFError, av.BlockingIOError):
             return np.concatenate(made).astype(np.float32) if made else samples
 
@@ -398,14 +404,14 @@ def _retry_after(error: Any) -> float:
 
 
 TOLD = {
-    "voice_provider_key": "ElevenLabs does not accept the key of this studio.",
-    "voice_quota": "The quota of this studio at ElevenLabs is used up.",
-    "voice_gone": "ElevenLabs no longer has this voice.",
-    "voice_unavailable": "The ElevenLabs plan of this studio does not include this voice.",
-    "text_too_long": "This text is too long for ElevenLabs.",
-    "voice_provider_busy": "ElevenLabs is busy.",
-    "voice_provider_refused": "ElevenLabs refused this text.",
-    "voice_not_cloned": "ElevenLabs could not make a voice from these recordings.",
+    "voice_provider_key": Sentence("ElevenLabs does not accept the key of this studio."),
+    "voice_quota": Sentence("The quota of this studio at ElevenLabs is used up."),
+    "voice_gone": Sentence("ElevenLabs no longer has this voice."),
+    "voice_unavailable": Sentence("The ElevenLabs plan of this studio does not include this voice."),
+    "text_too_long": Sentence("This text is too long for ElevenLabs."),
+    "voice_provider_busy": Sentence("ElevenLabs is busy."),
+    "voice_provider_refused": Sentence("ElevenLabs refused this text."),
+    "voice_not_cloned": Sentence("ElevenLabs could not make a voice from these recordings."),
 }
 
 
