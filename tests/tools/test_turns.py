@@ -14,8 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from apps.billing import services as billing
 from apps.errors import StudioError
 from apps.library.models import Generation
-from apps.tools import services, turns
-from apps.tools.line import place_of
+from apps.tools import line, services, turns
 from apps.tools.templatetags.jobs import in_line
 from tests.factories import UserFactory
 from tests.plans import give, put_on
@@ -63,9 +62,9 @@ def test_what_waits_is_called_when_it_may_start(paper, ada):
 
 def test_who_waits_for_a_job_of_their_own_is_told_so(paper, ada):
     first, second = paper.submit(ada, "first"), paper.submit(ada, "second")
-    assert in_line(place_of(first)) == "Next in line"
+    assert in_line(line.Line().place_of(first)) == "Next in line"
     claimed()
-    assert in_line(place_of(second)) == "Starts after your other job: your plan makes 1 at once"
+    assert in_line(line.Line().place_of(second)) == "Starts after your other job: your plan makes 1 at once"
 
 
 def test_what_costs_nothing_is_not_counted(paper, ada):

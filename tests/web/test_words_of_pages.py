@@ -22,9 +22,7 @@ READ = ("alt", "aria-label", "placeholder", "title", "data-other", "data-away", 
 EMPTY = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 # What programs read, what people have typed, and keys of a keyboard.
 NO_WORDS = {"script", "style", "svg", "code", "pre", "kbd", "bdi", "option", "datalist"}
-NAMES = (
-    r"CineVivid|UTC|Hugging Face|SHA-256|SkyReels[\w. -]*|[\w.]+@example\.org|ada|https?://\S+|FPS|API|KB|MB|GB|min|AI"
-)
+NAMES = r"CineVivid|Full HD|HD|UTC|Hugging Face|SHA-256|SkyReels[\w. -]*|[\w.]+@example\.org|ada|https?://\S+|FPS|API|KB|MB|GB|min|AI"
 UNITS = r"\b(?:px|s|x|h|K|f|fps)\b"
 MARKED = re.compile("«[^«»]*»")
 
