@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
+# Whole suites run in a process for each core; PARALLEL= runs them in one.
+PARALLEL ?= -p tests.parallel -n auto --maxprocesses 4 --dist loadfile
 export PYTHONUNBUFFERED = 1
 
 .PHONY: install install-dev run test test-services test-quantised check bench video showcase helps looks screenshots api-examples messages nano storybook evaluate image format clean
@@ -25,11 +27,11 @@ run: install
 
 test: install-dev
 	@sh scripts/browser.sh
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-services: install-dev
 	@sh scripts/browser.sh
-	$(BIN)/python -m scripts.with_services $(BIN)/python -m pytest --ignore tests/workers -m "not look" $(ARGS)
+	$(BIN)/python -m scripts.with_services $(BIN)/python -m pytest $(PARALLEL) --ignore tests/workers -m "not look" $(ARGS)
 
 # torchao lies apart: diffusers imports it wherever it finds it.
 test-quantised: install-dev .venv/quantised/.installed

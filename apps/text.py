@@ -1,7 +1,14 @@
-"""Text as people type it: tidied before it is counted and stored, folded before it is compared."""
+"""Text as people type it: tidied before it is counted and stored, folded before it is compared.
+
+`told` has the sentences of the workers, who know no Django, in the reader's language.
+"""
 
 import re
 import unicodedata
+
+from django.utils.translation import gettext
+
+from workers.base import Sentence
 
 LINE_ENDS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 # The NUL is left, to be refused: databases do not take it.
@@ -34,6 +41,16 @@ def folded(text: str) -> str:
     """
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return " ".join(LEFT_OUT.sub("", text.replace("i\u0307", "i").replace("\u0131", "i")).split())
+
+
+def told(sentence: str) -> str:
+    """Return a sentence of the workers in the reader's language, where that has it."""
+    if isinstance(sentence, Sentence) and sentence.values:
+        values = {
+            name: told(value) if isinstance(value, Sentence) else value for name, value in sentence.values.items()
+        }
+        return gettext(sentence.pattern).format(**values)
+    return gettext(sentence) if sentence else ""
 
 
 def _shows(character: str) -> bool:

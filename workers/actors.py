@@ -38,6 +38,8 @@ BILLING_MS = 5 * 60 * 1000
 FOREVER_MS = 10 * 365 * 24 * 3600 * 1000  # dramatiq wants a number
 warmth = Warmth(settings.DATA_DIR / "loading.json")
 HEARTBEAT_SECONDS = settings.LEASE_SECONDS / 8
+# An exception that another thread raises is lost where Python ignores it, as in a finaliser: it is raised again.
+RAISED, RAISED_EVERY_SECONDS = 3, 5.0
 # A worker hears only what its own process declares, and no actor has these queues' names.
 for queue_name in QUEUES:
     dramatiq.get_broker().declare_queue(queue_name)
@@ -277,7 +279,10 @@ def heartbeat(job: Generation, limit: float) -> Iterator[None]:
         ours = True
         while not stop.wait(min(HEARTBEAT_SECONDS, max(0.0, ends - time.monotonic()))):
             if time.monotonic() >= ends:
-                raise_thread_exception(worker, TimeLimitExceeded)  # type: ignore[no-untyped-call]
+                for _ in range(RAISED):
+                    raise_thread_exception(worker, TimeLimitExceeded)  # type: ignore[no-untyped-call]
+                    if stop.wait(RAISED_EVERY_SECONDS):
+                        break
                 return
             # A step that hangs keeps its worker, whosever the row is by now, until its time is over.
             try:

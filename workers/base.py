@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +17,22 @@ class Cancelled(Exception):
 
 class Stopped(Cancelled):
     """The caller's `on_progress` raises this to end a film early; what is finished of it is to be kept."""
+
+
+class Sentence(str):
+    """A sentence for users: the English text, and beside it the `pattern` and `values` that it is translated by.
+
+    `Sentence("{title} did not finish in time.", title="Tiny")` reads "Tiny did not finish in time."
+    """
+
+    pattern: str
+    values: Mapping[str, Any]
+
+    def __new__(cls, pattern: str, **values: Any) -> Sentence:
+        """Fill the values into the pattern."""
+        made = super().__new__(cls, pattern.format(**values) if values else pattern)
+        made.pattern, made.values = pattern, values
+        return made
 
 
 class PublicError(Exception):

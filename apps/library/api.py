@@ -93,7 +93,7 @@ class AssetViewSet(
         responses={201: AssetSerializer},
     )
     def create(self, request: Request) -> Response:
-        """Upload a picture, video or sound. It is decoded to its end, and kept without what it says about you.
+        """Upload an image, video or sound. It is decoded to its end, and kept without what it says about you.
 
         The same file again is the same asset.
         """

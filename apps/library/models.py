@@ -64,9 +64,14 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
     def in_turn(self) -> Self:
         """The policy of the queues: which row starts first, in front. It is first come, first served.
 
-        `Generation.position` counts by it.
+        `ahead_of` counts by it.
         """
         return self.order_by("created_at", "pk")
+
+    def ahead_of(self, job: "Generation") -> Self:
+        """Queued rows that start before a queued one: those of its queue that `in_turn` puts in front of it."""
+        earlier = Q(created_at__lt=job.created_at) | Q(created_at=job.created_at, pk__lt=job.pk)
+        return self.queued().filter(earlier, queue=job.queue)
 
     def claimable(self) -> Self:
         """Queued rows that may start now, in the order in which they start."""
@@ -330,12 +335,7 @@ class Generation(models.Model):
         """1 for the job that starts next on its queue; None for one that has started. A query each time."""
         if self.status != self.Status.QUEUED:
             return None
-        return (
-            Generation.objects.queued()
-            .filter(Q(created_at__lt=self.created_at) | Q(created_at=self.created_at, pk__lt=self.pk), queue=self.queue)
-            .count()
-            + 1
-        )
+        return Generation.objects.ahead_of(self).count() + 1
 
     @property
     def asset(self) -> "Asset | None":

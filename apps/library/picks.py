@@ -32,14 +32,28 @@ def back(request: HttpRequest, otherwise: str) -> str:
     return address if ours else resolve_url(otherwise)
 
 
-def say_deleted(request: HttpRequest, deleted: Sequence[UUID], restored_at: str) -> None:
-    """Say how many things are in the trash now, with a way to take that back."""
-    count = len(deleted)
-    if count:
-        text = ngettext("Deleted. It stays in the trash for %(days)d days.",
-                        "%(count)d deleted. They stay in the trash for %(days)d days.", count)  # fmt: skip
-        tag = f"{UNDO}:{resolve_url(restored_at)}:{','.join(map(str, deleted))}"
-        messages.success(request, text % {"count": count, "days": settings.TRASH_DAYS}, extra_tags=tag)
+def deleted(count: int) -> str:
+    """How many things are in the trash now, in words."""
+    text = ngettext(
+        "Deleted. It stays in the trash for %(days)d days.",
+        "%(count)d deleted. They stay in the trash for %(days)d days.",
+        count,
+    )
+    return text % {"count": count, "days": settings.TRASH_DAYS}
+
+
+def undo(restored_at: str, ids: Iterable[UUID] = ()) -> str:
+    """Return the tag of a message whose toast takes back what it tells: where, and for which things of a shelf.
+
+    Without ids the address alone says what, and no shelf is shown anew.
+    """
+    return f"{UNDO}:{resolve_url(restored_at)}:{','.join(map(str, ids))}"
+
+
+def say_deleted(request: HttpRequest, ids: Sequence[UUID], restored_at: str) -> None:
+    """Say how many things of a shelf are in the trash now, with a way to take that back."""
+    if ids:
+        messages.success(request, deleted(len(ids)), extra_tags=undo(restored_at, ids))
     else:
         messages.error(request, _("Nothing was deleted."))
 

@@ -48,7 +48,7 @@ class AssetSerializer(serializers.ModelSerializer[Asset]):
 class UploadSerializer(StrictSerializer):
     """A file to keep in the library."""
 
-    file = serializers.FileField(help_text="A picture, video or sound, in a multipart form.")
+    file = serializers.FileField(help_text="An image, video or sound, in a multipart form.")
     kind = serializers.ChoiceField(
         choices=[Asset.Kind.IMAGE, Asset.Kind.VIDEO, Asset.Kind.AUDIO],
         required=False,

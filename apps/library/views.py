@@ -11,7 +11,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from apps.accounts.http import SignedIn
@@ -23,12 +22,6 @@ from apps.paging import Page, page
 PAGE_SIZE = 24
 FILTERS = ("q", "show", "tool", "kind")
 UPLOAD_SORTS = ("new", "old")
-NAMES = {
-    "num_frames": gettext_lazy("Frames"),
-    "guidance_scale": gettext_lazy("Guidance"),
-    "negative_prompt": gettext_lazy("Avoid"),
-    "model_id": gettext_lazy("Model"),
-}
 TOLD_APART = ("prompt", "seed", "mode")
 FACTS = ("kind", "made_width", "made_height", "seconds", "frames")  # what a tool works out, not what was asked for
 
@@ -70,9 +63,7 @@ def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
         "prompt_enhanced": (asset.recipe.get("prompt_enhanced") if asset else "") or job.params.get("prompt", ""),
         "begins_with": begins_with,
         "values": {
-            NAMES.get(name) or _(name.replace("_", " ").capitalize()): value
-            for name, value in job.params.items()
-            if name not in told_apart and value not in ("", None)
+            name: value for name, value in job.params.items() if name not in told_apart and value not in ("", None)
         },
         "tally": job.group.tally() if job.group else None,
     }

@@ -6,10 +6,9 @@ What the database knows is written first, into a temporary file. Then the answer
 import csv
 import io
 import json
-import re
 import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import PurePath
 from typing import IO, Any
 
 from allauth.account.models import EmailAddress
@@ -29,13 +28,13 @@ from apps.library.zips import Document, Medium, zipped
 
 BATCH = 200  # rows
 IN_MEMORY = 1024 * 1024  # what a document takes before it goes to the disk
-FOLDERS = {"video": "films", "image": "pictures", "audio": "sounds"}
+FOLDERS = {"video": "videos", "image": "images", "audio": "sounds"}
 README = _("""Your data at CineVivid, {when}.
 
 account.json       name, addresses, plan, payments, credits and the names of API tokens
 generations.json   every job: its prompt and settings, its recipe, its cost, and the text that it made, if any
 ledger.csv         every movement of your credits
-films, pictures …  what you made
+videos, images …   what you made
 uploads            what you uploaded
 """)
 
@@ -173,9 +172,7 @@ def media(user: User) -> list[Medium]:
 
 
 def _name(asset: Asset) -> str:
-    """Where an asset lies in the zip: readable, unlike any other, and harmless on every system."""
+    """Where an asset lies in the zip: under the name of its download, with what makes it unlike any other."""
     folder = FOLDERS.get(asset.kind, "others") if asset.generation_id else "uploads"
-    suffix = Path(str(asset.file.name)).suffix
-    stem = asset.name.removesuffix(suffix) if suffix else asset.name
-    words = re.sub(r"\s+", " ", re.sub(r"[^\w\s,'-]", " ", stem)).strip()[:60].strip()
-    return f"{folder}/{asset.created_at:%Y-%m-%d} {words} ({asset.pk.hex[:8]}){suffix}"
+    name = PurePath(asset.download_name)
+    return f"{folder}/{asset.created_at:%Y-%m-%d}-{name.stem}-{asset.pk.hex[:8]}{name.suffix}"

@@ -1,9 +1,9 @@
 """Prompts in the words of the video model, under /api/v1/prompts/."""
 
 import hashlib
-import json
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
@@ -15,19 +15,20 @@ from apps.accounts.http import caller
 from apps.given import StrictSerializer
 from apps.library.models import Generation
 from apps.openapi import StudioSchema
-from apps.tools import services
-from apps.tools.api import IDEMPOTENCY_KEY, key_of
-from apps.tools.catalog.prompt import PromptTool
+from apps.text import told
+from apps.tools import registry, services
+from apps.tools.api import IDEMPOTENCY_KEY, digest_of, key_of
+from apps.tools.fields import SEEDS
 from apps.tools.schema import OF_A_JOB
 from apps.tools.serializers import GenerationSerializer, form_serializer
 from workers.prompts.changes import KINDS
-from workers.prompts.compose import ENGINE, MAX_JSON, compose, refuse
+from workers.prompts.compose import ENGINE, MAX_JSON, compose, refuse, too_long
 from workers.prompts.read import normal, read
 from workers.prompts.shot import SUBJECT_TEXTS, TEXTS, PromptError, from_json
 from workers.prompts.vocabulary import VALUES
 from workers.prompts.write import TARGETS, write
 
-TOOL = PromptTool()
+TOOL = registry.get_or_404("prompt")
 TEXT = {"type": "string"}
 SUBJECT = {
     "type": "object",
@@ -62,7 +63,7 @@ class ComposeSerializer(StrictSerializer):
         choices=TARGETS,
         required=False,
         allow_null=True,
-        help_text="t2v (default): for a video from words. i2v: for one that begins with a picture, which needs "
+        help_text="t2v (default): for a video from words. i2v: for one that begins with an image, which needs "
         "names, actions, expressions and the camera's motion only.",
     )
 
@@ -111,25 +112,28 @@ class Compose(APIView):
         given = serializer.validated_data
         shot, text = given.get("shot"), given.get("text")
         if (shot is None) == (text is None):
-            raise serializers.ValidationError({"shot": ["Send either a shot or a text."]})
+            raise serializers.ValidationError({"shot": [gettext("Send either a shot or a text.")]})
         try:
             if shot is None:
                 reading = read(refuse(text))
-                found, notes = reading.shot, list(reading.notes)
+                found, notes = reading.shot, [told(note) for note in reading.notes]
             else:
                 found, notes = normal(from_json(shot)), []
         except PromptError as error:
             raise serializers.ValidationError(_by_field(error, "text" if shot is None else "shot")) from error
-        told = write(found, given.get("target") or "t2v")
-        if not told:
-            notes.append("Nothing of this shot can be said in such a text.")
-        return Response({"text": told, "shot": found.to_json(), "notes": notes})
+        prompt = write(found, given.get("target") or "t2v")
+        if not prompt:
+            notes.append(gettext("Nothing of this shot can be said in such a text."))
+        elif note := too_long(prompt):
+            notes.append(told(note))
+        return Response({"text": prompt, "shot": found.to_json(), "notes": notes})
 
 
 def _by_field(error: PromptError, field: str) -> dict[str, list[str]]:
     """Return the sentences of an error by the field of the request: `shot.subjects[0].action`."""
     return {
-        field if name in (field, "prompt", "shot") else f"{field}.{name}": [text] for name, text in error.errors.items()
+        field if name in (field, "prompt", "shot") else f"{field}.{name}": [told(text)]
+        for name, text in error.errors.items()
     }
 
 
@@ -158,16 +162,19 @@ class Enhance(APIView):
 
         What writes by default is the operator's choice."""
         user, key = caller(request), key_of(request)
-        digest = hashlib.sha256(json.dumps(["prompts", request.data], sort_keys=True).encode()).hexdigest()
+        digest = digest_of("prompts", request.data)
         if job := services.earlier(user, key, digest):
             return self._job(job)
         serializer = form_serializer(TOOL)(data=request.data, context={"user": user, "draft": False})
         serializer.is_valid(raise_exception=True)
         params = dict(serializer.validated_data)
+        if key and request.data.get("seed") in (None, ""):
+            # The rules keep no job that a key could find again: with a key, they draw the same each time.
+            params["seed"] = int(hashlib.sha256(f"{user.pk}:{key}:{digest}".encode()).hexdigest(), 16) % SEEDS
         if params["engine"] != ENGINE:
             return self._job(services.submit(user, TOOL, params, idempotency_key=key, request_digest=digest))
-        told = compose(params["prompt"], params["seed"], target=params["target"], model=params["model_id"])
-        return Response(told.to_json())
+        made = compose(params["prompt"], params["seed"], target=params["target"], model=params["model_id"])
+        return Response(made.to_json() | {"notes": [told(note) for note in made.notes]})
 
     def _job(self, job: Generation) -> Response:
         location = self.request.build_absolute_uri(f"/api/v1/generations/{job.pk}/")

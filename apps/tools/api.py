@@ -66,6 +66,12 @@ def key_of(request: Request) -> str:
     return key
 
 
+def digest_of(tool: str, data: Any) -> str:
+    """Return what tells a request from another one with the same key: a hash of the tool and all that is sent."""
+    asked = json.dumps([tool, data], sort_keys=True, default=_content)
+    return hashlib.sha256(asked.encode()).hexdigest()
+
+
 def _content(file: "UploadedFile[Any]") -> str:
     """Return what stands for an upload in the digest of its request: a hash of its bytes, without its name."""
     digest = hashlib.sha256()
@@ -129,8 +135,7 @@ class Submit(ToolView):
     def post(self, request: Request, slug: str = "") -> Response:
         assert self.tool is not None
         user, key = caller(request), key_of(request)
-        asked = json.dumps([slug, request.data], sort_keys=True, default=_content)
-        digest = hashlib.sha256(asked.encode()).hexdigest()
+        digest = digest_of(slug, request.data)
         # Before the parameters are validated: an asset that they name may have been deleted since.
         job = services.earlier(user, key, digest)
         if job is None:

@@ -26,6 +26,9 @@ class SeedInput(forms.NumberInput):
     template_name = "forms/seed.html"
 
 
+SEEDS = 2**31  # how many there are
+
+
 class SeedField(forms.IntegerField):
     """A seed; left empty it is drawn now, so that the recipe always names the one used."""
 
@@ -38,7 +41,7 @@ class SeedField(forms.IntegerField):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("help_text", self.HELP)
         kwargs.setdefault("label", _("Seed"))
-        super().__init__(required=False, min_value=0, max_value=2**31 - 1, **kwargs)
+        super().__init__(required=False, min_value=0, max_value=SEEDS - 1, **kwargs)
 
     def clean(self, value: Any) -> int:
         seed = super().clean(value)
@@ -69,6 +72,7 @@ class LengthInput(Slider):
     template_name = "forms/length.html"
     seconds: Sequence[tuple[int, int]] = ()
     told: str = ""  # the length that it shows, in words
+    counts = _("Frames")  # what the number of it is called where it stands by itself
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)

@@ -121,6 +121,12 @@ def either(values: list[str]) -> str:
     return _("{first} or {last}").format(first=", ".join(first), last=last) if first else last
 
 
+def behind_label(sentence: str) -> str:
+    """A sentence of its own as it stands behind the name of a field: in lower case, unless its first word is a name."""
+    first = sentence.split(" ", 1)[0]
+    return sentence if any(letter.isupper() for letter in first[1:]) else sentence[:1].lower() + sentence[1:]
+
+
 def naming(label: str, text: str) -> str:
     """A sentence with the name of its field before it."""
     return text if text.startswith(f"{label}:") else f"{label}: {text}"

@@ -16,8 +16,10 @@ from apps.accounts.models import User
 from apps.given import misfits, tidied
 from apps.library import uploads
 from apps.library.models import Asset, Generation
+from apps.text import told
 from apps.tools.fields import AssetField
-from apps.tools.help import label_of, naming, sentences
+from apps.tools.help import behind_label, label_of, naming, sentences
+from workers.prompts.shot import PromptError
 from workers.weights import catalog
 from workers.weights.card import WeightCard
 
@@ -92,6 +94,11 @@ class ToolForm(forms.Form):
             error = forms.ValidationError([_named(label, each) for each in found.error_list])
         super().add_error(field, error)
 
+    def refuse_prompt(self, error: PromptError) -> None:
+        """Say at the prompt why it cannot be used."""
+        for sentence in error.errors.values():
+            self.add_error("prompt", behind_label(told(sentence)))
+
     def _clean_fields(self) -> None:
         """Clean uploads last, and only when every other field is right: opening them is expensive."""
         fields = self.fields
@@ -120,8 +127,8 @@ class ToolForm(forms.Form):
             return
         lists = {name for name, field in self.fields.items() if getattr(field.widget, "allow_multiple_selected", False)}
         known = {*self.fields, CSRF_FIELD, ONCE_FIELD}
-        for told in (misfits(self.data, known, lists) | misfits(dict(self.files), known)).values():
-            self.add_error(None, told)
+        for wrong in (misfits(self.data, known, lists) | misfits(dict(self.files), known)).values():
+            self.add_error(None, wrong)
         if self.errors:
             uploads.let_go(value for value in self.cleaned_data.values() if isinstance(value, Asset))
 

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.datastructures import MultiValueDict
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -55,7 +56,7 @@ def _field(name: str, field: forms.Field) -> serializers.Field[Any, Any, Any, An
     common: dict[str, Any] = {
         "required": required,
         "allow_null": not required,
-        "help_text": described(field),
+        "help_text": lazy(described, str)(field),
         "error_messages": _sentences(name, field),
     }
     if not callable(field.initial):
@@ -79,9 +80,16 @@ def _field(name: str, field: forms.Field) -> serializers.Field[Any, Any, Any, An
     raise TypeError(f"No API field for {type(field).__name__}.")
 
 
-def _sentences(name: str, field: forms.Field) -> dict[str, str]:
-    """What the form says about a value that does not fit, by the codes of the framework, which fills in braces."""
-    told = {code: text.replace("%(value)s", "{input}") for code, text in sentences(name, field).items()}
+def _sentences(name: str, field: forms.Field) -> dict[str, Any]:
+    """What the form says about a value that does not fit, by the codes of the framework, which fills in braces.
+
+    In the language of whoever reads it: a serializer is made once.
+    """
+
+    def said(code: str) -> str:
+        return sentences(name, field)[code].replace("%(value)s", "{input}")
+
+    told: dict[str, Any] = {code: lazy(said, str)(code) for code in sentences(name, field)}
     told |= {code: told["required"] for code in ("null", "blank") if "required" in told}
     return told | ({"max_string_length": told["invalid"]} if "invalid" in told else {})
 
@@ -115,10 +123,10 @@ class ProgressSerializer(serializers.Serializer[Any]):
 
 
 class KeptSerializer(serializers.Serializer[Any]):
-    """What is finished of a film: it can be seen at `live_url` while the rest is made, and a stop keeps it."""
+    """What is finished of a video: it can be seen at `live_url` while the rest is made, and a stop keeps it."""
 
     windows = serializers.IntegerField(help_text=_("Finished windows."))
-    seconds = serializers.FloatField(help_text="Of film.")
+    seconds = serializers.FloatField(help_text="Of video.")
     live_url = serializers.URLField(help_text="An HLS playlist, with the same token.")
     price = serializers.IntegerField(help_text="Credits that are charged when the job is stopped now.")
 

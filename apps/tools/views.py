@@ -23,7 +23,7 @@ from apps.accounts.models import User
 from apps.billing import services as billing
 from apps.bodies import takes_files
 from apps.errors import StudioError
-from apps.library import storage
+from apps.library import picks, storage
 from apps.library.models import Generation
 from apps.tools import registry, services, starting
 from apps.tools.again import try_again
@@ -37,8 +37,8 @@ STAGE_ORDER = (
     Generation.Status.WAITING,
 )
 MAX_PENDING = 2000  # characters of a prompt that the session keeps while somebody signs up
-# Where the session keeps it for the form when it made no job: an address of 2000 letters can be too long, with 18 kB.
-REFUSED_PROMPT = "refused_prompt"
+# Where the session keeps a prompt for the next form: an address of 2000 letters can be too long, with 18 kB.
+HANDED_PROMPT = "handed_prompt"
 TYPED = "typed"  # where the session keeps a form whose sender was no longer signed in
 MAX_TYPED = 20_000  # characters of it
 
@@ -141,7 +141,7 @@ def start(request: HttpRequest) -> HttpResponse:
         problem = starting.make(request.user, prompt, key)
     if problem:
         messages.error(request, problem)
-        request.session[REFUSED_PROMPT] = prompt
+        request.session[HANDED_PROMPT] = prompt
     return redirect(tool)
 
 
@@ -196,9 +196,10 @@ def delete(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     job = get_object_or_404(Generation.objects.of(request.user), pk=pk)
     services.delete(job)
     on_its_page = request.htmx.current_url_abs_path == job.get_absolute_url()
+    said, undo = picks.deleted(1), picks.undo(reverse("tools:restore", args=[job.pk]))
     if request.htmx and not on_its_page:
-        return render(request, "tools/deleted.html", {"job": job})
-    messages.success(request, _("Deleted."), extra_tags=f"restore:{job.pk}")
+        return render(request, "tools/deleted.html", {"job": job, "message": said, "restore": undo})
+    messages.success(request, said, extra_tags=undo)
     if on_its_page:
         response: HttpResponse = HttpResponseClientRedirect(reverse("library:library"))
         return response
@@ -276,8 +277,9 @@ def on_stage(jobs: Iterable[Generation]) -> list[Generation]:
 
 def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
     """What the form starts with: a prompt that `start` could not use, a remixed job, or what the address hands over."""
-    if request.method == "GET" and (refused := request.session.pop(REFUSED_PROMPT, "")):
-        return {"prompt": refused}
+    handed = {name: request.GET[name] for name in (*tool.prefill, *tool.inputs) if request.GET.get(name)}
+    if prompt := taken_prompt(request):
+        return handed | {"prompt": prompt}
     typed = request.session.get(TYPED) if request.method == "GET" else None
     if typed and typed["tool"] == tool.slug:
         del request.session[TYPED]
@@ -290,7 +292,12 @@ def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
             return {**job.params} | {given.name: str(given.asset_id) for given in job.inputs.all() if given.asset_id}
         except (ValueError, Generation.DoesNotExist):
             messages.error(request, _("That is not in your library, so its settings cannot be used."))
-    return {name: request.GET[name] for name in (*tool.prefill, *tool.inputs) if request.GET.get(name)}
+    return handed
+
+
+def taken_prompt(request: HttpRequest) -> str:
+    """Take the prompt out of the session that is for the page that opens now; empty without one."""
+    return str(request.session.pop(HANDED_PROMPT, "")) if request.method == "GET" else ""
 
 
 def _data(form: ToolForm) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 import { offerSeconds } from "./length.js";
 
-const SHAPED = ["picture", "ends", "extend"]; // modes in which something sent has a shape of its own
-
 export function model(select) {
   const form = select.form;
   if (!select.options[0]?.dataset.model) return; // a tool whose models recommend nothing
   const about = () => JSON.parse(select.selectedOptions[0].dataset.model);
   const ratio = (value) => form.querySelector(`[name=ratio][value="${CSS.escape(value)}"]`);
-  const shaped = () => SHAPED.includes(form.elements.mode.value);
+  // Which modes a control is for, the page says: Auto is for those that begin with something, and an image for some.
+  const suits = (control) => control.closest("[data-modes]").dataset.modes.split(" ").includes(form.elements.mode.value);
+  const shaped = () => suits(ratio(""));
   let untouched = !new URLSearchParams(location.search).has("from"); // the ratio is as the page chose it
 
   // Auto is offered where there is something to match; elsewhere the model's own ratio takes its place.
@@ -23,8 +23,7 @@ export function model(select) {
     if (event.target.name === "ratio") untouched = false;
     if (event.target.name === "mode") suitRatio();
     const { placeholders, picture } = about();
-    const pictures = ["picture", "ends"].includes(form.elements.mode.value);
-    const values = pictures ? { ...placeholders, ...picture } : placeholders;
+    const values = suits(form.querySelector("[name=image]")) ? { ...placeholders, ...picture } : placeholders;
     for (const [field, value] of Object.entries(values)) form.elements[field].placeholder = value;
     // The slider counts windows by these.
     if (event.target === select) form.elements.num_frames.dispatchEvent(new Event("input", { bubbles: true }));

@@ -79,20 +79,18 @@ document.addEventListener("click", (event) => {
   const opener = event.target.closest?.("[data-build]");
   if (opener && dialog && prompt()) {
     event.preventDefault();
-    const pictured = ["picture", "ends", "extend"].includes(new FormData(prompt().form).get("mode"));
-    const values = { prompt: prompt().value, target: pictured ? "i2v" : "t2v", dialog: "1" };
+    const values = { prompt: prompt().value, mode: new FormData(prompt().form).get("mode") ?? "", dialog: "1" };
     const body = dialog.querySelector("[data-builder-body]");
     dialog.showModal();
     htmx.ajax("POST", opener.href, { target: body, swap: "innerHTML", values });
   }
-  if (dialog?.contains(event.target)) {
-    if (event.target.closest("[data-builder-close]")) dialog.close();
-    const chosen = event.target.closest("[data-use]");
-    if (chosen) {
-      event.preventDefault();
-      const words = new URL(chosen.href).searchParams.get("prompt");
-      dialog.close();
-      if (words) take(prompt(), words);
-    }
-  }
+  if (dialog?.contains(event.target) && event.target.closest("[data-builder-close]")) dialog.close();
+});
+
+// "Use this prompt" is answered with the prompt.
+document.addEventListener("htmx:load", ({ detail: { elt } }) => {
+  if (!elt.matches?.("[data-built]")) return;
+  dialog.close();
+  take(prompt(), elt.dataset.built);
+  elt.remove();
 });

@@ -107,13 +107,13 @@ def test_the_wall_moves_in_view_after_the_page_and_stops_for_its_button(open_pag
     until(page, f"{MOVING} === 0")
     page.evaluate("scrollTo(0, 0)")
     until(page, f"{MOVING} === 14")
-    page.get_by_role("button", name="Pause the moving pictures").click()
+    page.get_by_role("button", name="Pause the videos").click()
     until(page, f"{MOVING} === 0")
     page.reload()
-    expect(page.get_by_role("button", name="Play the moving pictures")).to_be_visible()
+    expect(page.get_by_role("button", name="Play the videos")).to_be_visible()
     page.wait_for_timeout(500)
     assert page.evaluate("document.querySelectorAll('video').length") == 0
-    page.get_by_role("button", name="Play the moving pictures").click()
+    page.get_by_role("button", name="Play the videos").click()
     until(page, f"{PLAYING} === 14")
 
 
@@ -140,7 +140,7 @@ def test_nothing_moves_for_people_who_ask_for_less(open_page, site, how):
     page.locator(".tile").first.hover()
     page.wait_for_timeout(500)
     assert page.evaluate(f"{FILMS}.length") == 0
-    page.get_by_role("button", name="Play the moving pictures").click()
+    page.get_by_role("button", name="Play the videos").click()
     until(page, f"{MOVING} > 0")
 
 

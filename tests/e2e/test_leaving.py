@@ -40,7 +40,7 @@ def test_an_account_is_downloaded_then_deleted_while_a_film_is_made(open_page, s
     download.value.save_as(tmp_path / "all.zip")
     with zipfile.ZipFile(tmp_path / "all.zip") as archive:
         assert archive.testzip() is None
-        assert [name for name in archive.namelist() if name.startswith("films/") and PROMPT in name]
+        assert [name for name in archive.namelist() if name.startswith("videos/") and PROMPT.replace(" ", "-") in name]
         assert {job["status"] for job in json.loads(archive.read("generations.json"))} == {"succeeded", "running"}
 
     page.get_by_role("link", name="Delete account").click()

@@ -61,12 +61,43 @@ def test_a_shot_is_built_over_the_prompt_and_put_into_it(open_page):
     dialog.get_by_role("group", name="Camera motion").get_by_role("radio", name=re.compile("Pan left", re.I)).check(
         force=True
     )
-    dialog.locator("[data-text]").get_by_text("pans left").wait_for()
-    dialog.get_by_role("link", name="Use this prompt").click()
+    dialog.locator("#built-text").get_by_text("pans left").wait_for()
+    dialog.get_by_role("button", name="Use this prompt").click()
     dialog.wait_for(state="detached")
     assert "dog" in prompt.input_value().lower() and "camera pans left" in prompt.input_value()
     page.locator("[data-fill-undo]").click()
     assert prompt.input_value() == "close-up of a swan at night"
+
+
+def test_the_prompt_of_a_shot_follows_what_is_typed_and_the_caret_stays(open_page):
+    page = open_page("xena@example.org", "/home/tools/prompt/builder", problems_expected=True)  # a 422
+    text, name = page.locator("#built-text"), page.locator("#sub_type-0")
+    caret = "[document.activeElement.id, document.activeElement.selectionStart]"
+    name.press_sequentially("Swan")
+    text.get_by_text("A swan.", exact=True).wait_for()
+    name.press("ArrowLeft")
+    name.press("e")
+    text.get_by_text("A swaen.", exact=True).wait_for()
+    assert page.evaluate(caret) == ["sub_type-0", 4]
+    with page.expect_response("**/builder"):
+        name.press("Enter")  # writes it anew, and presses nothing else
+    text.get_by_text("A swaen.", exact=True).wait_for()
+    assert (name.input_value(), page.evaluate(caret)) == ("Swaen", ["sub_type-0", 4])
+
+    page.get_by_role("button", name="Add a subject").press("Enter")
+    page.locator("#sub_type-1:focus").press_sequentially("Dog")
+    text.get_by_text("A dog.").wait_for()
+    page.get_by_role("button", name="Add a subject").press("Enter")
+    page.locator("#sub_type-2:focus").wait_for()
+    page.get_by_role("button", name="Remove subject 1").press("Enter")
+    page.locator("#sub_type-0:focus").wait_for()
+    assert name.input_value() == "Dog" and page.locator("form#builder").count() == 1
+
+    page.locator("#builder summary").first.press("Enter")
+    page.locator("#paste").fill('{"shot_type": "huge"}')
+    page.get_by_role("button", name="Fill in the choices").press("Enter")
+    page.locator("#paste[aria-invalid]:focus").wait_for()
+    assert text.inner_text() == "A dog."
 
 
 def test_both_fit_a_phone(open_page):

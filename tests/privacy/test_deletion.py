@@ -182,7 +182,7 @@ def test_it_asks_for_the_password_and_the_address(ada):
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     assert client.get("/accounts/delete").status_code == 200
     answer = delete_on_the_page(client, "ben@example.org")
-    assert answer.status_code == 422 and "not the address of the account" in answer.content.decode()
+    assert answer.status_code == 422 and "not the email address of this account" in answer.content.decode()
     assert User.objects.get(pk=ada.pk).is_active and not Deletion.objects.exists()
     delete_on_the_page(client, "ada@example.org")
     assert not User.objects.get(pk=ada.pk).is_active

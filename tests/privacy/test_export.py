@@ -51,9 +51,10 @@ def test_the_zip_has_everything_under_readable_names(page, lived_in):
     answer = page.get("/accounts/data/download")
     assert answer["Content-Type"] == "application/zip" and "attachment" in answer["Content-Disposition"]
     archive = opened(answer)
-    film, picture = (next(name for name in archive.namelist() if name.startswith(folder)) for folder in ("film", "upl"))
-    assert FILM in film and film.endswith(".mp4") and archive.read(film) == BYTES
-    assert "my café" in picture and ".." not in picture and archive.read(picture) == b"picture"
+    names = archive.namelist()
+    film, picture = (next(name for name in names if name.startswith(folder)) for folder in ("videos/", "uploads/"))
+    assert FILM.replace(" ", "-") in film and film.endswith(".mp4") and archive.read(film) == BYTES
+    assert "my-café" in picture and ".." not in picture and archive.read(picture) == b"picture"
     account = json.loads(archive.read("account.json"))
     assert (account["email"], account["credits"], account["held"]) == ("ada@example.org", 60, 40)
     assert [token["name"] for token in account["api_tokens"]] == ["render script"]
@@ -96,8 +97,8 @@ def test_a_file_that_is_missing_is_named_and_breaks_nothing(page, lived_in):
     film, upload = Asset.objects.order_by("created_at")
     film.file.storage.delete(film.file.name)
     archive = opened(page.get("/accounts/data/download"))
-    assert [name for name in archive.namelist() if name.startswith("films")] == []
-    assert f"({film.pk.hex[:8]}).mp4: missing" in archive.read("README.txt").decode()
+    assert [name for name in archive.namelist() if name.startswith("videos")] == []
+    assert f"-{film.pk.hex[:8]}.mp4: missing" in archive.read("README.txt").decode()
     assert any(upload.pk.hex[:8] in name for name in archive.namelist())
 
 
@@ -107,7 +108,7 @@ def test_a_storage_without_a_disk_will_do(page, ada, monkeypatch):
     monkeypatch.setattr(Asset._meta.get_field("file"), "storage", storage)
     AssetFactory(generation__user=ada, poster="")
     archive = opened(page.get("/accounts/data/download"))
-    assert [archive.read(name) for name in archive.namelist() if name.startswith("films")] == [BYTES]
+    assert [archive.read(name) for name in archive.namelist() if name.startswith("videos")] == [BYTES]
 
 
 class Endless:

@@ -65,9 +65,9 @@ def test_the_rules_answer_at_once_and_for_nothing(api, ada):
 @pytest.mark.parametrize(
     ("body", "field", "words"),
     [
-        ({}, "prompt", "Write what should be seen"),
+        ({}, "prompt", "Prompt: write what should be seen."),
         ({"prompt": ""}, "prompt", ""),
-        ({"prompt": "x" * 10_000}, "prompt", "at most 2,000 characters"),
+        ({"prompt": "x" * 10_000}, "prompt", "Prompt: a prompt has at most 2,000 characters; this one has 10,000."),
         ({"prompt": '{"shot_type": "huge"}'}, "prompt", "shot_type is one of"),
         ({"prompt": "a swan", "engine": "Qwen2.5-32B-Instruct"}, "engine", "is not on this machine"),
         ({"prompt": "a swan", "engine": "nothing"}, "engine", "is not on this machine"),
@@ -132,3 +132,29 @@ def test_the_command_prints_a_prompt_or_everything(capsys):
         call_command("enhance_prompt", "--prompt", " ")
     with pytest.raises(CommandError, match="No writer of prompts is called nobody"):
         call_command("enhance_prompt", "--prompt", "a swan", "--engine", "nobody")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_makes_one_job_of_two_requests_and_refuses_another_one(api, ada, tiny):  # noqa: F811
+    def sent(key, **body):
+        return api.post(ENHANCE, {"prompt": "a red ball", "seed": 1} | body, format="json", HTTP_IDEMPOTENCY_KEY=key)
+
+    first, second = sent("one"), sent("one")
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json()["id"] == second.json()["id"] and first["Location"] == second["Location"]
+    assert Generation.objects.count() == 1 and billing.balance(ada) == 95
+    other = sent("one", prompt="a blue ball")
+    assert (other.status_code, other.json()["code"]) == (409, "duplicate_request")
+    assert sent("two").json()["id"] != first.json()["id"] and billing.balance(ada) == 90
+    assert sent("k" * 201).json()["code"] == "invalid_header"
+    video = api.post(
+        "/api/v1/tools/prompt/", {"prompt": "a red ball", "seed": 1}, format="json", HTTP_IDEMPOTENCY_KEY="one"
+    )
+    assert video.status_code == 409, "a key is for one address"
+
+
+def test_the_same_key_makes_the_same_suggestion_of_the_rules(api):
+    def told(key):
+        return api.post(ENHANCE, {"prompt": "a swan"}, format="json", HTTP_IDEMPOTENCY_KEY=key).json()
+
+    assert told("one") == told("one") and told("one")["seed"] != told("two")["seed"]

@@ -6,6 +6,7 @@ import torch
 
 from workers.engines.skyreels.nano_lab import captions, export, samples, text, train, world
 from workers.engines.skyreels.nano_lab.samples import LATENTS, SQUARE
+from workers.prompts import nano_words
 
 
 def begin(place, **options) -> train.Trainer:
@@ -82,7 +83,7 @@ def test_of_what_a_picture_shows_the_words_are_often_silent_or_wrong() -> None:
 
     def right(seen: bool) -> float:
         words = [train._sentence(spec, captions.ALL, rng, 0.0, seen).lower().split() for _ in range(400)]
-        shapes = {w for phrase in captions.SHAPE_WORDS["ring"] for w in phrase.split()}
+        shapes = {w for phrase in nano_words.SHAPE_WORDS["ring"] for w in phrase.split()}
         return sum(bool(shapes & {w.strip(",.") for w in each}) for each in words) / len(words)
 
     assert right(False) > 0.99 and 0.4 < right(True) < 0.7

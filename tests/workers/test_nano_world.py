@@ -8,6 +8,7 @@ import torch
 
 from workers.engines.skyreels.nano_lab import captions, paint, samples, text, world
 from workers.engines.skyreels.nano_lab.export import SHIPPED
+from workers.prompts import nano_words
 
 
 def test_held_out_combinations_are_a_tenth_and_never_sampled_for_training() -> None:
@@ -96,7 +97,7 @@ def test_a_camera_that_zooms_out_ends_with_the_whole_scene() -> None:
 
 def test_a_word_of_a_sentence_about_two_objects_is_labelled_with_its_own_object() -> None:
     rng, tok, pairs = random.Random(11), text.tokenizer(), 0
-    nouns = {word: shape for shape, words in captions.SHAPE_WORDS.items() for word in words}
+    nouns = {word: shape for shape, words in nano_words.SHAPE_WORDS.items() for word in words}
     for _ in range(300):
         sentence, labels, _ = text.lesson(tok, rng)
         tokens = tok.convert_ids_to_tokens(tok(sentence).input_ids)
@@ -110,7 +111,7 @@ def test_a_word_of_a_sentence_about_two_objects_is_labelled_with_its_own_object(
 
 
 def test_every_word_of_every_caption_is_in_the_vocabulary() -> None:
-    rng, words = random.Random(3), set(captions.vocabulary())
+    rng, words = random.Random(3), set(nano_words.vocabulary())
     for _ in range(500):
         spec = rng.choice((world.sample_spec, world.sample_pair, world.sample_camera))(rng)
         text = captions.caption(spec, rng).lower().replace(",", " , ").replace(".", " . ")
@@ -121,7 +122,7 @@ def test_every_word_of_every_caption_is_in_the_vocabulary() -> None:
 
 def test_what_a_sentence_leaves_open_is_always_the_same_and_what_it_says_is_not() -> None:
     rng, seen = random.Random(4), set()
-    tables = (captions.COLOUR_WORDS, captions.SHAPE_WORDS, captions.MOTION_WORDS, captions.SCENE_WORDS)
+    tables = (nano_words.COLOUR_WORDS, nano_words.SHAPE_WORDS, nano_words.MOTION_WORDS, nano_words.SCENE_WORDS)
     for _ in range(300):
         spec, said = captions.sample(rng, open_ended=1.0)
         sentence = f" {captions.partial(spec, said, rng)} "

@@ -6,18 +6,18 @@ nothing that the prompt speaks of already. The same prompt and seed give the sam
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from workers.base import Sentence
 from workers.prompts import nano
 from workers.prompts.changes import Span, changes
 from workers.prompts.names import pronoun
 from workers.prompts.read import blanks, other_language, read, sentences_of
-from workers.prompts.shot import PromptError, Shot, from_text
+from workers.prompts.shot import LIKE_JSON, PromptError, Shot, from_text
 from workers.prompts.vocabulary import (
     CAMERA_MOVES,
     LIGHT_WORDS,
@@ -80,7 +80,7 @@ class Suggestion:
     """A prompt beside the one that it was made from.
 
     `prompt` is the suggestion, `original` what the user wrote, `engine` the id of what wrote it, `notes` sentences for
-    the user. `words` are what the chosen video model does not know of the original.
+    the user.
     """
 
     original: str
@@ -89,7 +89,6 @@ class Suggestion:
     engine: str = ENGINE
     notes: tuple[str, ...] = ()
     seed: int = 0
-    words: tuple[str, ...] = field(default=())
 
     @property
     def changes(self) -> list[Span]:
@@ -113,18 +112,18 @@ def refuse(prompt: str) -> str:
     """Return the prompt stripped of white space. Raises PromptError on `prompt` for an empty or too long one."""
     prompt = prompt.strip()
     if not prompt:
-        raise PromptError({"prompt": "Write what should be seen."})
-    most = MAX_JSON if prompt.startswith("{") and _is_json(prompt) else MAX_PROMPT
-    if len(prompt) > most:
-        raise PromptError({"prompt": f"A prompt has at most {most:,} characters; this one has {len(prompt):,}."})
+        raise PromptError({"prompt": Sentence("Write what should be seen.")})
+    most = MAX_JSON if LIKE_JSON.match(prompt) else MAX_PROMPT
+    if why := too_long(prompt, most):
+        raise PromptError({"prompt": why})
     return prompt
 
 
-def _is_json(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
+def too_long(prompt: str, most: int = MAX_PROMPT) -> Sentence | None:
+    """Return what is said of a prompt that is longer than a tool takes it; None for others."""
+    if len(prompt) <= most:
+        return None
+    return Sentence("A prompt has at most {most:,} characters; this one has {number:,}.", most=most, number=len(prompt))
 
 
 def compose(prompt: str, seed: int, *, target: Target = "t2v", model: str = "") -> Suggestion:
@@ -133,16 +132,12 @@ def compose(prompt: str, seed: int, *, target: Target = "t2v", model: str = "") 
     For a film that begins with a picture (`i2v`) only the camera's motion is added: the picture shows the rest. For the
     video model `nano` it is a sentence of nano's world. Raises PromptError, on `prompt`, for what cannot be used.
     """
-    prompt = refuse(prompt)
-    shot = _of_json(prompt)
-    text = write(shot, target) if shot else " ".join(prompt.split())
-    notes = ["The prompt is a shot in JSON: it is written out as text first."] if shot else []
-    if shot and not text:
-        raise PromptError({"prompt": "Nothing of this shot can be said: give it a subject or a camera motion."})
+    text, noted = written(prompt, target)
+    prompt, notes = prompt.strip(), list(noted)
     if model == nano.MODEL:
         told = nano.compose(text, seed, pictured=target == "i2v")
         found = (*notes, *told.notes, *blanks(text))
-        return Suggestion(prompt, told.prompt, read(told.prompt).shot, notes=found, seed=seed, words=told.unknown)
+        return Suggestion(prompt, told.prompt, read(told.prompt).shot, notes=found, seed=seed)
     reading = read(text)
     notes += reading.notes
     if other_language(text):
@@ -151,17 +146,42 @@ def compose(prompt: str, seed: int, *, target: Target = "t2v", model: str = "") 
     fuller = added.moved() if target == "i2v" else added.whole()
     if len(fuller) > MAX_PROMPT:
         fuller = text
-        notes.append("Your prompt is as long as can be, so nothing was added.")
+        notes.append(Sentence("Your prompt is as long as can be, so nothing was added."))
     elif fuller in (text, f"{text}."):
-        notes.append("Your prompt says everything already, so nothing was added.")
+        notes.append(Sentence("Your prompt says everything already, so nothing was added."))
     return Suggestion(prompt, fuller, read(fuller).shot, notes=tuple(notes), seed=seed)
+
+
+def written(prompt: str, target: Target = "t2v") -> tuple[str, tuple[str, ...]]:
+    """Return a prompt as text, of a shot in JSON what it says, with notes. Raises PromptError for what cannot be used.
+
+    Whatever this takes, `compose` takes.
+    """
+    prompt = refuse(prompt)
+    shot = _of_json(prompt)
+    if shot is None:
+        return " ".join(prompt.split()), ()
+    text = write(shot, target)
+    if not text:
+        why = Sentence("Nothing of this shot can be said: give it a subject or a camera motion.")
+        raise PromptError({"prompt": why})
+    if too_long(text):
+        why = Sentence(
+            "A prompt has at most {most:,} characters; as text this shot has {number:,}.",
+            most=MAX_PROMPT,
+            number=len(text),
+        )
+        raise PromptError({"prompt": why})
+    return text, (Sentence("The prompt is a shot in JSON: it is written out as text first."),)
 
 
 def _of_json(prompt: str) -> Shot | None:
     try:
         return from_text(prompt)
     except PromptError as error:
-        raise PromptError({f"prompt.{name}": text for name, text in error.errors.items()}) from error
+        raise PromptError(
+            {"prompt" if name == "shot" else f"prompt.{name}": text for name, text in error.errors.items()}
+        ) from error
 
 
 MOVES = "|".join(re.escape(word) for move in CAMERA_MOVES for word in move.also)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
 
+from workers.base import Sentence
 from workers.prompts.nano_words import (
     ASSUMED,
     BINDING,
@@ -52,10 +53,9 @@ _BACKDROPS = frozenset({"black", "grey", "gray"})
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A sentence of nano's world, the words of the prompt that it does not know, and notes for the user."""
+    """A sentence of nano's world, and notes for the user, such as on words that nano does not know."""
 
     prompt: str
-    unknown: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -215,12 +215,12 @@ def compose(prompt: str, seed: int, pictured: bool = False) -> Composed:
     Where the film begins with a picture, which shows the rest, only a motion is added, and only if none is said.
     """
     draw = random.Random(f"nano:{seed}")
-    missing = tuple(unknown(prompt))
+    notes = _notes(unknown(prompt))
     found = asked(prompt)
     if pictured:
         motion = MOTION_WORDS[draw.choice(DRAWN)][0]
         told = any(thing.motion for thing in found.things)
-        return Composed(prompt if told else f"{prompt.rstrip(' .')} {motion}", missing, _notes(missing))
+        return Composed(prompt if told else f"{prompt.rstrip(' .')} {motion}".strip(), notes)
     motion = _beside(found, draw.choice(DRAWN))
     for thing in found.things:
         drawn = draw.choice(list(COLOUR_WORDS)), draw.choice(list(SHAPE_WORDS)), motion
@@ -231,7 +231,7 @@ def compose(prompt: str, seed: int, pictured: bool = False) -> Composed:
     if SCENE_COLOURS.get(scene) in {thing.colour for thing in found.things}:
         scene = "grey"
     found.said = {}
-    return Composed(_sentence(found, scene), missing, _notes(missing))
+    return Composed(_sentence(found, scene), notes)
 
 
 def _together(moves: set[str]) -> bool:
@@ -245,14 +245,16 @@ def _beside(found: Asked, motion: str) -> str:
     return told[0] if told and not _together({*told, motion}) else motion
 
 
-def _notes(missing: tuple[str, ...]) -> tuple[str, ...]:
+def _notes(missing: list[str]) -> tuple[str, ...]:
     if not missing:
         return ()
-    named = ", ".join(f"“{word}”" for word in missing[:6]) + (" and more" if len(missing) > 6 else "")
-    return (
-        f"nano does not know {named}. It draws coloured circles, squares, triangles, stars, rings and hearts; "
+    words = ", ".join(f"“{word}”" for word in missing[:6]) + (", …" if len(missing) > 6 else "")
+    note = Sentence(
+        "nano does not know {words}. It draws coloured circles, squares, triangles, stars, rings and hearts; "
         "choose another model for the rest.",
+        words=words,
     )
+    return (note,)
 
 
 def _sentence(found: Asked, scene: str) -> str:

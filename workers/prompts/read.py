@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+from workers.base import Sentence
 from workers.prompts.names import name_in, named, type_of
 from workers.prompts.shot import MAX_NAME, MAX_SUBJECTS, MAX_TEXT, TEXTS, Shot, Subject, from_text, tidy
 from workers.prompts.vocabulary import CAMERA_MOVES, FIELDS, LIGHT_WORDS, TYPE_OF, Term, lexicon
@@ -32,11 +33,11 @@ FEW_WORDS = 7
 
 # Frequent words of languages in Latin letters that are no English words.
 FOREIGN = {
-    "Spanish": "el la los las un una unos del con por para que es en y se su sobre mientras bajo",
-    "French": "le la les un une des du dans avec pour qui est sur et au aux ses son sous pendant",
-    "German": "der die das ein eine einen einem und ist mit auf im am über unter durch den dem des läuft",
-    "Italian": "il lo la gli un una di del della che è con per sul sulla nel nella mentre sotto",
-    "Portuguese": "o os as um uma do da dos das com por para que é em no na ao sobre enquanto sob",
+    Sentence("Spanish"): "el la los las un una unos del con por para que es en y se su sobre mientras bajo",
+    Sentence("French"): "le la les un une des du dans avec pour qui est sur et au aux ses son sous pendant",
+    Sentence("German"): "der die das ein eine einen einem und ist mit auf im am über unter durch den dem des läuft",
+    Sentence("Italian"): "il lo la gli un una di del della che è con per sul sulla nel nella mentre sotto",
+    Sentence("Portuguese"): "o os as um uma do da dos das com por para que é em no na ao sobre enquanto sob",
 }
 ENGLISH = lexicon(
     "the a an of in on at is are and with to over under from by for its his her their through across into "
@@ -110,7 +111,10 @@ def lifted(shot: Shot) -> Shot:
 
 
 def _kept_note(language: str) -> str:
-    return f"Your prompt is {language}. It is kept as it is: the model knows English best, so translate it if you can."
+    return Sentence(
+        "Your prompt is {language}. It is kept as it is: the model knows English best, so translate it if you can.",
+        language=language,
+    )
 
 
 def _strict(text: str) -> Shot:
@@ -287,22 +291,32 @@ def _mentioned(text: str, name: str) -> list[Term]:
 
 def _contradictions(text: str) -> list[str]:
     """Return a note for each field of which a text names two values: the first one is taken, and no word goes."""
-    notes = []
+    notes: list[str] = []
     for name in FIELDS:
         found = _mentioned(text, name)
         if len(found) > 1 and name == "shot_type":
-            named = " and ".join(term.title.lower() for term in found)
             notes.append(
-                f"You ask for a {named}. One shot has one size: the {found[0].title.lower()} is taken, "
-                "and your words stay. Make two videos for both."
+                Sentence(
+                    "You ask for more than one shot size ({first}, {second}). One shot has one size: the first is "
+                    "taken, and your words stay. Make two videos for both.",
+                    **_first_two(found),
+                )
             )
         elif len(found) > 1 and name == "shot_angle":
-            named = " and ".join(term.title.lower() for term in found)
-            notes.append(f"You name two camera angles ({named}): the first one is taken, and your words stay.")
+            notes.append(
+                Sentence(
+                    "You name two camera angles ({first}, {second}): the first is taken, and your words stay.",
+                    **_first_two(found),
+                )
+            )
     moves = _mentioned(text, "camera_motion")
     if len(moves) > 1 and moves[0].value != moves[1].value and "static" in {move.value for move in moves}:
-        notes.append("The camera is said to be static and to move. Both stay as you wrote them; remove one.")
+        notes.append(Sentence("The camera is said to be static and to move. Both stay as you wrote them; remove one."))
     return notes
+
+
+def _first_two(terms: list[Term]) -> dict[str, str]:
+    return dict(zip(("first", "second"), (Sentence(term.title) for term in terms), strict=False))
 
 
 def blanks(text: str) -> list[str]:
@@ -311,8 +325,21 @@ def blanks(text: str) -> list[str]:
     if not found:
         return []
     named = ", ".join(found[:5])
-    blank = "look like blanks" if len(found) > 1 else "looks like a blank"
-    return [f"{named} {blank} of a template. Write what you want to see there; until then it is sent as it is."]
+    if len(found) == 1:
+        return [
+            Sentence(
+                "{blank} looks like a blank of a template. Write what you want to see there; until then it is sent as "
+                "it is.",
+                blank=named,
+            )
+        ]
+    return [
+        Sentence(
+            "{blanks} look like blanks of a template. Write what you want to see there; until then they are sent as "
+            "they are.",
+            blanks=named,
+        )
+    ]
 
 
 def other_language(text: str) -> str:
@@ -320,9 +347,9 @@ def other_language(text: str) -> str:
     letters = [letter for letter in text if letter.isalpha()]
     latin = sum(unicodedata.name(letter, "").startswith("LATIN") for letter in letters)
     if letters and latin < len(letters) / 2:
-        return "not in English"
+        return Sentence("not in English")
     words = re.findall(r"[^\W\d_]+", text.lower())
     english = sum(word in ENGLISH for word in words)
     counts = {language: sum(word in known.split() for word in words) for language, known in FOREIGN.items()}
     language, most = max(counts.items(), key=lambda pair: pair[1])
-    return f"in {language}" if most >= 2 and most > english else ""
+    return Sentence("in {language}", language=language) if most >= 2 and most > english else ""

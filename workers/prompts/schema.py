@@ -6,7 +6,8 @@ import json
 import re
 from typing import Any
 
-from workers.prompts.compose import Suggestion, refuse
+from workers.base import Sentence
+from workers.prompts.compose import Suggestion, written
 from workers.prompts.read import blanks, read
 from workers.prompts.shot import PromptError, Shot, from_json
 from workers.prompts.vocabulary import VALUES, lexicon
@@ -60,7 +61,7 @@ def answered(answer: str) -> Shot:
     try:
         return from_json(json.loads(answer))
     except (ValueError, RecursionError) as error:
-        raise PromptError({"shot": "The answer is no JSON."}) from error
+        raise PromptError({"shot": Sentence("The answer is no JSON.")}) from error
 
 
 def sensible(prompt: str, text: str) -> bool:
@@ -72,12 +73,13 @@ def sensible(prompt: str, text: str) -> bool:
 
 def suggestion(prompt: str, answer: str, seed: int, engine: str, target: Target) -> Suggestion | None:
     """Return what a model's answer suggests; None for an answer that is no shot or says something else."""
-    prompt = refuse(prompt)
+    asked, notes = written(prompt, target)
     try:
         shot = answered(answer)
     except PromptError:
         return None
     text = write(shot, target)
-    if not text or not sensible(prompt, text):
+    if not text or not sensible(asked, write(shot)):
         return None
-    return Suggestion(prompt, text, read(text).shot, engine=engine, notes=tuple(blanks(prompt)), seed=seed)
+    found = (*notes, *blanks(asked))
+    return Suggestion(prompt.strip(), text, read(text).shot, engine=engine, notes=found, seed=seed)

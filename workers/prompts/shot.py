@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workers.base import PublicError
+from workers.base import PublicError, Sentence
 from workers.prompts.names import type_of
 from workers.prompts.vocabulary import CAMERA_MOVES, FIELDS, VALUES
 
@@ -19,6 +19,9 @@ MAX_TEXT = 1000  # characters of one field
 MAX_NAME = 60
 TEXTS = ("camera_motion", "environment", "lighting")
 SUBJECT_TEXTS = ("appearance", "action", "expression", "position")
+LIKE_JSON = re.compile(r"""\s*(\{\s*["}]|\[\s*\{)""")
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+HALF = re.compile("[\ud800-\udfff]")  # what JSON can name by "\\ud800", and no text can hold
 
 
 class PromptError(PublicError):
@@ -78,16 +81,18 @@ def from_json(data: Any) -> Shot:
     """Read a shot from parsed JSON. Raises PromptError, whose names are such as `subjects[0].action`."""
     errors: dict[str, str] = {}
     if not isinstance(data, Mapping):
-        raise PromptError({"shot": "A shot is an object with the fields of the shot grammar."})
+        raise PromptError({"shot": Sentence("A shot is an object with the fields of the shot grammar.")})
     _unknown(data, ("subjects", *FIELDS, *TEXTS), "", errors)
     values = {name: _choice(name, data.get(name), errors) for name in FIELDS}
     values |= {name: _text(name, data.get(name), errors) for name in TEXTS}
     given = data.get("subjects") or []
     if not isinstance(given, list | tuple):
-        errors["subjects"] = "The subjects are a list."
+        errors["subjects"] = Sentence("The subjects are a list.")
         given = []
     if len(given) > MAX_SUBJECTS:
-        errors["subjects"] = f"A shot has at most {MAX_SUBJECTS} subjects; this one has {len(given)}."
+        errors["subjects"] = Sentence(
+            "A shot has at most {most} subjects; this one has {number}.", most=MAX_SUBJECTS, number=len(given)
+        )
         given = []
     subjects = [_subject(f"subjects[{place}]", each, errors) for place, each in enumerate(given)]
     if errors:
@@ -96,23 +101,32 @@ def from_json(data: Any) -> Shot:
 
 
 def from_text(text: str) -> Shot | None:
-    """Return the shot of a text that is JSON; None for a text that is none. Raises PromptError as `from_json` does."""
-    if not text.lstrip().startswith("{"):
+    """Return the shot of a text that is JSON; None for a text that is none. Raises PromptError as `from_json` does.
+
+    A text that begins as JSON does and is none is refused on `shot`: nobody wants brackets in a video.
+    """
+    if not LIKE_JSON.match(text):
         return None
     try:
         data = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return from_json(data) if isinstance(data, dict) else None
+    except json.JSONDecodeError as error:
+        where = {"line": error.lineno, "column": error.colno}
+        why = Sentence("This begins as JSON, and cannot be read from line {line}, column {column} on.", **where)
+        raise PromptError({"shot": why}) from error
+    except (ValueError, RecursionError) as error:
+        raise PromptError(
+            {"shot": Sentence("This JSON is no shot: it is nested too deeply, or has a huge number.")}
+        ) from error
+    return from_json(data)
 
 
 def _subject(where: str, data: Any, errors: dict[str, str]) -> Subject:
     if not isinstance(data, Mapping):
-        errors[where] = "A subject is an object."
+        errors[where] = Sentence("A subject is an object.")
         return Subject()
     types = data.get("TYPES") or {}
     if not isinstance(types, Mapping):
-        errors[f"{where}.TYPES"] = "TYPES is an object with type and sub_type."
+        errors[f"{where}.TYPES"] = Sentence("TYPES is an object with type and sub_type.")
         types = {}
     _unknown(data, ("TYPES", "type", "sub_type", *SUBJECT_TEXTS, "is_main_subject"), f"{where}.", errors)
     _unknown(types, ("type", "sub_type"), f"{where}.TYPES.", errors)
@@ -122,7 +136,7 @@ def _subject(where: str, data: Any, errors: dict[str, str]) -> Subject:
     }
     main = data.get("is_main_subject")
     if main is not None and not isinstance(main, bool):
-        errors[f"{where}.is_main_subject"] = "is_main_subject is true or false."
+        errors[f"{where}.is_main_subject"] = Sentence("is_main_subject is true or false.")
     texts = {name: _text(f"{where}.{name}", data.get(name), errors) for name in SUBJECT_TEXTS}
     return Subject(**named, **texts, is_main_subject=main is True)
 
@@ -130,8 +144,15 @@ def _subject(where: str, data: Any, errors: dict[str, str]) -> Subject:
 def _unknown(data: Mapping[str, Any], known: tuple[str, ...], where: str, errors: dict[str, str]) -> None:
     for name in map(str, data):
         if name not in known:
-            shown, near = name[:MAX_NAME], difflib.get_close_matches(name[:MAX_NAME], known, n=1)
-            errors[f"{where}{shown}"] = f"There is no field {shown}." + (f" Did you mean {near[0]}?" if near else "")
+            shown, near = (
+                HALF.sub("?", CONTROLS.sub(" ", name[:MAX_NAME])),
+                difflib.get_close_matches(name[:MAX_NAME], known, n=1),
+            )
+            errors[f"{where}{shown}"] = (
+                Sentence("There is no field {name}. Did you mean {near}?", name=shown, near=near[0])
+                if near
+                else Sentence("There is no field {name}.", name=shown)
+            )
         if len(errors) > 20:
             return
 
@@ -150,7 +171,7 @@ def _choice(name: str, value: Any, errors: dict[str, str]) -> str:
                 for word in (term.value, term.title.lower(), *term.also, *term.seed)
             }:
                 return term.value
-    errors[name] = f"{name} is one of {', '.join(VALUES[name])}."
+    errors[name] = Sentence("{name} is one of {values}.", name=name, values=", ".join(VALUES[name]))
     return ""
 
 
@@ -158,11 +179,19 @@ def _text(name: str, value: Any, errors: dict[str, str], most: int = MAX_TEXT) -
     if value is None:
         return ""
     if not isinstance(value, str):
-        errors[name] = f"{name.rpartition('.')[2]} is a text."
+        errors[name] = Sentence("{name} is a text.", name=name.rpartition(".")[2])
         return ""
-    text = " ".join(value.split())
+    text = " ".join(CONTROLS.sub(" ", value).split())
+    if HALF.search(text):
+        errors[name] = Sentence("{name} has half a character.", name=name.rpartition(".")[2])
+        return ""
     if len(text) > most:
-        errors[name] = f"{name.rpartition('.')[2]} has at most {most:,} characters; this one has {len(text):,}."
+        errors[name] = Sentence(
+            "{name} has at most {most:,} characters; this one has {number:,}.",
+            name=name.rpartition(".")[2],
+            most=most,
+            number=len(text),
+        )
     return text
 
 

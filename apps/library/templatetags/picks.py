@@ -5,13 +5,17 @@ from datetime import datetime, timedelta
 from django import template
 from django.conf import settings
 
+from apps.library import picks
+
 register = template.Library()
 
 
 @register.filter
-def undo(tag: str) -> dict[str, str]:
-    """Where what a message tells is taken back, and the ids for that, from the message's tag."""
-    _, address, ids = tag.split(":", 2)
+def undo(tag: str | None) -> dict[str, str] | None:
+    """Where what a message tells is taken back, and the ids for that, from the message's tag; None for another tag."""
+    if not (tag or "").startswith(f"{picks.UNDO}:"):
+        return None
+    _, address, ids = str(tag).split(":", 2)
     return {"address": address, "ids": ids}
 
 

@@ -13,7 +13,7 @@ from apps.tools.help import explained
 from apps.tools.registry import Tool, ToolForm, register
 from apps.tools.videos import RELEASED
 from workers.engines.instruct import cards
-from workers.prompts.compose import ENGINE, MAX_JSON, compose, refuse
+from workers.prompts.compose import ENGINE, MAX_JSON, written
 from workers.prompts.shot import PromptError
 from workers.weights import catalog
 
@@ -30,7 +30,7 @@ class PromptForm(ToolForm):
         label=_("Prompt"),
         max_length=MAX_JSON,
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": _("a swan glides over a lake")}),
-        error_messages={"required": _("Write what should be seen.")},
+        error_messages={"required": _("write what should be seen.")},
     )
     target = forms.ChoiceField(
         label=_("For a video"),
@@ -73,13 +73,9 @@ class PromptForm(ToolForm):
         if "prompt" in self.errors or not data.get("prompt"):
             return data
         try:
-            data["prompt"] = refuse(data["prompt"])
-            if data["engine"] == ENGINE and not self.errors:
-                # It takes a moment, and whatever cannot be is said now.
-                compose(data["prompt"], data.get("seed") or 0, target=data["target"], model=data["model_id"])
+            written(data["prompt"], data["target"])
         except PromptError as error:
-            for text in error.errors.values():
-                self.add_error("prompt", text)
+            self.refuse_prompt(error)
         return data
 
 

@@ -32,9 +32,10 @@ from workers.engines.skyreels.request.spec import (
 )
 from workers.engines.upscale.plan import FACTORS, target
 from workers.media.facts import MAX_CLIP_SECONDS
-from workers.prompts.compose import compose
+from workers.prompts.compose import written
 from workers.prompts.shot import PromptError
 from workers.prompts.styles import STYLES
+from workers.prompts.write import Target
 from workers.weights import catalog
 
 PRICED_SECONDS = (3, 10, 30)  # the lengths of the price list
@@ -47,7 +48,9 @@ MODES: dict[str, tuple[Any, tuple[str, ...], tuple[str, ...]]] = {
     "ends": (_("Start and end"), ("end_image",), ("image",)),
     "extend": (_("Extend"), ("video",), ("end_image",)),
 }
-SHAPED = tuple(mode for mode in MODES if mode != "text")  # modes in which something sent has a shape of its own
+# Modes in which something that is sent has a shape of its own, and shows how things look.
+SHAPED = tuple(mode for mode in MODES if mode != "text")
+IMAGED = tuple(mode for mode, (_title, needs, may) in MODES.items() if "image" in (*needs, *may))
 MISSING = {
     "image": _("choose the image that your video begins with."),
     "end_image": _("choose the image that your video ends on."),
@@ -103,7 +106,7 @@ class VideoForm(ToolForm):
         "image",
         label=_("First frame"),
         use=_("First frame"),
-        modes=("picture", "ends"),
+        modes=IMAGED,
         help_text=_("Your video begins with this image."),
     )
     video = AssetField(
@@ -218,7 +221,7 @@ class VideoForm(ToolForm):
     )
     steps = number(
         explained(
-            _("How often the picture is refined. More steps take longer and look cleaner."),
+            _("How often the video is refined. More steps take longer and look cleaner."),
             _("Fewer for a first try, more for the final version. Beyond the recommendation little changes."),
             clips=(Clip("steps-1", _("4 steps")), Clip("steps-2", _("16 steps"))),
         ),
@@ -239,7 +242,7 @@ class VideoForm(ToolForm):
     shift = fraction(
         explained(
             _("Where the steps go: a higher shift spends more of them on large shapes and motion, fewer on detail."),
-            _("Lower it when the picture is soft with few steps, raise it when large shapes come out wrong."),
+            _("Lower it when the video is soft with few steps, raise it when large shapes come out wrong."),
             drawing="shift",
             clips=(Clip("shift-1", _("Shift 12, 6 steps")), Clip("shift-2", _("Shift 3, 6 steps"))),
         ),
@@ -345,7 +348,7 @@ class VideoForm(ToolForm):
         label=_("TeaCache threshold"),
     )
     use_ret_steps = switch(
-        explained(_("Always computes the first and last steps."), _("Keep it on for a cleaner picture with TeaCache.")),
+        explained(_("Always computes the first and last steps."), _("Keep it on for a cleaner video with TeaCache.")),
         label=_("TeaCache retention"),
     )
     offload = switch(
@@ -407,7 +410,7 @@ class VideoForm(ToolForm):
         ratio = self.fields["ratio"].widget
         ratio.offered, ratio.automatic = card.ratios, SHAPED
         ratio.own = "" if self["mode"].value() in SHAPED else card.ratios[0]
-        values = videos.recommended(card) | (card.picture if self["mode"].value() in ("picture", "ends") else {})
+        values = videos.recommended(card) | (card.picture if self["mode"].value() in IMAGED else {})
         for name, value in values.items():
             self.fields[name].widget.attrs["placeholder"] = value
 
@@ -428,7 +431,7 @@ class VideoForm(ToolForm):
             data["num_frames"] = videos.usual_length(card)
         self._check_length(card, data["num_frames"])
         if data.get("prompt_enhancer") and data.get("prompt"):
-            self._check_prompt(data["prompt"], card.id)
+            self._check_prompt(data["prompt"], mode)
         if self.errors:
             return data
         picture: Asset | None = data.get("image") or data.get("video") or data.get("end_image")
@@ -472,13 +475,12 @@ class VideoForm(ToolForm):
             return
         self.add_error("num_frames", forms.ValidationError(text, code="invalid_frames"))
 
-    def _check_prompt(self, prompt: str, model: str) -> None:
+    def _check_prompt(self, prompt: str, mode: str) -> None:
         """Refuse a prompt of which no longer one can be made, such as a shot in JSON with a field that cannot be."""
         try:
-            compose(prompt, 0, model=model)
+            written(prompt, target_of(mode))
         except PromptError as error:
-            for text in error.errors.values():
-                self.add_error("prompt", text)
+            self.refuse_prompt(error)
 
     def _check_finish(self, job: VideoRequest, factor: int, clip: Asset | None) -> None:
         """Refuse to enlarge what would exceed 4K, or what is too long to be read again."""
@@ -507,6 +509,11 @@ class VideoForm(ToolForm):
         if name in MISSING and name not in inputs_of(mode) and not self.cleaned_data.get(name):
             name = "mode"
         self.add_error(name if name in self.fields else None, error.public_text)
+
+
+def target_of(mode: str) -> Target:
+    """What a prompt is for in a mode: where the video begins with something that is sent, only what moves is told."""
+    return "i2v" if mode in SHAPED else "t2v"
 
 
 def inputs_of(mode: str) -> tuple[str, ...]:

@@ -1,11 +1,14 @@
 """What pages say about a job's tool, and what its assets are to other tools."""
 
 from django import template
+from django.template import Context
 from django.utils.translation import gettext as _
 
 from apps.library.models import Asset, Generation, GenerationInput
 from apps.library.templatetags.cards import duration
-from apps.tools import fixes, line, registry, services
+from apps.tools import fixes, registry, services
+from apps.tools.help import label_of
+from apps.tools.line import Line, Place
 from apps.tools.registry import Stoppable, Timeline
 
 register = template.Library()
@@ -21,14 +24,15 @@ def terms(job: Generation) -> str:
     return _("keep %(seconds).1f s") % numbers
 
 
-@register.simple_tag
-def place_of(job: Generation) -> line.Place | None:
-    """Where a queued job stands in line."""
+@register.simple_tag(takes_context=True)
+def place_of(context: Context, job: Generation) -> Place | None:
+    """Where a queued job stands in line; a page has one `jobs_line` for all of them."""
+    line = context.get("jobs_line") or Line()
     return line.place_of(job)
 
 
 @register.filter
-def in_line(place: line.Place | None) -> str:
+def in_line(place: Place | None) -> str:
     """A place in words: "Number 2 in line, starts in about 40 s"; without a time when nobody can tell."""
     if place is None:
         return ""
@@ -99,6 +103,16 @@ def label(given: GenerationInput) -> str:
     tool = services.tool_of(given.generation)
     field = tool.asset_fields.get(given.name) if tool else None
     return str((field.label if field else None) or given.name.replace("_", " ").capitalize())
+
+
+@register.filter
+def setting(job: Generation, name: str) -> str:
+    """How the tool's page calls a parameter of a job: "Negative prompt"."""
+    tool = services.tool_of(job)
+    field = tool.form_class.base_fields.get(name) if tool else None
+    if field is None:
+        return _(name.replace("_", " ").capitalize())
+    return str(getattr(field.widget, "counts", "") or label_of(name, field))
 
 
 @register.simple_tag

@@ -109,8 +109,13 @@ def test_a_prompt_in_another_language_is_kept_with_a_note():
 @pytest.mark.parametrize(
     ("text", "field", "value", "words"),
     [
-        ("close-up and long shot of a man", "shot_type", "close_up", "One shot has one size: the close-up is taken"),
-        ("long shot of a man, then a close-up", "shot_type", "long_shot", "the long shot is taken"),
+        ("close-up and long shot of a man", "shot_type", "close_up", "more than one shot size (Close-up, Long shot)"),
+        (
+            "long shot of a man, then a close-up",
+            "shot_type",
+            "long_shot",
+            "more than one shot size (Long shot, Close-up)",
+        ),
         ("a man from above, low angle", "shot_angle", "low_angle", "two camera angles"),
     ],
 )

@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 
-from workers.base import EngineError, OnProgress, Progress, ignore_progress
+from workers.base import EngineError, OnProgress, Progress, Sentence, ignore_progress
 from workers.engines import registry
 from workers.engines.instruct import cards
 from workers.prompts import nano
-from workers.prompts.compose import ENGINE, Suggestion, compose, refuse
+from workers.prompts.compose import ENGINE, Suggestion, compose, written
 from workers.prompts.schema import INSTRUCTION, TEXT, schema, suggestion
 from workers.prompts.write import Target
 from workers.weights import folder as models_folder
@@ -131,19 +131,20 @@ class Writer:
 
         Raises PromptError, on `prompt`, EngineError, and what `on_progress` raises.
         """
-        prompt = refuse(prompt)
+        text, _ = written(prompt, target)
         if model == nano.MODEL:
             told = compose(prompt, seed, target=target, model=model)
-            return _noted(told, f"nano's sentences are written by the rules, not by {self._title}.")
+            why = Sentence("nano's sentences are written by the rules, not by {title}.", title=self._title)
+            return _noted(told, why)
         on_progress(Progress(stage="loading"))
         self.load()
-        answer = self.answer(prompt, seed, on_progress)
+        answer = self.answer(text, seed, on_progress)
         if answer is None:
-            why = f"{self._title} did not finish in time, so the rules answered."
+            why = Sentence("{title} did not finish in time, so the rules answered.", title=self._title)
         elif found := suggestion(prompt, answer, seed, self.name, target):
             return found
         else:
-            why = f"{self._title} wrote about something else, so the rules answered."
+            why = Sentence("{title} wrote about something else, so the rules answered.", title=self._title)
         return _noted(compose(prompt, seed, target=target, model=model), why)
 
     def answer(self, prompt: str, seed: int, on_progress: OnProgress = ignore_progress) -> str | None:

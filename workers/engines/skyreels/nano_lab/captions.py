@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from workers.prompts import nano_words
 from workers.prompts.nano_words import (
-    BINDING,
     CAMERA_WORDS,
     COLOUR_WORDS,
     FILLERS,
@@ -16,23 +15,9 @@ from workers.prompts.nano_words import (
     RESERVED,
     SCENE_WORDS,
     SHAPE_WORDS,
-    vocabulary,
 )
 
 from .world import Spec, sample_camera, sample_pair, sample_spec
-
-__all__ = (
-    "BINDING",
-    "CAMERA_WORDS",
-    "COLOUR_WORDS",
-    "FILLERS",
-    "MOTION_WORDS",
-    "OPENINGS",
-    "RESERVED",
-    "SCENE_WORDS",
-    "SHAPE_WORDS",
-    "vocabulary",
-)
 
 UNKNOWN = "zzunknown"
 Said = tuple[bool, bool, bool, bool]

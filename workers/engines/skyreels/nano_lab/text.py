@@ -19,6 +19,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
 
+from workers.prompts import nano_words
+
 from . import captions, world
 from .store import atomic_save
 
@@ -36,7 +38,7 @@ def tokenizer(vocabulary: Sequence[str] | None = None) -> Any:
     """Lower-casing tokenizer of whole words, nano's or others, dressed as a fast tokenizer; what is not among them
     becomes one unknown token.
     """
-    words = [PAD, EOS, UNK, *(vocabulary or captions.vocabulary())]
+    words = [PAD, EOS, UNK, *(vocabulary or nano_words.vocabulary())]
     tok = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token=UNK))
     tok.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tok.pre_tokenizer = pre_tokenizers.Sequence(
