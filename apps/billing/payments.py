@@ -16,7 +16,7 @@ from django.utils import timezone
 from apps import messages
 from apps.accounts.models import User
 from apps.billing import gateway, sync
-from apps.billing.models import Checkout, Customer, Plan, Subscription, TopUp
+from apps.billing.models import Checkout, Customer, Payment, Plan, Subscription, TopUp
 from apps.billing.plans import connected
 from apps.errors import StudioError
 
@@ -232,7 +232,11 @@ def _changing(user: User) -> Iterator[Subscription]:
 
 
 def leave(user: User) -> None:
-    """End everything that would charge a user whose account is being deleted, now or as soon as Stripe answers."""
+    """End everything that would charge a user whose account is being deleted, now or as soon as Stripe answers.
+
+    What they have paid stays for the ledger, without the invoices that name them.
+    """
+    Payment.objects.filter(user=user).update(document_url="")
     for customer in Customer.objects.filter(user=user, leaving=False):
         Customer.objects.filter(pk=customer.pk).update(leaving=True)
         nudge("leave_stripe", str(customer.pk))

@@ -39,6 +39,7 @@ from apps.accounts import outbox, sessions
 from apps.accounts.models import ApiToken, User
 from apps.billing import payments
 from apps.billing import services as billing
+from apps.billing.models import Checkout
 from apps.errors import StudioError
 from apps.library import keeper, storage
 from apps.library.ids import as_uuid
@@ -60,6 +61,7 @@ GONE: tuple[tuple[type[models.Model], str], ...] = (
     (Asset, "user"),
     (Generation, "user"),
     (Group, "user"),
+    (Checkout, "user"),
     (ApiToken, "user"),
     (FavouriteVoice, "user"),
     (VoiceConsent, "user"),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from apps.accounts.models import ApiToken, User
 from apps.billing import services as billing
+from apps.billing.plans import plan_of
 from apps.library import storage
 from apps.library.models import Asset, Generation
 
@@ -19,6 +20,7 @@ class Holdings:
     unfinished: int
     tokens: int
     credits: int
+    plan: str = ""  # one that is paid
 
 
 def holdings(user: User) -> Holdings:
@@ -33,4 +35,5 @@ def holdings(user: User) -> Holdings:
         unfinished=jobs.active().count(),
         tokens=ApiToken.objects.of(user).count(),
         credits=billing.balance(user) + billing.held(user),
+        plan=plan.title if (plan := plan_of(user)).price else "",
     )

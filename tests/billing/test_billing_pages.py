@@ -12,7 +12,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.billing import services as billing
 from apps.billing import sync, upkeep
-from apps.billing.models import Checkout, Customer, Subscription
+from apps.billing.models import Checkout, Customer, Payment, Subscription
 from apps.privacy.deletion import delete_account
 from tests.web.test_words_of_pages import bare_of, marked  # noqa: F401
 
@@ -194,7 +194,8 @@ class TestLeaving:
         with django_capture_on_commit_callbacks(execute=True):
             delete_account(ada)
         row = Customer.objects.get()
-        assert row.leaving
+        assert row.leaving and not Checkout.objects.exists()
+        assert [payment.document_url for payment in Payment.objects.all()] == [""]
         with pytest.raises(Exception, match="does not answer"):
             workers.actors.leave_stripe.fn(str(row.pk))
         shop.standin.away = False
