@@ -75,6 +75,10 @@ def add_sound(film: str, source: str) -> bool:
     return soundtrack.add_sound(Path(film), Path(source))
 
 
+def sound_of(path: str, out: str) -> bool:
+    return soundtrack.sound_of(Path(path), Path(out))
+
+
 VERBS: dict[str, Verb] = {
     verb.__name__: verb
     for verb in (
@@ -88,6 +92,7 @@ VERBS: dict[str, Verb] = {
         clip,
         keep_sound,
         add_sound,
+        sound_of,
     )
 }
 

@@ -142,6 +142,11 @@ def add_sound(film: Path, source: Path) -> bool:
     return bool(_result("video", "add_sound", Budget.of(WORK, output), film=film, source=source))
 
 
+def sound_of(path: Path, out: Path) -> bool:
+    """Write the sound of a clip, from its first picture on, as the stereo WAV `out`. Returns False when it has none."""
+    return bool(_result("video", "sound_of", Budget.of(WORK, MAX_CLIP_BYTES), path=path, out=out))
+
+
 def _clip_info(told: dict[str, Any]) -> ClipInfo:
     return ClipInfo(**told | {"fps": Fraction(*told["fps"])})
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
 from workers.media.facts import MediaError, let_through
 from workers.media.probe import probe
@@ -70,6 +71,50 @@ def add_sound(film: Path, source: Path) -> bool:
         raise MediaError("sound_broken", "The sound of the video is damaged and cannot be kept.") from error
     partial.replace(film)
     return True
+
+
+def sound_of(film: Path, out: Path) -> bool:
+    """Write the sound of a clip as the stereo WAV `out`, as its pictures are placed: from the first one on.
+
+    Returns False, and writes nothing, when the clip has none. Raises MediaError when the sound is damaged.
+    """
+    if not has_sound(film):
+        return False
+    try:
+        with open_clip(film) as clip, av.open(str(out), "w", format="wav") as target:
+            track, begin = _track(clip), _first_picture(film)
+            assert track is not None
+            stream = target.add_stream("pcm_s16le", rate=AAC_RATE, layout=AAC_LAYOUT)
+            resampler = av.AudioResampler(format="s16", layout=AAC_LAYOUT, rate=AAC_RATE)
+            frames: Iterator[Any] = (frame for packet in packets(clip, [track]) for frame in packet.decode())
+            at: int | None = None
+            for piece in (piece for frame in itertools.chain(frames, (None,)) for piece in resampler.resample(frame)):
+                if at is None:
+                    first = Fraction(piece.pts or 0) * Fraction(piece.time_base or Fraction(1, AAC_RATE))
+                    at = round((first - begin) * AAC_RATE)
+                    if at > 0:
+                        target.mux(stream.encode(_silence(at)))
+                skipped = max(0, min(piece.samples, -at))
+                at += piece.samples
+                if skipped < piece.samples:
+                    samples = piece.to_ndarray()[:, skipped * 2 :]
+                    target.mux(stream.encode(_packed(samples)))
+            target.mux(stream.encode(None))
+    except (av.FFmpegError, EOFError) as error:
+        let_through(error)
+        raise MediaError("sound_broken", "The sound of the video is damaged and cannot be kept.") from error
+    return True
+
+
+def _packed(samples: Any) -> av.AudioFrame:
+    """Return interleaved stereo samples [1, 2 * N] of int16 as a frame."""
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), "s16", AAC_LAYOUT)
+    frame.sample_rate = AAC_RATE
+    return frame
+
+
+def _silence(samples: int) -> av.AudioFrame:
+    return _packed(np.zeros((1, 2 * samples), np.int16))
 
 
 def _track(container: av.container.InputContainer) -> av.AudioStream | None:

@@ -1,0 +1,142 @@
+"""Captions: what is said in a sound or a film and when, as WebVTT (W3C) and SubRip. Imports no codec."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+WIDE = re.compile("[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")  # signs as wide as they are high
+# What the fonts of captions in pictures have: the letters of Europe, and Chinese.
+DRAWN = re.compile(
+    "[\t-~\u00a0-\u024f\u02b0-\u03ff\u0400-\u052f\u1e00-\u1fff\u2000-\u206f\u20a0-\u20cf\u2100-\u214f\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]*"
+)
+LINE, LINES = 42, 2  # characters of a line, and lines of a caption, as broadcasters have them
+LONGEST, SHORTEST = 6.0, 1.0  # seconds that a caption stands
+PAUSE = 0.6  # seconds of silence after which another caption begins
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One caption: its text, and when it is shown, in seconds."""
+
+    start: float
+    end: float
+    text: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the cue as JSON has it."""
+        return {"start": round(self.start, 3), "end": round(self.end, 3), "text": self.text}
+
+
+def from_json(cues: Iterable[Mapping[str, Any]]) -> list[Cue]:
+    """Return cues that `Cue.to_json` has written."""
+    return [Cue(float(cue["start"]), float(cue["end"]), str(cue["text"])) for cue in cues]
+
+
+def cues_of(text: str, words: Sequence[tuple[str, float, float]]) -> list[Cue]:
+    """Return the captions of a text whose words (text, start, end) are placed in time.
+
+    The text is one sentence. A caption ends at a pause, or before it has more than LINES lines or stands longer than
+    LONGEST. It has the text as it was written, with its punctuation, and a word that is not there as it was spoken.
+    """
+    placed = _written(text, words)
+    groups: list[list[tuple[str, float, float]]] = []
+    for word in placed:
+        last = groups[-1] if groups else []
+        if last and not _ends_before(word, last):
+            last.append(word)
+        else:
+            groups.append([word])
+    found: list[Cue] = []
+    for number, group in enumerate(groups):
+        following = groups[number + 1][0][1] if number + 1 < len(groups) else group[-1][2] + SHORTEST
+        end = min(max(group[-1][2], group[0][1] + SHORTEST), max(following, group[-1][2]))
+        found.append(Cue(group[0][1], end, "\n".join(lines(" ".join(word for word, _, _ in group)))))
+    return found
+
+
+def lines(text: str, most: int = LINE) -> list[str]:
+    """Return a text in lines of at most `most` characters; two of them are about as long as each other."""
+    words = text.split()
+    if len(text) > most and len(text) <= 2 * most:
+        half = min(
+            range(1, len(words)),
+            key=lambda i: abs(len(" ".join(words[:i])) - len(" ".join(words[i:]))),
+            default=0,
+        )
+        pair = [" ".join(words[:half]), " ".join(words[half:])]
+        if half and max(map(len, pair)) <= most:
+            return pair
+    found: list[str] = []
+    for word in words:
+        for piece in [word[i : i + most] for i in range(0, len(word), most)]:
+            if found and len(found[-1]) + 1 + len(piece) <= most:
+                found[-1] += f" {piece}"
+            else:
+                found.append(piece)
+    return found
+
+
+def vtt(cues: Iterable[Cue]) -> str:
+    """Return cues as WebVTT."""
+    blocks = [f"{_time(cue.start, '.')} --> {_time(cue.end, '.')}\n{_escaped(cue.text)}\n" for cue in cues]
+    return "\n".join(["WEBVTT\n", *blocks])
+
+
+def srt(cues: Iterable[Cue]) -> str:
+    """Return cues as SubRip."""
+    blocks = [
+        f"{number}\n{_time(cue.start, ',')} --> {_time(cue.end, ',')}\n{cue.text}\n"
+        for number, cue in enumerate(cues, start=1)
+    ]
+    return "\n".join(blocks)
+
+
+def transcript(cues: Iterable[Cue]) -> str:
+    """Return what cues say, as one text."""
+    return " ".join(" ".join(cue.text.split()) for cue in cues)
+
+
+def _ends_before(word: tuple[str, float, float], group: list[tuple[str, float, float]]) -> bool:
+    said = " ".join(each for each, _, _ in group)
+    return (
+        word[1] - group[-1][2] > PAUSE
+        or word[2] - group[0][1] > LONGEST
+        or len(lines(f"{said} {word[0]}")) > LINES
+        or (said.endswith((",", ";", ":", "–", "—")) and len(said) > LINE)
+    )
+
+
+def _written(text: str, words: Sequence[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
+    """Return words with the marks that stand around them in the text."""
+    places: list[tuple[int, int] | None] = []
+    at, folded = 0, text.lower()
+    for word, _, _ in words:
+        found = folded.find(word.lower(), at) if word.strip() else -1
+        places.append((found, found + len(word)) if found >= 0 else None)
+        at = found + len(word) if found >= 0 else at
+    shown: list[tuple[str, float, float]] = []
+    for number, (word, start, end) in enumerate(words):
+        place = places[number]
+        if place is not None:
+            ahead = next((each[0] for each in places[number + 1 :] if each), len(text))
+            begin = place[0] if any(places[:number]) else 0
+            word = text[begin:ahead]
+            if number + 1 < len(words) and places[number + 1] is None:
+                word = text[begin : place[1]]  # what follows is spoken otherwise than it is written
+        if said := " ".join(word.split()):
+            shown.append((said, start, end))
+    return shown
+
+
+def _time(seconds: float, mark: str) -> str:
+    thousandths = max(0, round(seconds * 1000))
+    hours, rest = divmod(thousandths, 3_600_000)
+    minutes, rest = divmod(rest, 60_000)
+    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}{mark}{rest % 1000:03d}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
