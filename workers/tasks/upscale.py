@@ -54,11 +54,14 @@ def _picture(request: Request, asked: Upscale, made_from: dict[str, Any]) -> Mad
 
 
 def _film(request: Request, asked: Upscale, made_from: dict[str, Any]) -> Made:
+    from workers.media.probe import probe
     from workers.media.stills import poster, strip
+    from workers.tasks.voiceover import heard
     from workers.upscale import keep_film, upscale_film
 
     segments, out = request.folder / "render", request.folder / "film.mp4"
     comment, stopped = json.dumps(made_from, sort_keys=True), False
+    more: dict[str, Any] = {}
     try:
         info = upscale_film(
             asked, segments, out, on_progress=request.on_progress, keeper=request.keeper, comment=comment
@@ -66,9 +69,12 @@ def _film(request: Request, asked: Upscale, made_from: dict[str, Any]) -> Made:
     except Stopped:
         info, kept = keep_film(asked, segments, out, comment)
         made_from, stopped = made_from | {"segments_kept": kept}, True
+    if not stopped and (more := heard(request, out, made_from, request.on_progress)):
+        info = probe(out)
     request.on_progress(Progress(stage="encoding", step=1, steps=1))
     files = {"file": out}
     files["poster"] = poster(out, request.folder / "poster.webp")
     files["strip"] = strip(out, request.folder / "strip.webp")
-    film = MadeAsset(kind="video", files=files, facts={name: getattr(info, name) for name in FACTS})
+    facts = {name: getattr(info, name) for name in FACTS} | more
+    film = MadeAsset(kind="video", files=files, facts=facts)
     return Made(assets=[film], engine=asked.model, recipe=made_from, stopped=stopped)

@@ -32,6 +32,7 @@ def video(request: Request) -> Made:
     from workers.media.probe import probe
     from workers.media.stills import poster, strip
     from workers.render import keep, render
+    from workers.tasks.voiceover import heard
 
     engine = registry.get("video")
     params, folder, on_progress = request.params, request.folder, request.on_progress
@@ -58,12 +59,15 @@ def video(request: Request) -> Made:
     if factor:
         out = finished(out, folder, factor, made_from, _in_windows(on_progress, windows, of))
         info = probe(out)
+    stopped = windows < of or bool(params.get("finish") and not factor)
+    more = {} if stopped else heard(request, out, made_from, _in_windows(on_progress, windows, of))
+    if more:
+        info = probe(out)
     on_progress(Progress(stage="encoding", step=1, steps=1, window=windows, windows=of))
     poster(out, folder / "poster.webp")
     strip(out, folder / "strip.webp")
     files = {"file": out, "poster": folder / "poster.webp", "strip": folder / "strip.webp"}
-    stopped = windows < of or bool(params.get("finish") and not factor)
-    film = MadeAsset(kind="video", files=files, facts={name: getattr(info, name) for name in FACTS})
+    film = MadeAsset(kind="video", files=files, facts={name: getattr(info, name) for name in FACTS} | more)
     return Made(assets=[film], engine=asked.spec.model, recipe=made_from, stopped=stopped)
 
 
