@@ -26,6 +26,7 @@ from workers.keeper import CHANGING, CLIP_PARTS, INDEX, PLAYLIST, PROMPT, STATE,
 log = structlog.get_logger(__name__)
 ROOT = "live"
 GRACE = timedelta(minutes=2)  # how long a player at the live edge still finds its segments after the job has ended
+PARTS = (".mp4", ".wav", ".json")  # the endings of finished parts: windows of a film, sentences with their words
 PLAYABLE = re.compile(r"index\.m3u8|init\.mp4|\d{4,}\.m4s")
 
 
@@ -52,7 +53,7 @@ class StorageKeeper:
         try:
             for name in default_storage.listdir(source)[1]:
                 to = folder / (STATE if name == state else name)
-                if (name.endswith(".mp4") or name in (CLIP_PARTS, PROMPT, state)) and not to.exists():
+                if (name.endswith(PARTS) or name in (CLIP_PARTS, PROMPT, state)) and not to.exists():
                     with default_storage.open(f"{source}/{name}") as stored, to.open("wb") as local:
                         shutil.copyfileobj(stored, local)
         except FileNotFoundError:

@@ -19,6 +19,9 @@ from apps.accounts.models import User
 from apps.errors import CATALOGUE
 from apps.library.names import file_name, without_suffix
 from apps.text import folded
+from workers.media.captions import Cue, from_json, transcript
+
+SEARCHED = 4000  # characters of a text that a search looks in
 
 
 class GenerationQuerySet(models.QuerySet["Generation"]):
@@ -161,6 +164,7 @@ class Generation(models.Model):
         "denoising": _("Making the frames"),
         "decoding": _("Finishing the frames"),
         "upscaling": _("Enlarging"),
+        "speaking": _("Speaking"),
         "encoding": _("Saving the file"),
     }
 
@@ -266,7 +270,7 @@ class Generation(models.Model):
     @staticmethod
     def searched(title: str, params: Mapping[str, Any]) -> str:
         """Return the `words` of a job with this title and these parameters."""
-        told = (str(params.get(name) or "") for name in ("prompt", "model_id"))
+        told = (str(params.get(name) or "")[:SEARCHED] for name in ("prompt", "model_id", "text", "voiceover_text"))
         return folded(" ".join(filter(None, [title, *told])))
 
     @property
@@ -319,7 +323,7 @@ class Generation(models.Model):
         before_finish = 100 - self.FINISH_PERCENT if self.params.get("finish") else 100
         if self.stage == "upscaling":
             return min(99, before_finish + int((100 - before_finish) * share))
-        if self.stage == self.ENCODING:
+        if self.stage in (self.ENCODING, "speaking"):
             return 99
         denoising = self.stage in (self.WAITING, self.LOADING, "denoising")
         done = self.window - 1 + (share if denoising else 1)
@@ -424,6 +428,9 @@ class Asset(models.Model):
     stored_bytes = models.PositiveBigIntegerField(default=0, help_text="Of all its files, with poster and strip.")
     sha256 = models.CharField(max_length=64, blank=True)
     recipe = models.JSONField(default=dict, blank=True)
+    captions = models.JSONField(
+        default=dict, blank=True, help_text="What is said in it: the language, and cues with start, end and text."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
@@ -467,6 +474,29 @@ class Asset(models.Model):
     @property
     def strip_url(self) -> str:
         return self.get_part_url("strip") if self.strip else ""
+
+    @property
+    def cues(self) -> list[Cue]:
+        """What is said in it, and when."""
+        return from_json(self.captions.get("cues", ()))
+
+    @property
+    def descriptions(self) -> list[Cue]:
+        """What is seen in it, told in the gaps of what is said."""
+        return from_json(self.captions.get("descriptions", ()))
+
+    @property
+    def captions_address(self) -> str:
+        return reverse("library:asset_text", args=[self.pk, "captions.vtt"])
+
+    @property
+    def caption_language(self) -> str:
+        return str(self.captions.get("language", ""))
+
+    @property
+    def transcript(self) -> str:
+        """What is said in it, as one text."""
+        return transcript(self.cues)
 
     @property
     def download_name(self) -> str:

@@ -16,11 +16,13 @@ class AssetSerializer(serializers.ModelSerializer[Asset]):
     url = serializers.SerializerMethodField()
     poster_url = serializers.SerializerMethodField()
 
+    captions_url = serializers.SerializerMethodField()
+
     class Meta:
         model = Asset
         fields = [
-            "id", "kind", "name", "generation", "url", "poster_url", "width", "height", "frames", "fps", "seconds",
-            "bytes", "sha256", "recipe", "created_at",
+            "id", "kind", "name", "generation", "url", "poster_url", "captions_url", "width", "height", "frames", "fps",
+            "seconds", "bytes", "sha256", "recipe", "created_at",
         ]  # fmt: skip
         extra_kwargs = {
             name: {"help_text": text}
@@ -43,6 +45,13 @@ class AssetSerializer(serializers.ModelSerializer[Asset]):
     @extend_schema_field(OpenApiTypes.URI)
     def get_poster_url(self, asset: Asset) -> str:
         return str(self.context["request"].build_absolute_uri(asset.get_part_url("poster"))) if asset.poster else ""
+
+    @extend_schema_field(OpenApiTypes.STR)
+    def get_captions_url(self, asset: Asset) -> str:
+        """What is said in it, as WebVTT; empty where nothing is."""
+        if not asset.captions.get("cues"):
+            return ""
+        return str(self.context["request"].build_absolute_uri(asset.captions_address))
 
 
 class UploadSerializer(StrictSerializer):

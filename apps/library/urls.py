@@ -16,5 +16,6 @@ urlpatterns = [
     path("home/my-library/trash/empty", views.empty_trash, name="empty_trash"),
     path("home/my-library/last-frame/<uuid:pk>", views.last_frame, name="last_frame"),
     path("media/<uuid:pk>/<slug:part>", files.asset_file, name="asset_file"),
+    path("media/<uuid:pk>/text/<str:name>", files.asset_text, name="asset_text"),
     path("live/<uuid:pk>/<str:name>", files.live_file, name="live_file"),
 ]

@@ -29,8 +29,16 @@ NAMES = {
     "negative_prompt": gettext_lazy("Avoid"),
     "model_id": gettext_lazy("Model"),
 }
-TOLD_APART = ("prompt", "seed", "mode")
-FACTS = ("kind", "made_width", "made_height", "seconds", "frames")  # what a tool works out, not what was asked for
+TOLD_APART = ("prompt", "seed", "mode", "text", "voiceover_text")
+FACTS = (
+    "kind",
+    "made_width",
+    "made_height",
+    "seconds",
+    "frames",
+    "voice_engine",
+    "description",
+)  # what a tool works out, not what was asked for
 
 
 @login_required

@@ -9,6 +9,7 @@ const BUSY_MS = 300;
 const TAP_MS = 280;
 const STRIP_FRAMES = 10;
 const SEEK = 5; // seconds
+const CAPTION_LINE = -4; // of the picture, from below
 const RATES = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2];
 const STORE = "cinevivid.sound";
 let last; // the player that was used last; keys go there when nothing else has the focus
@@ -76,6 +77,11 @@ class Player {
   /** The length of the bar: of a film that is being made, how long it will be. */
   get length() {
     return this.live ? Math.max(this.end, Number(this.media.dataset.length) || 0) : this.end;
+  }
+
+  /** The captions that it has; what is described to those who do not see is for their readers. */
+  get texts() {
+    return [...(this.media.textTracks ?? [])].filter(({ kind }) => kind === "captions" || kind === "subtitles");
   }
 
   get fps() {
@@ -230,11 +236,23 @@ class Player {
   }
 
   captions() {
-    const tracks = [...this.media.textTracks];
+    const tracks = this.texts;
     const shown = tracks.find((track) => track.mode === "showing");
     for (const track of tracks) track.mode = "disabled";
-    if (!shown && tracks[0]) tracks[0].mode = "showing";
+    if (!shown && tracks[0]) {
+      tracks[0].mode = "showing";
+      this.raise(tracks[0]);
+    }
     this.tell();
+  }
+
+  /** Put captions above the bar, which would lie over them. */
+  raise(track) {
+    const lines = () => {
+      for (const cue of track.cues ?? []) cue.line = CAPTION_LINE;
+    };
+    lines();
+    for (const element of this.media.querySelectorAll("track")) if (element.track === track) element.addEventListener("load", lines, { once: true });
   }
 
   float() {
@@ -404,7 +422,7 @@ class Player {
     buttons.loop.setAttribute("aria-pressed", media.loop);
     buttons.volume.value = quiet ? 0 : Math.round(media.volume * 100);
     if (RATES.includes(media.playbackRate)) buttons.speed.value = String(media.playbackRate);
-    const tracks = [...(media.textTracks ?? [])];
+    const tracks = this.texts;
     buttons.captions.hidden = !tracks.length;
     buttons.captions.setAttribute("aria-pressed", tracks.some((track) => track.mode === "showing"));
   }

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from apps.library.models import Asset, Generation
 
 register = template.Library()
+ONE_PIECE = ("upscaling", "speaking")  # stages that a film goes through as a whole
 
 
 @register.filter
@@ -73,7 +74,7 @@ def detail(job: Generation) -> str:
     if job.stop_requested_at:
         return _("%.1f s kept") % job.kept_seconds
     windows = {"number": job.window, "all": job.windows}
-    window = _("Window %(number)d of %(all)d") % windows if job.windows and job.stage != "upscaling" else ""
+    window = _("Window %(number)d of %(all)d") % windows if job.windows and job.stage not in ONE_PIECE else ""
     if job.stage == "decoding" and job.windows > 1:
         return window
     if job.stage == job.LOADING and job.seconds_left:
@@ -81,10 +82,13 @@ def detail(job: Generation) -> str:
     if job.stage in (job.WAITING, job.LOADING, job.ENCODING, "decoding"):
         return ""
     steps = {"number": job.step, "all": job.steps}
-    step = (_("frame %(number)d of %(all)d") if job.stage == "upscaling" else _("step %(number)d of %(all)d")) % steps
+    words = {"upscaling": _("frame %(number)d of %(all)d"), "speaking": _("%(number)d of %(all)d sentences")}
+    step = words.get(job.stage, _("step %(number)d of %(all)d")) % steps
+    if job.stage == "speaking" and job.steps == 1:
+        step = ""  # of a film, in which speech is a moment
     left = _("about %s left") % duration(job.seconds_left) if job.seconds_left else ""
-    words = ", ".join(filter(None, [window, step, left] if job.steps else [left]))
-    return words[:1].upper() + words[1:]
+    told = ", ".join(filter(None, [window, step, left] if job.steps else [left]))
+    return told[:1].upper() + told[1:]
 
 
 @register.filter
