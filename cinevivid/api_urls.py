@@ -8,6 +8,7 @@ from apps.library.api import AssetViewSet
 from apps.prompts.api import Compose, Enhance
 from apps.reference.views import Schema
 from apps.tools import api
+from apps.voices.api import Favourite, Voices
 
 router = DefaultRouter(use_regex_path=False)
 router.include_root_view = False
@@ -25,5 +26,7 @@ urlpatterns = [
     path("tools/", api.ToolList.as_view(), name="tools"),
     path("tools/<slug:slug>/", api.Submit.as_view(), name="submit"),
     path("tools/<slug:slug>/quote/", api.Quote.as_view(), name="quote"),
+    path("voices/", Voices.as_view(), name="voices"),
+    path("voices/<slug:id>/favourite/", Favourite.as_view(), name="voice_favourite"),
     *router.urls,
 ]

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "apps.billing",
     "apps.library",
     "apps.weights",
+    "apps.voices",
     "apps.tools",
     "apps.prompts",
     "apps.privacy",

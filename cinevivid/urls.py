@@ -28,6 +28,7 @@ urlpatterns = [
     path("", include("apps.library.urls")),
     path("", include("apps.prompts.urls")),
     path("", include("apps.tools.urls")),
+    path("", include("apps.voices.urls")),
     path("", include("apps.weights.urls")),
 ]
 

@@ -1,6 +1,7 @@
 """Dramatiq actors: claim a row, run its task, store what it made. The only Django-aware module of the workers."""
 
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import dramatiq
 import structlog
 from django.conf import settings
 from django.core.files import File
+from django.core.files.storage import default_storage
 from django.db import DatabaseError, connections
 from django.utils import timezone
 from dramatiq.middleware import TimeLimitExceeded
@@ -23,6 +25,7 @@ from apps.library.keeper import StorageKeeper
 from apps.library.models import Asset, Generation
 from apps.tools import services
 from apps.tools.registry import QUEUES, tools
+from apps.voices import samples
 from workers.base import Cancelled, EngineError, Progress, PublicError, Stopped
 from workers.warm import Warmth
 from workers.weights import store
@@ -33,6 +36,7 @@ LINE_EVERY_SECONDS = 10.0  # after which those who wait are told anew when their
 RETRIED = ("rank_lost", "ranks_not_started")  # what may go well another time: a part of the worker died
 RETRIED_LATER = ("storage_failed",)
 FOREVER_MS = 10 * 365 * 24 * 3600 * 1000  # dramatiq wants a number
+SAMPLE_SECONDS = 120  # a voice may have to be read into memory first
 warmth = Warmth(settings.DATA_DIR / "loading.json")
 HEARTBEAT_SECONDS = settings.LEASE_SECONDS / 8
 # A worker hears only what its own process declares, and no actor has these queues' names.
@@ -99,6 +103,27 @@ def give_up(job: Generation, error: StudioError) -> None:
         services.retry(job, error, at_once=not later)
     else:
         services.offer_or_fail(job, error)
+
+
+@dramatiq.actor(queue_name=samples.QUEUE, max_retries=0, time_limit=SAMPLE_SECONDS * 1000)
+def make_voice_sample(slug: str) -> None:
+    """Speak the sample of a voice and keep it; nothing when it is there."""
+    from workers.engines import voice as engine
+    from workers.media import audio
+
+    voice = engine.get(slug)
+    path = samples.path_of(voice)
+    if default_storage.exists(path):
+        return
+    try:
+        spoken = engine.say(samples.sentence(voice), slug)
+        with tempfile.TemporaryDirectory(prefix="sample-") as folder:
+            file = audio.encode(spoken.samples, spoken.rate, Path(folder) / "sample.mp3")
+            with file.open("rb") as made:
+                default_storage.save(path, File(made))
+    except Exception:
+        samples.note_failure(voice)
+        log.warning("sample_not_made", voice=slug, exc_info=True)
 
 
 @dramatiq.actor(

@@ -44,6 +44,7 @@ from apps.library.ids import as_uuid
 from apps.library.models import Asset, Generation, GenerationInput, Group
 from apps.privacy.models import Deletion, Leftover
 from apps.tools import services
+from apps.voices.models import FavouriteVoice, VoiceConsent
 
 log = structlog.get_logger(__name__)
 Status = Generation.Status
@@ -59,6 +60,8 @@ GONE: tuple[tuple[type[models.Model], str], ...] = (
     (Generation, "user"),
     (Group, "user"),
     (ApiToken, "user"),
+    (FavouriteVoice, "user"),
+    (VoiceConsent, "user"),
     (EmailAddress, "user"),
 )
 

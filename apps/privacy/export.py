@@ -24,6 +24,7 @@ from apps.billing import services as billing
 from apps.library import zips
 from apps.library.models import Asset, Generation, Group
 from apps.library.zips import Document, Medium, zipped
+from apps.voices.models import FavouriteVoice, VoiceConsent
 
 BATCH = 200  # rows
 IN_MEMORY = 1024 * 1024  # what a document takes before it goes to the disk
@@ -89,6 +90,10 @@ def _account(user: User) -> dict[str, Any]:
         "held": billing.held(user),
         "api_tokens": list(
             ApiToken.objects.filter(user=user).values("name", "created_at", "last_used_at", "revoked_at")
+        ),
+        "favourite_voices": list(FavouriteVoice.objects.filter(user=user).values_list("voice", flat=True)),
+        "voice_consents": list(
+            VoiceConsent.objects.filter(user=user).values("name", "speaker", "statement", "voice", "created_at")
         ),
         "groups": list(Group.objects.filter(user=user).values("id", "kind", "title", "created_at")),
     }

@@ -11,5 +11,6 @@ class Command(makemessages.Command):
     xgettext_options = [
         *makemessages.Command.xgettext_options,
         *(f"--keyword={name}:2" for name in ("PublicError", "EngineError", "MediaError", "SpecError", "VoiceError")),
+        *(f"--keyword={name}:4" for name in ("_kokoro", "_voice")),  # what the voices of ours are like
         "--keyword=Look:1",
     ]
