@@ -16,6 +16,8 @@ from apps.library.decoding import NotOpened
 from apps.library.ids import as_uuid
 from apps.library.models import Asset
 from apps.tools.help import explained
+from apps.voices import services as voices
+from workers.voice.base import Voice
 
 SHELF = 12  # how many of the newest are offered
 
@@ -110,6 +112,57 @@ class ModeSelect(forms.RadioSelect):
     """What a tool begins with, as tabs; fields with `modes` are shown in these only."""
 
     template_name = "forms/modes.html"
+
+
+class VoiceSelect(forms.Select):
+    """The voices of this studio, by accent, with a button to listen to the one that is chosen."""
+
+    template_name = "forms/voice.html"
+    user: User | None = None
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        try:
+            found = voices.search(self.user, voices.Search()) if self.user else []
+        except StudioError:
+            found = []  # of a provider that does not answer: the field says so when it is cleaned
+        usual = voices.usual_of(each.voice for each in found)
+        self.choices = self._grouped([each for each in found if each.voice.available], usual, str(value or ""))
+        context = super().get_context(name, value, attrs)
+        context["widget"]["usual"] = usual.slug if usual else ""
+        return context
+
+    def _grouped(self, found: list[voices.Listed], usual: Voice | None, chosen: str) -> list[Any]:
+        """The voices by what they speak, favourites first; one that is chosen and gone stays, to be told of."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for each in found:
+            group = _t("Favourites") if each.favourite else _t("Your own") if each.own else each.languages
+            words = ", ".join(filter(None, [each.voice.name, each.about.lower()]))
+            groups.setdefault(group, []).append((each.voice.slug, words))
+        gone = [(chosen, chosen)] if chosen and all(each.voice.slug != chosen for each in found) else []
+        first = [("", _t("%(name)s, the usual voice") % {"name": usual.name})] if usual else []
+        return [*first, *gone, *groups.items()]
+
+
+class VoiceField(forms.CharField):
+    """A voice by its slug, empty for the usual one. `voice_of` finds it: only what speaks has to ask for voices.
+
+    The form sets `user`.
+    """
+
+    user: User | None = None
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, max_length=100, widget=VoiceSelect, **kwargs)
+
+    def of(self, user: User | None, draft: bool) -> None:
+        self.user = self.widget.user = user
+
+    def voice_of(self, slug: str) -> Voice:
+        """Return the voice of this slug, or the usual one. Raises ValidationError."""
+        try:
+            return voices.get(self.user, slug) if slug else voices.usual(self.user)
+        except StudioError as error:
+            raise forms.ValidationError(error.public_text, code=error.code) from error
 
 
 class AssetInput(forms.FileInput):

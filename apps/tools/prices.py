@@ -35,6 +35,7 @@ TABLE: Mapping[tuple[str, str], Rate] = {
     ("video", "14B-720P"): Rate(50, Unit.SECOND),
     ("upscale", ANY): Rate(1, Unit.SECOND),
     ("voice", "offline"): Rate(1, Unit.CHARACTERS),
+    ("voice", "elevenlabs"): Rate(2, Unit.CHARACTERS),
     ("image", "nano"): Rate(1, Unit.PICTURE),
     ("image", ANY): Rate(10, Unit.PICTURE),
     ("lip-sync", ANY): Rate(5, Unit.SECOND),

@@ -16,7 +16,7 @@ from apps.accounts.models import User
 from apps.given import misfits, tidied
 from apps.library import uploads
 from apps.library.models import Asset, Generation
-from apps.tools.fields import AssetField
+from apps.tools.fields import AssetField, VoiceField
 from apps.tools.help import label_of, naming, sentences
 from workers.weights import catalog
 from workers.weights.card import WeightCard
@@ -73,11 +73,11 @@ class ToolForm(forms.Form):
         kwargs["initial"] = {**self.page_initial, **(kwargs.get("initial") or {})}
         texts = {name for name, field in self.base_fields.items() if isinstance(field, forms.CharField)}
         super().__init__(None if data is None else tidied(data, texts), *args, **kwargs)
-        self.draft, self.unopened = draft, False
+        self.user, self.draft, self.unopened = user, draft, False
         if draft and "prompt" in self.fields:
             self.fields["prompt"].required = False
         for name, field in self.fields.items():
-            if isinstance(field, AssetField):
+            if isinstance(field, AssetField | VoiceField):
                 field.of(user, draft)
             field.error_messages = {**field.error_messages, **sentences(name, field)}
         for name in self._folded():
@@ -216,6 +216,7 @@ class Tool:
     # A film of the static files that shows what it makes; its poster lies beside it, under the same name.
     clip: ClassVar[str] = ""
     door: ClassVar[str] = ""  # how the landing page names it among the few ways into the studio; empty: it is none
+    watchable: ClassVar[bool] = True  # what is finished of it can be seen while the rest is made
     form_class: ClassVar[type[ToolForm]]
     template: ClassVar[str] = "tools/tool.html"
 

@@ -117,9 +117,11 @@ class ProgressSerializer(serializers.Serializer[Any]):
 class KeptSerializer(serializers.Serializer[Any]):
     """What is finished of a film: it can be seen at `live_url` while the rest is made, and a stop keeps it."""
 
-    windows = serializers.IntegerField(help_text=_("Finished windows."))
+    windows = serializers.IntegerField(help_text=_("Finished windows, or sentences."))
     seconds = serializers.FloatField(help_text="Of film.")
-    live_url = serializers.URLField(help_text="An HLS playlist, with the same token.")
+    live_url = serializers.URLField(
+        allow_null=True, help_text="An HLS playlist, with the same token; null where there is nothing to see yet."
+    )
     price = serializers.IntegerField(help_text="Credits that are charged when the job is stopped now.")
 
 
@@ -180,10 +182,12 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
     def get_kept(self, job: Generation) -> dict[str, Any] | None:
         if not job.is_watchable:
             return None
+        tool = services.tool_of(job)
+        shown = tool is None or tool.watchable
         return {
             "windows": job.kept_windows,
             "seconds": job.kept_seconds,
-            "live_url": self.context["request"].build_absolute_uri(job.live_url),
+            "live_url": self.context["request"].build_absolute_uri(job.live_url) if shown else None,
             "price": services.price_if_stopped(job),
         }
 

@@ -68,6 +68,13 @@ def can_stop(job: Generation) -> bool:
 
 
 @register.filter
+def shows_live(job: Generation) -> bool:
+    """Whether what is finished of a job is something to see while the rest is made."""
+    tool = services.tool_of(job)
+    return tool is None or tool.watchable
+
+
+@register.filter
 def result_template(job: Generation) -> str:
     """The template that shows what a job has made; also of a job whose tool is no longer here."""
     tool = services.tool_of(job)
