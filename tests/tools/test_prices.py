@@ -163,6 +163,7 @@ def test_the_price_list_shows_what_the_tools_will_ask(monkeypatch):
         ("30-second video", 91, 3),
         ("Image, enlarged", 1, 300),
         ("10-second video, enlarged", 10, 30),
+        ("Minute of speech", 5, 60),
     ]
     short = SimpleNamespace(variant="df", fps=8, max_num_frames=100)
     monkeypatch.setattr("apps.tools.videos.MODEL", short)

@@ -1,5 +1,6 @@
 """Video: from words, from a picture, between two pictures, or on from a video."""
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from apps.library.models import Asset, Generation
-from apps.tools import prices, videos
+from apps.tools import prices, videos, voicing
 from apps.tools.fields import AssetField, CatalogueField, LengthInput, ModeSelect, RatioSelect, SeedField, StyleSelect
 from apps.tools.help import Clip, either, explained
 from apps.tools.registry import LARGE_QUEUE, Stoppable, Timeline, ToolForm, register
@@ -24,6 +25,7 @@ from workers.engines.skyreels.memory import planner
 from workers.engines.skyreels.request.flags import VideoRequest, devices, video_request
 from workers.engines.skyreels.request.plan import effort, plan
 from workers.engines.skyreels.request.spec import (
+    FRAMES_PER_LATENT,
     MAX_ADDNOISE,
     SpecError,
     VideoSpec,
@@ -35,6 +37,7 @@ from workers.media.facts import MAX_CLIP_SECONDS
 from workers.prompts.compose import compose
 from workers.prompts.shot import PromptError
 from workers.prompts.styles import STYLES
+from workers.voice.length import expected
 from workers.weights import catalog
 
 PRICED_SECONDS = (3, 10, 30)  # the lengths of the price list
@@ -363,6 +366,16 @@ class VideoForm(ToolForm):
         label=_("Several GPUs"),
     )
 
+    (
+        voiceover_text,
+        voiceover_voice,
+        voiceover_speed,
+        voiceover_fit,
+        music,
+        burn_captions,
+        audio_description,
+    ) = voicing.film_fields()
+
     not_shown = frozenset({"prompt_enhancer"})
     page_initial: ClassVar[Mapping[str, Any]] = {
         # nano's films are small, and quickly made larger.
@@ -372,6 +385,7 @@ class VideoForm(ToolForm):
         "ratio": "",
     }
     advanced: ClassVar[Mapping[Any, tuple[str, ...]]] = {
+        voicing.FOLD: voicing.FIELDS,
         _("Prompt"): ("negative_prompt",),
         _("Model"): ("model_id", "resolution"),
         _("Quality"): ("steps", "guidance_scale", "shift", "fps", "seed"),
@@ -426,6 +440,7 @@ class VideoForm(ToolForm):
             data["num_frames"] = frames_for_seconds(seconds, data.get("fps") or card.fps)
         if data.get("num_frames") is None:
             data["num_frames"] = videos.usual_length(card)
+        self._lengthen(card, data)
         self._check_length(card, data["num_frames"])
         if data.get("prompt_enhancer") and data.get("prompt"):
             self._check_prompt(data["prompt"], card.id)
@@ -433,6 +448,7 @@ class VideoForm(ToolForm):
             return data
         picture: Asset | None = data.get("image") or data.get("video") or data.get("end_image")
         params = {name: value for name, value in self.params.items() if value not in (None, "") and value is not False}
+        params = {name: value for name, value in params.items() if name not in voicing.FIELDS}
         if params.get("prompt_original") == params.get("prompt"):
             params.pop("prompt_original", None)
         # Build the whole request, so that values that exclude each other are refused here and not by a worker.
@@ -449,6 +465,10 @@ class VideoForm(ToolForm):
         sizes = card.sizes.items()
         params["ratio"] = next(ratio for ratio, size in sizes if size == (job.spec.width, job.spec.height))
         self._check_clip(job, data.get("video"))
+        before = data["video"].seconds if data.get("video") else 0.0
+        params |= voicing.clean_film(
+            self, data, before + job.spec.new_frames / job.spec.fps, "" if params["prompt"] == "…" else params["prompt"]
+        )
         if finish := data.get("finish"):
             self._check_finish(job, finish, data.get("video"))
         try:
@@ -456,6 +476,23 @@ class VideoForm(ToolForm):
         except EngineError as error:
             self.add_error(None, error.public_text)
         return params
+
+    def _lengthen(self, card: ModelCard, data: dict[str, Any]) -> None:
+        """Ask for as many frames as what is spoken takes, where that was chosen and the model makes them."""
+        text, fit = data.get("voiceover_text"), data.get("voiceover_fit")
+        if not text or fit != voicing.LONGER:
+            return
+        fps = data.get("fps") or card.fps
+        clip: Asset | None = data.get("video")
+        needed = expected(text, data.get("voiceover_speed") or 1.0) - (clip.seconds if clip else 0.0)
+        frames = math.ceil(needed * fps) + (data.get("overlap_history") or card.overlap_history if clip else 1)
+        frames = FRAMES_PER_LATENT * math.ceil((frames - 1) / FRAMES_PER_LATENT) + 1
+        longest = videos.lengths(card)[-1]
+        if frames > longest:
+            told = _t("this takes about {spoken:.0f} s to speak; the longest video here is {most:.0f} s.")
+            self.add_error("voiceover_fit", told.format(spoken=needed, most=longest / card.fps))
+        else:
+            data["num_frames"] = max(data["num_frames"], frames)
 
     def _check_length(self, card: ModelCard, frames: int) -> None:
         longest = videos.lengths(card)[-1]
@@ -562,11 +599,13 @@ class ToVideo(Stoppable):
         rate = prices.rate("video", card.tier).credits * effort(spec)
         if params.get("finish"):
             rate += prices.rate("upscale").credits
-        return prices.whole(rate * Fraction(spec.new_frames, card.fps))
+        return prices.whole(rate * Fraction(spec.new_frames, card.fps)) + voicing.price_in_film(params)
 
     def price_of_part(self, job: Generation, frames: int) -> int:
-        """The price without the finish: a film that is stopped is kept as it is."""
-        return self.price({**job.params, "num_frames": frames, "finish": None})
+        """The price without the finish and the speech: a film that is stopped is kept as it is."""
+        return self.price(
+            {**job.params, "num_frames": frames, "finish": None, "voiceover_text": None, "description": None}
+        )
 
     def models(self, params: Mapping[str, Any]) -> set[str]:
         kinds = [kind for kind, asked in (("upscale", "finish"), ("prompt", "prompt_enhancer")) if params.get(asked)]
@@ -616,7 +655,7 @@ class ToVideo(Stoppable):
         added = _t("%d frames more") % spec.new_frames if spec.video else _t("%d frames") % spec.num_frames
         parts = ngettext("%d window", "%d windows", windows) % windows
         size = f" · {spec.width * finish} × {spec.height * finish}" if (finish := params.get("finish")) else ""
-        return f"{spec.new_frames / spec.fps:.1f} s · {added} · {parts}{size}"
+        return f"{spec.new_frames / spec.fps:.1f} s · {added} · {parts}{size}{voicing.summary(params)}"
 
     @property
     def page_context(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.library.models import Asset, Generation
 from apps.library.uploads import MAX_BYTES
-from apps.tools import prices
+from apps.tools import prices, voicing
 from apps.tools.fields import AssetField, CatalogueField
 from apps.tools.help import explained
 from apps.tools.registry import Stoppable, Timeline, ToolForm, register
@@ -89,7 +89,20 @@ class UpscaleForm(ToolForm):
         ),
     )
 
-    advanced: ClassVar[Mapping[Any, tuple[str, ...]]] = {_("Model and motion"): ("fps", "model_id")}
+    (
+        voiceover_text,
+        voiceover_voice,
+        voiceover_speed,
+        voiceover_fit,
+        music,
+        burn_captions,
+        audio_description,
+    ) = voicing.film_fields((voicing.FASTER, voicing.RUN_ON))
+
+    advanced: ClassVar[Mapping[Any, tuple[str, ...]]] = {
+        _("Model and motion"): ("fps", "model_id"),
+        voicing.FOLD: voicing.FIELDS,
+    }
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -127,12 +140,25 @@ class UpscaleForm(ToolForm):
             self.add_error("fps", text.format(fps=source.fps, most=MAX_FPS))
         if fps == source.fps:
             fps = None  # as it is, which costs no more
+        heard: dict[str, Any] = {}
+        if source.kind == Asset.Kind.VIDEO:
+            heard = voicing.clean_film(self, data, source.seconds, seen_in(source))
+        else:
+            for name in ("voiceover_text", "music", "burn_captions", "audio_description"):
+                if data.get(name):
+                    self.add_error(name, _t("an image cannot be heard. Choose a video, or leave this empty."))
         made = {"kind": source.kind, "made_width": width, "made_height": lines}
         if source.kind == Asset.Kind.VIDEO:
             frames = source.frames or round(source.seconds * (source.fps or USUAL_FPS)) or 1
             made |= {"seconds": source.seconds, "frames": frames}
         given = {"source": source, "factor": factor, "height": height, "fps": fps, "model_id": data.get("model_id")}
-        return {name: value for name, value in (given | made).items() if value not in (None, "")}
+        return {name: value for name, value in (given | made | heard).items() if value not in (None, "")}
+
+
+def seen_in(film: Asset) -> str:
+    """Return the prompt that a film was made from, or that the film was that it was made from; empty if unknown."""
+    made = film.recipe.get("params") or {}
+    return str(made.get("prompt") or made.get("description") or "")
 
 
 @register
@@ -170,13 +196,15 @@ class Upscale(Stoppable):
         if params["kind"] == Asset.Kind.IMAGE:
             return prices.whole(rate)
         seconds = max(params["seconds"], params["frames"] / FRAMES_OF_A_SECOND)
-        return prices.whole(rate * seconds * (SMOOTHING if params.get("fps") else 1))
+        return prices.whole(rate * seconds * (SMOOTHING if params.get("fps") else 1)) + voicing.price_in_film(params)
 
     def price_of_part(self, job: Generation, frames: int) -> int:
+        """The part of the price that is for enlarging: a film that is stopped is kept with the sound that it has."""
         whole: int = job.params["frames"]
         if fps := job.params.get("fps"):
             whole = max(whole, round(job.params["seconds"] * fps))
-        return math.ceil(job.cost * min(1.0, frames / whole))
+        cost = job.cost - voicing.price_in_film(job.params)
+        return math.ceil(cost * min(1.0, frames / whole))
 
     def models(self, params: Mapping[str, Any]) -> set[str]:
         return super().models(params) | ({catalog.chosen("interpolation")} if params.get("fps") else set())
@@ -207,8 +235,10 @@ class Upscale(Stoppable):
         size = f"{params['made_width']} × {params['made_height']}"
         if params["kind"] == Asset.Kind.IMAGE:
             return size
-        return f"{size} · {params['seconds']:.1f} s" + (
-            " · " + _t("%d frames a second") % params["fps"] if params.get("fps") else ""
+        return (
+            f"{size} · {params['seconds']:.1f} s"
+            + (" · " + _t("%d frames a second") % params["fps"] if params.get("fps") else "")
+            + voicing.summary(params)
         )
 
     def job_title(self, params: Mapping[str, Any]) -> str:
