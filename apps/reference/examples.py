@@ -103,6 +103,18 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example(_("Neither of them"), 422, body={"target": "t2v"}),
     ),
     "prompts_enhance": (Example(_("A few words"), 200, body={"prompt": "a swan glides over a lake", "seed": 7}),),
+    "submit_voiceover": (
+        Example(_("A language that the voice does not speak"), 422, body={"text": "Hallo.", "language": "de"}),
+    ),
+    "voices_list": (
+        Example(_("British men"), 200, query="language=en-GB&sex=male"),
+        Example(_("A filter that is not there"), 422, query="gender=male"),
+    ),
+    "voices_favourite_create": (
+        Example(_("One of yours now"), 204, id="rachel"),
+        Example(_("No such voice"), 404, id="nobody"),
+    ),
+    "voices_favourite_destroy": (Example(_("And no more"), 204, id="rachel"),),
     "account": (
         Example(_("Who you are"), 200),
         Example(_("A token that was revoked"), 401, token="cv_an-old-token"),
