@@ -23,6 +23,8 @@ PROMPTS = (
     "a yellow star moves up at sunset",
     "a cyan ring orbits in the blue sky",
 )
+SPOKEN = "Every film begins with a voice. Close your eyes, and listen to the rain. Somebody is coming home."
+SAID = "A red heart moves to the right."
 LONG = {"prompt": "a white square bounces over a meadow", "num_frames": 401, "steps": 40, "seed": 3}
 
 
@@ -84,6 +86,13 @@ class World:
             self.wait(job)
         prompt = self.order("prompt", prompt="a swan glides over a lake", seed=7)
         self.wait(prompt)
+        voiceover = self.order("voiceover", text=SPOKEN, voice="skylark")
+        film = self.call("get", f"generations/{films[0]}/")["assets"][0]["id"]
+        heard = {"voiceover_text": SAID, "voiceover_voice": "skylark", "voiceover_fit": "run_on", "music": "calm"}
+        spoken = self.order("upscale", source=film, factor=2, **heard)
+        for job in (voiceover, spoken):
+            self.wait(job)
+        self.ids |= {"voiceover": voiceover, "spoken": spoken}
         self.ids |= {"film": films[0], "failed": failed, "cancelled": cancelled, "enlarged": enlarged, "prompt": prompt}
         self.ids["asset"] = self.call("get", f"generations/{films[0]}/")["assets"][0]["id"]
         if not self.quick:
@@ -259,6 +268,8 @@ RULES: dict[str, list[Rule] | None] = {
         ("film", FULL, "{film}", None),
         ("enlarged", FULL, "{enlarged}", None),
         ("prompt", FULL, "{prompt}", None),
+        ("voiceover", FULL, "{voiceover}", None),
+        ("spoken", FULL, "{spoken}", None),
         ("failed", FULL, "{failed}", None),
         ("cancelled", FULL, "{cancelled}", None),
         ("running", FULL, "{running}", None),
@@ -276,6 +287,7 @@ RULES: dict[str, list[Rule] | None] = {
     "library:last_frame": NO_PAGE,
     "library:asset_file": NO_PAGE,
     "library:live_file": NO_PAGE,
+    "library:asset_text": NO_PAGE,
     "tools:start": NO_PAGE,
     "tools:all": [("visitor", None, "", None)],
     "tools:tool": [
@@ -287,6 +299,8 @@ RULES: dict[str, list[Rule] | None] = {
         ("upscale", FULL, "upscale?source={picture}", None),
         ("upscale empty", NEW, "upscale", None),
         ("prompt", FULL, "prompt", None),
+        ("voiceover", FULL, "voiceover", None),
+        ("voiceover empty", NEW, "voiceover", None),
     ],
     "prompts:builder": [
         ("empty", NEW, "", None),
@@ -305,6 +319,9 @@ RULES: dict[str, list[Rule] | None] = {
     "tools:stop": NO_PAGE,
     "tools:delete": NO_PAGE,
     "tools:restore": NO_PAGE,
+    "voices:library": [("full", FULL, "", None), ("nothing found", FULL, "?q=zebra", None)],
+    "voices:favourite": NO_PAGE,
+    "voices:sample": NO_PAGE,
     "models": [("full", STAFF, "", None)],
     "model": NO_PAGE,  # a row of the page above
     "model_act": NO_PAGE,

@@ -100,6 +100,11 @@ POST     /home/my-library/last-frame/{film}         in         404       422    
 GET      /media/{film}/file                         404        404       200    404
 GET      /media/{film}/poster                       404        404       200    404
 GET      /live/{job}/index.m3u8                     404        404       404    404
+GET      /media/{film}/text/captions.vtt            404        404       200    404
+GET      /home/voices                               in         200       200    200
+POST     /home/voices                               in         422       422    422
+POST     /home/voices/skylark/favourite             in         on        on     on
+GET      /home/voices/nobody/sample                 404        404       404    404
 GET      /home/credits                              in         200       200    200
 GET      /home/credits/generation:{job}             in         404       200    404
 GET      /home/tools/to-video                       in         200       200    200
@@ -153,11 +158,15 @@ DELETE   /api/v1/generations/{job}/                 401        404       204    
 POST     /api/v1/generations/{job}/cancel/          401        404       200    404
 POST     /api/v1/generations/{job}/stop/            401        404       200    404
 POST     /api/v1/generations/{lost}/retry/          401        404       202    404
+GET      /api/v1/voices/                            401        200       200    200
+POST     /api/v1/voices/skylark/favourite/          401        204       204    204
+DELETE   /api/v1/voices/skylark/favourite/          401        204       204    204
 POST     /api/v1/prompts/compose/                   401        200       200    200
 POST     /api/v1/prompts/enhance/                   401        200       200    200
 """
 ROWS = [line.split() for line in TABLE.strip().splitlines()[1:] if line.strip()]
 STAFF_ONLY = "admin/"  # every address below it
+SAID = {"language": "en", "cues": [{"start": 0, "end": 1, "text": "Hello."}]}
 OURS_INSTEAD = {
     r"accounts/confirm-email/(?P<key>[-:\w]+)/$"
 }  # of allauth, below an address of ours that takes all of it
@@ -197,7 +206,7 @@ def world(db):
     people = {"owner": owner, "stranger": UserFactory(email="stranger@example.org", credits=100)}
     people["staff"] = UserFactory(email="staff@example.org", credits=100, is_staff=True, is_superuser=True)
     group = Group.objects.create(user=owner, kind="batch", title="A batch")
-    film = AssetFactory(generation__user=owner)
+    film = AssetFactory(generation__user=owner, captions=SAID)
     upload = AssetFactory(generation=None, user=owner, kind="image", recipe={"name": "start.png"})
     AssetFactory(generation=None, user=owner, kind="image", recipe={}, deleted_at=timezone.now())
     second = EmailAddress.objects.create(user=owner, email="second@example.org")

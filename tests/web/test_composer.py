@@ -115,7 +115,14 @@ def test_changed_settings_are_counted_without_a_script(page):
     form = page.post(TOOL, PARAMS | {"prompt": "", "offload": "on", "model_id": "nano"}).context["form"]
     counted = {str(group.title): group.changed for group in form.groups()}
     # Steps, guidance, shift and seed of the parameters; the model is the one that the page starts with.
-    assert counted == {"Prompt": 0, "Model": 0, "Quality": 4, "Windows": 0, "Speed and memory": 1}
+    assert counted == {
+        "Voiceover and music": 0,
+        "Prompt": 0,
+        "Model": 0,
+        "Quality": 4,
+        "Windows": 0,
+        "Speed and memory": 1,
+    }
 
 
 @pytest.mark.parametrize("mode", MODES)

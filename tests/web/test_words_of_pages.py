@@ -109,7 +109,7 @@ def work(ada):
 
 # Prompts are English, which models understand.
 PROMPTS = tuple(clip["prompt"] for clip in showcase()) + videos.MODEL.examples
-NAMES_OF_WORK = ("Shot grammar", "a red circle moves right", "Boat.png", *PROMPTS)
+NAMES_OF_WORK = ("ElevenLabs", "Shot grammar", "a red circle moves right", "Boat.png", *PROMPTS)
 VISITOR = ("landing", "tools:all", "account_login", "account_signup", "account_reset_password")
 SIGNED_IN = (
     *("landing", "tools:all", "tools:activity", "library:library", "library:uploads", "library:trash"),
@@ -122,6 +122,7 @@ SIGNED_IN = (
         "account_change_password",
         "account_logout",
         "prompts:builder",
+        "voices:library",
     ),
 )
 
