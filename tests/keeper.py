@@ -36,8 +36,8 @@ def film(job, folder, windows, of=3, parts=0):
         keeper.keep(folder, Kept(window + 1, frames, frames / FPS))
     for part in range(parts):
         number = max(job.kept_windows, windows) + part
-        (folder / f"{number:04d}.mp4").write_text(f"part {part}")
         (folder / PLAYLIST).mkdir(parents=True, exist_ok=True)
+        (folder / f"{number:04d}.mp4").write_text(f"part {part}")
         (folder / PLAYLIST / f"{number:04d}.m4s").write_text(f"media of part {part}")
         (folder / CHANGING[1]).write_text(playlist(number + 1))
         keeper.keep(folder, Kept(windows, 999, 999.0, part + 1))
