@@ -84,8 +84,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu" and not options.tiny:
-        rows = [dict.fromkeys(HEADS, NOT_MEASURED) | {"what": what} for what in expected()]
-        text, code = section(rows, "No card was at hand: `python -m scripts.card_check` fills this table."), 1
+        note = "No card was at hand: `python -m scripts.card_check` fills this table."
+        text, code = section(expected(), note), 1
     else:
         cases = [small()] if options.tiny else [real(name) for name in MODELS]
         rows = list(measured(cases, device, Deadline(options.minutes)))
@@ -100,17 +100,22 @@ def main(arguments: list[str] | None = None) -> int:
 def section(rows: list[Row], note: str) -> str:
     """The part of the document."""
     about = "Claims are the planner's, peaks those of torch's allocator with the driver's share; weights are random."
-    return "\n\n".join([f"## {TITLE}", table(rows), f"{about} {note}"])
+    ordered = [{head: row[head] for head in HEADS} for row in rows]
+    return "\n\n".join([f"## {TITLE}", table(ordered), f"{about} {note}"])
 
 
-def expected() -> list[str]:
-    """Name what is measured on a card, for the table that says that it was not."""
-    found = []
+def expected() -> list[Row]:
+    """The rows of the table where nothing could be measured: what is claimed is known."""
+    claims = {"nano: CPU against card": "–"}
     for name in MODELS:
         card = cards.get(name)
-        found += [f"{card.title}, {option.name}: peak" for option in planner.options(card, one_step(card))]
-        found.append(f"{card.title}: a step, each attention backend")
-    return [*found, f"{cards.get(MODELS[0]).title}: a step, compiled", "nano: CPU against card"]
+        for option in planner.options(card, one_step(card)):
+            claims[f"{card.title}, {option.name}: peak"] = f"{option.card_gb:.3g} GB"
+    for name in MODELS:
+        claims[f"{cards.get(name).title}: a step, each attention backend"] = "–"
+        claims[f"{cards.get(name).title}: a step, compiled"] = "–"
+    plain = dict.fromkeys(HEADS, NOT_MEASURED)
+    return [plain | {"what": what, "claimed": claimed} for what, claimed in claims.items()]
 
 
 def measured(cases: list[Case], device: torch.device, deadline: Deadline) -> Iterator[Row]:

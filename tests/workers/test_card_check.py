@@ -22,7 +22,7 @@ def test_it_measures_a_small_model_against_its_claim(capsys, tmp_path, monkeypat
     measured, claimed, ratio = re.search(
         r"tiny, resident: peak \| ([\d.]+) GB \| ([\d.]+) GB \| ([\d.]+)", told
     ).groups()
-    assert 0.8 < float(measured) <= float(claimed) * 1.05 and 0.8 < float(ratio) <= 1.05
+    assert 0.8 <= float(measured) <= float(claimed) * 1.05 and 0.8 < float(ratio) <= 1.05
     assert re.search(r"attention native \| \d+\.\d\d s", told) and re.search(r"_native_math \| \d+\.\d\d s", told)
     assert "attention flash | not here" in told
 
@@ -35,7 +35,7 @@ def test_without_a_card_the_table_says_so(capsys, tmp_path, monkeypatch):
     text = page.read_text()
     assert "## The site" in text and f"## {card_check.TITLE}" in text
     rows = [line for line in text.splitlines() if line.startswith("| ") and "peak" in line]
-    assert len(rows) > 6 and all(line.count("not measured") == 3 for line in rows)
+    assert len(rows) > 6 and all(line.count("not measured") == 2 and " GB |" in line for line in rows)
 
 
 def test_nothing_is_begun_when_the_time_is_up():

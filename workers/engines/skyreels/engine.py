@@ -268,7 +268,7 @@ def free_memory() -> None:
 
 def _tokens(models: Components, layout: Plan) -> int:
     """Return how many tokens the longest window of a film has."""
-    _, high, wide = models.transformer.config.patch_size
+    high, wide = (int(side) for side in models.transformer.config.patch_size[1:])
     spec, side = layout.spec, models.spatial_factor
     latents = layout.windows[0].latents + int(layout.windows[0].closing)
     return latents * (spec.height // side // high) * (spec.width // side // wide)

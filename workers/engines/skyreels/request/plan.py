@@ -215,9 +215,8 @@ def _parts(
     first_part: bool,
 ) -> tuple[tuple[int, int], ...]:
     """Return after which iterations how many latents of a window are clean, in parts that are worth a segment."""
+    clean, block, published = latents - sum(blocks), 0, history
     found: list[tuple[int, int]] = []
-    clean, block = latents - sum(blocks), 0
-    published = history
     for i, row in enumerate(table):
         while block < len(blocks) and row[block] >= spec.steps:
             clean += blocks[block]
