@@ -26,7 +26,7 @@ from apps.errors import StudioError
 from apps.library import picks, storage
 from apps.library.models import Generation
 from apps.tools import registry, services, starting
-from apps.tools.again import try_again
+from apps.tools.again import key_of_try, try_again
 from apps.tools.registry import CSRF_FIELD, ONCE_FIELD, Tool, ToolForm
 
 STAGE_SIZE = 12
@@ -250,14 +250,18 @@ def _quoted(user: User, tool: Tool, form: ToolForm) -> dict[str, Any]:
     return {"quote": quote, "lacking": max(0, quote.credits - billing.balance(user))}
 
 
-def _once(request: HttpRequest) -> str:
-    """The key of a form that was sent: the same for the same form with the same values, empty without its word."""
+def _once(request: SignedIn) -> str:
+    """The key of a form that was sent: the same for the same form with the same values, empty without its word.
+
+    It changes once its job is lost or deleted: whoever sends the form again then wants another one.
+    """
     once = request.POST.get(ONCE_FIELD, "")
     if not once:
         return ""
     sent = {name: request.POST.getlist(name) for name in request.POST if name != CSRF_FIELD}
     files = {name: [(file.name, file.size) for file in request.FILES.getlist(name)] for name in request.FILES}
-    return f"page:{hashlib.sha256(json.dumps([request.path, sent, files], sort_keys=True).encode()).hexdigest()}"
+    digest = hashlib.sha256(json.dumps([request.path, sent, files], sort_keys=True).encode()).hexdigest()
+    return key_of_try(request.user, f"page:{digest}:")
 
 
 def on_stage(jobs: Iterable[Generation]) -> list[Generation]:
