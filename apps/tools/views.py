@@ -25,6 +25,7 @@ from apps.bodies import takes_files
 from apps.errors import StudioError
 from apps.library import picks, storage
 from apps.library.models import Generation
+from apps.text import tidy
 from apps.tools import registry, services, starting
 from apps.tools.again import key_of_try, try_again
 from apps.tools.registry import CSRF_FIELD, ONCE_FIELD, Tool, ToolForm
@@ -118,12 +119,13 @@ def start(request: HttpRequest) -> HttpResponse:
     The query of the address is handed on to the tool's form.
     """
     if request.method == "POST":
-        prompt = request.POST.get("prompt", "")
+        # Without the NUL: the account keeps the prompt, and PostgreSQL takes none.
+        prompt = tidy(request.POST.get("prompt", "").replace("\0", ""))
         if len(prompt) > MAX_PENDING:
             raise StudioError(
                 _("A prompt has at most %(most)d characters.") % {"most": MAX_PENDING}, code="validation_failed"
             )
-        request.session[PENDING_PROMPT] = prompt.strip()
+        request.session[PENDING_PROMPT] = prompt
         request.session[PENDING_KEY] = uuid.uuid4().hex
     if not isinstance(request.user, User):
         return redirect("account_signup")
