@@ -42,7 +42,7 @@ def page(rows: "QuerySet[Row]", query: Mapping[str, str], by: str, size: int) ->
     `by` is a column, with a minus where the highest come first. Rows that are alike in it are sorted by their keys.
     """
     for name in (AFTER, BEFORE):
-        if place := _place(query.get(name, ""), by):
+        if place := _place(query.get(name, ""), by, rows.model):
             found, more = _read(rows, by, size, place, backwards=name == BEFORE)
             if name == AFTER and found:
                 return Page(found, _cursor(found[0], by), _cursor(found[-1], by) if more else "")
@@ -74,18 +74,23 @@ def _read(
 def _cursor(row: Model, by: str) -> str:
     value = getattr(row, by.removeprefix("-"))
     place = [by, value.isoformat() if isinstance(value, datetime) else value, str(row.pk)]
-    return signing.dumps(place, salt=SALT)
+    return signing.dumps(place, salt=_salt(type(row)))
 
 
-def _place(cursor: str, by: str) -> tuple[Any, Any] | None:
-    """Return the place that a cursor of ours names in this order; None for any other."""
+def _place(cursor: str, by: str, model: type[Model]) -> tuple[Any, Any] | None:
+    """Return the place that a cursor of ours names in a list of such rows, in this order; None for any other."""
     try:
-        order, value, key = signing.loads(cursor, salt=SALT) if cursor else ("", None, None)
+        order, value, key = signing.loads(cursor, salt=_salt(model)) if cursor else ("", None, None)
     except (signing.BadSignature, ValueError):
         return None
     if order != by:
         return None
     return (datetime.fromisoformat(value) if isinstance(value, str) else value), key
+
+
+def _salt(model: type[Model]) -> str:
+    """Cursors are good for lists of the same kind of rows: the keys of others are of another type."""
+    return f"{SALT}.{model._meta.label}"
 
 
 class NewestFirst(CursorPagination):

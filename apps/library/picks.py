@@ -26,10 +26,13 @@ def ids(request: HttpRequest) -> list[UUID]:
 
 
 def back(request: HttpRequest, otherwise: str) -> str:
-    """Return the address on this site that a form wants to go back to."""
+    """Return the address on this site that a form wants to go back to; of any other text, `otherwise`.
+
+    It begins with a slash: a redirect takes other texts for names of pages.
+    """
     address = request.POST.get(BACK, "")
     ours = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
-    return address if ours else resolve_url(otherwise)
+    return address if ours and address.startswith("/") else resolve_url(otherwise)
 
 
 def deleted(count: int) -> str:

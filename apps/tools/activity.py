@@ -1,6 +1,6 @@
 """Activity: what is running, what waits, what is done since one looked, and what failed, with a way out."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -42,11 +42,12 @@ def seen(request: SignedIn) -> HttpResponse:
 
 
 def _moment(text: str) -> datetime | None:
+    """Return a moment in UTC, which every database can compare with; None for a text that names none."""
     try:
         moment = parse_datetime(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment and moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment and moment.tzinfo else None
 
 
 def look_at(user: User, until: datetime) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from apps.accounts.models import User
 from apps.errors import StudioError
 from apps.library.models import Generation
 from apps.tools import services
@@ -28,14 +29,24 @@ def try_again(job: Generation) -> Generation:
     tool = services.tool_of(job)
     if tool is None:
         raise StudioError(code="configuration")
-    key = _key(job)
-    tries = Generation.objects.filter(user=job.user, idempotency_key__startswith=key)
+    key = key_of_try(job.user, _key(job))
+    if made := services.earlier(job.user, key, ""):
+        return made
+    params, first = _params(job, tool)
+    return services.submit(job.user, tool, params, waits_for=first, idempotency_key=key)
+
+
+def key_of_try(user: User, begins: str) -> str:
+    """Return the key under which a user's next try of something is submitted; `begins` is that of all its tries.
+
+    It is the key of the latest one while that is neither lost nor deleted. Two requests at once get the same key, which
+    makes one job of them.
+    """
+    tries = Generation.objects.filter(user=user, idempotency_key__startswith=begins)
     latest = tries.order_by("-created_at").first()
     if latest and latest.deleted_at is None and latest.status not in LOST:
-        return latest
-    params, first = _params(job, tool)
-    # Two requests at once count the same tries, and the key makes one job of them.
-    return services.submit(job.user, tool, params, waits_for=first, idempotency_key=f"{key}{tries.count()}")
+        return latest.idempotency_key
+    return f"{begins}{tries.count()}"
 
 
 def tried_again(jobs: list[Generation]) -> set[str]:

@@ -26,8 +26,9 @@ from apps.bodies import takes_files
 from apps.errors import StudioError
 from apps.library import picks, storage
 from apps.library.models import Generation
+from apps.text import tidy
 from apps.tools import registry, services, starting
-from apps.tools.again import try_again
+from apps.tools.again import key_of_try, try_again
 from apps.tools.registry import CSRF_FIELD, ONCE_FIELD, Tool, ToolForm
 
 STAGE_SIZE = 12
@@ -120,12 +121,13 @@ def start(request: HttpRequest) -> HttpResponse:
     The query of the address is handed on to the tool's form.
     """
     if request.method == "POST":
-        prompt = request.POST.get("prompt", "")
+        # Without the NUL: the account keeps the prompt, and PostgreSQL takes none.
+        prompt = tidy(request.POST.get("prompt", "").replace("\0", ""))
         if len(prompt) > MAX_PENDING:
             raise StudioError(
                 _("A prompt has at most %(most)d characters.") % {"most": MAX_PENDING}, code="validation_failed"
             )
-        request.session[PENDING_PROMPT] = prompt.strip()
+        request.session[PENDING_PROMPT] = prompt
         request.session[PENDING_KEY] = uuid.uuid4().hex
     if not isinstance(request.user, User):
         return redirect("account_signup")
@@ -256,14 +258,18 @@ def _quoted(user: User, tool: Tool, form: ToolForm) -> dict[str, Any]:
     return {"quote": quote, "lacking": max(0, quote.credits - billing.balance(user))}
 
 
-def _once(request: HttpRequest) -> str:
-    """The key of a form that was sent: the same for the same form with the same values, empty without its word."""
+def _once(request: SignedIn) -> str:
+    """The key of a form that was sent: the same for the same form with the same values, empty without its word.
+
+    It changes once its job is lost or deleted: whoever sends the form again then wants another one.
+    """
     once = request.POST.get(ONCE_FIELD, "")
     if not once:
         return ""
     sent = {name: request.POST.getlist(name) for name in request.POST if name != CSRF_FIELD}
     files = {name: [(file.name, file.size) for file in request.FILES.getlist(name)] for name in request.FILES}
-    return f"page:{hashlib.sha256(json.dumps([request.path, sent, files], sort_keys=True).encode()).hexdigest()}"
+    digest = hashlib.sha256(json.dumps([request.path, sent, files], sort_keys=True).encode()).hexdigest()
+    return key_of_try(request.user, f"page:{digest}:")
 
 
 def on_stage(jobs: Iterable[Generation]) -> list[Generation]:

@@ -150,3 +150,11 @@ def test_a_superuser_of_the_command_line_needs_no_mail(client):
     User.objects.create_superuser("boss@example.org", PASSWORD)
     client.post("/accounts/login/", {"login": "boss@example.org", "password": PASSWORD})
     assert client.get("/admin/").status_code == 200
+
+
+def test_a_prompt_with_what_no_database_can_hold_is_made_without_it(client, mailoutbox):
+    client.post("/start", {"prompt": f" \0{PROMPT}\r\n\0\u200b"})
+    client.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD})
+    assert User.objects.get(email=EMAIL).first_prompt == PROMPT
+    client.post(mailed(mailoutbox))
+    assert Generation.objects.get().params["prompt"] == PROMPT

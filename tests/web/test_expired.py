@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from apps.library.models import Generation
 from tests.factories import GenerationFactory
@@ -89,6 +90,18 @@ def test_a_page_sent_twice_makes_one_job(page):
     assert Generation.objects.count() == 2, "what was changed is another request"
     fresh = re.search(r'id="once" name="once" value="(\w+)"', page.post(URL, TYPED, **HTMX).content.decode())[1]
     assert fresh != once
+
+
+@pytest.mark.parametrize("lost", [{"deleted_at": timezone.now()}, {"status": "failed", "finished_at": timezone.now()}])
+def test_a_page_sent_again_when_its_job_is_gone_makes_another_one(page, lost):
+    sent = TYPED | {"once": page.get(URL).context["once"]}
+    page.post(URL, sent)
+    first = Generation.objects.get()
+    Generation.objects.update(**lost)
+    for _ in range(2):
+        answer = page.post(URL, sent, **HTMX).content.decode()
+    second = Generation.objects.exclude(pk=first.pk).get()
+    assert f"generation-{second.pk}" in answer and str(first.pk) not in answer
 
 
 def test_without_scripts_pages_with_a_running_job_reload_themselves(page, ada):

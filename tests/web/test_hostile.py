@@ -7,6 +7,9 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
+from apps.billing import services as billing
+from apps.billing.views import PAGE_SIZE as CREDITS_PAGE_SIZE
+from apps.library.views import PAGE_SIZE
 from tests.factories import AssetFactory, GenerationFactory
 from tests.params import PARAMS
 
@@ -243,3 +246,35 @@ def test_a_file_is_asked_for_nonsense(page, ada):
             "Bearer \x00",
         ):
             assert page.get(file.file_url, headers={name: value}).status_code < 500, (name, value)
+
+
+@pytest.mark.parametrize(
+    "to", ["foo", "library:trash", "reverse me", "%zz", "\\evil", "a.b", "//evil.example", "http://["]
+)
+@pytest.mark.parametrize(
+    "form", ["my-library/uploads/delete", "my-library/zip", "my-library/trash/delete", "jobs/restore"]
+)
+def test_a_form_wants_to_go_back_to_nowhere(page, form, to):
+    answer = page.post(f"/home/{form}", {"next": to, "id": "x"})
+    assert (answer.status_code, answer.url.startswith("/home/my-library")) == (302, True)
+
+
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-13-01T00:00:00Z", "2026-01-01", "é"]
+)
+def test_activity_since_no_moment(page, moment):
+    assert page.get("/home/activity", {"since": moment}).status_code == 200
+    assert page.post("/home/activity/seen", {"until": moment}).status_code == 302
+
+
+def test_the_cursor_of_another_list_leads_to_the_first_page(page, ada):
+    GenerationFactory.create_batch(PAGE_SIZE + 1, user=ada, held=False)
+    for number in range(CREDITS_PAGE_SIZE):
+        billing.grant(ada, 1, f"more:{number}")
+    lists = {address: page.get(address).context["page"] for address in ("/home/my-library", "/home/credits")}
+    (jobs, credits) = lists.values()
+    assert jobs.after and credits.after
+    for address, other in zip((*lists, "/home/my-library/uploads"), (credits, jobs, credits), strict=True):
+        for name in ("before", "after"):
+            answer = page.get(address, {name: other.after})
+            assert answer.status_code == 200 and not answer.context["page"].before
