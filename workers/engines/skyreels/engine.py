@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from workers.base import EngineError, Inputs, OnProgress, Window, ignore_progress
+from workers.engines import registry
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.gpus.group import POOL, RankGroup, refuse_too_many
 from workers.engines.skyreels.memory import planner, quantise
@@ -24,7 +26,7 @@ from workers.engines.skyreels.request.spec import VideoSpec, frames_of
 from workers.engines.skyreels.sampler import conditions, vae_stream
 from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 from workers.engines.skyreels.sampler.clock import Clock, turn
-from workers.engines.skyreels.sampler.denoise import denoise_window
+from workers.engines.skyreels.sampler.denoise import Noise, denoise_window
 from workers.engines.skyreels.sampler.sequence import SequenceParallel
 from workers.engines.skyreels.sampler.text import TextEncoder
 
@@ -41,6 +43,7 @@ class Way:
     key: Key
     tiling: bool
     why: str = ""
+    card_gb: float = 0.0  # what it needs, where that was planned
 
     @property
     def rounding(self) -> str:
@@ -79,7 +82,14 @@ class SkyReelsEngine:
 
         Raises EngineError when it is not there, damaged, or too large for this machine.
         """
-        self.pool.get(self.settle(planner.recommended(cards.get(self.name)), Execution()).key)
+        way = self.settle(planner.recommended(cards.get(self.name)), Execution())
+        self.make_room(way)
+        self.pool.get(way.key)
+
+    def make_room(self, way: Way) -> None:
+        """Have engines of other kinds let go of the card where a model to be read does not fit beside them."""
+        if not self.pool.has(way.key) and way.card_gb > free_on_card():
+            registry.make_room(self)
 
     def release(self) -> None:
         """Let go of the models that are not at work, for another engine that needs the memory."""
@@ -100,7 +110,12 @@ class SkyReelsEngine:
             return Way(Key(spec.model, "resident", form), run.vae_tiling)
         kind, gigabytes = device_memory()
         found = planner.plan_memory(card, spec, gigabytes, device=kind, quantised=form != "none")
-        return Way(Key(spec.model, found.chosen.mode, form), run.vae_tiling or found.chosen.tiling, found.explanation)
+        return Way(
+            Key(spec.model, found.chosen.mode, form),
+            run.vae_tiling or found.chosen.tiling,
+            found.explanation,
+            found.chosen.card_gb,
+        )
 
     def stream(
         self,
@@ -109,6 +124,7 @@ class SkyReelsEngine:
         resume: Checkpoint | None = None,
         inputs: Inputs | None = None,
         run: Execution | None = None,
+        noise: Noise | None = None,
     ) -> Iterator[Window]:
         """Make the film of `spec` and yield each window as soon as its frames are decoded.
 
@@ -117,7 +133,8 @@ class SkyReelsEngine:
         caller has kept: windows after it come out as if nothing had happened. `inputs` are the pictures and the clip
         that the spec names, decoded (workers/render.py does that); of a clip only new frames come out, counted from
         the first of its last `overlap_history` frames. `run` says where the model's parts are kept meanwhile, and how
-        many processes share the video (gpus/group.py). Memory does not grow with the length.
+        many processes share the video (gpus/group.py). `noise` is what the first window begins with, instead of what
+        the seed draws. Memory does not grow with the length.
 
         Raises SpecError for an illegal spec and EngineError for a model that is not ready or does not fit into this
         machine and for inputs that are missing or of another size, before the first window.
@@ -141,8 +158,9 @@ class SkyReelsEngine:
             clock = Clock(layout, on_progress, done=resume.index + 1 if resume else 0)
             if not self.pool.has(way.key):
                 clock.loading()
+            self.make_room(way)
             with self.pool.use(way.key) as models:
-                film = _Film(models, self.text, layout, clock, digest, inputs, way, self.parallel)
+                film = _Film(models, self.text, layout, clock, digest, inputs, way, self.parallel, noise)
                 if resume is not None:
                     film.go_on_from(resume)
                 rest = layout.windows[resume.index + 1 if resume else 0 :]
@@ -177,6 +195,11 @@ def device_memory() -> tuple[planner.Device, float]:
     return "cpu", told or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / planner.GB
 
 
+def free_on_card() -> float:
+    """Return what is free on the card in GB; without a card, more than anything needs."""
+    return torch.cuda.mem_get_info()[0] / planner.GB if torch.cuda.is_available() else math.inf
+
+
 def _check(spec: VideoSpec, inputs: Inputs) -> None:
     """Raise EngineError when a named input is missing, too short or the wrong size."""
     size = (spec.height, spec.width, 3)
@@ -204,8 +227,9 @@ class _Film:
         inputs: Inputs,
         way: Way,
         parallel: SequenceParallel | None,
+        noise: Noise | None = None,
     ) -> None:
-        self.parallel = parallel
+        self.parallel, self.noise = parallel, noise
         self.models, self.text, self.layout, self.clock, self.digest = models, text, layout, clock, digest
         self.spec, self.inputs, self.tiling, self.way = layout.spec, inputs, way.tiling, way.rounding
         self.generator = torch.Generator().manual_seed(self.spec.seed)
@@ -234,6 +258,7 @@ class _Film:
             lambda i: self.clock.tick("denoising", window.index, i, window.steps),
             self.addnoise,
             self.parallel,
+            self.noise if self.tail is None else None,
         )
         if self.tail is None:
             new = latents

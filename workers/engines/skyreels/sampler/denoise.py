@@ -41,11 +41,17 @@ class Condition:
     channels: torch.Tensor | None = None
 
 
-def draw(generator: torch.Generator, models: Components, spec: VideoSpec, latents: int) -> torch.Tensor:
-    """Draw the noise of one window, float32 [1, C, F, h, w], from the job's generator."""
+Noise = Callable[[tuple[int, ...]], torch.Tensor]  # float32 noise of a shape
+
+
+def draw(
+    generator: torch.Generator, models: Components, spec: VideoSpec, latents: int, noise: Noise | None = None
+) -> torch.Tensor:
+    """Draw the noise of one window, float32 [1, C, F, h, w], from the job's generator, or take it from `noise`."""
     factor = models.spatial_factor
     shape = (1, models.latent_channels, latents, spec.height // factor, spec.width // factor)
-    return torch.randn(shape, generator=generator, dtype=torch.float32).to(models.device)
+    drawn = noise(shape) if noise else torch.randn(shape, generator=generator, dtype=torch.float32)
+    return drawn.to(models.device)
 
 
 def denoise_window(
@@ -58,15 +64,17 @@ def denoise_window(
     on_step: Callable[[int], None],
     addnoise: torch.Generator | None = None,
     parallel: SequenceParallel | None = None,
+    noise: Noise | None = None,
 ) -> torch.Tensor:
     """Return the latents of one window, float32 [1, C, F, h, w], those that were given as they were given.
 
     `given` is [1, C, window.given, h, w], the history or the start picture, or None where there is none. All randomness
-    comes from `generator`, except the noise on what was given where `addnoise` is there for it.
+    comes from `generator`, except the noise on what was given where `addnoise` is there for it, and `noise`, which the
+    window begins with instead.
     With `parallel`, all its ranks have to call this with equal arguments, and all get the same latents.
     `on_step(i)` is called after each of `window.steps` iterations, outside inference mode; what it raises goes through.
     """
-    loop = _Loop(models, spec, window, condition, given, generator, addnoise or generator)
+    loop = _Loop(models, spec, window, condition, given, generator, addnoise or generator, noise)
     _, high, wide = models.transformer.config.patch_size
     tokens = loop.latents.shape[3] // high * (loop.latents.shape[4] // wide)
     shown = window.latents + int(condition.end is not None and window.closing)
@@ -93,12 +101,13 @@ class _Loop:
         given: torch.Tensor | None,
         generator: torch.Generator,
         addnoise: torch.Generator,
+        noise: Noise | None = None,
     ) -> None:
         self.models, self.spec, self.window, self.condition = models, spec, window, condition
         self.addnoise = addnoise
         self.cache: TeaCache | None = None
         self.forcing = cards.get(spec.model).variant == "df"
-        self.latents = draw(generator, models, spec, window.latents)
+        self.latents = draw(generator, models, spec, window.latents, noise)
         if given is not None:
             self.latents[:, :, : window.given] = given.to(self.latents)
         scheduler = models.scheduler(spec.shift)
