@@ -143,7 +143,7 @@ def make(job: Generation, folder: Path) -> None:
     with ExitStack() as stack:
         assets = [
             (
-                Asset(kind=each.kind, recipe=made.recipe, **each.facts),
+                Asset(kind=each.kind, recipe={**made.recipe, **each.recipe}, **each.facts),
                 {name: File(stack.enter_context(path.open("rb")), path.name) for name, path in each.files.items()},
             )
             for each in made.assets

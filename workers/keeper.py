@@ -12,13 +12,14 @@ CLIP_PARTS = "clip-parts"  # how many segments the clip that goes on has become
 PROMPT = "prompt"  # as it was written for the model, where a model wrote it
 PLAYLIST = "hls"
 INDEX = "index.m3u8"
+PICTURE = "picture-"  # how the names of single pictures begin
 # These change with every window; the others are written once.
 CHANGING = (STATE, f"{PLAYLIST}/{INDEX}")
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How much of a film is finished.
+    """How much of a film, or of a set of pictures, is finished: of these each is a window and a frame, of no length.
 
     `frames` are counted as the request counts its `num_frames`; `seconds` are those of the whole film, with the clip
     that it goes on from.
@@ -27,6 +28,11 @@ class Kept:
     windows: int
     frames: int
     seconds: float
+
+
+def picture_name(number: int) -> str:
+    """Return the name of the file of a picture, counted from 1."""
+    return f"{PICTURE}{number}.png"
 
 
 class Keeper(Protocol):

@@ -1,4 +1,4 @@
-"""Finished windows of a film in the making, kept on media storage: for the next worker, and for the player on the card.
+"""Finished parts of a job, windows of a film or pictures, kept on media storage: for the next worker and for the card.
 
 Each attempt writes into its own folder, and no file name is used twice. Only the row says which attempt and how many
 windows count, by one conditional UPDATE. So a worker that lost its job writes where nobody reads, and a crash between
@@ -21,11 +21,12 @@ from apps.library import progress
 from apps.library.ids import is_uuid
 from apps.library.models import Generation
 from workers.base import Cancelled
-from workers.keeper import CHANGING, CLIP_PARTS, INDEX, PLAYLIST, PROMPT, STATE, Kept
+from workers.keeper import CHANGING, CLIP_PARTS, INDEX, PICTURE, PLAYLIST, PROMPT, STATE, Kept, picture_name
 
 log = structlog.get_logger(__name__)
 ROOT = "live"
 GRACE = timedelta(minutes=2)  # how long a player at the live edge still finds its segments after the job has ended
+PICTURES = re.compile(rf"{PICTURE}[1-9]\d?\.png")
 PLAYABLE = re.compile(r"index\.m3u8|init\.mp4|\d{4,}\.m4s")
 
 
@@ -52,7 +53,8 @@ class StorageKeeper:
         try:
             for name in default_storage.listdir(source)[1]:
                 to = folder / (STATE if name == state else name)
-                if (name.endswith(".mp4") or name in (CLIP_PARTS, PROMPT, state)) and not to.exists():
+                wanted = name.endswith(".mp4") or PICTURES.fullmatch(name) or name in (CLIP_PARTS, PROMPT, state)
+                if wanted and not to.exists():
                     with default_storage.open(f"{source}/{name}") as stored, to.open("wb") as local:
                         shutil.copyfileobj(stored, local)
         except FileNotFoundError:
@@ -100,7 +102,13 @@ class StorageKeeper:
 
 
 def path_of(job: Generation, name: str) -> str | None:
-    """Return the storage path of the playlist or one of its segments by its public name; None when it is not there."""
+    """Return the storage path of the playlist, one of its segments, or a finished picture, by its public name.
+
+    None when it is not there.
+    """
+    if PICTURES.fullmatch(name):
+        made = [picture_name(number) for number in range(1, job.kept_windows + 1)] if job.is_watchable else []
+        return f"{ROOT}/{job.pk}/{job.kept_attempt}/{name}" if name in made else None
     if not (job.is_watchable or _just_made(job)) or not PLAYABLE.fullmatch(name):
         return None
     stored = _numbered(name, job.kept_windows) if name == INDEX else name

@@ -28,6 +28,8 @@ NAMES = {
     "guidance_scale": gettext_lazy("Guidance"),
     "negative_prompt": gettext_lazy("Avoid"),
     "model_id": gettext_lazy("Model"),
+    "count": gettext_lazy("Images"),
+    "near": gettext_lazy("Stays near"),
 }
 TOLD_APART = ("prompt", "seed", "mode")
 FACTS = ("kind", "made_width", "made_height", "seconds", "frames")  # what a tool works out, not what was asked for

@@ -102,7 +102,7 @@ def _line(peak: Any) -> tuple[int, int]:
 def _peak(module: torch.nn.Module, **given: Any) -> int:
     with Attention(), Peak(module) as peak:
         module(**given, return_dict=False)
-    return peak.bytes
+    return int(peak.bytes)
 
 
 def _figures(transformer: Any, text: Any, vae: Any, blocks: int, per_token: int, fixed: int) -> Figures:
