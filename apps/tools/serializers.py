@@ -115,11 +115,11 @@ class ProgressSerializer(serializers.Serializer[Any]):
 
 
 class KeptSerializer(serializers.Serializer[Any]):
-    """What is finished of a film: it can be seen at `live_url` while the rest is made, and a stop keeps it."""
+    """What is finished of a film or a set of pictures: it can be seen while the rest is made, and a stop keeps it."""
 
-    windows = serializers.IntegerField(help_text=_("Finished windows."))
+    windows = serializers.IntegerField(help_text=_("Finished windows, or pictures."))
     seconds = serializers.FloatField(help_text="Of film.")
-    live_url = serializers.URLField(help_text="An HLS playlist, with the same token.")
+    live_url = serializers.URLField(help_text="An HLS playlist, with the same token; of pictures, the newest one.")
     price = serializers.IntegerField(help_text="Credits that are charged when the job is stopped now.")
 
 
