@@ -19,7 +19,7 @@ from django.utils import timezone
 from apps.errors import StudioError
 from apps.library import progress
 from apps.library.ids import is_uuid
-from apps.library.models import Generation
+from apps.library.models import Asset, Generation
 from workers.base import Cancelled
 from workers.keeper import CHANGING, CLIP_PARTS, INDEX, PICTURE, PLAYLIST, PROMPT, STATE, Kept, picture_name
 
@@ -113,6 +113,12 @@ def path_of(job: Generation, name: str) -> str | None:
         return None
     stored = _numbered(name, job.kept_windows) if name == INDEX else name
     return f"{ROOT}/{job.pk}/{job.kept_attempt}/{PLAYLIST}/{stored}"
+
+
+def picture_of(job: Generation, name: str) -> Asset | None:
+    """Return what a picture of a set has become, by the name that it had while others were made."""
+    assets = job.assets.all() if job.is_ended and job.in_pictures else ()
+    return next((asset for asset in assets if picture_name(asset.position + 1) == name), None)
 
 
 def remove(job: Generation) -> None:

@@ -89,8 +89,10 @@ def test_variations_stay_near_the_picture_that_was_chosen(page, ada, pair):
     address = variations(chosen)
     asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
     assert asked == {"from": str(pair.pk), "near": "7", "seed": "1007", "count": "4"}
-    form = page.get(address).context["form"]
+    answer = page.get(address)
+    form = answer.context["form"]
     assert (form["prompt"].value(), form["near"].value(), form["seed"].value()) == (QUICK["prompt"], "7", "1007")
+    assert "4 images · 128 × 128 · 30 % varied" in answer.content.decode()
     little, much = (run(submitted(ada, near="7", variation=percent, seed=1007)) for percent in (15, 100))
     away = [np.abs(pixels(job.asset).astype(int) - pixels(chosen)).mean() for job in (little, much)]
     assert 0 < away[0] < away[1]
@@ -164,6 +166,8 @@ def test_each_picture_is_stored_and_seen_as_it_comes(page, ada, monkeypatch):
     monkeypatch.setattr(actors, "WRITE_EVERY_SECONDS", 0)
     job = run(submitted(ada, count=2))
     assert job.error == "" and seen == [[(128, 128)], [(128, 128)] * 2]
+    late = page.get(f"/live/{job.pk}/picture-2.png")
+    assert (late.status_code, late["Location"]) == (302, list(job.assets.all())[1].file_url), "a page may ask too late"
 
 
 def test_a_lost_worker_costs_one_picture(ada, monkeypatch):

@@ -289,7 +289,8 @@ class Text2Image(Stoppable):
         width, height = cards.get(params["model_id"]).sizes[params["ratio"]]
         factor = params.get("finish") or 1
         images = ngettext("%d image", "%d images", params["count"]) % params["count"]
-        return f"{images} · {width * factor} × {height * factor}"
+        near = " · " + _t("%d %% varied") % params["variation"] if params.get("near") else ""
+        return f"{images} · {width * factor} × {height * factor}{near}"
 
     @property
     def priced(self) -> list[tuple[str, Mapping[str, Any]]]:
