@@ -95,19 +95,18 @@ class _Clock:
 
     def within(self, now: Progress) -> None:
         """Tell of a step of the picture at work, as its engine reports it."""
-        if now.stage != "denoising":
-            # Reading the model has its own word; decoding is short, and tells nothing that counts.
-            return self._tell(Progress(stage="loading")) if now.stage == "loading" else self._tell(_last(now))
-        done = self.done - self._before + now.step / max(1, now.steps)
+        if now.stage == "loading":
+            self._tell(Progress(stage="loading"))
+            return
+        # What follows the steps is short.
+        share = now.step / max(1, now.steps) if now.stage == "denoising" else 1.0
+        done = self.done - self._before + share
         left = (time.monotonic() - self._since) / done * (self.pictures - self._before - done) if done else None
-        return self._tell(replace(now, stage=PAINTING, seconds_left=left))
+        step, steps = (now.step, now.steps) if now.stage == "denoising" else (1, 1)
+        self._tell(Progress(stage=PAINTING, step=step, steps=steps, seconds_left=left))
 
     def _tell(self, now: Progress) -> None:
         self.on_progress(replace(now, window=min(self.done + 1, self.pictures), windows=self.pictures))
-
-
-def _last(now: Progress) -> Progress:
-    return Progress(stage=PAINTING, step=1, steps=1)
 
 
 def _larger(pixels: NDArray[np.uint8], finish: Finish) -> NDArray[np.uint8]:
