@@ -18,8 +18,10 @@ def test_four_pictures_appear_and_one_is_varied_and_becomes_a_first_frame(open_p
     page.locator("[name=finish]").select_option("")
     page.get_by_text("4 images · 128 × 128").wait_for()
     page.locator("[data-submit]").click()
-    page.wait_for_function("document.querySelectorAll('#stage-list .results--growing .results__one').length === 4")
-    page.wait_for_function(f"document.querySelectorAll('{MADE}').length === 4")
+    page.wait_for_function(
+        "() => document.querySelectorAll('#stage-list .results--growing .results__one').length === 4"
+    )
+    page.wait_for_function(f"() => document.querySelectorAll('{MADE}').length === 4")
 
     page.locator(MADE).first.focus()
     page.keyboard.press("Enter")

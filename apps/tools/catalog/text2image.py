@@ -252,6 +252,7 @@ class Text2Image(Stoppable):
     noun, nouns = _("image"), _("images")
     prefill = ("prompt", "near", "variation", "count", "seed")
     result_template = "components/pictures.html"
+    gallery = True
     examples = {
         _("Two to choose from"): {"prompt": "a red star in the night sky", "count": 2},
     }
