@@ -131,7 +131,7 @@ NANO_STILLS = (
     "a white heart at sunset",
     "a yellow circle over the sea",
     "a purple square over the city",
-    "a cyan ring in the blue sky",
+    "a green circle in the blue sky",
     "an orange triangle over a green meadow",
 )
 
