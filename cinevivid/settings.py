@@ -392,7 +392,7 @@ SPECTACULAR_SETTINGS = {
     "DEFAULT_GENERATOR_CLASS": "apps.tools.schema.ToolSchemaGenerator",
     "ENUM_NAME_OVERRIDES": {
         "GenerationStatus": "apps.library.models.Generation.Status",
-        "VideoModel": "apps.tools.videos.MODEL_CHOICES",  # two tools ask for one
+        "VideoModel": "apps.tools.videos.MODEL_CHOICES",
         "Enlargement": [(2, "× 2"), (4, "× 4")],  # two tools ask for it, under two names
     },
 }

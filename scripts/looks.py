@@ -356,6 +356,93 @@ def watercolour() -> Array:
     return over(picture + paper, (250, 246, 238), 1 - np.clip((ragged - 0.03) / 0.014, 0, 1))
 
 
+def artistic() -> Array:
+    oil = Palette(
+        [(38, 70, 150), (120, 140, 200), (250, 190, 90)],
+        [(60, 120, 160), (16, 52, 104)],
+        [(150, 160, 60), (70, 96, 50), (150, 92, 60)],
+        sun=(255, 220, 110), hills=(86, 74, 140), white=(246, 232, 200), shade=(120, 110, 160), band=(206, 60, 40),
+        roof=(90, 40, 60), cloud=(255, 214, 160), hull=(120, 54, 36), lamp=(255, 226, 130),
+    )  # fmt: skip
+    picture = scene(oil)
+    # Strokes: the picture is read along a turning field, in steps as long as a brush is wide.
+    turn = noise(51, 4, 3) * 4 * np.pi
+    length = 7 * SCALE
+    strokes = np.zeros_like(picture)
+    for step in np.linspace(-1, 1, 9):
+        x = np.clip(X * W + np.cos(turn) * step * length, 0, W - 1).astype(int)
+        y = np.clip(Y * H + np.sin(turn) * step * length, 0, H - 1).astype(int)
+        strokes += picture[y, x] / 9
+    bristle = (noise(52, 70, 2) - 0.5)[..., None] * 60
+    return contrast(saturated(strokes + bristle, 1.35), 1.15)
+
+
+def abstract() -> Array:
+    picture = np.broadcast_to(np.asarray((238, 226, 204), np.float32), (H, W, 3)).astype(np.float32)
+
+    def disc(x: float, y: float, r: float) -> Array:
+        return np.asarray(((X - x) * W / H) ** 2 + (Y - y) ** 2 < r * r, np.float32)
+
+    picture = over(picture, (232, 176, 64), disc(0.30, 0.40, 0.27))
+    picture = over(picture, (38, 82, 140), polygon((0, 0.62), (1, 0.5), (1, 1), (0, 1)))
+    picture = over(picture, (28, 52, 96), polygon((0, 0.82), (1, 0.72), (1, 1), (0, 1)))
+    picture = over(picture, (206, 66, 48), polygon((0.62, 1), (0.74, 0.12), (0.86, 0.12), (0.98, 1)))
+    picture = over(picture, (244, 236, 220), polygon((0.66, 0.72), (0.685, 0.52), (0.915, 0.52), (0.94, 0.72)))
+    picture = over(picture, (24, 24, 32), polygon((0.71, 0.12), (0.80, 0), (0.89, 0.12)))
+    picture = over(picture, (244, 236, 220), polygon((0.18, 0.74), (0.36, 0.2), (0.36, 0.74)))
+    picture = over(picture, (24, 24, 32), polygon((0.16, 0.78), (0.50, 0.78), (0.44, 0.86), (0.22, 0.86)))
+    picture = over(picture, (98, 160, 150), disc(0.56, 0.24, 0.10))
+    return picture + (noise(53, 60, 2) - 0.5)[..., None] * 14
+
+
+def sketch() -> Array:
+    plain = Palette(
+        [(150, 150, 150), (200, 200, 200), (245, 245, 245)],
+        [(190, 190, 190), (120, 120, 120)],
+        [(170, 170, 170), (110, 110, 110), (130, 130, 130)],
+        sun=(255, 255, 255), hills=(150, 150, 150), white=(250, 250, 250), shade=(150, 150, 150), band=(70, 70, 70),
+        roof=(60, 60, 60), cloud=(255, 255, 255), hull=(70, 70, 70), lamp=(250, 250, 250),
+    )  # fmt: skip
+    tone = grey(scene(plain, flat=True)) / 255
+    paper = 244 + (noise(54, 60, 2) - 0.5) * 8
+    shade = np.zeros((H, W), np.float32)
+    wobble = (noise(55, 12, 3) - 0.5) * 10 * SCALE
+    for angle, below in ((0.8, 0.82), (-0.7, 0.62), (0.1, 0.42)):
+        across = X * W * np.cos(angle) + Y * H * np.sin(angle) + wobble
+        line = np.clip(1.4 - np.abs((across / (6 * SCALE)) % 1 - 0.5) * 7, 0, 1)
+        shade = np.maximum(shade, line * np.clip((below - tone) * 6, 0, 1))
+    drawn = over(np.repeat(paper[..., None], 3, -1), (70, 68, 72), shade * (0.55 + 0.3 * noise(56, 50, 2)))
+    return edges(drawn, 1.4, 0.75)
+
+
+def render() -> Array:
+    clay = Palette(
+        [(150, 196, 240), (196, 222, 246), (236, 240, 246)],
+        [(96, 178, 214), (52, 128, 186)],
+        [(150, 206, 120), (96, 164, 96), (206, 170, 140)],
+        sun=(255, 226, 150), hills=(150, 176, 214), white=(252, 250, 246), shade=(196, 200, 216), band=(240, 98, 84),
+        roof=(222, 88, 84), cloud=(255, 255, 255), hull=(176, 112, 80), lamp=(255, 236, 170),
+    )  # fmt: skip
+    picture = scene(clay, clouds="hard", flat=True)
+    parts = (HILLS, LAND, TOWER, ROOF, GALLERY, HOUSE, HOUSE_ROOF, HULL, SAIL, JIB)
+    for part in parts:
+        # A rounded form: light from above on the left, and dark where it turns away; below it lies its shadow.
+        soft = (
+            np.asarray(
+                Image.fromarray((np.clip(part, 0, 1) * 255).astype(np.uint8)).filter(
+                    ImageFilter.GaussianBlur(5 * SCALE)
+                ),
+                np.float32,
+            )
+            / 255
+        )
+        down, right = np.gradient(soft)
+        light = (down + right) * 9 * SCALE
+        picture = over(picture, (255, 255, 255), np.clip(light, 0, 0.45) * np.clip(part, 0, 1))
+        picture = over(picture, (40, 40, 90), np.clip(-light, 0, 0.35) * np.clip(part, 0, 1))
+    return vignette(picture, 0.12)
+
+
 def main() -> int:
     OUT.mkdir(parents=True, exist_ok=True)
     for key in STYLES:

@@ -82,7 +82,8 @@ class World:
         self.call("post", f"generations/{thrown}/cancel/")
         self.call("delete", f"generations/{thrown}/")
         enlarged = self.order("upscale", source=self.ids["picture"], factor=2)
-        for job in (*films, enlarged, failed):
+        images = self.order("text2image", prompt="a red star in the night sky", count=2 if self.quick else 4, seed=1)
+        for job in (*films, enlarged, failed, images):
             self.wait(job)
         prompt = self.order("prompt", prompt="a swan glides over a lake", seed=7)
         self.wait(prompt)
@@ -94,6 +95,7 @@ class World:
             self.wait(job)
         self.ids |= {"voiceover": voiceover, "spoken": spoken}
         self.ids |= {"film": films[0], "failed": failed, "cancelled": cancelled, "enlarged": enlarged, "prompt": prompt}
+        self.ids["images"] = images
         self.ids["asset"] = self.call("get", f"generations/{films[0]}/")["assets"][0]["id"]
         if not self.quick:
             self.call("delete", f"generations/{films.pop()}/")
@@ -277,6 +279,7 @@ RULES: dict[str, list[Rule] | None] = {
         ("prompt", FULL, "{prompt}", None),
         ("voiceover", FULL, "{voiceover}", None),
         ("spoken", FULL, "{spoken}", None),
+        ("images", FULL, "{images}", None),
         ("failed", FULL, "{failed}", None),
         ("cancelled", FULL, "{cancelled}", None),
         ("running", FULL, "{running}", None),
@@ -308,6 +311,8 @@ RULES: dict[str, list[Rule] | None] = {
         ("prompt", FULL, "prompt", None),
         ("voiceover", FULL, "voiceover", None),
         ("voiceover empty", NEW, "voiceover", None),
+        ("images", FULL, "text2image", None),
+        ("images empty", NEW, "text2image", None),
     ],
     "prompts:builder": [
         ("empty", NEW, "", None),

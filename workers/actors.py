@@ -227,7 +227,9 @@ def make(job: Generation, folder: Path) -> None:
             opened = {name: File(stack.enter_context(path.open("rb")), path.name) for name, path in files.items()}
             main = each.marked.get("file")
             facts = {"bytes": main.stat().st_size, "sha256": sha256(main)} if main else {}
-            assets.append((Asset(kind=each.kind, recipe=made.recipe, marked=facts, **each.facts), opened))
+            assets.append(
+                (Asset(kind=each.kind, recipe={**made.recipe, **each.recipe}, marked=facts, **each.facts), opened)
+            )
         if not services.finish(job, assets, made.engine, data=made.data, stopped=made.stopped):
             raise Cancelled
 

@@ -13,13 +13,14 @@ PROMPT = "prompt"  # as it was written for the model, where a model wrote it
 PLAYLIST = "hls"
 INDEX = "index.m3u8"
 MARKED = "marked"  # a folder with the segments and the playlist once more, with the watermark on every frame
+PICTURE = "picture-"  # how the names of single pictures begin
 # These change with every window; the others are written once.
 CHANGING = (STATE, f"{PLAYLIST}/{INDEX}", f"{MARKED}/{PLAYLIST}/{INDEX}")
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How much of a film is finished.
+    """How much of a film, or of a set of pictures, is finished: of these each is a window and a frame, of no length.
 
     `windows` are whole ones. `frames` are counted as the request counts its `num_frames`; `seconds` are those of the
     whole film, with the clip that it goes on from. `parts` of the next window can be seen as well, and are not counted
@@ -30,6 +31,11 @@ class Kept:
     frames: int
     seconds: float
     parts: int = 0
+
+
+def picture_name(number: int) -> str:
+    """Return the name of the file of a picture, counted from 1."""
+    return f"{PICTURE}{number}.png"
 
 
 class Keeper(Protocol):

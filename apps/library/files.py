@@ -72,7 +72,7 @@ async def asset_text(request: HttpRequest, pk: uuid.UUID, name: str) -> HttpResp
 @login_not_required
 @require_safe
 async def live_file(request: HttpRequest, pk: uuid.UUID, name: str) -> HttpResponseBase:
-    """A file of the playlist of a film that is being made, to its owner only; some time after the end, the film."""
+    """A file of a film's playlist, or a picture, that is being made, to its owner only; after the end, the result."""
     user = await asking(request)
     job = await Generation.objects.of(user).with_assets().filter(pk=pk).afirst() if user else None
     if not job:
@@ -81,6 +81,8 @@ async def live_file(request: HttpRequest, pk: uuid.UUID, name: str) -> HttpRespo
     path = keeper.path_of(job, name, watermark)
     if name == INDEX and not path and job.asset:
         return HttpResponse(status=302, headers={"Location": job.asset.file_url, "Cache-Control": "no-store"})
+    if not path and (picture := keeper.picture_of(job, name)):
+        return HttpResponse(status=302, headers={"Location": picture.file_url, "Cache-Control": "no-store"})
     if not path:
         raise Http404
     if name != INDEX:

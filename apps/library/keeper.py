@@ -1,4 +1,4 @@
-"""Finished windows of a film in the making, kept on media storage: for the next worker, and for the player on the card.
+"""Finished parts of a job, windows of a film or pictures, kept on media storage: for the next worker and for the card.
 
 Each attempt writes into its own folder, and no file name is used twice. Only the row says which attempt and how many
 windows count, by one conditional UPDATE. So a worker that lost its job writes where nobody reads, and a crash between
@@ -21,14 +21,15 @@ from django.utils import timezone
 from apps.errors import StudioError
 from apps.library import progress
 from apps.library.ids import is_uuid
-from apps.library.models import Generation
+from apps.library.models import Asset, Generation
 from workers.base import Cancelled
-from workers.keeper import CHANGING, CLIP_PARTS, INDEX, MARKED, PLAYLIST, PROMPT, STATE, Kept
+from workers.keeper import CHANGING, CLIP_PARTS, INDEX, MARKED, PICTURE, PLAYLIST, PROMPT, STATE, Kept, picture_name
 
 log = structlog.get_logger(__name__)
 ROOT = "live"
 GRACE = timedelta(minutes=2)  # how long a player at the live edge still finds its segments after the job has ended
 PARTS = (".mp4", ".wav", ".json")  # the endings of finished parts: windows of a film, sentences with their words
+PICTURES = re.compile(rf"{PICTURE}[1-9]\d?\.png")
 PLAYABLE = re.compile(r"index\.m3u8|init\.mp4|\d{4,}\.m4s")
 
 
@@ -80,7 +81,7 @@ class StorageKeeper:
             to = folder / (STATE if name == state else name)
             number = PurePosixPath(name).stem
             whole = name.endswith(PARTS) and number.isdigit() and int(number) < parts
-            if (whole or name in (CLIP_PARTS, PROMPT, state)) and not to.exists():
+            if (whole or PICTURES.fullmatch(name) or name in (CLIP_PARTS, PROMPT, state)) and not to.exists():
                 with default_storage.open(f"{source}/{name}") as stored, to.open("wb") as local:
                     shutil.copyfileobj(stored, local)
 
@@ -126,10 +127,14 @@ class StorageKeeper:
 
 
 def path_of(job: Generation, name: str, watermark: bool = False) -> str | None:
-    """Return the storage path of the playlist or one of its segments by its public name; None when it is not there.
+    """Return the storage path of the playlist, one of its segments, or a finished picture, by its public name.
 
-    A job that keeps both has the same segments, of the same length, with and without the `watermark`.
+    None when it is not there. A job that keeps both has the same segments, of the same length, with and without the
+    `watermark`.
     """
+    if PICTURES.fullmatch(name):
+        made = [picture_name(number) for number in range(1, job.shown_pictures + 1)]
+        return f"{ROOT}/{job.pk}/{job.kept_attempt}/{name}" if name in made else None
     if not (job.is_watchable or _just_made(job)) or not PLAYABLE.fullmatch(name):
         return None
     stored = _numbered(name, job.kept_windows, job.parts_to_see) if name == INDEX else name
@@ -140,6 +145,12 @@ def _playlist(job: Generation, watermark: bool) -> str:
     attempt = job.live_attempt if job.parts_to_see else job.kept_attempt
     kept = f"{ROOT}/{job.pk}/{attempt}"
     return f"{kept}/{MARKED}/{PLAYLIST}" if watermark and job.watermark else f"{kept}/{PLAYLIST}"
+
+
+def picture_of(job: Generation, name: str) -> Asset | None:
+    """Return what a picture of a set has become, by the name that it had while others were made."""
+    assets = job.assets.all() if job.is_ended and job.in_pictures else ()
+    return next((asset for asset in assets if picture_name(asset.position + 1) == name), None)
 
 
 def remove(job: Generation) -> None:

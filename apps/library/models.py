@@ -22,6 +22,7 @@ from apps.accounts.models import User
 from apps.errors import CATALOGUE
 from apps.library.names import file_name, without_suffix
 from apps.text import folded
+from workers.keeper import picture_name
 from workers.media.captions import Cue, from_json, transcript
 
 SEARCHED = 4000  # characters of a text that a search looks in
@@ -190,6 +191,7 @@ class Generation(models.Model):
         "waiting": _("Waiting"),
         "loading": _("Loading the model"),
         "denoising": _("Making the frames"),
+        "painting": _("Making the image"),
         "decoding": _("Finishing the frames"),
         "upscaling": _("Enlarging"),
         "speaking": _("Speaking"),
@@ -336,6 +338,23 @@ class Generation(models.Model):
         return str(self.STAGES.get(self.stage) or self.stage.capitalize())
 
     @property
+    def in_pictures(self) -> bool:
+        """Its parts are single pictures, as many as were asked for, and not windows of a film."""
+        return "count" in self.params
+
+    @property
+    def shown_pictures(self) -> int:
+        """How many of its pictures can be seen while others are made. Their copies with the watermark come at the end."""
+        return self.kept_windows if self.is_watchable and not self.watermark else 0
+
+    @property
+    def pictures(self) -> list[str]:
+        """The addresses of the pictures that are finished, while others are made; "" for each that is to come."""
+        made = [picture_name(number) for number in range(1, self.shown_pictures + 1)]
+        urls = [reverse("library:live_file", args=[self.pk, name]) for name in made]
+        return urls + [""] * (int(self.params.get("count") or 0) - len(urls))
+
+    @property
     def is_watchable(self) -> bool:
         """A part of it can be seen while the rest is made."""
         return self.is_active and (self.kept_windows > 0 or self.parts_to_see > 0)
@@ -347,7 +366,9 @@ class Generation(models.Model):
 
     @property
     def live_url(self) -> str:
-        """The playlist that grows while the film is made."""
+        """The playlist that grows while the film is made; of pictures, the one that was made last."""
+        if self.in_pictures:
+            return next(filter(None, reversed(self.pictures)), "")
         return reverse("library:live_file", args=[self.pk, "index.m3u8"])
 
     @property
@@ -355,7 +376,7 @@ class Generation(models.Model):
         """How much of the work is done, 0-100.
 
         Of a job in windows, steps of what follows the denoising of a window do not count anew. A film that is made
-        larger at its end leaves FINISH_PERCENT to that stage.
+        larger at its end leaves FINISH_PERCENT to that stage; pictures are made larger one by one.
         """
         if self.status == self.Status.SUCCEEDED:
             return 100
@@ -364,12 +385,12 @@ class Generation(models.Model):
             return min(99, int(100 * share))
         if not (self.steps and self.window):
             return 0
-        before_finish = 100 - self.FINISH_PERCENT if self.params.get("finish") else 100
+        before_finish = 100 - self.FINISH_PERCENT if self.params.get("finish") and not self.in_pictures else 100
         if self.stage == "upscaling":
             return min(99, before_finish + int((100 - before_finish) * share))
         if self.stage in (self.ENCODING, "speaking"):
             return 99
-        denoising = self.stage in (self.WAITING, self.LOADING, "denoising")
+        denoising = self.stage in (self.WAITING, self.LOADING, "denoising", "painting")
         done = self.window - 1 + (share if denoising else 1)
         return min(99, int(before_finish * done / self.windows))
 

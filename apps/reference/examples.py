@@ -56,6 +56,9 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example(_("A length that cannot be made"), 422, body=FIRST | {"num_frames": 34}),
     ),
     "submit_upscale": (Example(_("Nothing to enlarge"), 422, body={"factor": 2}),),
+    "submit_text2image": (
+        Example(_("More images than it makes at once"), 422, body={"prompt": "a red star at night", "count": 5}),
+    ),
     "generations_list": (
         Example(_("The newest finished job"), 200, query="status=succeeded&page_size=1", given="finished"),
         Example(_("A filter that is not there"), 422, query="state=succeeded"),

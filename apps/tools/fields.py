@@ -134,6 +134,15 @@ class StyleSelect(forms.RadioSelect):
     template_name = "forms/style.html"
 
 
+class CountSelect(forms.RadioSelect):
+    """A small number, as one row of buttons."""
+
+    template_name = "forms/modes.html"
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        super().__init__(choices=[(number, str(number)) for number in numbers])
+
+
 class ModeSelect(forms.RadioSelect):
     """What a tool begins with, as tabs; fields with `modes` are shown in these only."""
 

@@ -236,6 +236,7 @@ class Tool:
     prefill: ClassVar[tuple[str, ...]] = ("prompt",)  # what its page takes from the address, beside its inputs
     compares: ClassVar[str] = ""  # the input that the result is shown beside, before and after
     result_template: ClassVar[str] = RESULT_TEMPLATE  # shows what a job has made: `job` and its assets or data
+    gallery: ClassVar[bool] = False  # it makes pictures, which its page shows one by one over everything else
     # A film of the static files that shows what it makes; its poster lies beside it, under the same name.
     clip: ClassVar[str] = ""
     door: ClassVar[str] = ""  # how the landing page names it among the few ways into the studio; empty: it is none

@@ -123,12 +123,13 @@ class ProgressSerializer(serializers.Serializer[Any]):
 
 
 class KeptSerializer(serializers.Serializer[Any]):
-    """What is finished of a video: it can be seen at `live_url` while the rest is made, and a stop keeps it."""
+    """What is finished of a video, a sound or a set of images: a stop keeps it, and it can be seen meanwhile."""
 
-    windows = serializers.IntegerField(help_text=_("Finished windows, or sentences."))
+    windows = serializers.IntegerField(help_text=_("Finished windows, sentences or images."))
     seconds = serializers.FloatField(help_text="Of video or sound.")
     live_url = serializers.URLField(
-        allow_null=True, help_text="An HLS playlist, with the same token; null where there is nothing to see yet."
+        allow_null=True,
+        help_text="An HLS playlist, with the same token; of images, the newest one; null where nothing can be seen.",
     )
     price = serializers.IntegerField(help_text="Credits that are charged when the job is stopped now.")
 
@@ -191,7 +192,7 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
         if not job.is_watchable:
             return None
         tool = services.tool_of(job)
-        shown = tool is None or tool.watchable
+        shown = (tool is None or tool.watchable) and job.live_url
         return {
             "windows": job.kept_windows,
             "seconds": job.kept_seconds,

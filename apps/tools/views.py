@@ -301,7 +301,10 @@ def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
     if source:
         try:
             job = Generation.objects.of(request.user).get(pk=uuid.UUID(source), tool=tool.slug)
-            return {**job.params} | {given.name: str(given.asset_id) for given in job.inputs.all() if given.asset_id}
+            brought = {given.name: str(given.asset_id) for given in job.inputs.all() if given.asset_id}
+            return (
+                {**job.params} | brought | {name: request.GET[name] for name in tool.prefill if request.GET.get(name)}
+            )
         except (ValueError, Generation.DoesNotExist):
             messages.error(request, _("That is not in your library, so its settings cannot be used."))
     return handed

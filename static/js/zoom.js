@@ -6,7 +6,7 @@ const MOVE = 60; // pixels
 const DRAG = 4;
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
-function bind(picture) {
+export function bind(picture) {
   const box = picture.parentElement;
   const bar = document.importNode(bars.content, true).firstElementChild;
   const fit = bar.querySelector("[data-zoom=fit]");
@@ -85,7 +85,7 @@ function bind(picture) {
   document.addEventListener(
     "keydown",
     (event) => {
-      if (!box.isConnected || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
+      if (!box.checkVisibility() || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
       const move = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
       if (["+", "="].includes(event.key)) acts.in();
       else if (["-", "−"].includes(event.key)) acts.out();

@@ -7,6 +7,7 @@ PUBLIC = ["/", "/home/tools/all", "/docs", "/accounts/login/", "/accounts/signup
 PRIVATE = [
     "/home/tools/to-video",
     "/home/tools/upscale",
+    "/home/tools/text2image",
     "/home/my-library",
     "/home/my-library/uploads",
     "/home/my-library/trash",

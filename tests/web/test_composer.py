@@ -50,9 +50,9 @@ def test_the_reference_of_the_api_says_what_the_help_says(client, db):
     assert schemas["StyleEnum"]["enum"] == list(STYLES)
 
 
-def test_there_are_eight_looks_each_with_a_small_picture(page):
+def test_there_are_twelve_looks_each_with_a_small_picture(page):
     html = page.get(TOOL).content.decode()
-    assert len(STYLES) == 8
+    assert len(STYLES) == 12
     for key, look in STYLES.items():
         path = finders.find(f"looks/{key}.webp")
         assert path and f"looks/{key}" in html and look.title in html
@@ -61,7 +61,8 @@ def test_there_are_eight_looks_each_with_a_small_picture(page):
 
 def test_the_words_of_a_look_are_added_in_one_place():
     assert styled("a swan", "realistic") == "a swan"
-    assert styled("a swan", "noir") == f"a swan, {STYLES['noir'].words}"
+    assert styled("a swan", "noir") == f"a swan, {STYLES['noir'].words}" == styled("a swan", "noir", still=True)
+    assert "camera" in styled("a swan", "documentary") and "camera" not in styled("a swan", "documentary", still=True)
 
 
 @pytest.mark.parametrize("card", [card for card in videos.RELEASED if card.kind == "video"], ids=lambda card: card.id)

@@ -13,7 +13,7 @@ from apps.accounts.models import ApiToken
 from apps.billing import services as billing
 from apps.errors import CATALOGUE
 from apps.library.models import Generation
-from apps.tools import registry, videos
+from apps.tools import pictures, registry, videos
 from cinevivid.landing import showcase
 from tests.factories import AssetFactory, GenerationFactory, UserFactory
 from workers.weights import store
@@ -106,7 +106,7 @@ def work(ada):
 
 
 # Prompts are English, which models understand.
-PROMPTS = tuple(clip["prompt"] for clip in showcase()) + videos.MODEL.examples
+PROMPTS = tuple(clip["prompt"] for clip in showcase()) + videos.MODEL.examples + pictures.default().examples
 NAMES_OF_WORK = ("ElevenLabs", "Shot grammar", "a red circle moves right", "Boat.png", *PROMPTS)
 VISITOR = ("landing", "billing:pricing", "tools:all", "account_login", "account_signup", "account_reset_password")
 SIGNED_IN = (

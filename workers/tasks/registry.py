@@ -48,13 +48,15 @@ class MadeAsset:
     """One file that a task made, of the kind "video", "image" or "audio".
 
     `files` maps the asset's file fields (file, poster, strip) to paths; `facts` are its columns: width and height in
-    pixels, frames, fps, seconds, bytes, sha256. `marked` has copies of the files with the watermark.
+    pixels, frames, fps, seconds, bytes, sha256. `marked` has copies of the files with the watermark. `recipe` is what
+    makes this file differ from the others of its job.
     """
 
     kind: str
     files: Mapping[str, Path]
     facts: Mapping[str, Any] = field(default_factory=dict)
     marked: Mapping[str, Path] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,8 @@ class WeightCard:
     among the cards of one kind. `repo` is the hub repository, `disk_gb` the size of the download in 10^9 bytes, and
     `parameters` a size that people know, such as "14B". `engine` names what computes with it, as module:class; the
     class is called with the card's id. `words` names a module with the functions `unknown(prompt)` and
-    `nearest(prompt)`, for a model that knows only some words; by name, as only prompts need it.
+    `nearest(prompt)`, for a model that knows only some words; by name, as only prompts need it. `of` is the id of the
+    model whose files these are, for a second use of it: it is downloaded and removed under that id.
     """
 
     kind: ClassVar[str]
@@ -53,6 +54,7 @@ class WeightCard:
     released: bool = True
     limits: str = ""
     words: str = ""
+    of: str = ""
 
     @property
     def builtin(self) -> Path | None:

@@ -62,8 +62,8 @@ OnStatus = Callable[[Status], None]
 
 
 def statuses() -> list[Status]:
-    """Return every model of the catalogue as it is on this machine."""
-    return [status(card.id) for card in catalog.all()]
+    """Return every model of the catalogue that has files of its own, as it is on this machine."""
+    return [status(card.id) for card in catalog.all() if not card.of]
 
 
 def status(model_id: str) -> Status:

@@ -58,8 +58,13 @@ def duration(seconds: float) -> str:
 def kept(job: Generation) -> str:
     """What a stop keeps, in words: "2 windows" of a job at work, "2 of 3 windows" of one that has ended.
 
-    Of work that is not done in windows, it is the seconds: "4.1 s".
+    Of work that is not done in windows, it is the seconds: "4.1 s"; of pictures, how many: "2 images".
     """
+    if job.in_pictures:
+        numbers = {"kept": job.kept_windows, "all": job.params["count"]}
+        if job.is_ended:
+            return ngettext("%(kept)d of %(all)d image", "%(kept)d of %(all)d images", numbers["all"]) % numbers
+        return ngettext("%(kept)d image", "%(kept)d images", job.kept_windows) % numbers
     if not job.windows:
         return _("%.1f s") % job.kept_seconds
     numbers = {"kept": job.kept_windows, "windows": job.windows}
@@ -71,6 +76,8 @@ def kept(job: Generation) -> str:
 @register.filter
 def detail(job: Generation) -> str:
     """What a running job is at: "Window 1 of 2, step 3 of 4, about 20 s left"; empty between its stages."""
+    if job.in_pictures:
+        return _of_pictures(job)
     if job.stop_requested_at:
         return _("%.1f s kept") % job.kept_seconds
     windows = {"number": job.window, "all": job.windows}
@@ -89,6 +96,15 @@ def detail(job: Generation) -> str:
     left = _("about %s left") % duration(job.seconds_left) if job.seconds_left else ""
     told = ", ".join(filter(None, [window, step, left] if job.steps else [left]))
     return told[:1].upper() + told[1:]
+
+
+def _of_pictures(job: Generation) -> str:
+    """What a job that makes pictures is at: "Image 2 of 4, about 5 s left"."""
+    left = duration(job.seconds_left) if job.seconds_left else ""
+    if job.stop_requested_at or job.stage in (job.WAITING, job.LOADING, job.ENCODING):
+        return _("About %s left") % left if left and not job.stop_requested_at else ""
+    place = _("Image %(number)d of %(all)d") % {"number": job.window, "all": job.windows}
+    return ", ".join(filter(None, [place, _("about %s left") % left if left else ""]))
 
 
 @register.filter

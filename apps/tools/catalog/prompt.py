@@ -7,11 +7,12 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from apps.tools import prices, videos
+from apps.tools import pictures, prices, videos
 from apps.tools.fields import CatalogueField, SeedField
 from apps.tools.help import explained
 from apps.tools.registry import Tool, ToolForm, register
 from apps.tools.videos import RELEASED
+from workers.engines.image import cards as image_cards
 from workers.engines.instruct import cards
 from workers.prompts.compose import ENGINE, MAX_JSON, written
 from workers.prompts.shot import PromptError
@@ -41,9 +42,9 @@ class PromptForm(ToolForm):
     model_id = CatalogueField(
         label=_("Made by"),
         required=False,
-        known=(card.id for card in RELEASED),
-        choices=lambda: [(card.id, card.title) for card in videos.models()],
-        help_text=_("The video model that it is for."),
+        known=(*(card.id for card in RELEASED), *(card.id for card in image_cards.all())),
+        choices=lambda: [(card.id, card.title) for card in (*videos.models(), *pictures.models())],
+        help_text=_("The model that it is for."),
     )
     engine = CatalogueField(
         label=_("Written by"),
@@ -69,7 +70,7 @@ class PromptForm(ToolForm):
         data = super().clean() or {}
         data["engine"] = data.get("engine") or catalog.chosen("prompt")
         data["target"] = data.get("target") or "t2v"
-        data["model_id"] = data.get("model_id") or videos.MODEL.id
+        data["model_id"] = pictures.film_of(data.get("model_id") or videos.MODEL.id)
         if "prompt" in self.errors or not data.get("prompt"):
             return data
         try:

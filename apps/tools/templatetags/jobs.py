@@ -1,12 +1,14 @@
 """What pages say about a job's tool, and what its assets are to other tools."""
 
+from urllib.parse import urlencode
+
 from django import template
 from django.template import Context
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.library.models import Asset, Generation, GenerationInput
-from apps.library.templatetags.cards import duration
+from apps.library.templatetags.cards import duration, kept
 from apps.tools import fixes, registry, services
 from apps.tools.help import label_of
 from apps.tools.line import Line, Place
@@ -14,12 +16,15 @@ from apps.tools.registry import Stoppable, Timeline
 
 register = template.Library()
 ABOUT_NOW = 3.0  # seconds
+VARIED, SEEDS = 1000, 2**31  # how far away the seeds of variations are, and how many there are
 
 
 @register.filter
 def terms(job: Generation) -> str:
     """What a stop now keeps, and what it costs: "keep 4.1 s, pay 50 of 60 credits"."""
     numbers = {"seconds": job.kept_seconds, "price": services.price_if_stopped(job), "cost": job.cost}
+    if job.in_pictures:
+        return _("keep %(kept)s, pay %(price)s of %(cost)s credits") % (numbers | {"kept": kept(job)})
     if job.cost:
         return _("keep %(seconds).1f s, pay %(price)s of %(cost)s credits") % numbers
     return _("keep %(seconds).1f s") % numbers
@@ -110,6 +115,18 @@ def times(line: Timeline) -> str:
 def uses(asset: Asset) -> list[tuple[str, str]]:
     """What an asset can be to the tools: names and addresses."""
     return registry.uses(asset)
+
+
+@register.filter
+def variations(asset: Asset) -> str:
+    """The page that makes variations of a picture; empty for one whose noise is not known."""
+    job, noise = asset.generation, asset.recipe.get("noise")
+    tool = services.tool_of(job) if job else None
+    if not (job and noise and tool and "near" in tool.prefill):
+        return ""
+    # Seeds of their own, and not those of the pictures beside it.
+    seed = (int(asset.recipe["params"]["seed"]) + VARIED) % SEEDS
+    return f"{tool.get_absolute_url()}?{urlencode({'from': job.pk, 'near': noise, 'seed': seed, 'count': 4})}"
 
 
 @register.filter

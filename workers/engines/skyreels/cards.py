@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Literal
 from workers.weights import catalog
 from workers.weights.card import WeightCard
 
-NANO = Path(__file__).parent / "nano"
+NANO_ID = "nano"
+NANO = Path(__file__).parent / NANO_ID
 SKYWORK_LICENCE = "Skywork Community License"
 SKYWORK_LICENCE_URL = "https://github.com/SkyworkAI/SkyReels-V2/blob/main/LICENSE.txt"
 
@@ -119,7 +120,7 @@ class ModelCard(WeightCard):
     @property
     def builtin(self) -> Path | None:
         """The nano model ships with this software."""
-        return NANO if self.id == "nano" else None
+        return NANO if self.id == NANO_ID else None
 
     @property
     def recommended(self) -> str:
@@ -221,7 +222,7 @@ def _row(model_id: str, released: bool, disk_gb: float) -> ModelCard:
 def _nano() -> ModelCard:
     world = json.loads((NANO / "world.json").read_text(encoding="utf-8"))
     return ModelCard(
-        id="nano",
+        id=NANO_ID,
         title="SkyReels-V2 nano",
         variant="df",
         resolution="nano",

@@ -37,14 +37,14 @@ def check(folder: Path) -> None:
     transformers_logging.disable_progress_bar()
     part = "transformer"
     try:
-        transformer = _diffusers(SkyReelsV2Transformer3DModel, folder, part)
+        transformer = compare_diffusers(SkyReelsV2Transformer3DModel, folder, part)
         part = "vae"
-        _diffusers(AutoencoderKLWan, folder, part)
+        compare_diffusers(AutoencoderKLWan, folder, part)
         part = "text_encoder"
-        _transformers(UMT5EncoderModel, folder, part)
+        compare_transformers(UMT5EncoderModel, folder, part)
         if transformer.config.image_dim is not None:
             part = "image_encoder"
-            _transformers(CLIPVisionModel, folder, part)
+            compare_transformers(CLIPVisionModel, folder, part)
             part = "image_processor"
             CLIPImageProcessorPil.from_pretrained(folder, subfolder=part)
         part = "tokenizer"
@@ -61,7 +61,7 @@ def check(folder: Path) -> None:
         components.load(folder, device="cpu")
 
 
-def _diffusers(cls: Any, folder: Path, part: str) -> Any:
+def compare_diffusers(cls: Any, folder: Path, part: str) -> Any:
     """Compare the class with the headers of its files. Loading them would reserve memory for whole files."""
     with torch.device("meta"):
         model = cls.from_config(cls.load_config(folder, subfolder=part))
@@ -80,7 +80,7 @@ def _diffusers(cls: Any, folder: Path, part: str) -> Any:
     return model
 
 
-def _transformers(cls: Any, folder: Path, part: str) -> None:
+def compare_transformers(cls: Any, folder: Path, part: str) -> None:
     """Load without memory, by the library: it knows what tensors were called in other versions, and which are tied."""
     asked = {"device_map": "meta", "output_loading_info": True, "use_safetensors": True}
     _, info = cls.from_pretrained(folder, subfolder=part, ignore_mismatched_sizes=True, **asked)

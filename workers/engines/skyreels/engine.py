@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import os
 import threading
 import time
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 import torch
 
 from workers.base import EngineError, Inputs, OnProgress, Window, ignore_progress
+from workers.engines import registry
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.gpus.group import POOL, RankGroup, refuse_too_many
 from workers.engines.skyreels.memory import planner, quantise
@@ -27,7 +29,7 @@ from workers.engines.skyreels.sampler import conditions, vae_stream
 from workers.engines.skyreels.sampler.attention import choose_backend
 from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 from workers.engines.skyreels.sampler.clock import Clock, turn
-from workers.engines.skyreels.sampler.denoise import denoise_window
+from workers.engines.skyreels.sampler.denoise import Noise, denoise_window
 from workers.engines.skyreels.sampler.sequence import SequenceParallel
 from workers.engines.skyreels.sampler.text import TextEncoder
 
@@ -53,6 +55,7 @@ class Way:
     key: Key
     tiling: bool
     why: str = field(default="", compare=False)
+    card_gb: float = field(default=0.0, compare=False)  # what it needs, where that was planned
 
     @property
     def rounding(self) -> str:
@@ -92,12 +95,19 @@ class SkyReelsEngine:
         Raises EngineError when it is not there, damaged, or too large for this machine.
         """
         film = planner.recommended(cards.get(self.name))
-        models = self.pool.get(self.settle(film, Execution()).key)
+        way = self.settle(film, Execution())
+        self.make_room(way)
+        models = self.pool.get(way.key)
         if models.device.type == "cuda":
             # cuDNN chooses its kernels at the first frame of a size, which takes longer than the frame.
             side = models.spatial_factor
             latent = torch.zeros(1, models.latent_channels, 1, film.height // side, film.width // side)
             vae_stream.StreamDecoder(models).push(latent)
+
+    def make_room(self, way: Way) -> None:
+        """Have engines of other kinds let go of the card where a model to be read does not fit beside them."""
+        if not self.pool.has(way.key) and way.card_gb > free_on_card():
+            registry.make_room(self)
 
     def release(self) -> None:
         """Let go of the models that are not at work, for another engine that needs the memory."""
@@ -138,7 +148,12 @@ class SkyReelsEngine:
             return Way(Key(spec.model, "resident", form), run.vae_tiling)
         kind, gigabytes = device_memory()
         found = planner.plan_memory(card, spec, gigabytes, device=kind, quantised=form != "none")
-        return Way(Key(spec.model, found.chosen.mode, form), run.vae_tiling or found.chosen.tiling, found.explanation)
+        return Way(
+            Key(spec.model, found.chosen.mode, form),
+            run.vae_tiling or found.chosen.tiling,
+            found.explanation,
+            found.chosen.card_gb,
+        )
 
     def stream(
         self,
@@ -147,6 +162,7 @@ class SkyReelsEngine:
         resume: Checkpoint | None = None,
         inputs: Inputs | None = None,
         run: Execution | None = None,
+        noise: Noise | None = None,
     ) -> Iterator[Window]:
         """Make a film, given as its spec or its plan, and yield each window as soon as its frames are decoded.
 
@@ -158,7 +174,8 @@ class SkyReelsEngine:
         caller has kept: windows after it come out as if nothing had happened. `inputs` are the pictures and the clip
         that the spec names, decoded (workers/render.py does that); of a clip only new frames come out, counted from
         the first of its last `overlap_history` frames. `run` says where the model's parts are kept meanwhile, and how
-        many processes share the video (gpus/group.py). Memory does not grow with the length.
+        many processes share the video (gpus/group.py). `noise` is what the first window begins with, instead of what
+        the seed draws. Memory does not grow with the length.
 
         Raises SpecError for an illegal spec and EngineError for a model that is not ready or does not fit into this
         machine and for inputs that are missing or of another size, before the first window.
@@ -175,10 +192,16 @@ class SkyReelsEngine:
                 yield from self._ranks(run.ranks).stream(layout, inputs, run, resume, on_progress)
                 return
             self.close()
-            yield from self._in_some_way(layout, inputs, run or Execution(), resume, on_progress)
+            yield from self._in_some_way(layout, inputs, run or Execution(), resume, on_progress, noise)
 
     def _in_some_way(
-        self, layout: Plan, inputs: Inputs, run: Execution, resume: Checkpoint | None, on_progress: OnProgress
+        self,
+        layout: Plan,
+        inputs: Inputs,
+        run: Execution,
+        resume: Checkpoint | None,
+        on_progress: OnProgress,
+        noise: Noise | None,
     ) -> Iterator[Window]:
         """Make a film in the way that is chosen, and where memory is short after all, go on in the next one.
 
@@ -192,7 +215,7 @@ class SkyReelsEngine:
             ended = ""
             try:
                 known = parts
-                for window in self._in_one_way(way, layout, inputs, saved, on_progress):
+                for window in self._in_one_way(way, layout, inputs, saved, on_progress, noise):
                     if known:
                         known -= 1
                         if not window.whole:
@@ -214,15 +237,22 @@ class SkyReelsEngine:
             free_memory()
 
     def _in_one_way(
-        self, way: Way, layout: Plan, inputs: Inputs, saved: Checkpoint | None, on_progress: OnProgress
+        self,
+        way: Way,
+        layout: Plan,
+        inputs: Inputs,
+        saved: Checkpoint | None,
+        on_progress: OnProgress,
+        noise: Noise | None,
     ) -> Iterator[Window]:
         rest = layout.windows[saved.index + 1 if saved else 0 :]
         clock = Clock(layout, on_progress, done=rest[0].index)
         if not self.pool.has(way.key):
             clock.loading()
+        self.make_room(way)
         with self.pool.use(way.key) as models:
             choose_backend(models, _tokens(models, layout))
-            work = _Film(models, self.text, layout, clock, inputs, way, self.parallel)
+            work = _Film(models, self.text, layout, clock, inputs, way, self.parallel, noise)
             if saved is not None:
                 work.go_on_from(saved)
             clock.begin(rest[0])
@@ -274,6 +304,11 @@ def _tokens(models: Components, layout: Plan) -> int:
     return latents * (spec.height // side // high) * (spec.width // side // wide)
 
 
+def free_on_card() -> float:
+    """Return what is free on the card in GB; without a card, more than anything needs."""
+    return torch.cuda.mem_get_info()[0] / planner.GB if torch.cuda.is_available() else math.inf
+
+
 def _check(spec: VideoSpec, inputs: Inputs) -> None:
     """Raise EngineError when a named input is missing, too short or the wrong size."""
     size = (spec.height, spec.width, 3)
@@ -300,8 +335,9 @@ class _Film:
         inputs: Inputs,
         way: Way,
         parallel: SequenceParallel | None,
+        noise: Noise | None = None,
     ) -> None:
-        self.parallel = parallel
+        self.parallel, self.noise = parallel, noise
         self.models, self.text, self.layout, self.clock = models, text, layout, clock
         self.spec, self.inputs, self.tiling, self.way = layout.spec, inputs, way.tiling, way.rounding
         self.generator = torch.Generator().manual_seed(self.spec.seed)
@@ -340,6 +376,7 @@ class _Film:
             self.generator,
             self.addnoise,
             self.parallel,
+            self.noise if self.tail is None else None,
         )
         frames: list[torch.Tensor] = []
         for i, latents in enumerate(loop):

@@ -6,6 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from workers.base import EngineError
+from workers.engines.image import cards as image_cards
+from workers.engines.image import plan as pictures
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.memory import planner
 from workers.engines.skyreels.request.execution import stored_form
@@ -15,7 +17,7 @@ CARDS = (8.0, 16.0, 24.0, 48.0, 80.0)
 
 
 class Command(BaseCommand):
-    help = "Show how each video model runs on cards of a given memory, or explain it for one model. Changes nothing."
+    help = "Show how each model runs on cards of a given memory, or explain it for one. Changes nothing."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -28,6 +30,8 @@ class Command(BaseCommand):
             self.explain(options["model"], options["gb"], options["num_frames"])
             return
         rows = planner.table(options["gb"], options["num_frames"])
+        if not options["num_frames"]:
+            rows += pictures.table(options["gb"])
         head = ["", *(f"{size:g} GB" for size in options["gb"])]
         wide = [
             max(len(row[i]) for row in (head, *([title, *cells] for title, cells in rows))) for i in range(len(head))
@@ -36,6 +40,9 @@ class Command(BaseCommand):
             self.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip())
 
     def explain(self, model: str, sizes: list[float], frames: int | None) -> None:
+        if model in (card.id for card in image_cards.all()):
+            self.explain_pictures(image_cards.get(model), sizes)
+            return
         quantised = stored_form(model) != "none"
         try:
             spec = planner.recommended(cards.get(model))
@@ -53,6 +60,13 @@ class Command(BaseCommand):
             except EngineError as error:
                 told = error.public_text
             self.stdout.write(f"{size:g} GB: {told}")
+
+    def explain_pictures(self, card: image_cards.ImageCard, sizes: list[float]) -> None:
+        self.stdout.write(f"{card.title}, one picture. The ways, the fastest first:")
+        for option in pictures.options(card):
+            self.stdout.write(f"  {option.words} The host keeps {option.host_gb:.1f} GB.")
+        for size in sizes:
+            self.stdout.write(f"{size:g} GB: {pictures.sentence(card, size)}")
 
 
 def _size(spec: VideoSpec) -> str:

@@ -7,7 +7,7 @@ UniPC: Zhao et al. 2023, arXiv:2302.04867. Guidance: Ho and Salimans 2022, arXiv
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
@@ -42,8 +42,13 @@ class Condition:
     channels: torch.Tensor | None = None
 
 
-def draw(generator: torch.Generator, models: Components, spec: VideoSpec, latents: int) -> torch.Tensor:
-    """Draw the noise of one window, [1, C, F, h, w], from the job's generator.
+Noise = Callable[[tuple[int, ...]], torch.Tensor]  # float32 noise of a shape
+
+
+def draw(
+    generator: torch.Generator, models: Components, spec: VideoSpec, latents: int, noise: Noise | None = None
+) -> torch.Tensor:
+    """Draw the noise of one window, [1, C, F, h, w], from the job's generator, or take it from `noise`.
 
     It is float32, except where the official code keeps the latents of diffusion forcing in the transformer's type.
     """
@@ -51,7 +56,8 @@ def draw(generator: torch.Generator, models: Components, spec: VideoSpec, latent
     shape = (1, models.latent_channels, latents, spec.height // factor, spec.width // factor)
     narrow = spec.compat == "official" and cards.get(spec.model).variant == "df"
     dtype = models.transformer.dtype if narrow else torch.float32
-    return torch.randn(shape, generator=generator, dtype=dtype).to(models.device)
+    drawn = noise(shape).to(dtype) if noise else torch.randn(shape, generator=generator, dtype=dtype)
+    return drawn.to(models.device)
 
 
 def denoise_window(
@@ -63,15 +69,17 @@ def denoise_window(
     generator: torch.Generator,
     addnoise: torch.Generator | None = None,
     parallel: SequenceParallel | None = None,
+    noise: Noise | None = None,
 ) -> Iterator[torch.Tensor]:
     """Yield the latents of one window after each of its `window.steps` iterations: [1, C, F, h, w], the same tensor.
 
     `given` is [1, C, window.given, h, w], the history or the start picture, or None where there is none; it stays as it
     was given. A block that has come to the end of the noise schedule does not change any more (`window.parts`). All
-    randomness comes from `generator`, except the noise on what was given where `addnoise` is there for it.
+    randomness comes from `generator`, except the noise on what was given where `addnoise` is there for it, and `noise`,
+    which the window begins with instead.
     With `parallel`, all its ranks have to call this with equal arguments, and all get the same latents.
     """
-    loop = _Loop(models, spec, window, condition, given, generator, addnoise or generator)
+    loop = _Loop(models, spec, window, condition, given, generator, addnoise or generator, noise)
     _, high, wide = models.transformer.config.patch_size
     tokens = loop.latents.shape[3] // high * (loop.latents.shape[4] // wide)
     shown = window.latents + int(condition.end is not None and window.closing)
@@ -97,12 +105,13 @@ class _Loop:
         given: torch.Tensor | None,
         generator: torch.Generator,
         addnoise: torch.Generator,
+        noise: Noise | None = None,
     ) -> None:
         self.models, self.spec, self.window, self.condition = models, spec, window, condition
         self.addnoise = addnoise
         self.cache: TeaCache | None = None
         self.forcing = cards.get(spec.model).variant == "df"
-        self.latents = draw(generator, models, spec, window.latents)
+        self.latents = draw(generator, models, spec, window.latents, noise)
         if given is not None:
             self.latents[:, :, : window.given] = given.to(self.latents)
         scheduler = scheduler_of(models, spec)
