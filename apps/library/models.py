@@ -344,7 +344,7 @@ class Generation(models.Model):
 
     @property
     def shown_pictures(self) -> int:
-        """How many of its pictures can be seen while others are made. Their copies with the watermark come at the end."""
+        """How many of its pictures can be seen while others are made; copies with the watermark come at the end."""
         return self.kept_windows if self.is_watchable and not self.watermark else 0
 
     @property

@@ -1,7 +1,8 @@
 """Prompts in the words of the video model, under /api/v1/prompts/."""
 
 import hashlib
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -168,7 +169,7 @@ class Enhance(APIView):
         serializer = form_serializer(TOOL)(data=request.data, context={"user": user, "draft": False})
         serializer.is_valid(raise_exception=True)
         params = dict(serializer.validated_data)
-        if key and request.data.get("seed") in (None, ""):
+        if key and cast(Mapping[str, Any], request.data).get("seed") in (None, ""):
             # The rules keep no job that a key could find again: with a key, they draw the same each time.
             params["seed"] = int(hashlib.sha256(f"{user.pk}:{key}:{digest}".encode()).hexdigest(), 16) % SEEDS
         if params["engine"] != ENGINE:

@@ -68,7 +68,7 @@ def decode(path: Path, rate: int = 0) -> tuple[Samples, int]:
 def length(path: Path) -> float:
     """Return how many seconds a WAV lasts that the studio has written."""
     with wave.open(str(path)) as file:
-        return file.getnframes() / file.getframerate()
+        return float(file.getnframes() / file.getframerate())
 
 
 def resampled(samples: Samples, rate: int, to: int) -> Samples:
