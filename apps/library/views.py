@@ -58,6 +58,9 @@ def generation(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     told_apart = {*TOLD_APART, "prompt_original", *FACTS, *(given.name for given in begins_with)}
     if job.engine:
         told_apart.add("model_id")  # the page names the model that made it
+    if asset and len(job.assets.all()) == 1:  # the page tells its size and length
+        measured = {"num_frames": asset.frames, "fps": asset.fps}
+        told_apart |= {name for name, value in measured.items() if value and job.params.get(name) == value}
     about = {
         "asset": asset,
         "watermark": watermark,

@@ -20,11 +20,12 @@ from apps.billing.services import InsufficientCredits
 from apps.errors import StudioError
 from apps.library.models import Generation
 from apps.text import tidy, told
-from apps.tools import registry, services
+from apps.tools import registry, services, videos
 from apps.tools.catalog.prompt import PromptForm, engines
 from apps.tools.catalog.to_video import target_of
 from apps.tools.fields import SEEDS
 from apps.tools.views import HANDED_PROMPT, taken_prompt
+from workers.engines.skyreels.cards import ModelCard
 from workers.prompts.changes import Span, pieces
 from workers.prompts.compose import ENGINE, refuse, too_long
 from workers.prompts.compose import compose as suggested
@@ -82,7 +83,7 @@ def suggest(request: SignedIn) -> HttpResponse:
     params = form.params
     if params["engine"] == ENGINE:
         made = suggested(params["prompt"], params["seed"], target=params["target"], model=params["model_id"])
-        return render(request, "prompts/suggestion.html", _suggestion(made.to_json()))
+        return render(request, "prompts/suggestion.html", _suggestion(made.to_json(), params["model_id"]))
     try:
         job = services.submit(request.user, TOOL, params)
     except InsufficientCredits as error:
@@ -105,10 +106,10 @@ def suggestion(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     if not job.data:
         problem = job.reason or _("This suggestion was not finished.")
         return render(request, "prompts/suggestion.html", {"problem": problem})
-    return render(request, "prompts/suggestion.html", _suggestion(job.data))
+    return render(request, "prompts/suggestion.html", _suggestion(job.data, job.params.get("model_id", "")))
 
 
-def _suggestion(made: Mapping[str, Any]) -> dict[str, Any]:
+def _suggestion(made: Mapping[str, Any], model_id: str) -> dict[str, Any]:
     """Return what the panel shows of a suggestion: its pieces, its parts, and what can be asked for next."""
     found = pieces(Span(span["kind"], span["text"]) for span in made["changes"])
     numbers = dict.fromkeys(piece.part for piece in found if piece.part is not None)
@@ -124,13 +125,19 @@ def _suggestion(made: Mapping[str, Any]) -> dict[str, Any]:
     ]
     return {
         "told": made,
-        "notes": [told(note) for note in made["notes"]],
+        "notes": [*map(told, made["notes"]), *_elsewhere(made["original"], model_id)],
         "pieces": found,
         "parts": [[piece for piece in found if piece.part == number] for number in numbers],
         "again": json.dumps(again),
         "price": TOOL.price({"engine": made["engine"]}),
         "writers": writers,
     }
+
+
+def _elsewhere(prompt: str, model_id: str) -> list[str]:
+    """Say that another model here may know the words that this one does not."""
+    unknown = videos.card_of(model_id).unknown_words(prompt)
+    return [_("Choose another model for the rest.")] if unknown and len(videos.models()) > 1 else []
 
 
 @login_required
@@ -166,7 +173,10 @@ def builder(request: SignedIn) -> HttpResponse:
         notes.append(_("The image shows all of this. Say what moves: somebody's action, or the camera."))
     elif not text and not errors and "use" in given:
         notes.append(_("Choose something first."))
+    card = videos.card_of(given.get("model_id", ""))
     context = _choices(chosen, adding="add" in given) | {
+        "model": card,
+        "unknown": _unknown_to(card),
         "text": text,
         "json": json.dumps(shot.to_json(), ensure_ascii=False, indent=2),
         "target": target,
@@ -223,6 +233,12 @@ def _choices(chosen: Mapping[str, Any], *, adding: bool) -> dict[str, Any]:
         "texts": [(name, LABELS[name], chosen[name]) for name in ("environment", "lighting")],
         "full": len(rows) >= MAX_SUBJECTS,
     }
+
+
+def _unknown_to(card: ModelCard) -> set[str]:
+    """Return the phrases of the choices that have words which a model does not know."""
+    phrases = {term.phrase for terms in (*FIELDS.values(), CAMERA_MOVES) for term in terms}
+    return {phrase for phrase in phrases if card.unknown_words(phrase)}
 
 
 def rows_of(given: Mapping[str, Any]) -> list[dict[str, Any]]:

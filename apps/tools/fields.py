@@ -129,9 +129,22 @@ class RatioSelect(forms.RadioSelect):
 
 
 class StyleSelect(forms.RadioSelect):
-    """Looks as small pictures, of static/looks."""
+    """Looks as small pictures, of static/looks; only those that are `offered` can be chosen, for the `reason` given."""
 
     template_name = "forms/style.html"
+    offered: Collection[str] | None = None
+    reason: str = ""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        context["widget"]["reason"] = self.reason
+        return context
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if self.offered is not None and value not in self.offered and not option["selected"]:
+            option["attrs"]["disabled"] = True
+        return option
 
 
 class CountSelect(forms.RadioSelect):

@@ -270,6 +270,14 @@ class Tool:
         except KeyError:
             return None
 
+    def is_instant(self, params: Mapping[str, Any]) -> bool:
+        """Whether a run is over as soon as it starts, so that nobody needs to hear of its time."""
+        return False
+
+    def said(self, params: Mapping[str, Any]) -> str:
+        """The prompt as the model gets it, as far as it is known before the run."""
+        return str(params.get("prompt") or "")
+
     def work(self, params: Mapping[str, Any]) -> float:
         """The amount of work of a run, in any unit that its time is proportional to."""
         return 1.0

@@ -67,7 +67,7 @@ def quote(tool: Tool, params: Mapping[str, Any]) -> Quote:
     rate = pace(tool)
     seconds = None if rate is None else rate * tool.work(params)
     card, prompt = tool.card(params), str(params.get("prompt") or "")
-    unknown = tuple(card.unknown_words(prompt)) if card else ()
+    unknown = tuple(card.unknown_words(tool.said(params))) if card else ()
     known: dict[str, Any] = (
         {"model": card.id, "unknown_words": unknown, "suggestion": card.nearest(prompt)} if card and unknown else {}
     )

@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from apps.text import told as told_sentence
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.cards import ModelCard
 from workers.engines.skyreels.request.flags import TEACACHE_THRESHOLD
@@ -18,6 +19,7 @@ from workers.engines.skyreels.request.spec import (
     is_frame_count,
     legal_num_frames,
 )
+from workers.prompts.styles import STYLES
 from workers.weights import catalog
 
 
@@ -37,6 +39,16 @@ RECOMMENDED = (
     *("negative_prompt", "fps", "steps", "guidance_scale", "shift"),
     *("base_num_frames", "overlap_history", "addnoise_condition"),
 )
+
+
+def card_of(model_id: str) -> ModelCard:
+    """Return the card of a released model, and of the default model for any other id."""
+    return next((card for card in RELEASED if card.id == model_id), MODEL)
+
+
+def example() -> str:
+    """Return the prompt that an empty field shows."""
+    return next(iter(MODEL.examples), "")
 
 
 def models() -> list[ModelCard]:
@@ -92,6 +104,18 @@ def seconds_of(card: ModelCard) -> list[tuple[int, int]]:
     return [(seconds, frames) for seconds, frames in offered if whole[0] <= frames <= whole[-1]]
 
 
+def look_reason(card: ModelCard) -> str:
+    """Say why some looks cannot be chosen with a model; empty where all can."""
+    if len(card.looks) == len(STYLES):
+        return ""
+    return _("{model} does not know the words of the other looks.").format(model=card.id)
+
+
+def tips_of(card: ModelCard) -> list[str]:
+    """Return how to write a prompt for a model, in words for people."""
+    return [told_sentence(tip) for tip in card.tips]
+
+
 def told(card: ModelCard, frames: int) -> str:
     """Say a length: its seconds, frames and windows, as tool.js does while the slider moves."""
     beyond = max(0, frames - card.base_num_frames)
@@ -116,5 +140,6 @@ class ModelSelect(forms.Select):
         about: dict[str, Any] = {"slider": slider_of(card), "ratios": card.ratios}
         about |= {"seconds": dict(seconds_of(card)), "examples": card.examples, "title": card.title}
         about |= {"placeholders": recommended(card), "picture": card.picture, "limits": card.limits}
+        about |= {"looks": card.looks, "style": look_reason(card), "tips": tips_of(card)}
         option["attrs"]["data-model"] = json.dumps(about)
         return option

@@ -90,7 +90,11 @@ def tool_page(request: SignedIn, slug: str) -> HttpResponse:
         else:
             if not request.htmx:
                 return redirect(tool)
-            return render(request, "tools/started.html", {"tool": tool, "job": job, "once": uuid.uuid4().hex})
+            return render(
+                request,
+                "tools/started.html",
+                {"tool": tool, "job": job, "once": uuid.uuid4().hex, "instant": tool.is_instant(form.params)},
+            )
     status = 422 if form.is_bound else 200
     template = f"{tool.template}#panel" if request.htmx and form.is_bound else tool.template
     return render(request, template, _page(request, tool, form), status=status)

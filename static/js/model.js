@@ -30,7 +30,7 @@ export function model(select) {
   });
 
   select.addEventListener("change", () => {
-    const { slider, seconds, ratios, examples, title, limits } = about();
+    const { slider, seconds, ratios, examples, tips, title, limits, looks, style } = about();
     const length = form.elements.num_frames;
     for (const [name, value] of Object.entries(slider)) length.setAttribute(name, value);
     offerSeconds(length.closest("[data-slider]"), seconds);
@@ -38,6 +38,13 @@ export function model(select) {
       input.disabled = input.value !== "" && !ratios.includes(input.value);
       if (input.disabled && input.checked) ratio(shaped() ? "" : ratios[0]).checked = true;
     }
+    for (const input of form.querySelectorAll("[name=style]")) {
+      input.disabled = !looks.includes(input.value);
+      if (input.disabled && input.checked) form.querySelector(`[name=style][value="${CSS.escape(looks[0])}"]`).checked = true;
+    }
+    form.querySelector(".tips")?.replaceChildren(
+      ...tips.map((tip) => Object.assign(document.createElement("li"), { textContent: tip })),
+    );
     const samples = form.querySelector("[data-samples]");
     for (const [index, link] of [...(samples?.children ?? [])].entries()) {
       const example = examples[index] ?? "";
@@ -45,7 +52,7 @@ export function model(select) {
       link.textContent = example;
       link.href = `?prompt=${encodeURIComponent(example)}`;
     }
-    for (const [name, text] of Object.entries({ title, limits })) {
+    for (const [name, text] of Object.entries({ title, limits, style })) {
       const place = document.querySelector(`[data-model-${name}]`);
       if (place) place.textContent = text;
     }

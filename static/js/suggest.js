@@ -69,7 +69,9 @@ document.addEventListener("htmx:afterSwap", ({ detail }) => {
   if (box) made.set(box.dataset.original, new Set());
   const title = panel().querySelector(".suggestion__title");
   title?.focus({ preventScroll: true });
-  panel().scrollIntoView({ block: "nearest" });
+  // As much of it as there is room for under the prompt, which stays in view.
+  panel().scrollIntoView({ block: "nearest", behavior: "instant" });
+  prompt()?.closest(".field").scrollIntoView({ block: "nearest", behavior: "instant" });
 });
 
 // The shot builder over the page, with the prompt as it stands.
@@ -79,7 +81,9 @@ document.addEventListener("click", (event) => {
   const opener = event.target.closest?.("[data-build]");
   if (opener && dialog && prompt()) {
     event.preventDefault();
-    const values = { prompt: prompt().value, mode: new FormData(prompt().form).get("mode") ?? "", dialog: "1" };
+    const given = new FormData(prompt().form);
+    const values = { prompt: prompt().value, dialog: "1" };
+    for (const name of ["mode", "model_id"]) values[name] = given.get(name) ?? "";
     const body = dialog.querySelector("[data-builder-body]");
     dialog.showModal();
     htmx.ajax("POST", opener.href, { target: body, swap: "innerHTML", values });

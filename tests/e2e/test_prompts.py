@@ -21,6 +21,9 @@ def test_a_suggestion_stands_beside_the_prompt_and_is_taken_by_hand_only(open_pa
     assert prompt.input_value() == MINE, "nothing is taken by itself"
     assert panel.locator("ins").count() and panel.get_by_text("Yours").is_visible()
     assert page.evaluate("document.activeElement.closest('#suggestion') !== null")
+    box, body = prompt.bounding_box(), page.locator(".panel__body").bounding_box()
+    assert box["y"] >= max(0, body["y"]), "the prompt stays in view"
+    assert page.locator("[data-rewrite]").count() == 0 or page.locator("[data-rewrite]").is_hidden()
 
     suggested = panel.locator("[data-suggested]").get_attribute("data-whole")
     panel.get_by_role("button", name="Another").click()
@@ -54,7 +57,7 @@ def test_a_shot_is_built_over_the_prompt_and_put_into_it(open_page):
     prompt.fill("close-up of a swan at night")
     page.get_by_role("link", name="Build a shot").click()
     dialog.locator("#builder").wait_for()
-    assert dialog.get_by_role("radio", name="Close-up", exact=True).is_checked()
+    assert dialog.get_by_role("radio", name="Close-up not for nano", exact=True).is_checked()
     assert dialog.locator("[name=sub_type-0]").input_value().lower() == "swan"
     dialog.get_by_role("button", name="Add a subject").click()
     dialog.locator("[name=sub_type-1]").fill("Dog")
@@ -108,6 +111,8 @@ def test_both_fit_a_phone(open_page):
     prompt.fill(MINE)
     page.get_by_role("button", name="Enhance").click()
     page.locator("[data-suggested]").wait_for()
+    box = prompt.bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= 844, "the prompt stays in view"
     for button in page.locator("#suggestion button").all():
         assert button.bounding_box()["height"] >= 44
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -51,3 +51,11 @@ def test_its_neighbours_are_reached_by_the_arrow_keys(page, ada):
 def test_the_player_is_small(settings):
     files = [settings.BASE_DIR / "static" / "js" / name for name in ("player.js", "zoom.js")]
     assert sum(path.stat().st_size for path in files) < 25_000
+
+
+def test_settings_are_called_as_the_form_calls_them_and_said_once(page, ada):
+    params = {"style": "cinematic", "finish": 4, "num_frames": 21, "fps": 12}
+    html = html_of(page, AssetFactory(generation__user=ada, generation__params=params).generation)
+    told = " ".join(html[html.index("<h2>Settings</h2>") :].split())
+    assert ">Cinematic<" in told and ">× 4<" in told and "Frame rate" in told
+    assert "<dt>Frames</dt>" not in told and "21 frames" in html

@@ -12,7 +12,7 @@ PAGE = "/home/tools/prompt/builder"
 
 def text(answer):
     """The prompt that the page shows."""
-    return html.unescape(re.search(r"data-text>(.*?)</p>", answer.content.decode(), re.DOTALL)[1])
+    return html.unescape(re.search(r'id="built-text"[^>]*>(.*?)</p>', answer.content.decode(), re.DOTALL)[1])
 
 
 def test_choices_become_a_prompt(page):
@@ -27,7 +27,7 @@ def test_what_is_pasted_fills_the_choices_in(page):
     answer = page.post(PAGE, {"paste": "close-up of a swan at night, low angle", "read": "1"})
     told = answer.content.decode()
     assert text(answer) == "A close-up from a low angle. A swan at night."
-    assert re.search(r'value="close_up" checked', told) and 'value="at night"' in told
+    assert re.search(r'value="close_up"\s+checked', told) and 'value="at night"' in told
     assert text(page.get(PAGE, {"prompt": '{"shot_type": "full_shot"}'})) == "A full shot."
 
 
@@ -62,10 +62,25 @@ def test_it_is_for_people_with_an_account(client, db, method):
 
 def test_a_subject_can_be_removed(page):
     rows = {"sub_type-0": "Swan", "sub_type-1": "Dog", "action-1": "sleeps"}
-    told = page.post(PAGE, rows | {"remove": "0"}).content.decode()
+    told = page.post(PAGE, rows | {"without": "0"}).content.decode()
     assert 'value="Swan"' not in told and 'name="sub_type-0" value="Dog"' in told
 
 
 def test_over_the_page_of_a_tool_it_is_the_form_alone(page):
     told = page.get(PAGE, {"prompt": "close-up of a swan"}, HTTP_HX_REQUEST="true").content.decode()
-    assert told.strip().startswith("<form") and 'value="close_up" checked' in told
+    assert told.strip().startswith("<form") and re.search(r'value="close_up"\s+checked', told)
+
+
+def test_what_the_chosen_model_does_not_know_is_marked(page):
+    told = page.get(PAGE).content.decode()
+    assert "The prompt beside it is for SkyReels-V2 nano." in told
+    marked = {
+        re.search(r'value="([^"]*)"', label)[1]
+        for label in re.findall(r'<label class="shot">.*?</label>', told, re.DOTALL)
+        if "not for nano" in label
+    }
+    assert {"close_up", "low_angle", "The camera is static", "The camera tilts up"} <= marked
+    assert not {"The camera pans left", "The camera zooms in", "The camera rises"} & marked
+    asked = {"model_id": "SkyReels-V2-DF-1.3B-540P"}
+    told = page.post(PAGE, asked).content.decode()
+    assert "is for Diffusion forcing 1.3B 540P." in told and "not for" not in told

@@ -1,5 +1,6 @@
 """The form of every tool: help that is declared once, looks, lengths, and errors that name their field."""
 
+import re
 from html import unescape
 from pathlib import Path
 
@@ -9,13 +10,14 @@ from django.forms import BoundField
 from django.template.loader import get_template
 
 from apps.library.models import Generation
-from apps.tools import registry, videos
+from apps.tools import registry, services, videos
 from apps.tools.catalog.to_video import MODES
 from apps.tools.help import Help
 from tests.params import PARAMS
 from tests.tools import toy
 from workers.engines.skyreels import cards
 from workers.prompts.styles import STYLES, styled
+from workers.tasks.video import film_of
 
 TOOL = "/home/tools/to-video"
 API = "/api/v1/tools/to-video/"
@@ -157,3 +159,35 @@ def test_limits_are_told_in_a_sentence_that_people_read():
 def test_the_api_guide_has_every_look(settings):
     guide = (settings.BASE_DIR / "docs" / "api.md").read_text(encoding="utf-8")
     assert all(f"| `{key}` | {look.words or 'nothing'} |" in guide for key, look in STYLES.items())
+
+
+def test_a_look_that_the_model_does_not_know_is_greyed_with_the_reason_and_refused(page, api):
+    nano, large = cards.get("nano"), cards.get("SkyReels-V2-DF-1.3B-540P")
+    assert nano.looks == ("realistic",) and large.looks == tuple(STYLES)
+    html = page.get(TOOL).content.decode()
+    looks = re.findall(r'<input type="radio" name="style" value="(\w+)"[^>]*disabled', html)
+    assert set(looks) == set(STYLES) - {"realistic"}
+    assert "nano does not know the words of the other looks." in html
+    assert videos.look_reason(large) == ""
+    errors = {"style": ["Style: nano does not know this look. Choose Realistic."]}
+    assert api.post(API, PARAMS | {"style": "noir"}, format="json").json()["errors"] == errors
+
+
+@pytest.mark.parametrize(("model", "sent"), [("nano", "a star"), ("SkyReels-V2-DF-1.3B-540P", "a star, film noir")])
+def test_only_words_of_a_look_that_the_model_knows_are_sent(tmp_path, model, sent):
+    params = {"prompt": "a star", "style": "noir", "model_id": model}
+    asked = film_of(params, {}, tmp_path / "prompt.json", lambda progress: None)
+    assert asked.spec.prompt.startswith(sent) and (model != "nano" or asked.spec.prompt == sent)
+
+
+def test_the_check_of_words_sees_those_of_the_look(db):
+    tool = registry.get_or_404("to-video")
+    quote = services.quote(tool, PARAMS | {"style": "noir", "model_id": "nano"})
+    assert {"noir", "shadows"} <= set(quote.unknown_words)
+
+
+@pytest.mark.parametrize("card", videos.RELEASED, ids=lambda card: card.id)
+def test_every_tip_and_sample_passes_the_check_of_words(card):
+    assert card.tips and videos.tips_of(card)
+    words = [str(tip.values["words"]) for tip in card.tips if "words" in tip.values]
+    assert all(card.unknown_words(text) == [] for text in (*words, *card.examples))

@@ -7,6 +7,7 @@ import pytest
 
 from apps.billing import services as billing
 from apps.library.models import Generation
+from apps.tools import videos
 from tests.params import PARAMS
 from tests.workers.prompts.conftest import tiny, tiny_folder  # noqa: F401
 from workers.prompts.changes import pieces
@@ -91,3 +92,33 @@ def test_the_page_of_a_film_shows_both_prompts(page, ada, worker, wait_until):
     assert (recipe["prompt_original"], recipe["prompt_enhanced"]) == ("a ball", job.params["prompt"])
     told = page.get(job.get_absolute_url()).content.decode()
     assert "Yours" in told and "a ball" in told
+
+
+def test_a_part_that_only_strikes_words_out_leaves_them_out(page):
+    asked = {"prompt": "a majestic red dog moves right over the sea, stormy", "suggest_seed": "1"}
+    told = page.post(SUGGEST, asked, **HTMX).content.decode()
+    parts = re.findall(r"<li>(.*?)</li>", told, re.DOTALL)
+    assert any("<ins>" not in part for part in parts)
+    assert all(("Leave this out" in part) == ("<ins>" not in part) for part in parts)
+
+
+def test_another_model_is_named_only_where_there_is_one(page, monkeypatch):
+    asked = {"prompt": "a retriever runs"}
+    assert "Choose another model" not in page.post(SUGGEST, asked, **HTMX).content.decode()
+    monkeypatch.setattr(videos, "models", lambda: videos.RELEASED[:2])
+    assert "Choose another model for the rest." in page.post(SUGGEST, asked, **HTMX).content.decode()
+
+
+def test_the_tool_prompt_begins_with_words_of_the_model(page):
+    told = html.unescape(page.get("/home/tools/prompt").content.decode())
+    assert f'placeholder="{videos.MODEL.examples[0]}"' in told
+    assert "For model" in told and "Made by" not in told
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_over_at_once_is_told_no_time_and_no_start(page, worker, wait_until):
+    asked = {"prompt": "a red ball", "engine": "shot-grammar"}
+    assert "You can leave this page" not in page.post("/home/tools/prompt", asked, **HTMX).content.decode()
+    wait_until(lambda: Generation.objects.get().status == "succeeded")
+    assert "about" not in page.post("/home/tools/prompt/quote", asked, **HTMX).content.decode()
+    assert "You can leave this page" in page.post(TOOL, PARAMS, **HTMX).content.decode()

@@ -250,8 +250,7 @@ def _notes(missing: list[str]) -> tuple[str, ...]:
         return ()
     words = ", ".join(f"“{word}”" for word in missing[:6]) + (", …" if len(missing) > 6 else "")
     note = Sentence(
-        "nano does not know {words}. It draws coloured circles, squares, triangles, stars, rings and hearts; "
-        "choose another model for the rest.",
+        "nano does not know {words}. It draws coloured circles, squares, triangles, stars, rings and hearts.",
         words=words,
     )
     return (note,)

@@ -123,13 +123,17 @@ def film_of(
 
     Raises SpecError, EngineError when the prompt's writer is not there, and what `on_progress` raises.
     """
+    from workers.engines.skyreels import cards
     from workers.engines.skyreels.request.flags import video_request
     from workers.prompts.styles import styled
+    from workers.weights import catalog
 
-    prompt = params["prompt"]
+    prompt, card = params["prompt"], cards.get(params.get("model_id") or catalog.chosen("video"))
     if params.get("prompt_enhancer"):
         prompt = suggested(params, inputs, written, on_progress)["prompt"]
-    return video_request({**params, "prompt": styled(prompt, params["style"])}, inputs)
+    # To a model that does not know them, the words of a look are other things to draw.
+    sent = styled(prompt, params["style"]) if params["style"] in card.looks else prompt
+    return video_request({**params, "prompt": sent}, inputs)
 
 
 def suggested(

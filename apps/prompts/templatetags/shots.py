@@ -1,4 +1,4 @@
-"""Pictures of the shot grammar in templates."""
+"""Pictures of the shot grammar, and parts of a suggestion, in templates."""
 
 from functools import cache
 from pathlib import Path
@@ -7,7 +7,15 @@ from django import template
 from django.conf import settings
 from django.utils.safestring import SafeString, mark_safe
 
+from workers.prompts.changes import Piece
+
 register = template.Library()
+
+
+@register.filter
+def adds(part: list[Piece]) -> bool:
+    """Whether a part of a suggestion has words of its own; the others only strike some out."""
+    return any(piece.kind == "added" for piece in part)
 
 
 @register.simple_tag

@@ -30,7 +30,7 @@ class PromptForm(ToolForm):
     prompt = forms.CharField(
         label=_("Prompt"),
         max_length=MAX_JSON,
-        widget=forms.Textarea(attrs={"rows": 3, "placeholder": _("a swan glides over a lake")}),
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": videos.example()}),
         error_messages={"required": _("write what should be seen.")},
     )
     target = forms.ChoiceField(
@@ -40,11 +40,11 @@ class PromptForm(ToolForm):
         help_text=_("An image shows how things look, so only motion is added."),
     )
     model_id = CatalogueField(
-        label=_("Made by"),
+        label=_("For model"),
         required=False,
         known=(*(card.id for card in RELEASED), *(card.id for card in image_cards.all())),
         choices=lambda: [(card.id, card.title) for card in (*videos.models(), *pictures.models())],
-        help_text=_("The model that it is for."),
+        help_text=_("The suggestion uses words that this model knows."),
     )
     engine = CatalogueField(
         label=_("Written by"),
@@ -109,6 +109,9 @@ class PromptTool(Tool):
 
     def queue_of(self, params: Mapping[str, Any]) -> str:
         return "cpu" if params.get("engine") == ENGINE else "gpu"
+
+    def is_instant(self, params: Mapping[str, Any]) -> bool:
+        return params.get("engine") == ENGINE
 
     def summary(self, params: Mapping[str, Any]) -> str:
         return cards.get(params["engine"]).title

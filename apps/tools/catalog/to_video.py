@@ -48,7 +48,7 @@ from workers.engines.upscale.plan import FACTORS, target
 from workers.media.facts import MAX_CLIP_SECONDS
 from workers.prompts.compose import written
 from workers.prompts.shot import PromptError
-from workers.prompts.styles import STYLES
+from workers.prompts.styles import STYLES, styled
 from workers.prompts.write import Target
 from workers.voice.length import expected
 from workers.weights import catalog
@@ -71,12 +71,6 @@ MISSING = {
     "end_image": _("choose the image that your video ends on."),
     "video": _("choose the video to extend."),
 }
-TIPS = (
-    _("Be specific: name one subject and where it is."),
-    _("Say how it moves with a verb: glides, turns, rises, runs."),
-    _("Choose a style instead of describing one."),
-    _("Name the mood or the light: calm, stormy, golden hour."),
-)
 FIELD_OF_SPEC = {"width": "ratio", "height": "ratio", "teacache": "teacache_thresh"}
 
 
@@ -105,9 +99,7 @@ class VideoForm(ToolForm):
     prompt = forms.CharField(
         label=_("Prompt"),
         max_length=2000,
-        widget=forms.Textarea(
-            attrs={"rows": 3, "placeholder": videos.MODEL.examples[0] if videos.MODEL.examples else ""}
-        ),
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": videos.example()}),
         error_messages={"required": _("describe what is in the video and how it moves.")},
     )
     prompt_original = forms.CharField(
@@ -181,7 +173,7 @@ class VideoForm(ToolForm):
         widget=StyleSelect,
         help_text=explained(
             _("The look of your video. Its words are added to your prompt."),
-            _("Choose one instead of describing the look yourself. Small models follow it loosely."),
+            _("Choose one instead of describing the look yourself. A model is offered the looks whose words it knows."),
         ),
     )
     finish = forms.TypedChoiceField(
@@ -452,6 +444,10 @@ class VideoForm(ToolForm):
         ratio = self.fields["ratio"].widget
         ratio.offered, ratio.automatic = card.ratios, SHAPED
         ratio.own = "" if self["mode"].value() in SHAPED else card.ratios[0]
+        style = self.fields["style"].widget
+        style.offered, style.reason = card.looks, videos.look_reason(card)
+        if not self.is_bound and self["style"].value() not in card.looks:
+            self.initial["style"] = card.looks[0]  # of a film that another model made
         values = videos.recommended(card) | (card.picture if self["mode"].value() in IMAGED else {})
         for name, value in values.items():
             self.fields[name].widget.attrs["placeholder"] = value
@@ -471,6 +467,10 @@ class VideoForm(ToolForm):
             data["num_frames"] = frames_for_seconds(seconds, data.get("fps") or card.fps)
         if data.get("num_frames") is None:
             data["num_frames"] = videos.usual_length(card)
+        if data.get("style") and data["style"] not in card.looks:
+            text = _t("{model} does not know this look. Choose {looks}.")
+            looks = either([_t(STYLES[look].title) for look in card.looks])
+            self.add_error("style", text.format(model=card.id, looks=looks))
         self._lengthen(card, data)
         self._check_length(card, data["num_frames"])
         if data.get("prompt_enhancer") and data.get("prompt"):
@@ -647,6 +647,11 @@ class ToVideo(Stoppable):
             rate += prices.rate("upscale").credits
         return prices.whole(rate * Fraction(spec.new_frames, card.fps)) + voicing.price_in_film(params)
 
+    def said(self, params: Mapping[str, Any]) -> str:
+        """The prompt with the words of its look."""
+        prompt, style = str(params.get("prompt") or ""), params.get("style")
+        return styled(prompt, style) if prompt and style else prompt
+
     def price_of_part(self, job: Generation, frames: int) -> int:
         """The price without the finish and the speech: a film that is stopped is kept as it is."""
         return self.price(
@@ -717,6 +722,6 @@ class ToVideo(Stoppable):
         return {
             "model": videos.MODEL,
             "suggestions": videos.MODEL.examples,
-            "tips": TIPS,
+            "tips": videos.tips_of(videos.MODEL),
             "memory": planner.sentence(videos.MODEL, settings.DEVICE_GB),
         }

@@ -1,9 +1,11 @@
 """What pages say about a job's tool, and what its assets are to other tools."""
 
+from typing import Any
 from urllib.parse import urlencode
 
-from django import template
+from django import forms, template
 from django.template import Context
+from django.utils.choices import flatten_choices
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -145,6 +147,18 @@ def setting(job: Generation, name: str) -> str:
     if field is None:
         return _(name.replace("_", " ").capitalize())
     return str(getattr(field.widget, "counts", "") or label_of(name, field))
+
+
+@register.filter
+def chosen(job: Generation, name: str) -> Any:
+    """The value of a parameter of a job as the tool's page calls it: "× 4" of a finish, of other values themselves."""
+    tool, value = services.tool_of(job), job.params.get(name)
+    field = tool.form_class.base_fields.get(name) if tool else None
+    if not isinstance(field, forms.ChoiceField):
+        return value
+    choices: Any = field.choices
+    titles: dict[Any, Any] = dict(flatten_choices(choices))
+    return next((title for choice, title in titles.items() if str(choice) == str(value)), value)
 
 
 @register.simple_tag

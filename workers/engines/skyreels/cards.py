@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from workers.base import Sentence
+from workers.prompts.styles import STYLES
 from workers.weights import catalog
 from workers.weights.card import WeightCard
 
@@ -53,6 +55,19 @@ EXAMPLES_OF_PICTURES = (
     "The camera circles the subject to the right, the background slides past, soft afternoon light",
 )
 
+# How to write a prompt, with words to take.
+TIPS = (
+    Sentence("Be specific: name one subject and where it is."),
+    Sentence("Say how it moves with a verb: {words}.", words="glides, turns, rises, runs"),
+    Sentence("Choose a style instead of describing one."),
+    Sentence("Name the mood or the light: {words}.", words="calm, stormy, golden hour"),
+)
+TIPS_OF_NANO = (
+    Sentence("Name one shape and its colour: {words}.", words="a red heart, a golden ball"),
+    Sentence("Say how it moves: {words}.", words="moves right, bounces, grows, spins"),
+    Sentence("Say where it is: {words}.", words="over the sea, at sunset, in the night sky"),
+)
+
 Variant = Literal["df", "t2v", "i2v", "camera"]
 
 
@@ -85,6 +100,7 @@ class ModelCard(WeightCard):
     max_sequence_length: int = 512
     max_num_frames: int = 1457
     examples: tuple[str, ...] = ()
+    tips: tuple[Sentence, ...] = TIPS
     world: dict[str, Any] = field(default_factory=dict)
     asynchronous_block: int = 5  # latents of a block where ar_step is not 0 and nothing else is asked for
     # TeaCache's polynomials, the highest power first, without and with retained steps; empty: none was fitted.
@@ -101,6 +117,11 @@ class ModelCard(WeightCard):
         if not self.teacache:
             warning += " No polynomial was fitted for this model: changes count as they are."
         return warning.strip()
+
+    @property
+    def looks(self) -> tuple[str, ...]:
+        """The looks whose words the model knows, by their keys; one without words is among them."""
+        return tuple(key for key, look in STYLES.items() if not self.unknown_words(look.words))
 
     @property
     def long(self) -> bool:
@@ -244,6 +265,7 @@ def _nano() -> ModelCard:
         max_num_frames=int(world.get("max_num_frames", 1457)),
         disk_gb=round(sum(f.stat().st_size for f in NANO.rglob("*.safetensors")) / 1e9, 3),
         examples=tuple(world.get("examples", ())),
+        tips=TIPS_OF_NANO,
         limits=str(world.get("limits", "")),
         words="workers.prompts.nano",
         world=world,
