@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.tools.videos import look_reason
 from workers.engines.image import cards, plan
 from workers.engines.image.cards import ImageCard
 from workers.weights import catalog
@@ -68,6 +69,7 @@ class PictureModelSelect(forms.Select):
         card = cards.get(str(value))
         about: dict[str, Any] = {"ratios": card.ratios, "ignored": ignored(card), "examples": card.examples}
         about |= {"title": card.title, "limits": _(card.limits) if card.limits else ""}
+        about |= {"looks": card.looks, "style": look_reason(card)}
         about |= {"placeholders": {"guidance_scale": card.guidance_scale}}
         option["attrs"]["data-suits"] = json.dumps(about)
         return option

@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from apps.text import told as told_sentence
+from apps.tools.help import either
+from workers.engines.image.cards import ImageCard
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.cards import ModelCard
 from workers.engines.skyreels.request.flags import TEACACHE_THRESHOLD
@@ -104,7 +106,13 @@ def seconds_of(card: ModelCard) -> list[tuple[int, int]]:
     return [(seconds, frames) for seconds, frames in offered if whole[0] <= frames <= whole[-1]]
 
 
-def look_reason(card: ModelCard) -> str:
+def look_refused(card: ModelCard | ImageCard) -> str:
+    """Say that a model does not know a look, and which it knows."""
+    looks = either([_(STYLES[look].title) for look in card.looks])
+    return _("{model} does not know this look. Choose {looks}.").format(model=card.id, looks=looks)
+
+
+def look_reason(card: ModelCard | ImageCard) -> str:
     """Say why some looks cannot be chosen with a model; empty where all can."""
     if len(card.looks) == len(STYLES):
         return ""

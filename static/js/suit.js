@@ -7,7 +7,7 @@ export function suit(select) {
   const about = () => JSON.parse(select.selectedOptions[0].dataset.suits);
 
   function follow() {
-    const { ratios, ignored, placeholders, examples, title, limits } = about();
+    const { ratios, ignored, placeholders, examples, title, limits, looks, style } = about();
     for (const why of form.querySelectorAll("[data-why]")) {
       const reason = ignored[why.dataset.why] ?? "";
       why.textContent = reason;
@@ -18,6 +18,10 @@ export function suit(select) {
       input.disabled = !ratios.includes(input.value);
       if (input.disabled && input.checked) form.querySelector(`[name=ratio][value="${CSS.escape(ratios[0])}"]`).checked = true;
     }
+    for (const input of form.querySelectorAll("[name=style]")) {
+      input.disabled = !looks.includes(input.value);
+      if (input.disabled && input.checked) form.querySelector(`[name=style][value="${CSS.escape(looks[0])}"]`).checked = true;
+    }
     for (const [field, value] of Object.entries(placeholders)) form.elements[field].placeholder = value;
     form.elements.prompt.placeholder = examples[0] ?? "";
     for (const [index, link] of [...(form.querySelector("[data-samples]")?.children ?? [])].entries()) {
@@ -26,7 +30,7 @@ export function suit(select) {
       link.textContent = example;
       link.href = `?prompt=${encodeURIComponent(example)}`;
     }
-    for (const [name, text] of Object.entries({ title, limits })) {
+    for (const [name, text] of Object.entries({ title, limits, style })) {
       const place = document.querySelector(`[data-model-${name}]`);
       if (place) place.textContent = text;
     }

@@ -35,8 +35,13 @@ STYLES: dict[str, Look] = {
 }
 
 
+def words_of(style: str, still: bool = False) -> str:
+    """The words of a look, those for a picture where `still`. Raises KeyError for a style that does not exist."""
+    look = STYLES[style]
+    return (look.still if still else "") or look.words
+
+
 def styled(prompt: str, style: str, still: bool = False) -> str:
     """The prompt as the model gets it, for a picture where `still`. Raises KeyError for a style that does not exist."""
-    look = STYLES[style]
-    words = (look.still if still else "") or look.words
+    words = words_of(style, still)
     return f"{prompt}, {words}" if words else prompt

@@ -63,7 +63,10 @@ def picture_of(params: Mapping[str, Any], number: int) -> Picture:
     near = params.get("near")
     return Picture(
         model=card.id,
-        prompt=styled(params["prompt"], params["style"], still=True),
+        # To a model that does not know them, the words of a look are other things to draw.
+        prompt=styled(params["prompt"], params["style"], still=True)
+        if params["style"] in card.looks
+        else params["prompt"],
         negative_prompt=params.get("negative_prompt") or "",
         width=width,
         height=height,

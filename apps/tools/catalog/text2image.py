@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from apps.library.models import Generation
-from apps.tools import pictures, prices
+from apps.tools import pictures, prices, videos
 from apps.tools.fields import CatalogueField, CountSelect, RatioSelect, SeedField, Slider, StyleSelect
 from apps.tools.help import either, explained
 from apps.tools.pictures import PictureModelSelect
@@ -50,7 +50,7 @@ class ImageForm(ToolForm):
         widget=StyleSelect,
         help_text=explained(
             _("The look of your images. Its words are added to your prompt."),
-            _("Choose one instead of describing the look yourself. Small models follow it loosely."),
+            _("Choose one instead of describing the look yourself. A model is offered the looks whose words it knows."),
         ),
     )
     ratio = CatalogueField(
@@ -177,6 +177,10 @@ class ImageForm(ToolForm):
         if card.examples:
             self.fields["prompt"].widget.attrs["placeholder"] = card.examples[0]
         self.fields["ratio"].widget.offered = card.ratios
+        style = self.fields["style"].widget
+        style.offered, style.reason = card.looks, videos.look_reason(card)
+        if not self.is_bound and self["style"].value() not in card.looks:
+            self.initial["style"] = card.looks[0]  # of images that another model made
         self.fields["guidance_scale"].widget.attrs["placeholder"] = card.guidance_scale
         told = pictures.ignored(card)
         for name in pictures.IGNORED:
@@ -195,6 +199,8 @@ class ImageForm(ToolForm):
             text = _t("{model} does not make {ratio}. Choose {choices}.")
             told = {"model": card.title, "ratio": data["ratio"], "choices": either(list(card.ratios))}
             self.add_error("ratio", text.format(**told))
+        if data.get("style") and data["style"] not in card.looks:
+            self.add_error("style", videos.look_refused(card))
         self._check_variation(data)
         if self.errors:
             return data

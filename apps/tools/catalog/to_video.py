@@ -468,9 +468,7 @@ class VideoForm(ToolForm):
         if data.get("num_frames") is None:
             data["num_frames"] = videos.usual_length(card)
         if data.get("style") and data["style"] not in card.looks:
-            text = _t("{model} does not know this look. Choose {looks}.")
-            looks = either([_t(STYLES[look].title) for look in card.looks])
-            self.add_error("style", text.format(model=card.id, looks=looks))
+            self.add_error("style", videos.look_refused(card))
         self._lengthen(card, data)
         self._check_length(card, data["num_frames"])
         if data.get("prompt_enhancer") and data.get("prompt"):

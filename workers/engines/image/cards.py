@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from workers.engines.skyreels import cards as films
+from workers.prompts.styles import STYLES, words_of
 from workers.weights import catalog
 from workers.weights.card import DIFFUSERS_LAYOUT, WeightCard
 
@@ -57,6 +58,11 @@ class ImageCard(WeightCard):
     def ratios(self) -> tuple[str, ...]:
         """The aspect ratios that it is offered in, the usual one first."""
         return tuple(self.sizes)
+
+    @property
+    def looks(self) -> tuple[str, ...]:
+        """The looks whose words the model knows, by their keys; one without words is among them."""
+        return tuple(key for key in STYLES if not self.unknown_words(words_of(key, still=True)))
 
     @property
     def ignores(self) -> tuple[str, ...]:
