@@ -117,7 +117,8 @@ def tool_quote(request: HttpRequest, slug: str) -> HttpResponse:
 def start(request: HttpRequest) -> HttpResponse:
     """Start a job from the prompt of the landing page, after sign-up when needed; without one, open the main tool.
 
-    The query of the address is handed on to the tool's form.
+    A prompt with words that the model does not know is not started but put into the form, which names them and the
+    price. The form begins with what was started, too. The query of the address is handed on to the tool's form.
     """
     if request.method == "POST":
         prompt = request.POST.get("prompt", "")
@@ -133,17 +134,24 @@ def start(request: HttpRequest) -> HttpResponse:
     prompt, key = request.session.pop(PENDING_PROMPT, None), request.session.pop(PENDING_KEY, "")
     first = request.user.first_prompt
     if prompt is None and not first:
-        return redirect(f"{tool.get_absolute_url()}?{request.GET.urlencode()}" if request.GET else tool)
+        if request.GET:
+            return redirect(f"{tool.get_absolute_url()}?{request.GET.urlencode()}")
+        if made := starting.made_first(request.user):
+            request.session[HANDED_PROMPT] = made
+        return redirect(tool)
     if prompt is None:
         # It came with the sign-up, in this browser or another one, and was not started when the address was confirmed.
         prompt, problem = first, starting.make_first(request.user)
         User.objects.filter(pk=request.user.pk).update(first_prompt="")
+    elif (quote := starting.quote(request.user, prompt)) and quote.unknown_words:
+        problem = ""
+        messages.info(request, _("Not started yet: %(model)s does not know every word.") % {"model": quote.model})
     else:
         # Two pages that open at once read the same session; the key makes one job of them.
-        problem = starting.make(request.user, prompt, key)
+        problem = starting.make(request.user, prompt, key and f"start:{key}")
     if problem:
         messages.error(request, problem)
-        request.session[HANDED_PROMPT] = prompt
+    request.session[HANDED_PROMPT] = prompt
     return redirect(tool)
 
 
@@ -282,7 +290,7 @@ def on_stage(jobs: Iterable[Generation]) -> list[Generation]:
 
 
 def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
-    """What the form starts with: a prompt that `start` could not use, a remixed job, or what the address hands over."""
+    """What the form starts with: a prompt that `start` hands over, a remixed job, or what the address hands over."""
     handed = {name: request.GET[name] for name in (*tool.prefill, *tool.inputs) if request.GET.get(name)}
     if prompt := taken_prompt(request):
         return handed | {"prompt": prompt}

@@ -172,6 +172,19 @@ def test_the_landing_prompt_survives_sign_in(client, ada):
     assert Generation.objects.count() == 1
 
 
+def test_a_landing_prompt_with_unknown_words_waits_in_the_form(page):
+    answer = page.post("/start", {"prompt": "a golden retriever on the beach"}, follow=True)
+    assert answer.context["form"]["prompt"].value() == "a golden retriever on the beach"
+    assert "retriever" in answer.context["quote"].unknown_words and Generation.objects.count() == 0
+    assert "Not started yet" in " ".join(str(message) for message in answer.context["messages"])
+
+
+def test_a_started_landing_prompt_stays_in_the_form(page):
+    answer = page.post("/start", {"prompt": "a red star rises"}, follow=True)
+    assert answer.context["form"]["prompt"].value() == "a red star rises"
+    assert Generation.objects.get().params["prompt"] == "a red star rises"
+
+
 def test_the_price_is_asked_for_again_when_the_page_comes_back_with_what_was_typed(page):
     trigger = re.search(r'id="quote"[^>]*hx-trigger="([^"]*)"', page.get(URL).content.decode())[1]
     assert "load" in trigger.split(", ")

@@ -5,12 +5,13 @@ from django.template import Context
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.accounts.models import User
 from apps.library.models import Asset, Generation, GenerationInput
 from apps.library.templatetags.cards import duration
-from apps.tools import fixes, registry, services
+from apps.tools import fixes, registry, services, starting
 from apps.tools.help import label_of
 from apps.tools.line import Line, Place
-from apps.tools.registry import Stoppable, Timeline
+from apps.tools.registry import Quote, Stoppable, Timeline
 
 register = template.Library()
 ABOUT_NOW = 3.0  # seconds
@@ -23,6 +24,12 @@ def terms(job: Generation) -> str:
     if job.cost:
         return _("keep %(seconds).1f s, pay %(price)s of %(cost)s credits") % numbers
     return _("keep %(seconds).1f s") % numbers
+
+
+@register.simple_tag
+def first_quote(user: User) -> Quote | None:
+    """What the video costs that an account has asked for before it was confirmed."""
+    return starting.quote(user, user.first_prompt) if user.first_prompt else None
 
 
 @register.simple_tag(takes_context=True)
