@@ -170,3 +170,14 @@ def test_a_superuser_of_the_command_line_needs_no_mail(client):
     User.objects.create_superuser("boss@example.org", PASSWORD)
     client.post("/accounts/login/", {"login": "boss@example.org", "password": PASSWORD})
     assert client.get("/admin/").status_code == 200
+
+
+def test_a_studio_that_writes_its_mail_to_files_does_not_claim_to_have_sent_it(files):
+    answer = Client(**HERE).post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD}, follow=True)
+    said = " ".join(str(message) for message in answer.context["messages"])
+    assert "We sent" not in said and str(files) in said
+
+
+def test_a_wrong_password_is_told_in_a_plain_sentence(client, ada):
+    answer = client.post("/accounts/login/", {"login": ada.email, "password": "not-the-password"})
+    assert "The email address or the password is wrong." in answer.content.decode()
