@@ -114,7 +114,12 @@ class ModelSelect(forms.Select):
         option = super().create_option(name, value, *args, **kwargs)
         card = cards.get(str(value))
         about: dict[str, Any] = {"slider": slider_of(card), "ratios": card.ratios}
-        about |= {"seconds": dict(seconds_of(card)), "examples": card.examples, "title": card.title}
+        about |= {
+            "sizes": card.sizes,
+            "seconds": dict(seconds_of(card)),
+            "examples": card.examples,
+            "title": card.title,
+        }
         about |= {"placeholders": recommended(card), "picture": card.picture, "limits": card.limits}
         option["attrs"]["data-model"] = json.dumps(about)
         return option

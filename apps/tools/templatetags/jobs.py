@@ -1,5 +1,8 @@
 """What pages say about a job's tool, and what its assets are to other tools."""
 
+import math
+from urllib.parse import urlencode
+
 from django import template
 from django.template import Context
 from django.utils.translation import gettext as _
@@ -21,6 +24,13 @@ ABOUT_NOW = 3.0  # seconds
 def terms(job: Generation) -> str:
     """What a stop now keeps, and what it costs: "keep 4.1 s, pay 50 of 60 credits"."""
     numbers = {"seconds": job.kept_seconds, "price": services.price_if_stopped(job), "cost": job.cost}
+    tool = services.tool_of(job)
+    if size := tool.size(job.params) if tool and job.params.get("finish") else None:
+        # What is stopped is not enlarged.
+        sized = numbers | {"size": " × ".join(map(str, size))}
+        if job.cost:
+            return _("keep %(seconds).1f s at %(size)s, pay %(price)s of %(cost)s credits") % sized
+        return _("keep %(seconds).1f s at %(size)s") % sized
     if job.cost:
         return _("keep %(seconds).1f s, pay %(price)s of %(cost)s credits") % numbers
     return _("keep %(seconds).1f s") % numbers
@@ -74,6 +84,33 @@ def fix(job: Generation) -> fixes.Fix | None:
 def way_out(code: str) -> fixes.Fix | None:
     """What helps after a refusal."""
     return fixes.way_out(code)
+
+
+@register.filter
+def not_enlarged(job: Generation) -> str:
+    """Where the finish that a stopped job was to have is made; empty where none is lacking."""
+    tool, film, factor = registry.get("upscale"), job.asset, job.params.get("finish")
+    if not (tool and film and film.file and factor and job.stopped_early):
+        return ""
+    return f"{tool.get_absolute_url()}?{urlencode({'source': film.pk, 'factor': factor})}"
+
+
+@register.filter
+def silent(job: Generation) -> bool:
+    """Whether it is certain that what a job makes has no sound."""
+    tool = services.tool_of(job)
+    return tool is not None and tool.silent(job.params)
+
+
+@register.filter
+def proportion(job: Generation) -> str:
+    """The shape of what a job makes, as width and height without a common divisor: "5:3"."""
+    tool, asset = services.tool_of(job), job.asset
+    size = (asset.width, asset.height) if asset and asset.width else tool.size(job.params) if tool else None
+    if size is None or len(job.assets.all()) > 1:
+        return str(job.params.get("ratio") or "1:1")
+    common = math.gcd(*size)
+    return f"{size[0] // common}:{size[1] // common}"
 
 
 @register.filter
