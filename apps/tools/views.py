@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -24,7 +24,7 @@ from apps.billing import services as billing
 from apps.billing.powers import NotInPlan
 from apps.bodies import takes_files
 from apps.errors import StudioError
-from apps.library import picks, storage
+from apps.library import filters, picks, storage
 from apps.library.models import Generation
 from apps.tools import registry, services, starting
 from apps.tools.again import try_again
@@ -109,8 +109,11 @@ def tool_quote(request: HttpRequest, slug: str) -> HttpResponse:
     context: dict[str, Any] = {"tool": tool, "quote": None}
     if form.is_valid():
         context |= _quoted(request.user, tool, form)
-    elif not all(error.code == "required" for each in form.errors.as_data().values() for error in each):
-        context["problem"] = registry.first_error(form)  # what is only not there yet is no problem
+    else:
+        context |= _refused(form)
+    context["notes"] = [
+        (name, form.notes.get(name, ""), next(map(str, form.errors.get(name, ())), "")) for name in tool.inputs
+    ]
     return render(request, "tools/quote.html", context)
 
 
@@ -208,7 +211,7 @@ def delete(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     on_its_page = request.htmx.current_url_abs_path == job.get_absolute_url()
     said, undo = picks.deleted(1), picks.undo(reverse("tools:restore", args=[job.pk]))
     if request.htmx and not on_its_page:
-        return render(request, "tools/deleted.html", {"job": job, "message": said, "restore": undo})
+        return render(request, "tools/deleted.html", {"job": job, "message": said, "restore": undo, **_shelf(request)})
     messages.success(request, said, extra_tags=undo)
     if on_its_page:
         response: HttpResponse = HttpResponseClientRedirect(reverse("library:library"))
@@ -237,9 +240,18 @@ def _answer(request: SignedIn, job: Generation, message: str) -> HttpResponse:
     """The card as it is now, with a toast; the page it came from without JavaScript."""
     job = Generation.objects.with_assets().get(pk=job.pk)
     if request.htmx:
-        return render(request, "tools/changed.html", {"job": job, "message": message})
+        return render(request, "tools/changed.html", {"job": job, "message": message, **_shelf(request)})
     messages.success(request, message)
     return redirect(_tool_url(job))
+
+
+def _shelf(request: SignedIn) -> dict[str, Any]:
+    """What the library that a card stands in says of itself: how much it shows, and how much is stored."""
+    path, _found, query = (request.htmx.current_url_abs_path or "").partition("?")
+    if path != reverse("library:library"):
+        return {}
+    found = filters.shown(Generation.objects.of(request.user), QueryDict(query))
+    return {"count": found.count(), "share": storage.share(request.user)}
 
 
 def _tool_url(job: Generation) -> str:
@@ -250,8 +262,18 @@ def _tool_url(job: Generation) -> str:
 def _page(request: SignedIn, tool: Tool, form: ToolForm) -> dict[str, Any]:
     jobs = on_stage(Generation.objects.of(request.user).filter(tool=tool.slug).with_assets()[:STAGE_SIZE])
     draft = form if form.is_bound else tool.form_class(_data(form), user=request.user, draft=True)
-    quoted = _quoted(request.user, tool, draft) if draft.is_valid() else {"quote": None}
+    quoted: dict[str, Any] = {"quote": None}
+    if draft.is_valid():
+        quoted = _quoted(request.user, tool, draft)
+    elif form.is_bound:
+        quoted |= _refused(form)
     return {"tool": tool, "form": form, "jobs": jobs, "once": uuid.uuid4().hex, **quoted, **tool.page_context}
+
+
+def _refused(form: ToolForm) -> dict[str, Any]:
+    """The first thing that is wrong with a form; what is only not there yet is no problem."""
+    missing = all(error.code == "required" for each in form.errors.as_data().values() for error in each)
+    return {} if missing else {"problem": registry.first_error(form)}
 
 
 def _quoted(user: User, tool: Tool, form: ToolForm) -> dict[str, Any]:
@@ -261,7 +283,9 @@ def _quoted(user: User, tool: Tool, form: ToolForm) -> dict[str, Any]:
     except NotInPlan as error:
         return {"quote": None, "problem": error.message, "refused_by_plan": True}
     quote = services.quote(tool, form.params)
-    return {"quote": quote, "lacking": max(0, quote.credits - billing.balance(user))}
+    balance = billing.balance(user)
+    lacking = max(0, quote.credits - balance)
+    return {"quote": quote, "lacking": lacking, "fitting": tool.fitting(form.params, balance) if lacking else ""}
 
 
 def _once(request: HttpRequest) -> str:
