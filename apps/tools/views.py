@@ -204,6 +204,16 @@ def cancel_group(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+def rename(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
+    """Give a job the title that its owner wants; without one it has that of its prompt again."""
+    job = get_object_or_404(Generation.objects.of(request.user), pk=pk)
+    services.rename(job, request.POST.get("title", ""))
+    messages.success(request, _("Saved."))
+    return redirect(job)
+
+
+@login_required
+@require_POST
 def delete(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """Move a job to the trash; it can be restored for a few days."""
     job = get_object_or_404(Generation.objects.of(request.user), pk=pk)

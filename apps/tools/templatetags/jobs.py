@@ -96,6 +96,12 @@ def not_enlarged(job: Generation) -> str:
 
 
 @register.filter
+def renamed(job: Generation) -> bool:
+    """Whether its owner has given a job another title than its tool does."""
+    return job.title != services.usual_title(job)
+
+
+@register.filter
 def silent(job: Generation) -> bool:
     """Whether it is certain that what a job makes has no sound."""
     tool = services.tool_of(job)
