@@ -40,7 +40,6 @@ from apps.tools.serializers import (
     GroupSerializer,
     PickedSerializer,
     QuoteSerializer,
-    TitleSerializer,
     ToolSerializer,
     form_serializer,
 )
@@ -182,7 +181,6 @@ class GenerationViewSet(
     summaries = {
         "list": _("List jobs"),
         "retrieve": _("Get a job"),
-        "partial_update": _("Rename a job"),
         "destroy": _("Delete a job"),
         "cancel": _("Cancel a job"),
         "stop": _("Stop a job early"),
@@ -218,15 +216,6 @@ class GenerationViewSet(
 
     def perform_destroy(self, instance: Generation) -> None:
         services.delete(instance)
-
-    @extend_schema(request=TitleSerializer, responses={200: GenerationSerializer})
-    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Give a job another title, which its files are named by; an empty one is that of its prompt again."""
-        job = self.get_object()
-        asked = TitleSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        services.rename(job, asked.validated_data["title"])
-        return Response(self.get_serializer(self.get_object()).data)
 
     @extend_schema(request=PickedSerializer, responses={200: DoneSerializer}, filters=False)
     @action(detail=False, methods=["post"], url_path="delete", pagination_class=None)

@@ -149,14 +149,6 @@ class InputSerializer(serializers.ModelSerializer[GenerationInput]):
         fields = ["name", "position", "asset", "source"]
 
 
-class TitleSerializer(serializers.Serializer[Any]):
-    """What a job is to be called."""
-
-    title = serializers.CharField(
-        max_length=services.MAX_TITLE, allow_blank=True, help_text=_("Empty: the prompt, or what the tool calls it.")
-    )
-
-
 class GenerationSerializer(serializers.ModelSerializer[Generation]):
     """A job: what was asked, where it is, what it made and what it cost."""
 
