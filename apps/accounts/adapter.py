@@ -10,8 +10,9 @@ from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
-from apps.accounts import outbox, pending, sessions
+from apps.accounts import operator, outbox, pending, sessions
 from apps.accounts.models import ApiToken, User
 from apps.errors import StudioError
 
@@ -20,6 +21,11 @@ CONFIRMED = "confirmed_email"  # where the session keeps an address that was con
 
 class AccountAdapter(DefaultAccountAdapter):
     """E-mail is the only name, its links lead to SITE_URL, and what works once is decided by the database."""
+
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": _("The email address or the password is wrong."),
+    }
 
     def get_user_search_fields(self) -> list[str]:
         return ["email", "name"]
@@ -62,6 +68,19 @@ class AccountAdapter(DefaultAccountAdapter):
         if not User.objects.filter(pk=user.pk, password=before).update(password=user.password):
             raise StudioError(code="password_changed")
         sessions.look_again(user.pk)
+
+    def add_message(
+        self,
+        request: HttpRequest,
+        level: int,
+        message_template: str | None = None,
+        message_context: dict[str, Any] | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Show a message, which may name where this studio writes its mail."""
+        context = (message_context or {}) | {"mail_folder": operator.mail_folder()}
+        super().add_message(request, level, message_template, context, *args, **kwargs)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send a mail, in the background, whose links lead to SITE_URL, whatever host the request named."""

@@ -10,6 +10,7 @@ from apps.accounts.models import User
 
 # Where the session of whoever signed up keeps the account that waits for its confirmation, as [pk, hash].
 UNCONFIRMED = "unconfirmed"
+MAX_PROMPT = 2000  # characters
 
 
 def keep(request: HttpRequest, user: User | None) -> None:
@@ -24,6 +25,12 @@ def keep(request: HttpRequest, user: User | None) -> None:
         request.session[UNCONFIRMED] = [user.pk, user.get_session_auth_hash()]
         if prompt:
             User.objects.filter(pk=user.pk).update(first_prompt=prompt)
+
+
+def change(user: User, prompt: str) -> None:
+    """Take another prompt for the video that an account waits for; without one there is none to be changed."""
+    if user.first_prompt and prompt:
+        User.objects.filter(pk=user.pk).exclude(first_prompt="").update(first_prompt=prompt[:MAX_PROMPT])
 
 
 def address_of(request: HttpRequest) -> EmailAddress | None:

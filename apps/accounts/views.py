@@ -150,7 +150,9 @@ class ConfirmEmailView(AllauthConfirmEmailView):
             super().logout_other_user(confirmation)
 
     def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Confirm the address; the button of another prompt takes that one for the first video."""
         try:
+            pending.change(self.get_object().email_address.user, self.request.POST.get("prompt", "").strip())
             answer: HttpResponse = super().post(*args, **kwargs)
         except (Http404, EmailAddress.DoesNotExist):  # used, or removed, a moment ago
             self.object = None

@@ -6,7 +6,7 @@ import django_filters
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from apps.library.models import Asset, Generation
+from apps.library.models import Asset, Generation, GenerationQuerySet
 from apps.text import folded
 
 LONGEST = 4000  # characters; no title with its prompt has more, and SQLite compares no more than 50,000 bytes
@@ -50,6 +50,12 @@ def order(query: Mapping[str, str], orders: Collection[str] = SORTS.keys()) -> s
     """Return the key of the order that an address asks for, the newest first where it asks for none that there is."""
     wanted = query.get("sort", NEWEST)
     return wanted if wanted in orders else NEWEST
+
+
+def shown(jobs: GenerationQuerySet, query: Mapping[str, str]) -> GenerationQuerySet:
+    """Return the jobs that a library shows whose address has this query."""
+    found: GenerationQuerySet = LibraryFilter(query, queryset=jobs).qs
+    return found
 
 
 def searched(jobs: QuerySet[Generation], text: str) -> QuerySet[Generation]:

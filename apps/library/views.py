@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from apps.accounts.http import SignedIn
 from apps.library import filters, limits, picks, storage, uploads, zips
-from apps.library.filters import SORTS, LibraryFilter
+from apps.library.filters import SORTS
 from apps.library.models import Asset, Generation
 from apps.paging import Page, page
 
@@ -30,7 +30,7 @@ FACTS = ("kind", "made_width", "made_height", "seconds", "frames", "voice_engine
 @login_required
 def library(request: SignedIn) -> HttpResponse:
     """A page of cards; filters and order are in the address."""
-    found = LibraryFilter(request.GET, queryset=Generation.objects.of(request.user)).qs
+    found = filters.shown(Generation.objects.of(request.user), request.GET)
     sort = filters.order(request.GET)
     context = {
         "page": page(found.with_assets(), request.GET, SORTS[sort][1], PAGE_SIZE),

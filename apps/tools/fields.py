@@ -115,6 +115,7 @@ class RatioSelect(forms.RadioSelect):
     offered: Collection[str] | None = None
     automatic: Sequence[str] = ()
     own: str = ""
+    sizes: Mapping[str, tuple[int, int]] = {}  # width and height of each
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value or self.own, attrs)
@@ -125,6 +126,7 @@ class RatioSelect(forms.RadioSelect):
         option = super().create_option(name, value, *args, **kwargs)
         if self.offered is not None and value and value not in self.offered and not option["selected"]:
             option["attrs"]["disabled"] = True
+        option["size"] = " × ".join(map(str, self.sizes.get(str(value), ())))
         return option
 
 

@@ -78,6 +78,7 @@ class ToolForm(forms.Form):
         texts = {name for name, field in self.base_fields.items() if isinstance(field, forms.CharField)}
         super().__init__(None if data is None else tidied(data, texts), *args, **kwargs)
         self.user, self.draft, self.unopened, self.refused_by_plan = user, draft, False, False
+        self.notes: dict[str, str] = {}  # what happens to what was chosen, by the field that it was chosen in
         if user is not None:
             self.limit(powers.of(user))
         if draft and "prompt" in self.fields:
@@ -289,6 +290,18 @@ class Tool:
     def summary(self, params: Mapping[str, Any]) -> str:
         """What will be made, in a few words."""
         return str(self.title)
+
+    def size(self, params: Mapping[str, Any]) -> tuple[int, int] | None:
+        """The width and height that its model makes, before any finish; None where that is not known."""
+        return None
+
+    def silent(self, params: Mapping[str, Any]) -> bool:
+        """Whether it is certain that what it makes has no sound."""
+        return False
+
+    def fitting(self, params: Mapping[str, Any], credits: int) -> str:
+        """What of the same could be made for so many credits, in a sentence; empty where nothing could."""
+        return ""
 
     def timeline(self, job: Generation) -> Timeline | None:
         """What the player knows of a film before it is made, and where its windows begin; None without either."""

@@ -29,6 +29,7 @@ from apps.tools.registry import Quote, Stoppable, Tool
 
 log = structlog.get_logger(__name__)
 Status = Generation.Status
+MAX_TITLE = 120  # characters of one that its owner gives
 RETRY_AFTER_LEASES = 5  # how long a job waits that is not tried again at once
 
 
@@ -387,6 +388,25 @@ def price_if_stopped(job: Generation) -> int:
     """Return the credits for the finished windows of a job, at most those held."""
     tool = tool_of(job)
     return min(job.cost, tool.price_of_part(job, job.kept_frames)) if isinstance(tool, Stoppable) else job.cost
+
+
+def rename(job: Generation, title: str) -> None:
+    """Give a job another title; an empty one is what its tool calls it. Raises StudioError for one that is too long."""
+    title = " ".join(title.split())
+    if len(title) > MAX_TITLE:
+        raise StudioError(_("A title has at most %(most)d characters.") % {"most": MAX_TITLE}, code="validation_failed")
+    job.title = title or usual_title(job)
+    job.save(update_fields=["title"])
+
+
+def usual_title(job: Generation) -> str:
+    """Return what the tool of a job calls it; of one whose tool or inputs are gone, its prompt."""
+    tool = tool_of(job)
+    inputs = {given.name: str(given.asset_id) for given in job.inputs.all() if given.asset_id}
+    try:
+        return str(tool.job_title(dict(job.params) | inputs) if tool else job.params.get("prompt", ""))[:200]
+    except KeyError:
+        return str(tool.title if tool else "")
 
 
 def delete(job: Generation) -> None:

@@ -16,6 +16,7 @@ urlpatterns = [
     path("home/jobs/<uuid:pk>/cancel", views.cancel, name="cancel"),
     path("home/jobs/<uuid:pk>/cancel-all", views.cancel_group, name="cancel_group"),
     path("home/jobs/<uuid:pk>/stop", views.stop, name="stop"),
+    path("home/jobs/<uuid:pk>/title", views.rename, name="rename"),
     path("home/jobs/<uuid:pk>/delete", views.delete, name="delete"),
     path("home/jobs/<uuid:pk>/restore", views.restore, name="restore"),
 ]

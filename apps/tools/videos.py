@@ -146,7 +146,12 @@ class ModelSelect(forms.Select):
         option = super().create_option(name, value, *args, **kwargs)
         card = cards.get(str(value))
         about: dict[str, Any] = {"slider": slider_of(card), "ratios": card.ratios}
-        about |= {"seconds": dict(seconds_of(card)), "examples": card.examples, "title": card.title}
+        about |= {
+            "sizes": card.sizes,
+            "seconds": dict(seconds_of(card)),
+            "examples": card.examples,
+            "title": card.title,
+        }
         about |= {"placeholders": recommended(card), "picture": card.picture, "limits": card.limits}
         about |= {"looks": card.looks, "style": look_reason(card), "tips": tips_of(card)}
         option["attrs"]["data-model"] = json.dumps(about)

@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -24,7 +24,7 @@ from apps.billing import services as billing
 from apps.billing.powers import NotInPlan
 from apps.bodies import takes_files
 from apps.errors import StudioError
-from apps.library import picks, storage
+from apps.library import filters, picks, storage
 from apps.library.models import Generation
 from apps.text import tidy
 from apps.tools import registry, services, starting
@@ -114,15 +114,19 @@ def tool_quote(request: HttpRequest, slug: str) -> HttpResponse:
     context: dict[str, Any] = {"tool": tool, "quote": None}
     if form.is_valid():
         context |= _quoted(request.user, tool, form)
-    elif not all(error.code == "required" for each in form.errors.as_data().values() for error in each):
-        context["problem"] = registry.first_error(form)  # what is only not there yet is no problem
+    else:
+        context |= _refused(form)
+    context["notes"] = [
+        (name, form.notes.get(name, ""), next(map(str, form.errors.get(name, ())), "")) for name in tool.inputs
+    ]
     return render(request, "tools/quote.html", context)
 
 
 def start(request: HttpRequest) -> HttpResponse:
     """Start a job from the prompt of the landing page, after sign-up when needed; without one, open the main tool.
 
-    The query of the address is handed on to the tool's form.
+    A prompt with words that the model does not know is not started but put into the form, which names them and the
+    price. The form begins with what was started, too. The query of the address is handed on to the tool's form.
     """
     if request.method == "POST":
         # Without the NUL: the account keeps the prompt, and PostgreSQL takes none.
@@ -139,17 +143,24 @@ def start(request: HttpRequest) -> HttpResponse:
     prompt, key = request.session.pop(PENDING_PROMPT, None), request.session.pop(PENDING_KEY, "")
     first = request.user.first_prompt
     if prompt is None and not first:
-        return redirect(f"{tool.get_absolute_url()}?{request.GET.urlencode()}" if request.GET else tool)
+        if request.GET:
+            return redirect(f"{tool.get_absolute_url()}?{request.GET.urlencode()}")
+        if made := starting.made_first(request.user):
+            request.session[HANDED_PROMPT] = made
+        return redirect(tool)
     if prompt is None:
         # It came with the sign-up, in this browser or another one, and was not started when the address was confirmed.
         prompt, problem = first, starting.make_first(request.user)
         User.objects.filter(pk=request.user.pk).update(first_prompt="")
+    elif (quote := starting.quote(request.user, prompt)) and quote.unknown_words:
+        problem = ""
+        messages.info(request, _("Not started yet: %(model)s does not know every word.") % {"model": quote.model})
     else:
         # Two pages that open at once read the same session; the key makes one job of them.
-        problem = starting.make(request.user, prompt, key)
+        problem = starting.make(request.user, prompt, key and f"start:{key}")
     if problem:
         messages.error(request, problem)
-        request.session[HANDED_PROMPT] = prompt
+    request.session[HANDED_PROMPT] = prompt
     return redirect(tool)
 
 
@@ -199,6 +210,16 @@ def cancel_group(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+def rename(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
+    """Give a job the title that its owner wants; without one it has that of its prompt again."""
+    job = get_object_or_404(Generation.objects.of(request.user), pk=pk)
+    services.rename(job, request.POST.get("title", ""))
+    messages.success(request, _("Saved."))
+    return redirect(job)
+
+
+@login_required
+@require_POST
 def delete(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """Move a job to the trash; it can be restored for a few days."""
     job = get_object_or_404(Generation.objects.of(request.user), pk=pk)
@@ -206,7 +227,7 @@ def delete(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     on_its_page = request.htmx.current_url_abs_path == job.get_absolute_url()
     said, undo = picks.deleted(1), picks.undo(reverse("tools:restore", args=[job.pk]))
     if request.htmx and not on_its_page:
-        return render(request, "tools/deleted.html", {"job": job, "message": said, "restore": undo})
+        return render(request, "tools/deleted.html", {"job": job, "message": said, "restore": undo, **_shelf(request)})
     messages.success(request, said, extra_tags=undo)
     if on_its_page:
         response: HttpResponse = HttpResponseClientRedirect(reverse("library:library"))
@@ -235,9 +256,18 @@ def _answer(request: SignedIn, job: Generation, message: str) -> HttpResponse:
     """The card as it is now, with a toast; the page it came from without JavaScript."""
     job = Generation.objects.with_assets().get(pk=job.pk)
     if request.htmx:
-        return render(request, "tools/changed.html", {"job": job, "message": message})
+        return render(request, "tools/changed.html", {"job": job, "message": message, **_shelf(request)})
     messages.success(request, message)
     return redirect(_tool_url(job))
+
+
+def _shelf(request: SignedIn) -> dict[str, Any]:
+    """What the library that a card stands in says of itself: how much it shows, and how much is stored."""
+    path, _found, query = (request.htmx.current_url_abs_path or "").partition("?")
+    if path != reverse("library:library"):
+        return {}
+    found = filters.shown(Generation.objects.of(request.user), QueryDict(query))
+    return {"count": found.count(), "share": storage.share(request.user)}
 
 
 def _tool_url(job: Generation) -> str:
@@ -248,8 +278,18 @@ def _tool_url(job: Generation) -> str:
 def _page(request: SignedIn, tool: Tool, form: ToolForm) -> dict[str, Any]:
     jobs = on_stage(Generation.objects.of(request.user).filter(tool=tool.slug).with_assets()[:STAGE_SIZE])
     draft = form if form.is_bound else tool.form_class(_data(form), user=request.user, draft=True)
-    quoted = _quoted(request.user, tool, draft) if draft.is_valid() else {"quote": None}
+    quoted: dict[str, Any] = {"quote": None}
+    if draft.is_valid():
+        quoted = _quoted(request.user, tool, draft)
+    elif form.is_bound:
+        quoted |= _refused(form)
     return {"tool": tool, "form": form, "jobs": jobs, "once": uuid.uuid4().hex, **quoted, **tool.page_context}
+
+
+def _refused(form: ToolForm) -> dict[str, Any]:
+    """The first thing that is wrong with a form; what is only not there yet is no problem."""
+    missing = all(error.code == "required" for each in form.errors.as_data().values() for error in each)
+    return {} if missing else {"problem": registry.first_error(form)}
 
 
 def _quoted(user: User, tool: Tool, form: ToolForm) -> dict[str, Any]:
@@ -259,7 +299,9 @@ def _quoted(user: User, tool: Tool, form: ToolForm) -> dict[str, Any]:
     except NotInPlan as error:
         return {"quote": None, "problem": error.message, "refused_by_plan": True}
     quote = services.quote(tool, form.params)
-    return {"quote": quote, "lacking": max(0, quote.credits - billing.balance(user))}
+    balance = billing.balance(user)
+    lacking = max(0, quote.credits - balance)
+    return {"quote": quote, "lacking": lacking, "fitting": tool.fitting(form.params, balance) if lacking else ""}
 
 
 def _once(request: SignedIn) -> str:
@@ -292,7 +334,7 @@ def on_stage(jobs: Iterable[Generation]) -> list[Generation]:
 
 
 def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
-    """What the form starts with: a prompt that `start` could not use, a remixed job, or what the address hands over."""
+    """What the form starts with: a prompt that `start` hands over, a remixed job, or what the address hands over."""
     handed = {name: request.GET[name] for name in (*tool.prefill, *tool.inputs) if request.GET.get(name)}
     if prompt := taken_prompt(request):
         return handed | {"prompt": prompt}

@@ -30,12 +30,14 @@ export function model(select) {
   });
 
   select.addEventListener("change", () => {
-    const { slider, seconds, ratios, examples, tips, title, limits, looks, style } = about();
+    const { slider, seconds, ratios, sizes, examples, tips, title, limits, looks, style } = about();
     const length = form.elements.num_frames;
     for (const [name, value] of Object.entries(slider)) length.setAttribute(name, value);
     offerSeconds(length.closest("[data-slider]"), seconds);
     for (const input of form.querySelectorAll("[name=ratio]")) {
       input.disabled = input.value !== "" && !ratios.includes(input.value);
+      const size = input.closest("label").querySelector("[data-ratio-size]");
+      if (size) size.textContent = sizes[input.value]?.join(" × ") ?? "";
       if (input.disabled && input.checked) ratio(shaped() ? "" : ratios[0]).checked = true;
     }
     for (const input of form.querySelectorAll("[name=style]")) {

@@ -7,12 +7,16 @@ function look(type) {
   return Object.assign(document.createElement("img"), { alt: "" });
 }
 
+/** Whether an input takes files of this type; one that the browser does not know is the studio's to judge. */
+const takes = ({ accept }, type) => !type || accept.split(",").some((each) => type.startsWith(each.trim().replace("*", "")));
+
 export function pick(box) {
   const file = box.querySelector("input[type=file]");
   const drop = box.querySelector(".pick__drop");
   const preview = box.querySelector("[data-pick-preview]");
   const name = box.querySelector("[data-pick-name]");
   const none = box.querySelector("[data-pick-none]");
+  const note = () => box.querySelector(".pick__note"); // a quote puts another one in its place
   let address = "";
 
   const show = (element, text) => {
@@ -20,6 +24,10 @@ export function pick(box) {
     address = "";
     preview.replaceChildren(...(element ? [element] : []));
     name.textContent = text;
+    if (!text) {
+      box.classList.remove("pick--wrong");
+      note().textContent = "";
+    }
   };
   const changed = () => file.dispatchEvent(new Event("change", { bubbles: true }));
 
@@ -27,16 +35,23 @@ export function pick(box) {
     const [chosen] = file.files;
     if (!chosen) return;
     if (none) none.checked = true;
+    const told = `${chosen.name} · ${chosen.size < 1e6 ? `${Math.ceil(chosen.size / 1e3)} kB` : `${(chosen.size / 1e6).toFixed(1)} MB`}`;
+    const fits = takes(file, chosen.type);
+    box.classList.toggle("pick--wrong", !fits);
+    note().classList.toggle("quote__problem", !fits);
+    note().textContent = fits ? "" : box.dataset.wrong;
+    if (!fits) return show(null, told);
     const element = look(chosen.type);
-    show(element, `${chosen.name} · ${chosen.size < 1e6 ? `${Math.ceil(chosen.size / 1e3)} kB` : `${(chosen.size / 1e6).toFixed(1)} MB`}`);
+    show(element, told);
     address = URL.createObjectURL(chosen);
     // What the browser cannot show may still be good: the studio looks at it.
-    element.addEventListener("error", () => preview.firstChild === element && preview.replaceChildren(document.createElement("span")));
+    element.addEventListener("error", () => preview.firstChild === element && preview.replaceChildren());
     element.src = address;
   });
   box.addEventListener("change", (event) => {
     if (event.target.type !== "radio") return;
     file.value = "";
+    box.classList.remove("pick--wrong");
     const thumb = event.target.value && event.target.parentElement.querySelector("img, .thumb");
     show(thumb ? Object.assign(thumb.cloneNode(true), { alt: "" }) : null, event.target.dataset.pickAbout || "");
   });

@@ -43,3 +43,17 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   take(field, offered.dataset.rewrite, field.value.trim());
 });
+
+// What was refused as a whole, for want of credits or of a place in line, is told until a changed form has a good quote.
+document.addEventListener("input", ({ target }) => {
+  const panel = target.closest?.("[data-panel]");
+  if (panel) panel.dataset.changed = "";
+});
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  const panel = detail.target.id === "quote" && detail.target.closest("[data-panel]");
+  if (!panel || !("changed" in panel.dataset) || detail.target.querySelector(".quote__problem")) return;
+  const list = detail.target.querySelector(".quote__credits") && panel.querySelector("[data-faults]");
+  if (!list) return;
+  for (const line of list.querySelectorAll("li:not(:has([data-fault]))")) line.remove();
+  if (!list.querySelector("[data-fault]")) list.remove();
+});

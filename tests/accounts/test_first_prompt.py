@@ -47,6 +47,26 @@ def test_the_browser_that_signed_up_lands_on_its_film(client, signed_up, mailout
     assert Generation.objects.count() == 1
 
 
+def test_the_confirmation_names_the_price_and_what_is_not_known_and_offers_another_prompt(client, mailoutbox):
+    client.post("/start", {"prompt": "a golden retriever on the beach"})
+    client.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD})
+    link = mailed(mailoutbox)
+    html = client.get(link).content.decode()
+    offered = re.search(r'name="prompt" value="([^"]+)"', html)[1]
+    assert "does not know:" in html and "<bdi>retriever</bdi>" in html
+    assert Generation.objects.count() == 0
+    answer = client.post(link, {"prompt": offered}, follow=True)
+    job = Generation.objects.get()
+    assert job.params["prompt"] == offered and f"<strong>{job.cost}</strong> credits" in html
+    assert answer.context["form"]["prompt"].value() == offered, "the form keeps what was started"
+
+
+def test_a_confirmation_starts_nothing_that_was_not_asked_for(client, mailoutbox):
+    client.post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD})
+    client.post(mailed(mailoutbox), {"prompt": PROMPT})
+    assert Generation.objects.count() == 0
+
+
 def test_another_browser_starts_it_too_and_the_first_one_goes_on_by_itself(client, signed_up, mailoutbox):
     phone = Client()
     answer = phone.post(mailed(mailoutbox), follow=True)
@@ -158,3 +178,14 @@ def test_a_prompt_with_what_no_database_can_hold_is_made_without_it(client, mail
     assert User.objects.get(email=EMAIL).first_prompt == PROMPT
     client.post(mailed(mailoutbox))
     assert Generation.objects.get().params["prompt"] == PROMPT
+
+
+def test_a_studio_that_writes_its_mail_to_files_does_not_claim_to_have_sent_it(files):
+    answer = Client(**HERE).post("/accounts/signup/", {"email": EMAIL, "password1": PASSWORD}, follow=True)
+    said = " ".join(str(message) for message in answer.context["messages"])
+    assert "We sent" not in said and str(files) in said
+
+
+def test_a_wrong_password_is_told_in_a_plain_sentence(client, ada):
+    answer = client.post("/accounts/login/", {"login": ada.email, "password": "not-the-password"})
+    assert "The email address or the password is wrong." in answer.content.decode()

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.e2e.test_main_job import TOOL, until
+from tests.media import encoded, quarters
 
 pytestmark = [pytest.mark.browser, pytest.mark.look, pytest.mark.slow]
 SHIFTED = """() => new Promise((done) => {
@@ -163,3 +164,35 @@ def test_without_javascript_a_length_in_seconds_is_asked_for_and_help_still_open
     page.get_by_label("Seconds", exact=True).fill("0.1")
     page.get_by_role("button", name=re.compile("Generate")).click()
     assert page.locator(".field--seconds .errorlist").inner_text() == "Seconds: choose 0.5 or more."
+
+
+def test_a_wrong_file_is_told_at_its_field_at_once_and_a_good_one_takes_that_back(open_page, tmp_path):
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "start.png").write_bytes(encoded(quarters(320, 96)))
+    page = open_page("kai@example.org", f"{TOOL}?mode=picture", problems_expected=True)
+    field, chosen = page.locator(".field--image"), page.locator("#panel input[type=file][name=image]")
+    chosen.set_input_files(tmp_path / "notes.txt")
+    note = field.locator(".pick__note")
+    note.get_by_text("This file is no image. Choose another.").wait_for(timeout=2000)
+    assert page.locator(".field--image [data-pick-preview]").is_hidden()
+    chosen.set_input_files(tmp_path / "start.png")
+    field.get_by_text("Cut to 5:3: 50 % of the width is lost.").wait_for()
+    assert page.locator(".field--image [data-pick-preview] img").is_visible()
+
+
+def test_an_error_of_the_whole_form_goes_with_the_next_good_quote(open_page):
+    page = open_page("kai@example.org", TOOL)
+    page.locator("#quote strong").wait_for()
+    page.locator(".panel__body").evaluate(
+        "body => body.insertAdjacentHTML('afterbegin', '<div class=\"notice\" data-faults>Too many jobs.</div>')"
+    )
+    page.locator("[name=prompt]").fill("a red circle moves right")
+    page.locator("[data-faults]").wait_for(state="detached")
+
+
+def test_the_keys_of_the_player_stand_in_the_middle(open_page):
+    page = open_page("kai@example.org", TOOL)
+    page.evaluate("document.body.append(document.getElementById('player-keys').content.cloneNode(true))")
+    page.evaluate("document.querySelector('.player__keys').showModal()")
+    keys = box(page.locator(".player__keys"))
+    assert abs(keys["x"] + keys["width"] / 2 - 720) < 20 and keys["y"] > 40

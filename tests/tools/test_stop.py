@@ -1,5 +1,6 @@
 """*Stop here* keeps what is finished and charges for that only, whatever the job is doing."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -215,3 +216,16 @@ def test_stopping_a_real_film_leaves_a_film_of_whole_windows(ada, worker, wait_u
     assert sums(job)[1] == -(-job.kept_frames // FPS)  # half the recommended steps, half the price
     assert sum(sums(job)[1:]) == job.cost == 6
     assert billing.audit() == []
+
+
+def test_a_stop_names_the_size_that_is_kept_and_the_card_leads_to_the_lost_finish(page, running):
+    Generation.objects.filter(pk=running.pk).update(params=running.params | {"finish": 4})
+    running.refresh_from_db()
+    assert "keep 4.1 s at 128 × 128, pay 9 of 12 credits" in page.get("/home/my-library").content.decode()
+    services.stop(running)
+    film = Asset(kind="video", file="film.mp4", width=128, height=128, seconds=4.1)
+    services.finish(running, [(film, {})], "nano", stopped=True)
+    html = page.get(running.get_absolute_url()).content.decode()
+    address = re.search(r'href="([^"]+)" title="Enlarge × 4"', html)[1].replace("&amp;", "&")
+    form = page.get(address).context["form"]
+    assert (form["source"].value(), form["factor"].value()) == (str(film.pk), "4")

@@ -132,6 +132,7 @@ POST     /home/jobs/restore                         in         on        on     
 POST     /home/jobs/{job}/cancel                    in         404       on     404
 POST     /home/jobs/{grouped}/cancel-all            in         404       on     404
 POST     /home/jobs/{job}/stop                      in         404       on     404
+POST     /home/jobs/{job}/title                     in         404       on     404
 POST     /home/jobs/{job}/delete                    in         404       on     404
 POST     /home/jobs/{job}/restore                   in         404       on     404
 

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from apps.billing import services as billing
 from apps.library.models import Generation
@@ -172,6 +173,19 @@ def test_the_landing_prompt_survives_sign_in(client, ada):
     assert Generation.objects.count() == 1
 
 
+def test_a_landing_prompt_with_unknown_words_waits_in_the_form(page):
+    answer = page.post("/start", {"prompt": "a golden retriever on the beach"}, follow=True)
+    assert answer.context["form"]["prompt"].value() == "a golden retriever on the beach"
+    assert "retriever" in answer.context["quote"].unknown_words and Generation.objects.count() == 0
+    assert "Not started yet" in " ".join(str(message) for message in answer.context["messages"])
+
+
+def test_a_started_landing_prompt_stays_in_the_form(page):
+    answer = page.post("/start", {"prompt": "a red star rises"}, follow=True)
+    assert answer.context["form"]["prompt"].value() == "a red star rises"
+    assert Generation.objects.get().params["prompt"] == "a red star rises"
+
+
 def test_the_price_is_asked_for_again_when_the_page_comes_back_with_what_was_typed(page):
     trigger = re.search(r'id="quote"[^>]*hx-trigger="([^"]*)"', page.get(URL).content.decode())[1]
     assert "load" in trigger.split(", ")
@@ -186,3 +200,71 @@ def test_a_film_deleted_on_its_own_page_leads_to_the_library_where_it_can_be_bro
     page.post(f"/home/jobs/{job.pk}/restore")
     elsewhere = page.post(f"/home/jobs/{job.pk}/delete", **HTMX, HTTP_HX_CURRENT_URL=f"http://testserver{URL}")
     assert "HX-Redirect" not in elsewhere and "Undo" in elsewhere.content.decode()
+
+
+def test_a_quote_says_at_the_field_what_is_cut_off_an_image(page, ada):
+    picture = AssetFactory(generation=None, user=ada, kind="image", file="picture.png", width=200, height=96, recipe={})
+    asked = PARAMS | {"mode": "picture", "image": str(picture.pk), "ratio": ""}
+    html = page.post(f"{URL}/quote", asked, **HTMX).content.decode()
+    assert "Cut to 5:3: 20 % of the width is lost." in html and 'id="note-image"' in html
+    tall = page.post(f"{URL}/quote", asked | {"ratio": "9:16"}, **HTMX).content.decode()
+    assert "Cut to 3:5: 71 % of the width is lost." in tall
+    assert "is lost" not in page.post(f"{URL}/quote", PARAMS, **HTMX).content.decode()
+
+
+def test_after_a_refusal_the_foot_says_what_is_wrong(page):
+    html = page.post(URL, PARAMS | {"num_frames": 34}, **HTMX).content.decode()
+    assert "Nearest: 33 or 37" in html.split('id="quote"')[1]
+    assert "You see the price here" not in html
+
+
+def test_a_quote_beyond_the_credits_names_the_longest_that_fits(page, ada):
+    asked = PARAMS | {"num_frames": 465, "steps": 30}
+    html = page.post(f"{URL}/quote", asked).content.decode()
+    seconds = float(re.search(r"([\d.]+) s fit\.", html)[1])
+    frames = round(seconds * 8)
+    price = page.post(f"{URL}/quote", asked | {"num_frames": frames}).context["quote"].credits
+    longer = page.post(f"{URL}/quote", asked | {"num_frames": frames + 12}).context["quote"].credits
+    assert price <= billing.balance(ada) < longer
+
+
+def test_a_card_has_the_shape_and_each_ratio_the_size_that_the_model_makes(page, ada):
+    job = GenerationFactory(user=ada, params=PARAMS | {"ratio": "16:9"})
+    html = page.get(URL).content.decode()
+    assert f'id="generation-{job.pk}"' in html and 'data-ratio="5:3"' in html
+    assert re.search(r"data-ratio-size>160 × 96<", html)
+
+
+def test_a_film_without_sound_says_so_to_the_player(page, ada):
+    job = GenerationFactory(user=ada, status="succeeded", finished_at=timezone.now(), params=PARAMS | {"mode": "text"})
+    AssetFactory(generation=job, file="film.mp4")
+    assert "data-silent" in page.get(URL).content.decode()
+    Generation.objects.filter(pk=job.pk).update(params=PARAMS | {"mode": "text", "voiceover_text": "Hello."})
+    assert "data-silent" not in page.get(URL).content.decode()
+
+
+def test_a_deleted_card_and_its_undo_count_the_library_anew(page, ada):
+    job, _other = GenerationFactory(user=ada), GenerationFactory(user=ada, title="a blue ring")
+    in_library = HTMX | {"HTTP_HX_CURRENT_URL": "http://testserver/home/my-library?show=processing"}
+    html = page.post(f"/home/jobs/{job.pk}/delete", **in_library).content.decode()
+    assert (
+        re.search(r'id="shelf-count"[^>]*hx-swap-oob="true">\s*1 item\s*<', html) and 'id="share" hx-swap-oob' in html
+    )
+    html = page.post(f"/home/jobs/{job.pk}/restore", **in_library).content.decode()
+    assert re.search(r'id="shelf-count"[^>]*>\s*1 item\s*<', html), "a cancelled one is not in progress"
+    elsewhere = HTMX | {"HTTP_HX_CURRENT_URL": f"http://testserver{URL}"}
+    assert "shelf-count" not in page.post(f"/home/jobs/{job.pk}/delete", **elsewhere).content.decode()
+
+
+def test_a_title_is_what_a_file_is_called_and_found_by_until_it_is_emptied(page, ada):
+    film = AssetFactory(generation__user=ada, generation__title=PARAMS["prompt"], file="film.mp4")
+    job = film.generation
+    page.post(f"/home/jobs/{job.pk}/title", {"title": " Opening  shot "})
+    film = type(film).objects.get(pk=film.pk)
+    assert (film.generation.title, film.download_name) == ("Opening shot", "opening-shot.mp4")
+    assert f"generation-{job.pk}" in page.get("/home/my-library?q=opening").content.decode()
+    html = page.get(job.get_absolute_url()).content.decode()
+    assert '<h1 class="asset__prompt" dir="auto">Opening shot</h1>' in html and PARAMS["prompt"] in html
+    assert page.post(f"/home/jobs/{job.pk}/title", {"title": "x" * 121}).status_code == 422
+    page.post(f"/home/jobs/{job.pk}/title", {"title": ""})
+    assert type(job).objects.get(pk=job.pk).title == PARAMS["prompt"]

@@ -442,7 +442,7 @@ class VideoForm(ToolForm):
         length.widget.seconds, length.widget.told = videos.seconds_of(card), videos.told(card, shown)
         self.fields["seconds"].widget.attrs["placeholder"] = f"{shown / card.fps:.1f}"
         ratio = self.fields["ratio"].widget
-        ratio.offered, ratio.automatic = card.ratios, SHAPED
+        ratio.offered, ratio.automatic, ratio.sizes = card.ratios, SHAPED, card.sizes
         ratio.own = "" if self["mode"].value() in SHAPED else card.ratios[0]
         style = self.fields["style"].widget
         style.offered, style.reason = card.looks, videos.look_reason(card)
@@ -493,6 +493,10 @@ class VideoForm(ToolForm):
             return data
         sizes = card.sizes.items()
         params["ratio"] = next(ratio for ratio, size in sizes if size == (job.spec.width, job.spec.height))
+        for name in inputs_of(mode):
+            given: Asset | None = data.get(name)
+            if given and given.width and given.height:
+                self.notes[name] = cut(given.width, given.height, job.spec.width, job.spec.height)
         self._check_clip(job, data.get("video"))
         before = data["video"].seconds if data.get("video") else 0.0
         params |= voicing.clean_film(
@@ -579,6 +583,17 @@ def target_of(mode: str) -> Target:
     return "i2v" if mode in SHAPED else "t2v"
 
 
+def cut(width: int, height: int, to_width: int, to_height: int) -> str:
+    """Say what is cut off a picture that is fitted into another shape; empty below 1 %."""
+    shape = math.gcd(to_width, to_height)
+    words = {"ratio": f"{to_width // shape}:{to_height // shape}"}
+    if (lost := round(100 * (1 - height * to_width / (width * to_height)))) > 0:
+        return _t("Cut to %(ratio)s: %(lost)d %% of the width is lost.") % (words | {"lost": lost})
+    if (lost := round(100 * (1 - width * to_height / (height * to_width)))) > 0:
+        return _t("Cut to %(ratio)s: %(lost)d %% of the height is lost.") % (words | {"lost": lost})
+    return ""
+
+
 def inputs_of(mode: str) -> tuple[str, ...]:
     """The pictures and clips that a mode has."""
     return MODES[mode][1] + MODES[mode][2]
@@ -655,6 +670,22 @@ class ToVideo(Stoppable):
         return self.price(
             {**job.params, "num_frames": frames, "finish": None, "voiceover_text": None, "description": None}
         )
+
+    def size(self, params: Mapping[str, Any]) -> tuple[int, int] | None:
+        card = self.card(params)
+        return card.sizes.get(str(params.get("ratio"))) if isinstance(card, ModelCard) else None
+
+    def silent(self, params: Mapping[str, Any]) -> bool:
+        heard = ("voiceover_text", "music", "audio_description", "description")
+        return params.get("mode") not in (None, "extend") and not any(params.get(name) for name in heard)
+
+    def fitting(self, params: Mapping[str, Any], credits: int) -> str:
+        """The longest video of whole windows, shorter than what was asked for."""
+        for frames in reversed(videos.lengths(cards.get(params["model_id"]))):
+            if frames < params["num_frames"] and self.price({**params, "num_frames": frames}) <= credits:
+                spec = spec_of({**params, "num_frames": frames})
+                return _t("%(seconds).1f s fit.") % {"seconds": spec.new_frames / spec.fps}
+        return ""
 
     def models(self, params: Mapping[str, Any]) -> set[str]:
         kinds = [kind for kind, asked in (("upscale", "finish"), ("prompt", "prompt_enhancer")) if params.get(asked)]

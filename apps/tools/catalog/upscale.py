@@ -181,6 +181,7 @@ class Upscale(Stoppable):
     verb = _("Upscale")
     noun, nouns = _("enlargement"), _("enlargements")
     compares = "source"
+    prefill = ("factor",)
     clip = "clips/upscale.mp4"
     examples = {
         _("An image from your disk"): {"source": "@picture.png", "factor": "2"},

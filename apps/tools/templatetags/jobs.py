@@ -1,5 +1,6 @@
 """What pages say about a job's tool, and what its assets are to other tools."""
 
+import math
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,12 +10,13 @@ from django.utils.choices import flatten_choices
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.accounts.models import User
 from apps.library.models import Asset, Generation, GenerationInput
 from apps.library.templatetags.cards import duration, kept
-from apps.tools import fixes, registry, services
+from apps.tools import fixes, registry, services, starting
 from apps.tools.help import label_of
 from apps.tools.line import Line, Place
-from apps.tools.registry import Stoppable, Timeline
+from apps.tools.registry import Quote, Stoppable, Timeline
 
 register = template.Library()
 ABOUT_NOW = 3.0  # seconds
@@ -27,9 +29,22 @@ def terms(job: Generation) -> str:
     numbers = {"seconds": job.kept_seconds, "price": services.price_if_stopped(job), "cost": job.cost}
     if job.in_pictures:
         return _("keep %(kept)s, pay %(price)s of %(cost)s credits") % (numbers | {"kept": kept(job)})
+    tool = services.tool_of(job)
+    if size := tool.size(job.params) if tool and job.params.get("finish") else None:
+        # What is stopped is not enlarged.
+        sized = numbers | {"size": " × ".join(map(str, size))}
+        if job.cost:
+            return _("keep %(seconds).1f s at %(size)s, pay %(price)s of %(cost)s credits") % sized
+        return _("keep %(seconds).1f s at %(size)s") % sized
     if job.cost:
         return _("keep %(seconds).1f s, pay %(price)s of %(cost)s credits") % numbers
     return _("keep %(seconds).1f s") % numbers
+
+
+@register.simple_tag
+def first_quote(user: User) -> Quote | None:
+    """What the video costs that an account has asked for before it was confirmed."""
+    return starting.quote(user, user.first_prompt) if user.first_prompt else None
 
 
 @register.simple_tag(takes_context=True)
@@ -74,6 +89,39 @@ def fix(job: Generation) -> fixes.Fix | None:
 def way_out(code: str) -> fixes.Fix | None:
     """What helps after a refusal."""
     return fixes.way_out(code)
+
+
+@register.filter
+def not_enlarged(job: Generation) -> str:
+    """Where the finish that a stopped job was to have is made; empty where none is lacking."""
+    tool, film, factor = registry.get("upscale"), job.asset, job.params.get("finish")
+    if not (tool and film and film.file and factor and job.stopped_early):
+        return ""
+    return f"{tool.get_absolute_url()}?{urlencode({'source': film.pk, 'factor': factor})}"
+
+
+@register.filter
+def renamed(job: Generation) -> bool:
+    """Whether its owner has given a job another title than its tool does."""
+    return job.title != services.usual_title(job)
+
+
+@register.filter
+def silent(job: Generation) -> bool:
+    """Whether it is certain that what a job makes has no sound."""
+    tool = services.tool_of(job)
+    return tool is not None and tool.silent(job.params)
+
+
+@register.filter
+def proportion(job: Generation) -> str:
+    """The shape of what a job makes, as width and height without a common divisor: "5:3"."""
+    tool, asset = services.tool_of(job), job.asset
+    size = (asset.width, asset.height) if asset and asset.width else tool.size(job.params) if tool else None
+    if size is None or len(job.assets.all()) > 1:
+        return str(job.params.get("ratio") or "1:1")
+    common = math.gcd(*size)
+    return f"{size[0] // common}:{size[1] // common}"
 
 
 @register.filter
