@@ -37,7 +37,8 @@ class StudioSchema(AutoSchema):
             found |= OF_A_BODY
             if "multipart/form-data" in self.map_parsers():
                 found |= OF_FILES
-        if self._get_filter_parameters() or self._get_pagination_parameters():  # type: ignore[no-untyped-call]
+        named = any(each.location == "query" for each in self.get_override_parameters())
+        if named or self._get_filter_parameters() or self._get_pagination_parameters():  # type: ignore[no-untyped-call]
             found |= {"validation_failed"}
         return found
 

@@ -228,7 +228,14 @@ OPENING = re.compile(
     r"\b(av|Image|wave)\.open\(|\b(imread|VideoCapture|ImageFile\.Parser|fromfile|read_video)\b|import imageio"
 )
 IN_THE_CHILD = ("copying", "kinds", "reader", "sound", "soundtrack", "uploads")  # see tests/workers/test_foreign.py
-OF_THE_STUDIO = ("audio", "film", "hls", "probe", "stills")  # sounds, films and pictures that the studio has written
+OF_THE_STUDIO = (
+    "audio",
+    "film",
+    "hls",
+    "probe",
+    "stills",
+    "watermark",
+)  # sounds, films and pictures that the studio has written
 
 
 def test_what_people_bring_is_opened_nowhere_but_in_the_child():
