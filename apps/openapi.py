@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from apps.errors import CATALOGUE, problem
 from apps.given import StrictSerializer
@@ -37,7 +37,8 @@ class StudioSchema(AutoSchema):
             found |= OF_A_BODY
             if "multipart/form-data" in self.map_parsers():
                 found |= OF_FILES
-        named = any(each.location == "query" for each in self.get_override_parameters())
+        given = self.get_override_parameters()
+        named = any(isinstance(each, OpenApiParameter) and each.location == "query" for each in given)
         if named or self._get_filter_parameters() or self._get_pagination_parameters():  # type: ignore[no-untyped-call]
             found |= {"validation_failed"}
         return found
