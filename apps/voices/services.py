@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -135,13 +135,14 @@ def named(tag: str) -> str:
 
 def voices() -> tuple[Voice, ...]:
     """Return every voice of this studio. Raises StudioError when the provider does not tell."""
-    found: tuple[Voice, ...] | None = cache.get(LIST_KEY)
-    if found is None:
-        try:
-            found = engine.voices()
-        except PublicError as error:
-            raise StudioError(error.public_text, code=_code(error)) from error
-        cache.set(LIST_KEY, found, KEPT_SECONDS)
+    kept: list[dict[str, Any]] | None = cache.get(LIST_KEY)
+    if kept is not None:
+        return tuple(Voice(**{**each, "language": tuple(each["language"])}) for each in kept)
+    try:
+        found = engine.voices()
+    except PublicError as error:
+        raise StudioError(error.public_text, code=_code(error)) from error
+    cache.set(LIST_KEY, [asdict(voice) for voice in found], KEPT_SECONDS)
     return found
 
 
@@ -236,15 +237,16 @@ def quota() -> Quota | None:
     """Return how much of the provider's quota is used; None without a provider, or when it does not tell."""
     if cards.chosen() != CLONING:
         return None
-    found: Quota | None = cache.get(QUOTA_KEY)
-    if found is None:
-        try:
-            found = Quota(*elevenlabs.quota())
-        except PublicError as error:
-            log.warning("quota_unknown", code=error.code)
-            return None
-        cache.set(QUOTA_KEY, found, QUOTA_SECONDS)
-    return found
+    kept: list[int] | None = cache.get(QUOTA_KEY)
+    if kept is not None:
+        return Quota(*kept)
+    try:
+        used, limit = elevenlabs.quota()
+    except PublicError as error:
+        log.warning("quota_unknown", code=error.code)
+        return None
+    cache.set(QUOTA_KEY, [used, limit], QUOTA_SECONDS)
+    return Quota(used, limit)
 
 
 def refuse_quota(voice: Voice, text: str) -> None:

@@ -3,7 +3,6 @@
 import re
 from datetime import timedelta
 
-import dramatiq
 import pytest
 from django.core.checks import run_checks
 from django.test import Client
@@ -14,6 +13,7 @@ from apps.billing import services as billing
 from apps.billing import sync, upkeep
 from apps.billing.models import Checkout, Customer, Payment, Subscription
 from apps.privacy.deletion import delete_account
+from tests.sent import waiting
 from tests.web.test_words_of_pages import bare_of, marked  # noqa: F401
 
 NAMES = ("Free", "Pro", "Business", "Enterprise", "Studio", "Small pack", "Medium pack", "Large pack", "visa")
@@ -65,7 +65,7 @@ class TestPages:
         shop.standin.webhooks.clear()
         with django_capture_on_commit_callbacks(execute=True):
             page.get(f"/home/billing?checkout={row.pk}")
-        sent = [dramatiq.Message.decode(each) for each in dramatiq.get_broker().queues["billing"].queue]
+        sent = waiting("billing")
         assert [(each.actor_name, each.args) for each in sent] == [("look_at_checkout", (str(row.pk),))]
 
     def test_a_stranger_sees_no_payment_of_another(self, shop, page, ben):
@@ -201,7 +201,7 @@ class TestLeaving:
         shop.standin.away = False
         with django_capture_on_commit_callbacks(execute=True):
             upkeep.upkeep()
-        sent = [dramatiq.Message.decode(each) for each in dramatiq.get_broker().queues["billing"].queue]
+        sent = waiting("billing")
         assert ("leave_stripe", (str(row.pk),)) in [(each.actor_name, tuple(each.args)) for each in sent]
         workers.actors.leave_stripe.fn(str(row.pk))
         assert [each["status"] for each in shop.standin.of("subscription")] == ["canceled"]

@@ -48,7 +48,7 @@ def test_the_table_of_plans():
     call_command("plan", gb=[24.0, 80.0], stdout=out)
     head, *rows = out.getvalue().splitlines()
     assert head.split() == ["24", "GB", "80", "GB"]
-    assert any(row.startswith("Diffusion forcing 14B 540P") and "group" in row and "resident" in row for row in rows)
+    assert any(row.startswith("Diffusion forcing 14B 720P") and "group" in row and "resident" in row for row in rows)
 
 
 def test_a_plan_is_explained():

@@ -49,8 +49,8 @@ def test_one_download_does_not_keep_another_one_waiting(transactional_db, monkey
     workers = crew(dramatiq.get_broker())
     heard = [worker.consumer_whitelist for worker in workers]
     jobs = [{queue for queue in queues if "." not in queue} for queues in heard]  # without dramatiq's own, of delays
-    assert jobs == [{"gpu", "gpu-large"}, {"cpu"}, {"models"}], "one card makes one thing at a time"
-    rest = workers[-1]
+    assert jobs == [{"gpu", "gpu-large"}, {"cpu"}, {"models"}, {"billing"}], "one card makes one thing at a time"
+    rest = workers[2]
     for model_id in ("one", "two"):
         actors.work_on_model.send(model_id, "download")
     rest.start()

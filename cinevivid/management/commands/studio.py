@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.accounts.links import sign_in_url
 from apps.accounts.models import User
 from apps.billing import services as billing
+from apps.billing.payments import QUEUE as BILLING
 from apps.tools.registry import tools
 from apps.tools.sweeper import keep_sweeping, sweep
 from apps.weights.queue import QUEUE as MODELS
@@ -72,19 +73,21 @@ class Command(BaseCommand):
 def crew(broker: dramatiq.Broker) -> list[dramatiq.Worker]:
     """Workers that have not started, one for each need, so that none waits for another.
 
-    What needs the card is made one at a time; downloads of models take hours and have two threads.
+    What needs the card is made one at a time; downloads of models take hours and have two threads. What Stripe tells
+    waits for no film.
     """
     queues = broker.get_declared_queues() | {tool.queue for tool in tools()}
-    card = dramatiq.Worker(broker, queues=queues - {"cpu", MODELS}, worker_threads=1)
+    card = dramatiq.Worker(broker, queues=queues - {"cpu", MODELS, BILLING}, worker_threads=1)
     cpu = dramatiq.Worker(broker, queues={"cpu"}, worker_threads=1)
     models = dramatiq.Worker(broker, queues={MODELS}, worker_threads=2)
     models.queue_prefetch = 2  # counts messages at work too, so that one (settings) would leave a thread idle
-    return [card, cpu, models]
+    money = dramatiq.Worker(broker, queues={BILLING}, worker_threads=1)
+    return [card, cpu, models, money]
 
 
 def start(workers: list[dramatiq.Worker]) -> None:
     """Start several workers on one broker. Each adds a middleware of its own there, of which dramatiq would warn."""
-    log = logging.getLogger("dramatiq.broker.StubBroker")
+    log = workers[0].broker.logger
 
     def unless_doubled(record: logging.LogRecord) -> bool:
         return "same type twice" not in record.getMessage()
