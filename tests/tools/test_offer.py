@@ -134,7 +134,8 @@ def test_a_film_whose_windows_are_all_finished_is_offered_too(ada, tmp_path, pag
     job = Generation.objects.claim(services.submit(ada, registry.get("to-video"), LONG | {"finish": 4}).queue)
     film(job, tmp_path, 3)
     give_up(job, StudioError(code="out_of_memory"))
-    assert "Keep 5.6 s at 160 × 96, pay 12 of 17 credits" in page.get("/home/my-library").content.decode()
+    # An enlargement is not kept, and the size says so.
+    assert "Keep 5.6 s at 128 × 128, pay 12 of 17 credits" in page.get("/home/my-library").content.decode()
 
 
 @pytest.mark.slow
