@@ -322,6 +322,7 @@ RULES: dict[str, list[Rule] | None] = {
     "prompts:suggestion": NO_PAGE,
     "tools:activity": [("full", FULL, "", None), ("empty", NEW, "", None), ("running", FULL, "", None)],
     "tools:activity_seen": NO_PAGE,
+    "tools:rename": NO_PAGE,
     "tools:quote": NO_PAGE,
     "tools:again": NO_PAGE,
     "tools:delete_many": NO_PAGE,
