@@ -84,11 +84,6 @@ class Player {
     return [...(this.media.textTracks ?? [])].filter(({ kind }) => kind === "captions" || kind === "subtitles");
   }
 
-  /** What is known to have no sound needs no button for it. */
-  get silent() {
-    return "silent" in this.media.dataset;
-  }
-
   get fps() {
     return Number(this.media.dataset.fps) || 25;
   }
@@ -229,7 +224,6 @@ class Player {
 
   mute() {
     const { media } = this;
-    if (this.silent) return;
     media.muted = !media.muted;
     this.asked = true;
     if (!media.muted && !media.volume) media.volume = 0.5;
@@ -426,7 +420,6 @@ class Player {
     say("mute", quiet);
     say("fullscreen", full);
     buttons.loop.setAttribute("aria-pressed", media.loop);
-    buttons.mute.hidden = buttons.volume.hidden = this.silent;
     buttons.volume.value = quiet ? 0 : Math.round(media.volume * 100);
     if (RATES.includes(media.playbackRate)) buttons.speed.value = String(media.playbackRate);
     const tracks = this.texts;

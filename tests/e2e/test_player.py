@@ -227,7 +227,7 @@ def test_a_comparison_a_picture_and_a_sound_have_the_same_ways(open_page, site, 
     assert state(page, ["paused"]) == {"paused": True}, "a drag is not a click"
 
     page.goto(site.url + picture)
-    image = page.locator(".zoom > img")
+    image = page.locator(".zoom > img.card__media")
     width = image.bounding_box()["width"]
     page.get_by_role("button", name="Larger").click()
     assert image.bounding_box()["width"] == pytest.approx(1.5 * width, rel=0.01)
