@@ -116,7 +116,12 @@ class World:
                 self.call("post", f"generations/{self.ids[name]}/cancel/")
 
     def order(self, tool: str = "to-video", **params: Any) -> str:
-        return str(self.call("post", f"tools/{tool}/", params)["id"])
+        """Order a job, as soon as one more may wait."""
+        while True:
+            answer = self.request.post(self._address(f"tools/{tool}/"), headers=self._headers, data=params)
+            if answer.ok or answer.json().get("code") != "too_many_jobs":
+                return str(self._answer(answer)["id"])
+            time.sleep(0.25)
 
     def upload(self, name: str, content: bytes) -> str:
         kind = "audio/wav" if name.endswith("wav") else "image/png"

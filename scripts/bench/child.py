@@ -217,7 +217,8 @@ def _jobs(count: int, job: Callable[[int, Path, Callable[[], None]], None]) -> F
             found.ended.append(time.monotonic())
             found.total.append(found.ended[-1] - began)
             found.first.append(playable[0] - began)
-        found.peak = (_resident("VmHWM") - before) * KILOBYTE
+        # The kernel counts pages by the processor and adds them up late: a process that needed none can seem smaller.
+        found.peak = max(0, _resident("VmHWM") - before) * KILOBYTE
     return found
 
 

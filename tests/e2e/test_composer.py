@@ -173,7 +173,7 @@ def test_a_wrong_file_is_told_at_its_field_at_once_and_a_good_one_takes_that_bac
     field, chosen = page.locator(".field--image"), page.locator("#panel input[type=file][name=image]")
     chosen.set_input_files(tmp_path / "notes.txt")
     note = field.locator(".pick__note")
-    note.get_by_text("This file is no image. Choose another.").wait_for(timeout=2000)
+    note.get_by_text("This file is no image. Choose another.").wait_for()
     assert page.locator(".field--image [data-pick-preview]").is_hidden()
     chosen.set_input_files(tmp_path / "start.png")
     field.get_by_text("Cut to 5:3: 50 % of the width is lost.").wait_for()
