@@ -33,6 +33,8 @@ EVENTS = (
     "customer.subscription.created",
     "customer.subscription.updated",
     "customer.subscription.deleted",
+    "customer.subscription.pending_update_applied",
+    "customer.subscription.pending_update_expired",
     "customer.updated",
     "customer.deleted",
     "invoice.paid",
@@ -49,6 +51,8 @@ EVENTS = (
 )
 # Disputes whose money is gone, for now or for good. The others are questions, or were won.
 DISPUTED = ("needs_response", "under_review", "appeal_needs_response", "appeal_under_review", "lost")
+SUBSCRIPTION_PARTS = ["data.default_payment_method", "data.schedule", "data.latest_invoice"]
+UPGRADE = "subscription_update"  # the reason of an invoice for a change of plans
 ACTION = (
     "authentication_required",
     "subscription_payment_intent_requires_action",
@@ -84,6 +88,12 @@ class Unknown(StudioError):
     """Stripe knows no object with this id."""
 
     code = "not_found"
+
+
+class Paid(StudioError):
+    """An invoice was paid before it could be taken back."""
+
+    code = "plan_changed"
 
 
 class BadSignature(Exception):
@@ -147,7 +157,10 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A subscription as it is now. `ends` is when it stops, where it will; `then` the product of the next period."""
+    """A subscription as it is now. `ends` is when it stops, where it will; `then` the product of the next period.
+
+    `open` is its newest invoice while that waits to be paid. `upgrade` is what begins when it is.
+    """
 
     id: str
     customer: str
@@ -162,11 +175,32 @@ class Subscription:
     created: datetime
     card: tuple[str, str]
     dated: bool = False  # it ends because of a date, and not of its period
+    open: "OpenInvoice | None" = None
+    upgrade: "Upgrade | None" = None
 
     @property
     def goes_on(self) -> dict[str, Any]:
         """What takes back that it ends."""
         return {"cancel_at": ""} if self.dated else {"cancel_at_period_end": False}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenInvoice:
+    """An invoice that waits to be paid on the page `url`."""
+
+    id: str
+    reason: str
+    amount: int
+    currency: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """A change to another price that Stripe makes once its invoice is paid, and drops at `until`."""
+
+    price: Price
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -501,7 +535,7 @@ def _ours(thing: Any) -> bool:
 
 def subscriptions(customer: str) -> list[Subscription]:
     """Return the subscriptions of a customer that have not ended, newest first."""
-    params = {"customer": customer, "limit": PAGE, "expand": ["data.default_payment_method", "data.schedule"]}
+    params = {"customer": customer, "limit": PAGE, "expand": SUBSCRIPTION_PARTS}
     try:
         return list(_all(lambda: _v1().subscriptions.list(params), _subscription))
     except Unknown:
@@ -510,7 +544,7 @@ def subscriptions(customer: str) -> list[Subscription]:
 
 def all_subscriptions() -> Iterator[Subscription]:
     """Yield every subscription that has not ended."""
-    params = {"limit": PAGE, "expand": ["data.default_payment_method", "data.schedule"]}
+    params = {"limit": PAGE, "expand": SUBSCRIPTION_PARTS}
     yield from _all(lambda: _v1().subscriptions.list(params), _subscription)
 
 
@@ -536,7 +570,20 @@ def _subscription(found: Any) -> Subscription:
         created=datetime.fromtimestamp(found.created, UTC),
         card=_card(found.default_payment_method),
         dated=bool(found.cancel_at) and not found.cancel_at_period_end,
+        open=_open_invoice(found.latest_invoice),
+        upgrade=_pending(found.pending_update),
     )
+
+
+def _open_invoice(found: Any) -> OpenInvoice | None:
+    if getattr(found, "status", "") != "open" or not found.hosted_invoice_url:
+        return None
+    return OpenInvoice(found.id, found.billing_reason or "", found.amount_due, found.currency, found.hosted_invoice_url)
+
+
+def _pending(found: Any) -> Upgrade | None:
+    items = getattr(found, "subscription_items", None)
+    return Upgrade(_price(items[0].price), datetime.fromtimestamp(found.expires_at, UTC)) if items else None
 
 
 def _product_after(schedule: Any, period_end: int) -> str:
@@ -565,32 +612,60 @@ def lookup_key_of(price: str) -> str:
 def upgrade(subscription: Subscription, price: Price, key: str) -> str:
     """Begin a fresh period with another price, paid at once; returns its invoice.
 
-    Where the card is refused, everything stays, but for a smaller plan that was to follow.
+    Where the card is refused, everything stays, but for a smaller plan or another upgrade that was to follow. Where the
+    bank wants a confirmation, CardNeedsAction is raised; `upgrade_when_paid` asks for it.
     """
+    drop_upgrade(subscription)
+    params = _upgrade(subscription, price) | {"payment_behavior": "error_if_incomplete"}
+    if subscription.ends:
+        params |= subscription.goes_on
     with _asking():
         if subscription.schedule:
             _v1().subscription_schedules.release(subscription.schedule)
-        made = _v1().subscriptions.update(
-            subscription.id,
-            {
-                "items": [{"id": subscription.item, "price": price.id}],
-                "billing_cycle_anchor": {"type": "now"},
-                "proration_behavior": "none",
-                "payment_behavior": "error_if_incomplete",
-                **(subscription.goes_on if subscription.ends else {}),
-            },
-            _options(key),
-        )
+        made = _v1().subscriptions.update(subscription.id, params, _options(key))
     return _id(made.latest_invoice)
 
 
-def cost_of_upgrade(subscription: Subscription, price: Price) -> Cost:
-    """Return what an upgrade charges at once."""
-    details = {
+def upgrade_when_paid(subscription: Subscription, price: Price, key: str) -> tuple[str, str]:
+    """Let a fresh period with another price begin once its invoice is paid; returns that, and the page to pay it on.
+
+    Nothing changes until then, and nothing ever where nobody pays within a day. The page is empty where the bank lets
+    the payment through after all. Raises CardNeedsAction for a subscription that ends at a date, which Stripe cannot
+    take back in the same step.
+    """
+    if subscription.dated:
+        raise CardNeedsAction()
+    params = _upgrade(subscription, price) | {"payment_behavior": "pending_if_incomplete", "expand": ["latest_invoice"]}
+    if subscription.ends:
+        params |= subscription.goes_on
+    with _asking():
+        made = _v1().subscriptions.update(subscription.id, params, _options(key))
+    found = _open_invoice(made.latest_invoice)
+    return _id(made.latest_invoice), found.url if found else ""
+
+
+def _upgrade(subscription: Subscription, price: Price) -> dict[str, Any]:
+    return {
         "items": [{"id": subscription.item, "price": price.id}],
         "billing_cycle_anchor": {"type": "now"},
         "proration_behavior": "none",
     }
+
+
+def drop_upgrade(subscription: Subscription) -> None:
+    """Take back an upgrade that waits for its money, with its invoice. Raises Paid where that came just now."""
+    if not subscription.upgrade or not subscription.open or subscription.open.reason != UPGRADE:
+        return
+    try:
+        with _asking():
+            _v1().invoices.void_invoice(subscription.open.id)
+    except (PaymentRefused, Unknown) as error:
+        raise Paid from error
+
+
+def cost_of_upgrade(subscription: Subscription, price: Price) -> Cost:
+    """Return what an upgrade charges at once."""
+    details = _upgrade(subscription, price)
     with _asking():
         found = _v1().invoices.create_preview({"subscription": subscription.id, "subscription_details": details})
     return Cost(found.amount_due, found.currency)
@@ -608,6 +683,7 @@ def next_charge(subscription: str) -> Cost | None:
 
 def downgrade(subscription: Subscription, price: Price, key: str) -> None:
     """Let the next period begin with another price; until then nothing changes."""
+    drop_upgrade(subscription)
     with _asking():
         if subscription.schedule:
             _v1().subscription_schedules.release(subscription.schedule)
@@ -636,6 +712,7 @@ def downgrade(subscription: Subscription, price: Price, key: str) -> None:
 
 def cancel(subscription: Subscription, key: str) -> None:
     """Let a subscription end with its period."""
+    drop_upgrade(subscription)
     with _asking():
         if subscription.schedule:
             _v1().subscription_schedules.release(subscription.schedule)
@@ -643,7 +720,8 @@ def cancel(subscription: Subscription, key: str) -> None:
 
 
 def keep(subscription: Subscription, key: str) -> None:
-    """Take back that a subscription ends, or changes, with its period."""
+    """Take back that a subscription ends, or changes, with its period or when an invoice is paid."""
+    drop_upgrade(subscription)
     with _asking():
         if subscription.schedule:
             _v1().subscription_schedules.release(subscription.schedule)

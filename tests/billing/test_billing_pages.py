@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.core.checks import run_checks
 from django.test import Client
 from django.utils import timezone
@@ -13,6 +14,7 @@ from apps.billing import services as billing
 from apps.billing import sync, upkeep
 from apps.billing.models import Checkout, Customer, Payment, Subscription
 from apps.privacy.deletion import delete_account
+from tests.plans import give
 from tests.sent import waiting
 from tests.web.test_words_of_pages import bare_of, marked  # noqa: F401
 
@@ -97,12 +99,57 @@ class TestPages:
 
     def test_a_refused_card_is_told_with_the_way_out(self, shop, page, ada):
         shop.buy(ada, "pro")
-        shop.standin.set_card(shop.customer(ada), "action")
+        shop.standin.set_card(shop.customer(ada), "declined")
         answer = page.post("/home/billing/change/business", {"seen": "pro"})
-        assert answer.status_code == 402 and "Your bank wants you to confirm" in text(answer)
+        assert answer.status_code == 402 and "Your card was declined" in text(answer)
         answer = page.post("/home/billing/portal", {"card": "1"})
         assert answer["Location"].startswith(f"{shop.standin.url}/portal/")
         assert shop.state(ada).credits == 1100
+
+    def test_a_payment_that_the_bank_wants_confirmed_leads_to_its_page(self, shop, page, ada):
+        shop.buy(ada, "pro")
+        shop.standin.set_card(shop.customer(ada), "action")
+        answer = page.post("/home/billing/change/business", {"seen": "pro"})
+        address = shop.standin.of("invoice")[-1]["hosted_invoice_url"]
+        assert (answer.status_code, answer["Location"]) == (302, address)
+        shown = page.get("/home/billing")
+        assert "Your bank wants you to confirm $49.99 for Business" in text(shown)
+        assert shown.content.decode().count(f'href="{address}"') == 2 and "Keep Pro" in text(shown)
+        assert page.get("/home/billing/change/business")["Location"] == "/home/billing"
+        page.post("/home/billing/change/pro", {"seen": "pro"})
+        assert "wants you to confirm" not in text(page.get("/home/billing"))
+
+    def test_an_overdue_payment_leads_to_its_invoice(self, shop, page, ada):
+        shop.buy(ada, "pro")
+        shop.standin.set_card(shop.customer(ada), "action")
+        with time_machine.travel(timezone.now() + timedelta(days=32), tick=True):
+            page.force_login(ada)
+            shop.tick()
+            address = shop.standin.of("invoice")[-1]["hosted_invoice_url"]
+            shown = page.get("/home/billing")
+            assert "Pay $19.99" in text(shown) and f'href="{address}"' in shown.content.decode()
+            shop.standin.confirm(address.rpartition("/")[2])
+            shop.hear()
+            assert f'"{address}">\n' not in page.get("/home/billing").content.decode()
+            assert (shop.state(ada).plan, shop.row(ada).open_url) == ("pro", "")
+
+    def test_what_follows_by_itself_has_no_button(self, shop, page, ada):
+        shop.buy(ada, "business")
+        shop.change(ada, "pro", key="1")
+        end = f"From {shop.row(ada).current_period_end:%-d %B %Y}"
+        for path in ("/home/billing", "/pricing"):
+            shown = page.get(path)
+            assert text(shown).count(end) == 1 and 'href="/home/billing/change/pro"' not in shown.content.decode()
+        shop.change(ada, "free", key="2")
+        shown = page.get("/home/billing")
+        assert text(shown).count(end) == 1 and 'href="/home/billing/change/free"' not in shown.content.decode()
+
+    def test_a_change_says_which_powers_come_and_go(self, shop, page, ada):
+        shop.buy(ada, "pro")
+        assert "Longest video 30 s 60 s" in text(page.get("/home/billing/change/business"))
+        said = text(page.get("/home/billing/change/free"))
+        assert "Longest video 30 s 10 s" in said and "No watermark Yes No" in said
+        assert "then 300 credits each month" in said
 
     def test_the_billing_page_tells_what_is_to_come(self, shop, page, ada):
         shop.buy(ada, "business")
@@ -165,8 +212,21 @@ class TestApi:
         shop.buy(ada, "pro")
         assert [plan["slug"] for plan in api.get("/api/v1/plans/").json() if plan["current"]] == ["pro"]
 
-    def test_a_studio_without_payments_has_one_plan(self, api):
-        assert [plan["slug"] for plan in api.get("/api/v1/plans/").json()] == ["studio"]
+    def test_plans_tell_what_they_can_do(self, shop, api, ada, django_assert_max_num_queries):
+        give("pro", storage_gb=33, film_seconds=None)
+        with django_assert_max_num_queries(6):
+            found = {plan["slug"]: plan["powers"] for plan in api.get("/api/v1/plans/").json()}
+        assert found["free"] == {
+            "film_seconds": 10, "lines": 720, "no_watermark": False, "jobs_at_once": 1, "jobs_in_line": 3,
+            "head_start": 0, "storage_gb": 2, "api_rate": 60,
+        }  # fmt: skip
+        assert (found["pro"]["storage_gb"], found["pro"]["film_seconds"]) == (33, None)
+        assert found["business"]["no_watermark"] is True
+
+    def test_a_studio_without_payments_has_one_plan(self, api, settings):
+        [plan] = api.get("/api/v1/plans/").json()
+        assert plan["slug"] == "studio" and plan["powers"]["no_watermark"] is True
+        assert plan["powers"]["film_seconds"] is None and plan["powers"]["storage_gb"] == settings.USER_STORAGE_GB
 
     def test_credits_are_listed_page_by_page(self, api, ada, ben):
         for number in range(5):
