@@ -221,6 +221,13 @@ class TestRefusals:
         shop.hear()
         assert (shop.state(ada).credits, shop.state(ada).plan) == (4100, "business")
 
+    def test_nobody_can_use_up_the_key_of_another(self, shop, ada, ben):
+        for user in (ada, ben):
+            shop.buy(user, "pro")
+        shop.change(ada, "business", key="guessed")
+        shop.change(ben, "enterprise", key="guessed")
+        assert (shop.state(ada).plan, shop.state(ben).plan) == ("business", "enterprise")
+
     def test_while_one_change_is_on_its_way_another_waits(self, shop, ada):
         shop.buy(ada, "pro")
         Subscription.objects.filter(user=ada).update(changing_at=timezone.now())
@@ -505,7 +512,7 @@ class TestWebhooks:
         assert (shop.state(ada).credits, shop.state(ada).books) == (1100, [])
 
     def test_faults_of_stripe_are_asked_again_with_one_key(self, shop, ada, monkeypatch):
-        monkeypatch.setattr(gateway, "RETRIES", 2)
+        monkeypatch.setattr(gateway.client, "RETRIES", 2)
         monkeypatch.setattr("stripe.HTTPClient.INITIAL_DELAY", 0.01)
         monkeypatch.setattr("stripe.HTTPClient.MAX_DELAY", 0.02)
         shop.checkout(ada, "small")
