@@ -173,6 +173,7 @@ def change_plan(user: User, to: Plan, *, seen: str, key: str) -> Change:
     is not as the page said, "plan_changing" while another change is on its way, and what the gateway raises.
     """
     refuse_disconnected()
+    key = f"change:{user.pk}:{key}"  # theirs alone, whatever a form of somebody else says
     with _changing(user) as row:
         now = _subscription(row)
         before = sync.plan_of_product(now.price.product, now.price.id)
@@ -197,7 +198,7 @@ def change_plan(user: User, to: Plan, *, seen: str, key: str) -> Change:
 
 
 def _upgrade(now: gateway.Subscription, to: Plan, key: str) -> tuple[str, str]:
-    """Make an upgrade; returns its invoice, and the page on which the bank wants it to be confirmed, or an empty text."""
+    """Make an upgrade; returns its invoice, and the page where the bank wants it to be confirmed, or ""."""
     price = gateway.price_of(to.lookup_key)
     if now.upgrade and now.open and now.upgrade.price == price:
         return now.open.id, now.open.url  # asked for before

@@ -330,7 +330,8 @@ def record(
             reference=reference,
             defaults={
                 "user": user, "credits": credits, "title": title, "amount": amount, "currency": currency,
-                "payment_intent": payment_intent, "paid_at": paid_at, "document_url": url,
+                "payment_intent": payment_intent, "paid_at": paid_at,
+                "document_url": url if user.is_active else "",  # which names them
             },
         )  # fmt: skip
         if new:
