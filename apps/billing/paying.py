@@ -83,7 +83,7 @@ def offers(row: Subscription | None) -> list[Offer]:
             act = "start" if plan.price else ""
         else:
             act = "up" if plan.order > row.plan.order else "down"
-        main = act in ("start", "up") and not any(offer.main for offer in made)
+        main = act in ("start", "up") and row.upgrade_to is None and not any(offer.main for offer in made)
         made.append(Offer(plan, act, main))
     return made
 

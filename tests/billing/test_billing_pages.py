@@ -115,6 +115,7 @@ class TestPages:
         shown = page.get("/home/billing")
         assert "Your bank wants you to confirm $49.99 for Business" in text(shown)
         assert shown.content.decode().count(f'href="{address}"') == 2 and "Keep Pro" in text(shown)
+        assert not any(offer.main for offer in shown.context["offers"]), "one thing to do, and it is not another upgrade"
         assert page.get("/home/billing/change/business")["Location"] == "/home/billing"
         page.post("/home/billing/change/pro", {"seen": "pro"})
         assert "wants you to confirm" not in text(page.get("/home/billing"))
@@ -203,6 +204,7 @@ class TestPages:
         shop.hear()
         said = text(page.get("/home/credits"))
         assert "Pro" in said and "Payment refunded" in said and "Get credits" in said
+        assert "Taken back" in said and "All time 1,100 0 0 0 1,000" in said, "what came, went and is left adds up"
 
 
 class TestApi:
@@ -214,7 +216,7 @@ class TestApi:
 
     def test_plans_tell_what_they_can_do(self, shop, api, ada, django_assert_max_num_queries):
         give("pro", storage_gb=33, film_seconds=None)
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(9):
             found = {plan["slug"]: plan["powers"] for plan in api.get("/api/v1/plans/").json()}
         assert found["free"] == {
             "film_seconds": 10, "lines": 720, "no_watermark": False, "jobs_at_once": 1, "jobs_in_line": 3,
@@ -270,6 +272,26 @@ class TestLeaving:
         row.refresh_from_db()
         assert not row.leaving and (row.card_last4, shop.row(ada).status) == ("", "canceled")
         assert billing.audit() == []
+
+    def test_what_is_told_after_the_deletion_names_nobody_and_gives_nothing_twice(self, shop, ada):
+        import workers.actors
+
+        shop.buy(ada, "pro", hear=False)
+        late = list(shop.standin.webhooks)
+        delete_account(ada)
+        workers.actors.leave_stripe.fn(str(Customer.objects.get().pk))
+        shop.hear(shuffle=True, twice=1.0)
+        for event in late:
+            shop.post(*shop.standin.signed(event))
+        shop.work()
+        payment = Payment.objects.get()
+        assert (payment.credits, payment.document_url) == (1000, "") and billing.audit() == []
+        row = shop.row(payment.user)
+        assert (row.plan.slug, row.open_url, row.is_live) == ("free", "", False)
+        with time_machine.travel(timezone.now() + timedelta(days=40), tick=True):
+            before = billing.balance(payment.user)
+            upkeep.upkeep()
+            assert billing.balance(payment.user) == before, "no free credits for nobody"
 
     def test_the_export_tells_of_payments(self, shop, ada):
         from apps.privacy.export import documents
