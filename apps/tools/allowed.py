@@ -14,7 +14,8 @@ from workers.engines.upscale.plan import FACTORS
 class Card(Protocol):
     """A model that makes films or images of these sizes."""
 
-    id: str
+    @property
+    def id(self) -> str: ...
 
     @property
     def sizes(self) -> Mapping[str, tuple[int, int]]: ...

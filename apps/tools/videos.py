@@ -4,7 +4,6 @@ import json
 import math
 from typing import Any
 
-from django import forms
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext

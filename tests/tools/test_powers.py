@@ -113,7 +113,7 @@ def test_a_finish_beyond_the_plan_is_refused_and_greyed_with_every_model(page, r
         form = {"prompt": "a red circle moves right", "style": "realistic", "finish": "4"} | own
         answer = page.post(path, form)
         assert answer.status_code == 422 and "The plan Business has 2160 pixels" in answer.content.decode()
-        assert untouched(rich)
+        assert not Generation.objects.exists()
         assert page.post(path, form | {"finish": ""}).status_code == 302
         Generation.objects.all().delete()
         put_on(rich, "business")
