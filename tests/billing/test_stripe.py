@@ -682,6 +682,21 @@ class TestFreeCredits:
             "01-31", "02-28", "03-31", "04-30", "05-31",
         ]  # fmt: skip
 
+    @pytest.mark.parametrize(
+        ("joined", "now", "then"),
+        [
+            ("2028-02-29 12:00", "2029-02-28 11:59", "2029-02-28 12:00"),
+            ("2028-02-29 12:00", "2029-02-28 12:00", "2029-03-29 12:00"),
+            ("2028-02-29 12:00", "2032-02-29 11:00", "2032-02-29 12:00"),
+            ("2027-12-31 23:59", "2028-02-01 00:00", "2028-02-29 23:59"),
+            ("2027-12-31 23:59", "2027-12-31 23:59", "2028-01-31 23:59"),
+        ],
+    )
+    def test_months_end_where_they_end(self, joined, now, then):
+        at = lambda text: timezone.datetime.fromisoformat(f"{text}+00:00")  # noqa: E731
+        with time_machine.travel(at(now), tick=False):
+            assert sync.next_anniversary(at(joined)) == at(then)
+
 
 def test_letters_are_sent_once(shop, ada):
     mail.outbox.clear()
