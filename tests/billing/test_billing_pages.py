@@ -115,7 +115,9 @@ class TestPages:
         shown = page.get("/home/billing")
         assert "Your bank wants you to confirm $49.99 for Business" in text(shown)
         assert shown.content.decode().count(f'href="{address}"') == 2 and "Keep Pro" in text(shown)
-        assert not any(offer.main for offer in shown.context["offers"]), "one thing to do, and it is not another upgrade"
+        assert not any(offer.main for offer in shown.context["offers"]), (
+            "one thing to do, and it is not another upgrade"
+        )
         assert page.get("/home/billing/change/business")["Location"] == "/home/billing"
         page.post("/home/billing/change/pro", {"seen": "pro"})
         assert "wants you to confirm" not in text(page.get("/home/billing"))
