@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
+from apps.accounts import pending
 from apps.accounts.http import PENDING_KEY, PENDING_PROMPT, SignedIn
 from apps.accounts.models import User
 from apps.billing import services as billing
@@ -140,7 +141,7 @@ def start(request: HttpRequest) -> HttpResponse:
     if not isinstance(request.user, User):
         return redirect("account_signup")
     tool = registry.main()
-    prompt, key = request.session.pop(PENDING_PROMPT, None), request.session.pop(PENDING_KEY, "")
+    prompt, key = pending.take(request)
     first = request.user.first_prompt
     if prompt is None and not first:
         if request.GET:
