@@ -166,6 +166,7 @@ POST     /api/v1/generations/delete/                401        200       200    
 POST     /api/v1/generations/restore/               401        200       200    200
 POST     /api/v1/generations/zip/                   401        422       200    422
 GET      /api/v1/generations/{job}/                 401        404       200    404
+PATCH    /api/v1/generations/{job}/                 401        404       422    404
 DELETE   /api/v1/generations/{job}/                 401        404       204    404
 POST     /api/v1/generations/{job}/cancel/          401        404       200    404
 POST     /api/v1/generations/{job}/stop/            401        404       200    404
