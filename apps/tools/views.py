@@ -131,12 +131,12 @@ def start(request: HttpRequest) -> HttpResponse:
     """
     if request.method == "POST":
         # Without the NUL: the account keeps the prompt, and PostgreSQL takes none.
-        prompt = tidy(request.POST.get("prompt", "").replace("\0", ""))
-        if len(prompt) > MAX_PENDING:
+        typed = tidy(request.POST.get("prompt", "").replace("\0", ""))
+        if len(typed) > MAX_PENDING:
             raise StudioError(
                 _("A prompt has at most %(most)d characters.") % {"most": MAX_PENDING}, code="validation_failed"
             )
-        request.session[PENDING_PROMPT] = prompt
+        request.session[PENDING_PROMPT] = typed
         request.session[PENDING_KEY] = uuid.uuid4().hex
     if not isinstance(request.user, User):
         return redirect("account_signup")
