@@ -144,7 +144,7 @@ def test_a_long_hostile_text_is_read_in_no_time():
         "a.b." * 5_000,
         "( " * 10_000,
     ):
-        started = time.perf_counter()
+        started = time.thread_time()
         for sentence in sentences(text):
             read(sentence.text)
-        assert time.perf_counter() - started < 2.0, text[:10]
+        assert time.thread_time() - started < 2.0, text[:10]
