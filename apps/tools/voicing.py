@@ -166,7 +166,8 @@ def clean_film(form: Any, data: dict[str, Any], seconds: float, prompt: str) -> 
     spoken = expected(text, pace)
     numbers = {"spoken": spoken, "film": seconds}
     if spoken > seconds + TOLERANCE and not fit:
-        choices = [str(title) for name, title in form.fields["voiceover_fit"].choices if name]
+        hopeless = FASTER if expected(text, FASTEST) > seconds + TOLERANCE else ""
+        choices = [str(title) for name, title in form.fields["voiceover_fit"].choices if name not in ("", hopeless)]
         told = _t("about {spoken:.0f} s of speech, {film:.0f} s of video. Choose: {choices}.")
         form.add_error("voiceover_fit", told.format(**numbers, choices=", ".join(choices).lower()))
     elif fit == FASTER and expected(text, FASTEST) > seconds + TOLERANCE:

@@ -110,8 +110,9 @@ class Search:
     def finds(self, listed: Listed) -> bool:
         voice = listed.voice
         text = folded(" ".join([voice.name, voice.slug, voice.description, voice.accent, listed.languages]))
+        about = folded(listed.about).replace(",", "").split()  # whole words: a woman is not found as "man"
         return (
-            all(word in text for word in folded(self.q).split())
+            all(word in text or word in about for word in folded(self.q).split())
             and (not self.language or any(matches(tag, self.language) for tag in voice.language))
             and self.sex in ("", voice.sex)
             and folded(self.accent) in ("", folded(voice.accent))
@@ -169,6 +170,14 @@ def get(user: User | None, slug: str) -> Voice:
     if not voice.available:
         raise StudioError(code="voice_unavailable")
     return voice
+
+
+def name_of(slug: str) -> str:
+    """Return the name of a voice; the slug of one that is gone, or while the provider does not answer."""
+    try:
+        return next((voice.name for voice in voices() if voice.slug == slug), slug)
+    except StudioError:
+        return slug
 
 
 def usual(user: User | None) -> Voice:

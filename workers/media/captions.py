@@ -7,14 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+Halves = tuple[list[tuple[str, float, float]], list[tuple[str, float, float]]]
 WIDE = re.compile("[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")  # signs as wide as they are high
 # What the fonts of captions in pictures have: the letters of Europe, and Chinese.
 DRAWN = re.compile(
     "[\t-~\u00a0-\u024f\u02b0-\u03ff\u0400-\u052f\u1e00-\u1fff\u2000-\u206f\u20a0-\u20cf\u2100-\u214f\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]*"
 )
 LINE, LINES = 42, 2  # characters of a line, and lines of a caption, as broadcasters have them
+MARKS = (",", ";", ":", "–", "—")
 LONGEST, SHORTEST = 6.0, 1.0  # seconds that a caption stands
 PAUSE = 0.6  # seconds of silence after which another caption begins
+LEFT_OVER = 14  # characters; a caption that has no more gets some of the one before it
+AT_A_MARK = 15  # characters by which two captions may differ more, where the first ends with a mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ def cues_of(text: str, words: Sequence[tuple[str, float, float]]) -> list[Cue]:
             last.append(word)
         else:
             groups.append([word])
+    groups = _evened(groups)
     found: list[Cue] = []
     for number, group in enumerate(groups):
         following = groups[number + 1][0][1] if number + 1 < len(groups) else group[-1][2] + SHORTEST
@@ -105,8 +110,37 @@ def _ends_before(word: tuple[str, float, float], group: list[tuple[str, float, f
         word[1] - group[-1][2] > PAUSE
         or word[2] - group[0][1] > LONGEST
         or len(lines(f"{said} {word[0]}")) > LINES
-        or (said.endswith((",", ";", ":", "–", "—")) and len(said) > LINE)
+        or (said.endswith(MARKS) and len(said) > LINE)
     )
+
+
+def _evened(groups: Sequence[list[tuple[str, float, float]]]) -> list[list[tuple[str, float, float]]]:
+    """Return groups of words of which none is a word or two left over from the group before it."""
+    found: list[list[tuple[str, float, float]]] = []
+    for group in groups:
+        before = found[-1] if found else []
+        if not before or len(_said(group)) > LEFT_OVER or group[0][1] - before[-1][2] > PAUSE:
+            found.append(group)
+            continue
+        words = [*before, *group]
+        halves: list[Halves] = [(words[:cut], words[cut:]) for cut in range(1, len(words))]
+        fitting = [(first, second) for first, second in halves if _fits(first) and _fits(second)]
+        best: Halves = min(fitting, key=_unevenness) if fitting else (before, group)
+        found[-1:] = best
+    return found
+
+
+def _said(group: Sequence[tuple[str, float, float]]) -> str:
+    return " ".join(word for word, _, _ in group)
+
+
+def _fits(group: Sequence[tuple[str, float, float]]) -> bool:
+    return group[-1][2] - group[0][1] <= LONGEST and len(lines(_said(group))) <= LINES
+
+
+def _unevenness(pair: Halves) -> int:
+    first, second = map(_said, pair)
+    return abs(len(first) - len(second)) - (AT_A_MARK if first.endswith(MARKS) else 0)
 
 
 def _written(text: str, words: Sequence[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
