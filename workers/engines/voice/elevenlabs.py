@@ -398,7 +398,7 @@ def _aligned(alignment: Any, seconds: float) -> list[tuple[str, float, float]]:
     if not all(isinstance(each, list) for each in given) or len(set(map(len, given))) != 1:  # type: ignore[arg-type]
         return []
     found, before = [], 0.0
-    for letter, start, end in zip(*given, strict=True):  # type: ignore[arg-type]
+    for letter, start, end in zip(*given, strict=True):
         if not isinstance(letter, str) or not all(isinstance(time, int | float) for time in (start, end)):
             return []
         if not before - 0.01 <= start <= end + 0.01 <= seconds + 0.5:
