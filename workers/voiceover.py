@@ -131,7 +131,8 @@ def speak(
         words = [[word.text, word.start, word.end] for word in said.words]
         # The words first: a sentence is there when its sound is.
         write_whole(folder / f"{number:04d}.json", json.dumps({"words": words}, ensure_ascii=False))
-        audio.encode(said.samples, said.rate, folder / f"{number:04d}.wav")
+        samples = said.samples if len(said.samples) else np.zeros(said.rate // 20, np.float32)  # nothing is heard of it
+        audio.encode(samples, said.rate, folder / f"{number:04d}.wav")
         so_far = _seconds(folder, todo, number + 1, asked.speed)
         keeper.keep(folder, Kept(windows=number + 1, frames=number + 1, seconds=so_far))
     clock.tell(len(todo))

@@ -28,7 +28,7 @@ def provider(monkeypatch):
     monkeypatch.setattr(cards, "chosen", lambda: "elevenlabs")
     monkeypatch.setattr(elevenlabs, "quota", lambda: (900, 1000), raising=False)
 
-    def clone(name, files):
+    def clone(name, files, mark):
         assert [path.suffix for path in files] == [".wav"]
         voice = Voice(slug="mine-1", name=name, language=("en",), sex="neutral", **CLOUD)
         known.append(voice)

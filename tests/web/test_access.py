@@ -107,6 +107,7 @@ GET      /home/voices                               in         200       200    
 POST     /home/voices                               in         422       422    422
 POST     /home/voices/skylark/favourite             in         on        on     on
 GET      /home/voices/nobody/sample                 404        404       404    404
+POST     /home/voices/nobody/withdraw               in         404       404    404
 GET      /home/credits                              in         200       200    200
 GET      /home/credits/generation:{job}             in         404       200    404
 GET      /home/billing                              in         on        on     on
