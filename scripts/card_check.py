@@ -41,7 +41,7 @@ from workers.engines.skyreels.request.spec import VideoSpec
 from workers.engines.skyreels.sampler import attention
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-ORDER = ("web", "length", "start", "batch", "platform", "resume", "drift", CARD)
+ORDER = ("web", "length", "first", "start", "batch", "platform", "resume", "drift", CARD)
 MINUTES = 8.0
 MODELS = ("SkyReels-V2-DF-1.3B-540P", "SkyReels-V2-DF-14B-540P")
 HUB = ("_flash_3_hub", "sage_hub")  # kernels that a hub brings; without a way to it they are passed over
