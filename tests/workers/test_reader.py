@@ -142,6 +142,27 @@ def test_every_kind_of_clip_shows_after_it_is_kept_what_players_show(tmp_path, n
         assert np.abs(shown(tmp_path / name).astype(int) - mine).mean() < 12
 
 
+def test_a_clip_of_an_old_telephone_keeps_its_sound(tmp_path):
+    with av.open(str(tmp_path / "a.3gp"), "w") as container:
+        stream = container.add_stream("h263", rate=25)
+        tone = container.add_stream("libopencore_amrnb", rate=8000, layout="mono")
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for i in range(25):
+            frame = av.VideoFrame.from_ndarray(np.roll(quarters(128, 96), 5 * i, 1), format="rgb24")
+            container.mux(stream.encode(frame))
+            wave = (np.sin(np.arange(320) * 440 * 2 * np.pi / 8000) * 9000).astype(np.int16)
+            for place in (0, 160):
+                piece = av.AudioFrame.from_ndarray(wave[None, place : place + 160], "s16", "mono")
+                piece.sample_rate, piece.pts = 8000, i * 320 + place
+                container.mux(tone.encode(piece))
+        container.mux([*stream.encode(), *tone.encode()])
+    copy, info = kept(tmp_path / "a.3gp", tmp_path)
+    assert info.seconds == pytest.approx(1, abs=0.05)
+    before, after = (np.stack(list(clip(path, 64, 48, 8))).astype(int) for path in (tmp_path / "a.3gp", copy))
+    assert len(before) == len(after) == 8 and np.abs(before - after).mean() < 3
+    assert foreign.sound_of(copy, tmp_path / "a.wav")
+
+
 def test_a_clip_is_what_its_bytes_are_whatever_its_name_says(tmp_path):
     film(tmp_path / "a.webm", [quarters(128, 96)] * 8, codec="libvpx")
     (tmp_path / "clip.mp4").write_bytes((tmp_path / "a.webm").read_bytes())
