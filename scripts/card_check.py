@@ -34,7 +34,7 @@ from workers.engines.skyreels.memory.offload import Turns
 from workers.engines.skyreels.memory.planner import GB, Figures, Option
 from workers.engines.skyreels.memory.pool import Pool
 from workers.engines.skyreels.memory.transformer import with_rows
-from workers.engines.skyreels.memory.trouble import out_of_memory
+from workers.engines.skyreels.memory.trouble import lost_card, out_of_memory
 from workers.engines.skyreels.request.execution import Execution
 from workers.engines.skyreels.request.plan import plan
 from workers.engines.skyreels.request.spec import VideoSpec
@@ -242,9 +242,9 @@ def step_by(models: Components, spec: VideoSpec, device: torch.device, name: str
         models.transformer.set_attention_backend(name)
         return seconds_a_step(models, spec, device)
     except Exception as error:
-        if out_of_memory(error):
-            return "more memory than there is"
-        return "not here"
+        if lost_card(error):
+            return "not measured (the card stopped answering)"
+        return "more memory than there is" if out_of_memory(error) else "not here"
 
 
 def seconds_a_step(models: Components, spec: VideoSpec, device: torch.device) -> float:
