@@ -202,6 +202,8 @@ class ClipReader:
             raise MediaError("video_empty", "The video holds no pictures.")
         frame, begin, end = held
         end = max(end, stays - start)
+        if end > MAX_CLIP_SECONDS + 1:
+            raise _too_long()
         self._check_whole(container, stream, start, end, reached)
         yield frame, begin, max(end, seconds_told(container, stream, start))
 
