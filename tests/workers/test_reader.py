@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from tests.media import BLUE, GREEN, RED, WHITE, film, quarters
 from tests.workers.test_uploads import corners, grey, levels_of, like, refused
-from workers.media import copying, foreign, uploads
+from workers.media import copying, foreign, reader, uploads
 from workers.media.reader import ClipReader, Orientation
 from workers.media.uploads import clip, first_frame, picture
 
@@ -174,6 +174,12 @@ def test_a_clip_is_what_its_bytes_are_whatever_its_name_says(tmp_path):
 
 def test_a_recording_that_was_cut_off_is_refused_with_sound_as_without(tmp_path):
     assert refused(clip, CLIPS / "cut-off-with-sound.webm", 32, 32, 8) == "video_broken"
+
+
+def test_a_picture_that_stays_longer_than_its_header_says_is_refused(monkeypatch):
+    monkeypatch.setattr(ClipReader, "_told", staticmethod(lambda *_: 0.0))
+    monkeypatch.setattr(reader, "MAX_CLIP_SECONDS", -0.8)  # one more is allowed, and this clip lasts half a second
+    assert refused(clip, CLIPS / "theora.ogv", 32, 32, 8) == "video_long"
 
 
 def test_the_sound_of_joined_recordings_goes_on(tmp_path):
