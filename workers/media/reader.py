@@ -137,8 +137,8 @@ def packets(
 class ClipReader:
     """Decodes one clip and says how each of its frames is to be shown."""
 
-    def __init__(self, path: Path, volume: int | None = None) -> None:
-        self.path, self.volume, self.rate = path, volume, Fraction(0)
+    def __init__(self, path: Path, volume: int | None = None, longest: float = MAX_CLIP_SECONDS) -> None:
+        self.path, self.volume, self.longest, self.rate = path, volume, longest, Fraction(0)
         self.aspect: Fraction | None = None
         size = path.stat().st_size
         if not size:
@@ -177,8 +177,8 @@ class ClipReader:
                 start = at if start is None else start
                 begin = max(begin, at - start)
                 lasts = float(frame.duration * (frame.time_base or 0)) if frame.duration else 1 / float(rate)
-                if begin + lasts > MAX_CLIP_SECONDS + 1:
-                    raise _too_long()
+                if begin + lasts > self.longest + 1:
+                    raise _too_long(self.longest)
                 if held:
                     yield held
                 held = frame, begin, begin + lasts
@@ -209,8 +209,8 @@ class ClipReader:
         stream = moving_pictures(container)
         context = stream.codec_context
         _check_sides(context.width, context.height)
-        if self._told(container, stream) > MAX_CLIP_SECONDS:
-            raise _too_long()
+        if self._told(container, stream) > self.longest:
+            raise _too_long(self.longest)
         self._check_volume(context.width, context.height, stream.frames)
         self.aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio
         if self.aspect and not 1 / MAX_STRETCH <= self.aspect <= MAX_STRETCH:
@@ -274,5 +274,5 @@ def _check_sides(width: int, height: int) -> None:
         raise MediaError("video_small", f"The sides of a video are at least {MIN_SIDE} pixels.")
 
 
-def _too_long() -> MediaError:
-    return MediaError("video_long", f"A video is at most {MAX_CLIP_SECONDS:.0f} seconds long.")
+def _too_long(longest: float) -> MediaError:
+    return MediaError("video_long", f"A video is at most {longest:.0f} seconds long.")
