@@ -363,6 +363,16 @@ def test_the_plan_says_what_fits_and_how_much_would(here, monkeypatch):
     MuseTalk().load()
 
 
+def test_a_page_can_ask_whether_it_works_here_and_why_not(here, tmp_path, monkeypatch):
+    monkeypatch.delenv("CINEVIVID_DEVICE_GB", raising=False)
+    assert plan.available() is None and plan.available(4.0) is None
+    assert str(plan.available(2.0)) == "MuseTalk 1.5 needs 3.0 GB, and 2 GB are there."
+    monkeypatch.setenv("CINEVIVID_DEVICE_GB", "2")
+    assert plan.available().values["there"] == 2.0  # to be translated
+    monkeypatch.setenv("CINEVIVID_MODELS", str(tmp_path))
+    assert str(plan.available()) == "The weights of MuseTalk 1.5 are not on this machine yet."
+
+
 def test_the_catalogue_knows_it_and_the_registry_makes_it(here):
     card = catalog.get(cards.ID)
     assert card.kind == "lips" and card.licence.startswith("MIT") and 3.8 < card.disk_gb < 4.0

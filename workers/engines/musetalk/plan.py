@@ -7,6 +7,7 @@ of the video planner (skyreels/memory/planner.py). No card was at hand to measur
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -59,13 +60,31 @@ def check(gigabytes: float | None, *, device: Device = "cuda") -> Choice | None:
     for choice in found:
         if choice.card_gb <= gigabytes:
             return choice
-    text = Sentence(
+    raise EngineError("memory_short", _short(found[-1].card_gb, gigabytes))
+
+
+def available(gigabytes: float | None = None) -> Sentence | None:
+    """Say why lips cannot be repainted in this studio; None when they can.
+
+    `gigabytes` is the memory of the workers' cards, by default what `CINEVIVID_DEVICE_GB` says.
+    """
+    card = cards.get(cards.ID)
+    if card.folder() is None:
+        return Sentence("The weights of {title} are not on this machine yet.", title=card.title)
+    there = gigabytes or float(os.environ.get("CINEVIVID_DEVICE_GB") or 0)
+    least = tuple(choices())[-1].card_gb
+    if 0 < there < least:
+        return _short(least, there)
+    return None
+
+
+def _short(needed: float, there: float) -> Sentence:
+    return Sentence(
         "{title} needs {needed:.1f} GB, and {there:.3g} GB are there.",
         title=cards.get(cards.ID).title,
-        needed=found[-1].card_gb,
-        there=gigabytes,
+        needed=needed,
+        there=there,
     )
-    raise EngineError("memory_short", text)
 
 
 def choices(device: Device = "cuda") -> Iterator[Choice]:
