@@ -401,7 +401,7 @@ def test_the_adapter_of_echomimic_makes_pieces_and_goes_on_where_it_was(studio, 
     monkeypatch.setattr(engine, "TICK", 0.02)
     sound(studio / "said.wav", 7.0)
     heard = []
-    film = talk("good", heard.append, seconds=7.0)
+    film = talk("--fps is no option here", heard.append, seconds=7.0)
     assert [part.name for part in film.parts] == [f"piece-000{i}.mp4" for i in range(3)]
     frames = list(film.frames(64, 64))
     # The first picture of a piece is the last of the one before, and is shown once.
@@ -420,7 +420,7 @@ def test_the_adapter_of_echomimic_makes_pieces_and_goes_on_where_it_was(studio, 
 
 def test_the_adapter_of_skyreels_makes_one_film(studio, talk, makers, monkeypatch):
     log = makers(skyreels, "generate_video.py", SKYREELS_NAMES, SKYREELS_MAKE)
-    film = talk("good", seconds=3.2)
+    film = talk("--low_vram", seconds=3.2)
     assert [part.name for part in film.parts] == ["film.mp4"] and len(list(film.frames(64, 64))) == 80
     monkeypatch.setenv("CINEVIVID_DEVICE_GB", "24")
     talk("good")

@@ -88,8 +88,8 @@ def command_of(asked: dict[str, object], portrait: Path, sound: Path, place: Pat
         "negative_prompt": "",
     }
     command = [str(asked["python"]), str(code / "infer_flash.py")]
-    for name, value in options.items():
-        command += [f"--{name}", str(value)]
+    # In one word each: a prompt may begin with a dash.
+    command += [f"--{name}={value}" for name, value in options.items()]
     return [*command, "--sample_size", str(AREA), str(AREA)]
 
 

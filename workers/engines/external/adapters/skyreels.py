@@ -47,8 +47,8 @@ def command_of(asked: dict[str, object], folder: Path) -> list[str]:
         "resolution": resolution,
     }
     command = [str(asked["python"]), str(Path(str(asked["code"])) / "generate_video.py"), "--offload"]
-    for name, value in options.items():
-        command += [f"--{name}", str(value)]
+    # In one word each: a prompt may begin with a dash.
+    command += [f"--{name}={value}" for name, value in options.items()]
     told = float(str(asked["gigabytes"]))
     return [*command, "--low_vram"] if 0 < told < LARGE_GB else command
 
