@@ -16,12 +16,12 @@ import pytest
 from PIL import Image
 
 from tests import media
-from workers.base import Cancelled, EngineError
+from workers.base import Cancelled, EngineError, Stopped
 from workers.engines import registry
 from workers.engines.external import cards, engine, members, messages
 from workers.engines.external.adapters import echomimic, skyreels
 from workers.engines.external.engine import External, Talk
-from workers.engines.external.messages import Alive, Done, Failed, Lines, Noise, Step
+from workers.engines.external.messages import Alive, Done, Failed, Kept, Lines, Noise, Step
 from workers.weights import catalog
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
@@ -74,11 +74,11 @@ def talk(studio):
     Image.fromarray(media.quarters()).save(studio / "face.png")
     sound(studio / "said.wav", 0.4)
 
-    def make(how, on_progress=lambda progress: None, seconds=0.4):
+    def make(how, on_progress=lambda progress: None, seconds=0.4, **more):
         asked = Talk(
             portrait=studio / "face.png", sound=studio / "said.wav", seconds=seconds, width=64, height=64, prompt=how
         )
-        return External("toy").talk(asked, studio / "job", on_progress)
+        return External("toy").talk(asked, studio / "job", on_progress, **more)
 
     return make
 
@@ -279,10 +279,17 @@ def test_a_sound_that_is_too_long_is_refused_before_anything_starts(studio, talk
 def test_lines_come_whole_however_they_are_cut():
     text = b'{"alive": true}\nnoise\n{"progress": {"stage": "denoising", "step": 9, "steps": 4}}\n'
     text += b'{"done": ["a.mp4"], "overlap": 1}\n{"failed": "bad luck", "why": "x"}\n{"done": []}\n{"done": [1]}\n'
+    text += b'{"kept": ["b.mp4"]}\n'
     for size in (1, 7, 1000):
         lines = Lines()
         found = [message for at in range(0, len(text), size) for message in lines.feed(text[at : at + size])]
-        assert found == [Alive(), Step("denoising", 4, 4), Done(("a.mp4",), 1), Failed("failed", "x")]
+        assert found == [
+            Alive(),
+            Step("denoising", 4, 4),
+            Done(("a.mp4",), 1),
+            Failed("failed", "x"),
+            Kept(("b.mp4",), 0),
+        ]
 
 
 def test_a_line_without_end_is_not_kept():
@@ -411,6 +418,19 @@ def test_the_adapter_of_echomimic_makes_pieces_and_goes_on_where_it_was(studio, 
     assert said[1::2] == ["portrait.png 3.0", "last-0000.png 3.0", "last-0001.png 3.0"]
     assert max(progress.step / progress.steps for progress in heard) <= 1
     assert {progress.steps for progress in heard} >= {24}
+    # What is finished can be kept when somebody stops the job.
+    for part in film.parts:
+        part.unlink()
+    kept = []
+
+    def stop(progress):
+        if kept:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        talk("good", stop, seconds=7.0, on_kept=kept.append)
+    assert [part.name for part in kept[0].parts] == ["piece-0000.mp4"] and len(list(kept[0].frames(64, 64))) == 81
+    assert len(talk("good", seconds=7.0).parts) == 3
     # A worker that was lost after the first piece makes the others alone.
     for number in (1, 2):
         (studio / "job" / f"piece-000{number}.mp4").unlink()

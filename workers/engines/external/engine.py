@@ -11,8 +11,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from workers.base import EngineError, OnProgress, Progress, Sentence, ignore_progress
 from workers.engines import registry
 from workers.engines.external import cards
-from workers.engines.external.messages import VERSION, Alive, Done, Failed, Message, Noise, Step
+from workers.engines.external.messages import VERSION, Alive, Done, Failed, Kept, Message, Noise, Step
 from workers.engines.external.process import Process
 from workers.media import foreign
 from workers.media.facts import MediaError
@@ -99,10 +99,17 @@ class External:
         if reason := cards.available(self.card.id):
             raise EngineError("model_not_ready", reason)
 
-    def talk(self, asked: Talk, folder: Path, on_progress: OnProgress = ignore_progress) -> Film:
+    def talk(
+        self,
+        asked: Talk,
+        folder: Path,
+        on_progress: OnProgress = ignore_progress,
+        on_kept: Callable[[Film], None] = lambda film: None,
+    ) -> Film:
         """Make a film in `folder`, which may hold what an earlier attempt has made, and return it.
 
-        `on_progress` is called twice a second; what it raises ends the engine and goes through. Raises EngineError:
+        `on_progress` is called twice a second; what it raises ends the engine and goes through. `on_kept` is given the
+        film as far as it is finished whenever more of it is, by an engine that works in parts. Raises EngineError:
         "model_not_ready", "sound_long", "engine_lost" for an engine that ended without
         a result, "generation_timeout" for one that takes too long or says nothing any more, "memory_short", and
         "generation_failed" for one that gave up or whose result cannot be used. No process of it is left after any.
@@ -123,14 +130,14 @@ class External:
         with self._started(folder) as process:
             process.say(self._order(asked))
             try:
-                done = self._watched(process, asked.seconds, on_progress)
+                film = self._watched(process, _Taken(folder, asked.seconds), on_progress, on_kept)
             except EngineError as error:
                 log.error("%s: %s. Its last words: %s", card.id, error, process.last_words)
                 raise
             except BaseException:
                 self._stop(process)
                 raise
-        return self._film(done, folder, round(asked.seconds * FPS))
+        return film
 
     def _started(self, folder: Path) -> Process:
         try:
@@ -159,15 +166,19 @@ class External:
             "python": str(self.card.python),
         }
 
-    def _watched(self, process: Process, seconds: float, on_progress: OnProgress) -> Done:
+    def _watched(
+        self, process: Process, taken: _Taken, on_progress: OnProgress, on_kept: Callable[[Film], None]
+    ) -> Film:
         """Hear an engine until it is done. Raises EngineError, and what `on_progress` raises."""
         began = heard = told = time.monotonic()
         over: float | None = None
         now = Progress(stage="loading")
         while True:
             message = process.heard(TICK)
-            if isinstance(message, Done):
-                return message
+            if isinstance(message, Kept):
+                on_kept(self._film(message, taken))
+            elif isinstance(message, Done):
+                return self._film(message, taken)
             if isinstance(message, Failed | Noise):
                 raise self._given_up(message)
             if message is not None:
@@ -185,7 +196,7 @@ class External:
                     raise EngineError(
                         "engine_lost", Sentence("{title} stopped before it was done.", title=self.card.title)
                     )
-            self._refuse_more(process, time.monotonic() - began, time.monotonic() - heard, seconds)
+            self._refuse_more(process, time.monotonic() - began, time.monotonic() - heard, taken.seconds)
 
     def _refuse_more(self, process: Process, spent: float, silent: float, seconds: float) -> None:
         card = self.card
@@ -216,21 +227,34 @@ class External:
         while not process.left and time.monotonic() < until:
             process.heard(0.1)
 
-    def _film(self, done: Done, folder: Path, count: int) -> Film:
+    def _film(self, done: Done, taken: _Taken) -> Film:
         """Return what an engine says that it made. Raises EngineError for what is no film in its own folder."""
-        home, parts = folder.resolve(), []
         for name in done.parts:
-            part = home / name
-            # A link may lead anywhere, and a pipe is waited for.
-            if "\0" in name or Path(name).name != name or part.is_symlink() or not part.is_file():
-                log.error("%s names %r as its result", self.card.id, name[:200])
+            if not taken.take(name):
+                log.error("%s made no film of %r", self.card.id, name[:200])
                 raise self._given_up(Alive())
+        home = taken.folder.resolve()
+        return Film(tuple(home / name for name in done.parts), done.overlap, round(taken.seconds * FPS))
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What was taken of an engine's results for a sound of `seconds`: a file is looked at once."""
+
+    folder: Path
+    seconds: float
+    known: set[str] = field(default_factory=set)
+
+    def take(self, name: str) -> bool:
+        """True for the name of a film in the folder itself. A link may lead anywhere, and a pipe is waited for."""
+        if name not in self.known:
+            if "\0" in name or Path(name).name != name:
+                return False
+            part = self.folder / name
             try:
-                whole = foreign.kind_of(part) == "video"
-            except MediaError:
-                whole = False
-            if not whole:
-                log.error("%s made %s, which is no film", self.card.id, name[:200])
-                raise self._given_up(Alive())
-            parts.append(part)
-        return Film(tuple(parts), done.overlap, count)
+                if part.is_symlink() or not part.is_file() or foreign.kind_of(part) != "video":
+                    return False
+            except (MediaError, OSError):
+                return False
+            self.known.add(name)
+        return True

@@ -42,6 +42,11 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept(Done):
+    """The first of these films: they are whole, and more will come."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The engine gave up: one of REASONS, and why, for the log."""
 
@@ -74,8 +79,9 @@ def parse(text: bytes) -> Message | None:
         return Alive()
     if isinstance(step := told.get("progress"), dict):
         return _step(step)
-    if isinstance(parts := told.get("done"), list):
-        return _done(parts, told.get("overlap", 0))
+    for name, kind in (("done", Done), ("kept", Kept)):
+        if isinstance(parts := told.get(name), list):
+            return kind(tuple(parts), told.get("overlap", 0)) if _films(parts, told.get("overlap", 0)) else None
     if isinstance(reason := told.get("failed"), str):
         return Failed(reason if reason in REASONS else "failed", str(told.get("why", ""))[:500])
     return None
@@ -88,10 +94,8 @@ def _step(told: dict[str, Any]) -> Step | None:
     return Step(stage, min(step, steps), max(1, steps))
 
 
-def _done(parts: list[Any], overlap: Any) -> Done | None:
-    if not parts or len(parts) > MOST or not _count(overlap) or not all(isinstance(part, str) for part in parts):
-        return None
-    return Done(tuple(parts), overlap)
+def _films(parts: list[Any], overlap: Any) -> bool:
+    return 0 < len(parts) <= MOST and _count(overlap) and all(isinstance(part, str) for part in parts)
 
 
 def _count(value: Any) -> TypeGuard[int]:

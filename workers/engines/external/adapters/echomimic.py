@@ -33,6 +33,7 @@ def work(link: Link) -> None:
         if not part.exists():
             _make(link, portrait, number, count, part)
         parts.append(part.name)
+        link.say(kept=parts, overlap=1)
         link.progress("denoising", (number + 1) * STEPS, count * STEPS)
         if number + 1 < count:
             portrait = folder / f"last-{number:04d}.png"
