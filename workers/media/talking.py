@@ -97,10 +97,10 @@ def _thinned(sound: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     """Return a sound at RATE: means of its samples, which is enough to find a ground note in."""
     if rate <= RATE:
         places = np.arange(int(len(sound) * RATE / rate)) * rate / RATE
-        return np.interp(places, np.arange(len(sound)), sound).astype(np.float32) if len(sound) else sound
+        return np.asarray(np.interp(places, np.arange(len(sound)), sound), np.float32) if len(sound) else sound
     edges = (np.arange(int(len(sound) * RATE / rate) + 1) * rate / RATE).astype(int)
     sums = np.concatenate(([0.0], np.cumsum(sound, dtype=np.float64)))
-    return (np.diff(sums[edges]) / np.diff(edges)).astype(np.float32)
+    return np.asarray(np.diff(sums[edges]) / np.diff(edges), np.float32)
 
 
 def _sway(levels: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -7,11 +7,10 @@ begins with the last picture of the one before. Pieces that are there already ar
 from __future__ import annotations
 
 import shutil
-import wave
 from pathlib import Path
 
 from workers.engines.external.adapters.link import GivenUp, Link, main
-from workers.media import foreign
+from workers.media import audio, foreign
 
 PIECE = 81  # frames; the VAE takes four and one
 STEP = PIECE - 1  # the last picture of a piece is the first of the next
@@ -47,7 +46,8 @@ def _make(link: Link, portrait: Path, number: int, count: int, part: Path) -> No
     shutil.rmtree(place, ignore_errors=True)  # what a lost attempt has left
     place.mkdir()
     sound = place / "sound.wav"
-    _cut(folder / asked["sound"], sound, number * STEP / asked["fps"], (PIECE + 1) / asked["fps"])
+    # A frame longer than the piece: their script rounds down, and then to whole latents.
+    audio.cut(folder / asked["sound"], sound, number * STEP / asked["fps"], (PIECE + 1) / asked["fps"])
     command = command_of(asked, portrait, sound, place)
 
     def on_bar(step: int, steps: int) -> None:
@@ -92,18 +92,6 @@ def command_of(asked: dict[str, object], portrait: Path, sound: Path, place: Pat
     # In one word each: a prompt may begin with a dash.
     command += [f"--{name}={value}" for name, value in options.items()]
     return [*command, "--sample_size", str(AREA), str(AREA)]
-
-
-def _cut(source: Path, out: Path, begin: float, seconds: float) -> None:
-    """Write a part of a WAV; behind its end there is silence, so that every piece has all its frames.
-
-    It is a frame longer than they are: their script rounds down, and then to whole latents.
-    """
-    with wave.open(str(source)) as sound, wave.open(str(out), "wb") as part:
-        part.setparams(sound.getparams())
-        sound.setpos(min(sound.getnframes(), round(begin * sound.getframerate())))
-        wanted = round(seconds * sound.getframerate()) * sound.getnchannels() * sound.getsampwidth()
-        part.writeframes(sound.readframes(round(seconds * sound.getframerate())).ljust(wanted, b"\0"))
 
 
 if __name__ == "__main__":
