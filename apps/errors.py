@@ -217,6 +217,12 @@ CATALOGUE: dict[str, Entry] = {
             _("Try again in a few minutes."),
         ),
         Entry(
+            "engine_lost",
+            500,
+            _("The engine stopped before it was done."),
+            _("Try again. If it stops again, the operator finds the cause in the worker's log."),
+        ),
+        Entry(
             "memory_short",
             507,
             _("This needs more memory than the GPU has."),

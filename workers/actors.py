@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 WRITE_EVERY_SECONDS = 0.5
 LINE_EVERY_SECONDS = 10.0  # after which those who wait are told anew when their turn comes
 # What may go well another time: a part of the worker died, or its card did.
-RETRIED = ("rank_lost", "ranks_not_started", "card_lost")
+RETRIED = ("rank_lost", "ranks_not_started", "card_lost", "engine_lost")
 ENDING = ("card_lost",)  # after which this process can make nothing any more
 RETRIED_LATER = ("storage_failed",)
 BILLING_MS = 5 * 60 * 1000

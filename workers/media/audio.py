@@ -81,6 +81,16 @@ def length(path: Path) -> float:
         return float(file.getnframes() / file.getframerate())
 
 
+def cut(source: Path, out: Path, begin: float, seconds: float) -> None:
+    """Write a part of a WAV that the studio has written, of `seconds` from `begin` on; behind its end is silence."""
+    with wave.open(str(source)) as sound, wave.open(str(out), "wb") as part:
+        part.setparams(sound.getparams())
+        sound.setpos(min(sound.getnframes(), round(begin * sound.getframerate())))
+        wanted = round(seconds * sound.getframerate())
+        size = sound.getnchannels() * sound.getsampwidth()
+        part.writeframes(sound.readframes(wanted).ljust(wanted * size, b"\0"))
+
+
 def resampled(samples: Samples, rate: int, to: int) -> Samples:
     """Return a sound, [N] or [channels, N], at another number of samples a second."""
     if rate == to:

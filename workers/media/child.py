@@ -68,8 +68,10 @@ def keep_clip(path: str, folder: str, poster: str) -> dict[str, Any]:
     return {"name": kept.name, "info": _told(info)}
 
 
-def clip(path: str, width: int, height: int, fps: list[int], how: str) -> Iterator[np.ndarray[Any, Any]]:
-    return uploads.clip(Path(path), width, height, Fraction(*fps), how)
+def clip(
+    path: str, width: int, height: int, fps: list[int], how: str, longest: float
+) -> Iterator[np.ndarray[Any, Any]]:
+    return uploads.clip(Path(path), width, height, Fraction(*fps), how, longest)
 
 
 def keep_sound(path: str, folder: str) -> dict[str, Any]:

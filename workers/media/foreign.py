@@ -27,7 +27,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from workers.base import Cancelled
 from workers.media.budget import Budget
-from workers.media.facts import MAX_CLIP_BYTES, MAX_SOUND_BYTES, ClipInfo, MediaError, SoundInfo
+from workers.media.facts import MAX_CLIP_BYTES, MAX_CLIP_SECONDS, MAX_SOUND_BYTES, ClipInfo, MediaError, SoundInfo
 from workers.media.messages import FRAME, read
 
 if TYPE_CHECKING:
@@ -125,13 +125,23 @@ def keep_clip(path: Path, folder: Path, poster: Path) -> tuple[Path, ClipInfo]:
     return folder / Path(kept["name"]).name, _clip_info(kept["info"])
 
 
-def clip(path: Path, width: int, height: int, fps: int | Fraction, how: str = "fill") -> Iterator[NDArray[np.uint8]]:
+def clip(
+    path: Path,
+    width: int,
+    height: int,
+    fps: int | Fraction,
+    how: str = "fill",
+    *,
+    longest: float = MAX_CLIP_SECONDS,
+) -> Iterator[NDArray[np.uint8]]:
     """Yield a clip as uint8 RGB frames [height, width, 3] at an even `fps`, upright, its middle cut to fill the frame.
 
-    `how` is one of `facts.FITS`. The seconds of the budget are for each frame: whoever takes them may be slow.
+    `how` is one of `facts.FITS`; a clip of more than `longest` seconds is refused. The seconds of the budget are for
+    each frame: whoever takes them may be slow.
     """
     rate = Fraction(fps)
     told = {"path": path, "width": width, "height": height, "fps": [rate.numerator, rate.denominator], "how": how}
+    told["longest"] = longest
     return _frames("video", "clip", Budget.of(), width, height, told)
 
 

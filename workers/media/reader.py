@@ -145,8 +145,8 @@ def packets(
 class ClipReader:
     """Decodes one clip and says how each of its frames is to be shown."""
 
-    def __init__(self, path: Path, volume: int | None = None) -> None:
-        self.path, self.volume, self.rate = path, volume, Fraction(0)
+    def __init__(self, path: Path, volume: int | None = None, longest: float = MAX_CLIP_SECONDS) -> None:
+        self.path, self.volume, self.longest, self.rate = path, volume, longest, Fraction(0)
         self.aspect: Fraction | None = None
         size = path.stat().st_size
         if not size:
@@ -193,8 +193,8 @@ class ClipReader:
                     continue  # of another recording, which no player shows in this kind of file
                 begin = max(begin, at - start)
                 lasts = float(frame.duration * (frame.time_base or 0)) if frame.duration else 1 / float(rate)
-                if begin + lasts > MAX_CLIP_SECONDS + 1:
-                    raise _too_long()
+                if begin + lasts > self.longest + 1:
+                    raise _too_long(self.longest)
                 if held and held[1] < begin:
                     yield held
                 held = frame, begin, begin + lasts
@@ -202,8 +202,8 @@ class ClipReader:
             raise MediaError("video_empty", "The video holds no pictures.")
         frame, begin, end = held
         end = max(end, stays - start)
-        if end > MAX_CLIP_SECONDS + 1:
-            raise _too_long()
+        if end > self.longest + 1:
+            raise _too_long(self.longest)
         self._check_whole(container, stream, start, end, reached)
         yield frame, begin, max(end, seconds_told(container, stream, start))
 
@@ -228,8 +228,8 @@ class ClipReader:
         stream = moving_pictures(container)
         context = stream.codec_context
         _check_sides(context.width, context.height)
-        if self._told(container, stream) > MAX_CLIP_SECONDS:
-            raise _too_long()
+        if self._told(container, stream) > self.longest:
+            raise _too_long(self.longest)
         self._check_volume(context.width, context.height, stream.frames)
         self.aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio
         if self.aspect and not 1 / MAX_STRETCH <= self.aspect <= MAX_STRETCH:
@@ -298,5 +298,5 @@ def _check_sides(width: int, height: int) -> None:
         raise MediaError("video_small", f"The sides of a video are at least {MIN_SIDE} pixels.")
 
 
-def _too_long() -> MediaError:
-    return MediaError("video_long", f"A video is at most {MAX_CLIP_SECONDS:.0f} seconds long.")
+def _too_long(longest: float) -> MediaError:
+    return MediaError("video_long", f"A video is at most {longest:.0f} seconds long.")

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
-from workers.media.facts import MAX_PICTURE_BYTES, ClipInfo, MediaError, let_through
+from workers.media.facts import MAX_CLIP_SECONDS, MAX_PICTURE_BYTES, ClipInfo, MediaError, let_through
 from workers.media.reader import MAX_CLIP_FPS, MIN_SIDE, ClipReader
 
 MAX_PICTURE_PIXELS = 50_000_000
@@ -105,13 +105,20 @@ def clip_info(path: Path, volume: int | None = None) -> ClipInfo:
     return ClipInfo(width, height, seconds, fps)
 
 
-def clip(path: Path, width: int, height: int, fps: int | Fraction, how: str = "fill") -> Iterator[NDArray[np.uint8]]:
+def clip(
+    path: Path,
+    width: int,
+    height: int,
+    fps: int | Fraction,
+    how: str = "fill",
+    longest: float = MAX_CLIP_SECONDS,
+) -> Iterator[NDArray[np.uint8]]:
     """Yield a clip as uint8 RGB frames [height, width, 3] at an even `fps`, upright, its middle cut to fill the frame.
 
     The rate of the clip may be any and may vary: frames are shown as long as they last, some twice, some never. One
     frame is in memory at a time. Raises MediaError for what has no picture, is damaged, or is too large or too long.
     """
-    reader = ClipReader(path)
+    reader = ClipReader(path, longest=longest)
     made = length = 0
     held: NDArray[np.uint8] | None = None
     for frame, begin, end in reader.frames():

@@ -25,6 +25,19 @@ def root() -> Path:
     return Path(os.environ.get("CINEVIVID_MODELS") or Path(data) / "models")
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Files of another repository that a model needs beside its own, and the subfolder of the model that they go to.
+
+    `layout` and `marker` are those of that repository, as a card has them of its own.
+    """
+
+    repo: str
+    folder: str
+    layout: tuple[str, ...]
+    marker: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightCard:
     """A model of the catalogue: what it is, where its files come from, and how they are checked.
@@ -34,7 +47,8 @@ class WeightCard:
     `parameters` a size that people know, such as "14B". `engine` names what computes with it, as module:class; the
     class is called with the card's id. `words` names a module with the functions `unknown(prompt)` and
     `nearest(prompt)`, for a model that knows only some words; by name, as only prompts need it. `of` is the id of the
-    model whose files these are, for a second use of it: it is downloaded and removed under that id.
+    model whose files these are, for a second use of it: it is downloaded and removed under that id. `parts` come from
+    other repositories, into the same folder.
     """
 
     kind: ClassVar[str]
@@ -55,6 +69,7 @@ class WeightCard:
     limits: str = ""
     words: str = ""
     of: str = ""
+    parts: tuple[Part, ...] = ()
 
     @property
     def builtin(self) -> Path | None:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -34,12 +34,24 @@ BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """One file of a repository: its path, its size in bytes and its name as a git or LFS object."""
+    """One file of a model: its path in the model's folder, its size in bytes and its name as a git or LFS object.
+
+    A file of another repository than the model's own says which, at which commit, and in which subfolder of the model
+    it lies; there, its path is without that.
+    """
 
     path: str
     size: int
     sha256: str = ""  # of files in LFS
     blob: str = ""  # git's sha1, of all others
+    repo: str = ""
+    revision: str = ""
+    folder: str = ""
+
+    @property
+    def there(self) -> str:
+        """Its path in its repository."""
+        return self.path.removeprefix(f"{self.folder}/") if self.folder else self.path
 
     def digest(self) -> Any:
         """Return a fresh hash object for the file's content."""
@@ -63,6 +75,14 @@ class Snapshot:
     def bytes(self) -> int:
         """The size of all files."""
         return sum(file.size for file in self.files)
+
+    def beside(self, part: Snapshot, folder: str) -> Snapshot:
+        """Return these files, and beside them those of another repository in a subfolder."""
+        others = (
+            replace(file, path=f"{folder}/{file.path}", repo=part.repo, revision=part.revision, folder=folder)
+            for file in part.files
+        )
+        return replace(self, files=(*self.files, *others))
 
 
 def snapshot(repo: str, pinned: str = "", *, layout: Collection[str], marker: str) -> Snapshot:
@@ -173,7 +193,7 @@ def _fetch_file(
                 out.flush()
                 failures = 1 if have > before else failures + 1
                 if not _transient(error):
-                    raise refusal(error, wanted.repo) from error
+                    raise refusal(error, file.repo or wanted.repo) from error
                 if failures >= ATTEMPTS:
                     raise EngineError(
                         "download_interrupted",
@@ -208,7 +228,8 @@ def _get(wanted: Snapshot, file: RemoteFile, start: int) -> Iterator[Any]:
     headers = build_hf_headers(token=_token()) | {"Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
-    url = hf_hub_url(wanted.repo, file.path, revision=wanted.revision, endpoint=_endpoint())
+    repo, revision = (file.repo, file.revision) if file.repo else (wanted.repo, wanted.revision)
+    url = hf_hub_url(repo, file.there, revision=revision, endpoint=_endpoint())
     with get_session().stream("GET", url, headers=headers, timeout=TIMEOUT) as response:
         hf_raise_for_status(response)
         yield response

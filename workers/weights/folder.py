@@ -107,7 +107,8 @@ def weight(folder: Path) -> int:
 
 def remove_others(folder: Path, before: Iterable[dict[str, Any]], wanted: Iterable[dict[str, Any]]) -> None:
     """Remove what an attempt at another commit has left, and keep what has the same hash in both."""
-    now, then = ({str(file["path"]): file for file in listing} for listing in (wanted, before))
+    # A file may stay the same from one commit to the next.
+    now, then = ({str(file["path"]): file | {"revision": ""} for file in listing} for listing in (wanted, before))
     for place in files(folder):
         path = place.relative_to(folder).as_posix().removesuffix(".incomplete")
         if path != RECORD and (path not in now or then.get(path, now[path]) != now[path]):

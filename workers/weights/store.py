@@ -174,8 +174,11 @@ def _bring(card: WeightCard, work: Work) -> None:
         place.replace(part)  # incomplete: what is in it and right need not come again
     known = folder.read(part / folder.RECORD)
     # What came whole and is no model will not become one: its makers may have mended it since.
-    pinned = "" if known.get("broken") == UNLOADABLE else str(known.get("revision", ""))
-    wanted = download.snapshot(card.repo, pinned, layout=card.layout, marker=card.marker)
+    pinned = {} if known.get("broken") == UNLOADABLE else _commits(known)
+    wanted = download.snapshot(card.repo, pinned.get("", ""), layout=card.layout, marker=card.marker)
+    for other in card.parts:
+        found = download.snapshot(other.repo, pinned.get(other.folder, ""), layout=other.layout, marker=other.marker)
+        wanted = wanted.beside(found, other.folder)
     with folder.locked(
         "room", wait=True
     ):  # so that of two that start together, the second sees what the first will take
@@ -197,6 +200,12 @@ def _bring(card: WeightCard, work: Work) -> None:
     folder.write(part / folder.RECORD, record | {"downloaded": time.time(), "checked": time.time()})
     folder.remove(place)
     part.replace(place)
+
+
+def _commits(record: dict[str, Any]) -> dict[str, str]:
+    """Return the commit of each of a model's repositories, by its subfolder; the model's own has none."""
+    others = {str(file.get("folder", "")): str(file.get("revision", "")) for file in record.get("files", ())}
+    return others | {"": str(record.get("revision", ""))}
 
 
 def verify(model_id: str, on_status: OnStatus | None = None, *, queued: bool = False) -> Status:
