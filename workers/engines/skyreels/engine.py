@@ -23,13 +23,13 @@ from workers.engines.skyreels.memory.components import Components
 from workers.engines.skyreels.memory.pool import Key, Pool
 from workers.engines.skyreels.memory.trouble import lost_card, out_of_memory
 from workers.engines.skyreels.request.execution import Execution
-from workers.engines.skyreels.request.plan import Plan, WindowPlan, plan
+from workers.engines.skyreels.request.plan import Plan, WindowPlan, opening, plan
 from workers.engines.skyreels.request.spec import VideoSpec, frames_of
 from workers.engines.skyreels.sampler import conditions, vae_stream
 from workers.engines.skyreels.sampler.attention import choose_backend
 from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 from workers.engines.skyreels.sampler.clock import Clock, turn
-from workers.engines.skyreels.sampler.denoise import Noise, denoise_window
+from workers.engines.skyreels.sampler.denoise import Condition, Noise, denoise_window
 from workers.engines.skyreels.sampler.sequence import SequenceParallel
 from workers.engines.skyreels.sampler.text import TextEncoder
 
@@ -189,6 +189,8 @@ class SkyReelsEngine:
             return
         with turn(_device, on_progress, len(layout.windows)):
             if run is not None and run.ranks > 1:
+                if spec.source is not None:
+                    raise EngineError("ranks_unfit", "A video in another look is not shared by several GPUs.")
                 yield from self._ranks(run.ranks).stream(layout, inputs, run, resume, on_progress)
                 return
             self.close()
@@ -318,6 +320,8 @@ def _check(spec: VideoSpec, inputs: Inputs) -> None:
             raise EngineError("input_missing", "A picture or video of this request did not reach the engine.")
         if array is not None and array.shape[-3:] != size:
             raise EngineError("input_size", "A picture or video of this request has another size than the film.")
+    if (spec.source is None) != (inputs.source is None):
+        raise EngineError("input_missing", "A picture or video of this request did not reach the engine.")
     if inputs.video is not None and len(inputs.video) < spec.overlap_history:
         seconds = spec.overlap_history / spec.fps
         raise EngineError("video_short", f"The video is too short to go on with: it needs {seconds:.1f} s or more.")
@@ -365,6 +369,9 @@ class _Film:
         if self.apart:
             self.decoder.reset()
         condition = conditions.build(self.models, self.text, self.spec, window, self.inputs, tiling=self.tiling)
+        source = conditions.shown(self.models, window, self.inputs, tiling=self.tiling)
+        if source is not None and given is None:
+            given = self._first_frame(window, condition, source)
         first_cut = given if self.tail is None and window.history and not self.apart else None
         parts = _Parts(window, whole=self.apart or self.tail is None)
         loop = denoise_window(
@@ -377,6 +384,7 @@ class _Film:
             self.addnoise,
             self.parallel,
             self.noise if self.tail is None else None,
+            source,
         )
         frames: list[torch.Tensor] = []
         for i, latents in enumerate(loop):
@@ -389,7 +397,7 @@ class _Film:
                 began = time.monotonic()
                 self.clock.start()
         new = latents if first_cut is None else _with_history(first_cut, latents, window)
-        given = first_cut = None  # a film that waits for its caller holds nothing that it does not need
+        given = first_cut = source = None  # a film that waits for its caller holds nothing that it does not need
         if window.shown:
             assert condition.end is not None
             new = torch.cat([new, condition.end.to(new)], dim=2)
@@ -405,6 +413,24 @@ class _Film:
             yield made
             began = time.monotonic()
             self.clock.start()
+
+    def _first_frame(self, window: WindowPlan, condition: Condition, source: torch.Tensor) -> torch.Tensor:
+        """Make the first frame of a film in another look, [1, C, 1, h, w]: the clip's first frame, shown anew."""
+        first = opening(window, self.spec)
+        loop = denoise_window(
+            self.models,
+            self.spec,
+            first,
+            condition,
+            None,
+            self.generator,
+            parallel=self.parallel,
+            source=source[:, :, :1],
+        )
+        for latent in loop:  # noqa: B007
+            # A stop or a cancel is heard; the steps of one latent are too short to be counted.
+            self.clock.begin(window)
+        return latent.clone()
 
     def go_on_from(self, checkpoint: Checkpoint) -> None:
         """Restore the state after the checkpoint's window."""

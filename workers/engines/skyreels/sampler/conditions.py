@@ -56,6 +56,18 @@ def beginning(
     return None
 
 
+def shown(models: Components, window: WindowPlan, inputs: Inputs, *, tiling: bool = False) -> torch.Tensor | None:
+    """Return the latents of what the source shows in a window, [1, C, F, h, w]; None for a film without a source.
+
+    A window is encoded by itself. The first of its latents, which carries one frame instead of four, is of the history
+    or the first frame of the film, which both are given.
+    """
+    if inputs.source is None:
+        return None
+    frames = inputs.source(window.sees_from, window.sees_from + frames_of(window.latents))
+    return vae_stream.encode(models, vae_stream.from_uint8(frames), tiling=tiling)
+
+
 def _still(models: Components, picture: NDArray[np.uint8], tiling: bool) -> torch.Tensor:
     """Encode one picture [H, W, 3] as a film of one frame: [1, C, 1, h, w]."""
     return vae_stream.encode(models, vae_stream.from_uint8(picture[None]), tiling=tiling)

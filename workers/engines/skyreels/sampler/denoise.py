@@ -70,16 +70,18 @@ def denoise_window(
     addnoise: torch.Generator | None = None,
     parallel: SequenceParallel | None = None,
     noise: Noise | None = None,
+    source: torch.Tensor | None = None,
 ) -> Iterator[torch.Tensor]:
     """Yield the latents of one window after each of its `window.steps` iterations: [1, C, F, h, w], the same tensor.
 
     `given` is [1, C, window.given, h, w], the history or the start picture, or None where there is none; it stays as it
     was given. A block that has come to the end of the noise schedule does not change any more (`window.parts`). All
     randomness comes from `generator`, except the noise on what was given where `addnoise` is there for it, and `noise`,
-    which the window begins with instead.
+    which the window begins with instead. `source` are the latents that show through the noise at the beginning
+    (`VideoSpec.begins_at`), [1, C, F, h, w].
     With `parallel`, all its ranks have to call this with equal arguments, and all get the same latents.
     """
-    loop = _Loop(models, spec, window, condition, given, generator, addnoise or generator, noise)
+    loop = _Loop(models, spec, window, condition, given, generator, addnoise or generator, noise, source)
     _, high, wide = models.transformer.config.patch_size
     tokens = loop.latents.shape[3] // high * (loop.latents.shape[4] // wide)
     shown = window.latents + int(condition.end is not None and window.closing)
@@ -106,15 +108,20 @@ class _Loop:
         generator: torch.Generator,
         addnoise: torch.Generator,
         noise: Noise | None = None,
+        source: torch.Tensor | None = None,
     ) -> None:
         self.models, self.spec, self.window, self.condition = models, spec, window, condition
         self.addnoise = addnoise
         self.cache: TeaCache | None = None
         self.forcing = cards.get(spec.model).variant == "df"
         self.latents = draw(generator, models, spec, window.latents, noise)
+        scheduler = scheduler_of(models, spec)
+        if source is not None:
+            share = float(scheduler.sigmas[spec.begins_at])
+            self.latents = torch.lerp(source.to(self.latents), self.latents, share)
+            scheduler.set_begin_index(spec.begins_at)
         if given is not None:
             self.latents[:, :, : window.given] = given.to(self.latents)
-        scheduler = scheduler_of(models, spec)
         self.times = [WAITING_TIMESTEP, *(int(t) for t in scheduler.timesteps), 0]
         # Blocks that move together share one scheduler: UniPC works elementwise, so this equals one per latent.
         spans = [sum(window.blocks)] if spec.ar_step == 0 else list(window.blocks)
