@@ -1,6 +1,7 @@
 """A clip in another look: its latents through the noise, window by window."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -17,12 +18,15 @@ from tests.workers.test_upscale_film import heard, talking
 from workers.base import Cancelled, EngineError, Inputs
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.engine import SkyReelsEngine
+from workers.engines.skyreels.nano_lab import paint, score, world
+from workers.engines.skyreels.nano_lab.restyling import off
 from workers.engines.skyreels.request.execution import Execution
 from workers.engines.skyreels.request.plan import effort, plan
 from workers.engines.skyreels.request.restyle import frames_within, restyle_request
 from workers.engines.skyreels.request.spec import MAX_STRENGTH, SpecError, VideoSpec
 from workers.engines.skyreels.sampler import vae_stream
 from workers.keeper import STATE
+from workers.media.colours import recoloured
 from workers.media.probe import read_comment, read_frames
 from workers.render import inputs_of, keep, render
 
@@ -105,7 +109,8 @@ def test_a_film_goes_on_bit_for_bit_and_asks_its_source_in_order(tiny_engine, fi
     spec = tiny_spec(source=file, overlap=overlap, **LONG)
     through = list(tiny_engine.stream(spec, inputs=Inputs(source=told)))
     assert whole(through).shape == (25, 32, 32, 3)
-    assert asked == [(0, 9), (4, 13), (8, 17), (12, 21), (16, 25)]
+    # The first frame is looked at once more for its outlines.
+    assert asked == [(0, 9), (0, 1), (4, 13), (8, 17), (12, 21), (16, 25)]
     other = SkyReelsEngine("nano", tiny_engine.pool)
     for saved in (0, 2):
         state = next(part.checkpoint for part in through if part.whole and part.index == saved)
@@ -189,6 +194,8 @@ from pathlib import Path
 from tests.workers.conftest import tiny_components, tiny_spec
 from tests.workers.test_restyle import LONG
 from workers.engines.skyreels.engine import SkyReelsEngine
+from workers.engines.skyreels.nano_lab import paint, score, world
+from workers.engines.skyreels.nano_lab.restyling import off
 from workers.engines.skyreels.memory.pool import Pool
 from workers.render import render
 folder = Path(sys.argv[1])
@@ -224,3 +231,30 @@ def test_a_damaged_clip_is_told_of(tiny_engine, tmp_path):
     with pytest.raises(EngineError, match="video_"):
         render(tiny_engine, tiny_spec(source=clip), tmp_path / "a", tmp_path / "a.mp4")
     assert not list((tmp_path / "a").glob("*.mp4"))
+
+
+def test_a_picture_takes_the_colours_of_another_and_keeps_its_outlines():
+    picture = np.full((64, 64, 3), (20, 60, 120), np.uint8)
+    picture[20:40, 20:40] = (228, 38, 38)
+    like = np.full((64, 64, 3), (30, 70, 130), np.uint8)
+    like[20:40, 27:47] = (48, 84, 245)
+    made = recoloured(picture, like)
+    assert (made[20:40, 20:40] == (48, 84, 245)).all(), "though it stands a third of its width to the right"
+    made[20:40, 20:40] = (30, 70, 130)
+    assert (made == (30, 70, 130)).all()
+    assert np.array_equal(recoloured(picture, picture), picture)
+
+
+def test_nano_recolours_what_moves_where_it_moves(nano, file):
+    spec = world.Spec("red", "circle", "right", "sea")
+    drawn, _ = paint.film(spec, 21, (128, 128), random.Random(4))
+    clip = vae_stream.to_uint8(drawn)
+    asked = VideoSpec.for_model(
+        "nano", "a blue circle moves right over the sea", ratio="1:1", seed=1, source=file, strength=0.9,
+        guidance_scale=2.5,
+    )  # fmt: skip
+    made = whole(nano.stream(asked, inputs=Inputs(source=source(clip))))
+    before, after = (score.read(each.astype(np.float32) / 255) for each in (clip, made))
+    assert (after.colour, after.motion, after.scene) == ("blue", "right", "sea")
+    assert off(clip, made) < 4
+    assert abs(before.dx - after.dx) < 0.06

@@ -29,9 +29,10 @@ from workers.engines.skyreels.sampler import conditions, vae_stream
 from workers.engines.skyreels.sampler.attention import choose_backend
 from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 from workers.engines.skyreels.sampler.clock import Clock, turn
-from workers.engines.skyreels.sampler.denoise import Condition, Noise, denoise_window
+from workers.engines.skyreels.sampler.denoise import Condition, Noise, denoise_window, edit_window
 from workers.engines.skyreels.sampler.sequence import SequenceParallel
 from workers.engines.skyreels.sampler.text import TextEncoder
+from workers.media.colours import recoloured
 
 log = logging.getLogger(__name__)
 
@@ -415,22 +416,22 @@ class _Film:
             self.clock.start()
 
     def _first_frame(self, window: WindowPlan, condition: Condition, source: torch.Tensor) -> torch.Tensor:
-        """Make the first frame of a film in another look, [1, C, 1, h, w]: the clip's first frame, shown anew."""
+        """Make the first frame of a film in another look, [1, C, 1, h, w]: of the first window, shown anew as a whole.
+
+        Alone a frame would say too little through the noise about where things are.
+        """
         first = opening(window, self.spec)
-        loop = denoise_window(
-            self.models,
-            self.spec,
-            first,
-            condition,
-            None,
-            self.generator,
-            parallel=self.parallel,
-            source=source[:, :, :1],
-        )
-        for latent in loop:  # noqa: B007
-            # A stop or a cancel is heard; the steps of one latent are too short to be counted.
+        for latents in edit_window(self.models, self.spec, first, condition, source, self.generator, self.parallel):
+            # A stop or a cancel is heard; these steps are not counted as the window's.
             self.clock.begin(window)
-        return latent.clone()
+            film = latents
+        if cards.get(self.spec.model).holds_places:
+            return film[:, :, :1].clone()
+        assert self.inputs.source is not None
+        decoder = vae_stream.StreamDecoder(self.models, tiling=self.tiling)
+        (shown,) = vae_stream.to_uint8(decoder.push(film[:, :, :1]))
+        still = recoloured(self.inputs.source(0, 1)[0], shown)
+        return vae_stream.encode(self.models, vae_stream.from_uint8(still[None]), tiling=self.tiling)
 
     def go_on_from(self, checkpoint: Checkpoint) -> None:
         """Restore the state after the checkpoint's window."""

@@ -249,18 +249,9 @@ def _frames_between(before: int, after: int) -> int:
 
 
 def opening(window: WindowPlan, spec: VideoSpec) -> WindowPlan:
-    """Return the window of one latent in which the first frame of a film with a source is made, before `window`."""
+    """Return the window in which the first frame of a film with a source is made, before `window`, the first one."""
     table = step_table(1, spec.steps, 0)[spec.begins_at :]
-    return dataclasses.replace(
-        window,
-        latents=1,
-        given=0,
-        frames=1,
-        blocks=(1,),
-        table=table,
-        attention=(1,) if spec.masked else None,
-        parts=((len(table) - 1, 1),),
-    )
+    return dataclasses.replace(window, given=0, blocks=(window.latents,), table=table)
 
 
 def _channels(spec: VideoSpec) -> bool:

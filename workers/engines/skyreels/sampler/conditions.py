@@ -41,7 +41,9 @@ def build(
     if window.closing:
         assert inputs.end_image is not None
         end = _still(models, inputs.end_image, tiling)
-    return Condition(encode(models, window.prompt), negative, end=end, picture=picture, channels=channels)
+    blank = encode(models, "") if spec.source is not None else None
+    words = encode(models, window.prompt)
+    return Condition(words, negative, end=end, picture=picture, channels=channels, blank=blank)
 
 
 def beginning(

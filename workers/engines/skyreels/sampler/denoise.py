@@ -31,6 +31,7 @@ WAITING_TIMESTEP = 999  # what a block that has not started is told, as in the o
 class Condition:
     """What a window is to show: embeddings [1, L, D]; `negative` is None when there is no guidance.
 
+    `blank` are those of no words at all, for films with a source.
     `end` is the latent [1, C, 1, h, w] of the picture that the window leads up to. Image to video models also take
     `picture`, CLIP's view of the start picture [1, L, D], and `channels` [1, 4 + C, F, h, w] beside the noisy latents.
     """
@@ -40,6 +41,7 @@ class Condition:
     end: torch.Tensor | None = None
     picture: torch.Tensor | None = None
     channels: torch.Tensor | None = None
+    blank: torch.Tensor | None = None
 
 
 Noise = Callable[[tuple[int, ...]], torch.Tensor]  # float32 noise of a shape
@@ -92,6 +94,30 @@ def denoise_window(
         for i in range(window.steps):
             loop.iterate(i)
             yield loop.latents
+
+
+def edit_window(
+    models: Components,
+    spec: VideoSpec,
+    window: WindowPlan,
+    condition: Condition,
+    source: torch.Tensor,
+    generator: torch.Generator,
+    parallel: SequenceParallel | None = None,
+) -> Iterator[torch.Tensor]:
+    """Yield the latents of a window that has nothing given, after each iteration: `source` on its way to the prompt.
+
+    FlowEdit (Kulikov et al. 2024, arXiv:2412.08629): the latents move by the difference between where the prompt and
+    where no words would take them from the same noise, so that what both agree on stays. Each step draws new noise.
+    """
+    loop = _Edit(models, spec, window, condition, None, generator, generator)
+    loop.begin(source)
+    _, high, wide = models.transformer.config.patch_size
+    tokens = source.shape[3] // high * (source.shape[4] // wide)
+    with self_attention(models.transformer, window.attention, tokens, parallel):
+        for i in range(window.steps):
+            loop.edit(i)
+            yield loop.film
 
 
 class _Loop:
@@ -200,3 +226,32 @@ class _Loop:
         answer = answer[:, :, : self.window.latents]
         # In bfloat16 the difference of the two answers loses its last bits, and guidance makes that error larger.
         return answer if self.spec.compat == "diffusers" else answer.float()
+
+
+class _Edit(_Loop):
+    """The state of a window that is edited: `film` is where it is, without any noise."""
+
+    def begin(self, source: torch.Tensor) -> None:
+        """Begin with what the source shows."""
+        self.source = source.float()
+        self.film = self.source.clone()
+        self.shares = [float(share) for share in scheduler_of(self.models, self.spec).sigmas]
+
+    @torch.inference_mode()
+    def edit(self, i: int) -> None:
+        """Ask the transformer with the prompt and without words, at the same noise, and move the film."""
+        row = self.window.table[i]
+        place = row[0] - 1
+        share, following = self.shares[place], self.shares[place + 1]
+        noise = draw(self.addnoise, self.models, self.spec, self.window.latents)
+        noisy = torch.lerp(self.source, noise, share)
+        self.latents = noisy
+        without = self._ask("source", *self._shown(row), self.blank)
+        self.latents = noisy + (self.film - self.source)
+        self.film = self.film + (following - share) * (self._velocity(row) - without)
+
+    @property
+    def blank(self) -> torch.Tensor:
+        """The embedding of no words."""
+        assert self.condition.blank is not None
+        return self.condition.blank
