@@ -13,6 +13,7 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +35,19 @@ JUDGED = ("colour", "shape", "motion", "scene")
 NEAR = 4.0  # pixels
 
 
+def as_floats(clip: Frames) -> npt.NDArray[np.float32]:
+    """Return a clip in 0..1, as ``score`` reads it."""
+    return np.asarray(clip, np.float32) / np.float32(255)
+
+
+def part_of(clip: Frames) -> Callable[[int, int], Frames]:
+    """Return what gives the frames of a clip to the engine."""
+    return lambda first, end: clip[first:end]
+
+
 def path_of(clip: Frames) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]] | None:
     """Return the centre of the object in every frame ``[T, 2]``, and which frames show it whole; None without one."""
-    _, _, _, found = score._objects(clip.astype(np.float32) / 255, ("fixed",), 1)
+    _, _, _, found = score._objects(as_floats(clip), ("fixed",), 1)
     if not found:
         return None
     alpha = found[0][1]
@@ -85,12 +96,10 @@ def main(arguments: list[str]) -> int:
                 image = name if options.drawn else None
                 params = {"prompt": captions.canonical(wanted), "seed": i, "num_frames": frames, "ratio": "1:1"}
                 asked = restyle_request(params | {"strength": strength, "model_id": "nano"}, name, image)
-                inputs = Inputs(
-                    image=target[0] if options.drawn else None, source=lambda first, end, clip=clip: clip[first:end]
-                )
+                inputs = Inputs(image=target[0] if options.drawn else None, source=part_of(clip))
                 made = np.concatenate([window.frames for window in engine.stream(asked.spec, inputs=inputs)])
-                read = score.read(made[-21:].astype(np.float32) / 255)
-                true = score.read(clip[-21:].astype(np.float32) / 255)
+                read = score.read(as_floats(made[-21:]))
+                true = score.read(as_floats(clip[-21:]))
                 right = [getattr(read, name) == getattr(true, name) for name in JUDGED]
                 right[0] = read.colour == other
                 rows.append([*right, off(clip, made)])
