@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.e2e.test_main_job import finished, until
+from tests.e2e.test_main_job import card, finished, until
 from tests.media import film
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -20,7 +20,9 @@ def clip(path):
 
 
 def compared(page):
-    """The slider of the player works by key, and both films are shown."""
+    """On the page of what was made, both films are shown, and the slider between them works by key."""
+    card(page).get_by_role("link").first.click()
+    page.locator(".compare").wait_for()
     assert page.locator(".compare video:visible").count() == 2
     slider = page.locator(".compare__slider input")
     slider.focus()

@@ -123,7 +123,7 @@ def reader(live_server, settings, tmp_path, monkeypatch, transactional_db, ada):
     def prepare(example):
         """Make what the example begins with, and put its id where the shell finds it."""
         if example.given in ("finished", "made"):
-            film = AssetFactory(generation__user=ada)
+            film = AssetFactory(generation__user=ada, width=160, height=96)
             monkeypatch.setenv("JOB_ID", str(film.generation_id))
             monkeypatch.setenv("FILE_ID", str(film.pk))
         elif example.given == "queued":
