@@ -22,8 +22,7 @@ def clip(path):
 def compared(page):
     """On the page of what was made, both films are shown, and the slider between them works by key."""
     card(page).get_by_role("link").first.click()
-    page.locator(".compare").wait_for()
-    assert page.locator(".compare video:visible").count() == 2
+    until(page, lambda: page.locator(".compare video:visible").count() == 2)
     slider = page.locator(".compare__slider input")
     slider.focus()
     page.keyboard.press("ArrowRight")
@@ -45,7 +44,7 @@ def test_a_video_is_restyled_and_gets_a_look_on_a_phone(open_page, site, tmp_pat
 
     page.goto(f"{site.url}/home/tools/looks")
     page.locator("input[type=file][name=video]").set_input_files(tmp_path / "square.mp4")
-    page.get_by_text("Sepia", exact=True).click()
+    page.locator("input[name=look][value=sepia]").check()
     page.locator("[data-submit]").click()
     finished(page)
     compared(page)

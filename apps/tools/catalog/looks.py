@@ -18,12 +18,12 @@ from workers.media.facts import MAX_CLIP_SECONDS
 USUAL_FPS = 24  # of a clip whose rate was not told when it was uploaded
 LOOKS = {
     "noir": _("Noir"),
-    "monochrome": _("Black and white"),
+    "monochrome": _("Mono"),
     "sepia": _("Sepia"),
     "warm": _("Warm"),
     "cool": _("Cool"),
     "faded": _("Faded"),
-    "contrast": _("High contrast"),
+    "contrast": _("Contrast"),
     "vivid": _("Vivid"),
     "vintage": _("Vintage"),
     "grain": _("Film grain"),
