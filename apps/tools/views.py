@@ -117,9 +117,7 @@ def tool_quote(request: HttpRequest, slug: str) -> HttpResponse:
         context |= _quoted(request.user, tool, form)
     else:
         context |= _refused(form)
-    context["notes"] = [
-        (name, form.notes.get(name, ""), next(map(str, form.errors.get(name, ())), "")) for name in tool.inputs
-    ]
+    context["notes"] = [(name, form.notes.get(name, ""), _fault(form, name)) for name in tool.inputs]
     return render(request, "tools/quote.html", context)
 
 
@@ -285,6 +283,12 @@ def _page(request: SignedIn, tool: Tool, form: ToolForm) -> dict[str, Any]:
     elif form.is_bound:
         quoted |= _refused(form)
     return {"tool": tool, "form": form, "jobs": jobs, "once": uuid.uuid4().hex, **quoted, **tool.page_context}
+
+
+def _fault(form: ToolForm, name: str) -> str:
+    """What is wrong with what was chosen for an input; that nothing was chosen yet is no fault."""
+    found = (error for error in form.errors.as_data().get(name, ()) if error.code != "required")
+    return next((text for error in found for text in error.messages), "")
 
 
 def _refused(form: ToolForm) -> dict[str, Any]:

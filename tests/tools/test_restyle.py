@@ -82,6 +82,11 @@ def test_the_page_says_before_the_click_what_is_cut_and_resampled(page, ada, tmp
     longer = clip_of(ada, tmp_path / "longer.mp4", count=35)
     shown = page.post(f"{PAGE}/quote", {"video": str(longer.pk), **asked}, headers=htmx).content.decode()
     assert "The last 0.2 s are left out." in shown
+    shown = page.post(f"{PAGE}/quote", asked, headers=htmx).content.decode()
+    assert "choose the video" not in shown, "nothing is wrong before anything was chosen"
+    short = clip_of(ada, tmp_path / "short.mp4", count=3)
+    shown = page.post(f"{PAGE}/quote", {"video": str(short.pk), **asked}, headers=htmx).content.decode()
+    assert "Video: this video is too short" in shown
 
 
 def test_words_that_the_model_does_not_know_are_told(page, clip):
