@@ -139,6 +139,12 @@ def test_too_few_credits_hold_nothing(api, ada, clip):
     assert not Generation.objects.filter(tool="restyle").exists()
 
 
+def test_a_film_that_fits_no_card_is_refused_with_what_it_needs(api, clip, settings):
+    settings.DEVICE_GB = 0.1
+    answer = api.post(f"{API}quote/", {"video": str(clip.pk), **SENT}, format="json")
+    assert answer.status_code == 422 and "GB are there" in str(answer.json()["errors"])
+
+
 def test_a_stopped_film_keeps_its_windows_and_pays_for_them(ada, clip, monkeypatch):
     """Stop is pressed when the first window is safe."""
     keep = StorageKeeper.keep

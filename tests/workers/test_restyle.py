@@ -18,6 +18,7 @@ from tests.workers.test_upscale_film import heard, talking
 from workers.base import Cancelled, EngineError, Inputs
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.engine import SkyReelsEngine
+from workers.engines.skyreels.memory import planner
 from workers.engines.skyreels.nano_lab import paint, score, world
 from workers.engines.skyreels.nano_lab.restyling import off
 from workers.engines.skyreels.request.execution import Execution
@@ -194,8 +195,6 @@ from pathlib import Path
 from tests.workers.conftest import tiny_components, tiny_spec
 from tests.workers.test_restyle import LONG
 from workers.engines.skyreels.engine import SkyReelsEngine
-from workers.engines.skyreels.nano_lab import paint, score, world
-from workers.engines.skyreels.nano_lab.restyling import off
 from workers.engines.skyreels.memory.pool import Pool
 from workers.render import render
 folder = Path(sys.argv[1])
@@ -258,3 +257,12 @@ def test_nano_recolours_what_moves_where_it_moves(nano, file):
     assert (after.colour, after.motion, after.scene) == ("blue", "right", "sea")
     assert off(clip, made) < 4
     assert abs(before.dx - after.dx) < 0.06
+
+
+def test_a_window_needs_what_one_of_a_new_film_needs(file):
+    model = "SkyReels-V2-DF-14B-540P"
+    new = VideoSpec.for_model(model, "x", num_frames=257)
+    other = VideoSpec.for_model(model, "x", num_frames=257, source=file, strength=0.9)
+    card = cards.get(model)
+    assert planner.options(card, other) == planner.options(card, new)
+    assert planner.options(card, other) == planner.options(card, VideoSpec.for_model(model, "x", num_frames=1217))
