@@ -98,6 +98,8 @@ class ToolForm(forms.Form):
                 choices: Any = field.choices
                 asked = {str(value): self.asked_by(name, str(value)) for value, _title in choices if value != ""}
                 field.widget.refused = powers.refused(asked, now)
+                if str(self.get_initial_for_field(field, name)) in field.widget.refused:
+                    self.initial[name] = ""
 
     def asked_by(self, name: str, value: str) -> Mapping[str, float]:
         """How much of each power a choice of a field needs whatever else is chosen, as `Tool.asks` tells it."""

@@ -297,6 +297,12 @@ def _refused(form: ToolForm) -> dict[str, Any]:
     return {} if missing else {"problem": registry.first_error(form)}
 
 
+def _fault(form: ToolForm, name: str) -> str:
+    """The first thing that is wrong with one field, or an empty text; what is only not there yet is no fault."""
+    wrong = [error for error in form.errors.as_data().get(name, ()) if error.code != "required"]
+    return str(form.errors[name][0]) if wrong else ""
+
+
 def _quoted(user: User, tool: Tool, form: ToolForm) -> dict[str, Any]:
     """The quote of a form that fits, and the credits that its user lacks for it, or what their plan lacks."""
     try:
