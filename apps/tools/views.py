@@ -285,12 +285,6 @@ def _page(request: SignedIn, tool: Tool, form: ToolForm) -> dict[str, Any]:
     return {"tool": tool, "form": form, "jobs": jobs, "once": uuid.uuid4().hex, **quoted, **tool.page_context}
 
 
-def _fault(form: ToolForm, name: str) -> str:
-    """What is wrong with what was chosen for an input; that nothing was chosen yet is no fault."""
-    found = (error for error in form.errors.as_data().get(name, ()) if error.code != "required")
-    return next((text for error in found for text in error.messages), "")
-
-
 def _refused(form: ToolForm) -> dict[str, Any]:
     """The first thing that is wrong with a form; what is only not there yet is no problem."""
     missing = all(error.code == "required" for each in form.errors.as_data().values() for error in each)
