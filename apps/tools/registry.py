@@ -297,10 +297,6 @@ class Tool:
         """The width and height that its model makes, before any finish; None where that is not known."""
         return None
 
-    def silent(self, params: Mapping[str, Any]) -> bool:
-        """Whether it is certain that what it makes has no sound."""
-        return False
-
     def fitting(self, params: Mapping[str, Any], credits: int) -> str:
         """What of the same could be made for so many credits, in a sentence; empty where nothing could."""
         return ""

@@ -680,10 +680,6 @@ class ToVideo(Stoppable):
         card = self.card(params)
         return card.sizes.get(str(params.get("ratio"))) if isinstance(card, ModelCard) else None
 
-    def silent(self, params: Mapping[str, Any]) -> bool:
-        heard = ("voiceover_text", "music", "audio_description", "description")
-        return params.get("mode") not in (None, "extend") and not any(params.get(name) for name in heard)
-
     def fitting(self, params: Mapping[str, Any], credits: int) -> str:
         """The longest video of whole windows, shorter than what was asked for."""
         for frames in reversed(videos.lengths(cards.get(params["model_id"]))):
