@@ -2,7 +2,7 @@
 
 Every film is made by nano and enlarged by the studio's own Upscale, through the tasks that the tools run. Prompts and
 seeds stand here. The pages get a lighter copy of the result. `make showcase ARGS=--picture` draws only the share
-picture again, from the posters.
+picture again, from the posters; `ARGS=--tools` makes only the films of Restyle and Film looks, and the looks' pictures.
 """
 
 import itertools
@@ -22,15 +22,18 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from workers.engines.skyreels import cards
+from workers.engines.skyreels.request.restyle import STRENGTH
 from workers.engines.upscale.cards import DEFAULT as UPSCALER
 from workers.media.film import OPTIONS, join, write
+from workers.media.looks import LOOKS, graded
 from workers.media.probe import MediaInfo, probe, read_frames
 from workers.media.stills import pick, read_picture
 from workers.tasks import registry as tasks
 from workers.tasks.registry import MadeAsset
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
-OUT, SHARE, FONT = STATIC / "clips", STATIC / "img" / "share.jpg", STATIC / "fonts" / "inter-latin.woff2"
+OUT, FILTERS = STATIC / "clips", STATIC / "filters"
+SHARE, FONT = STATIC / "img" / "share.jpg", STATIC / "fonts" / "inter-latin.woff2"
 NANO = cards.get("nano")
 FACTOR = 4  # times as large
 FPS = 24  # instead of nano's 8
@@ -85,6 +88,9 @@ SHOTS = [
 ]
 WINDOWS_OF = SHOTS[14]  # its windows are shown one by one
 COMPARED = SHOTS[1]  # it is shown before and after Upscale
+RESTYLED, NEW_LOOK = SHOTS[5], "a yellow heart moves left at sunset"  # before and after Restyle
+GRADED, GRADES = SHOTS[4], ("sepia", "noir", "cool", "vintage")  # it is shown with one look after another
+LOOKED_AT = STATIC / "looks" / "realistic.webp"  # what the small pictures of the looks are made from
 SHARED = [SHOTS[i] for i in (0, 1, 3, 8, 7, 5, 9, 10, 4, 12, 2, 6)]  # on the share picture, in rows of three
 
 
@@ -138,6 +144,46 @@ def strip_of_windows(film: Path, windows: int, out: Path) -> None:
     for i, picture in enumerate(pick(film, windows)):
         sheet.paste(Image.fromarray(picture).resize(STILL, Image.Resampling.LANCZOS), (i * width, 0))
     sheet.save(out, quality=POSTER_QUALITY, method=6)
+
+
+def restyled(film: MadeAsset, folder: Path) -> tuple[MadeAsset, dict[str, Any]]:
+    """Return a film as the tool Restyle makes it, and the recipe of that."""
+    params = {"prompt": NEW_LOOK, "style": "realistic", "strength": STRENGTH, "ratio": RESTYLED.ratio, "seed": 1}
+    params |= {"num_frames": film.facts["frames"], "model_id": NANO.id}
+    asked = tasks.Request(params=params, folder=folder, inputs={"video": [film.files["file"]]})
+    answer = tasks.get("restyle")(asked)
+    return answer.assets[0], dict(answer.recipe)
+
+
+def tools() -> None:
+    """Make the films of the tools Restyle and Film looks, and the small pictures of the looks."""
+    with tempfile.TemporaryDirectory() as name:
+        folders = [Path(name) / each for each in ("made", "restyled", "enlarged", "enlarged-too")]
+        film, made_from = made(RESTYLED, folders[0])
+        other, restyled_by = restyled(film, folders[1])
+        larger = [
+            enlarged(each, folder)[0].files["file"] for each, folder in zip((film, other), folders[2:], strict=True)
+        ]
+        out = OUT / "restyle.mp4"
+        light(before_and_after(*larger), out, {"made": made_from, "restyled": restyled_by})
+        poster(out, out.with_suffix(".webp"), parts=2)
+    frames = list(read_frames(OUT / f"{GRADED.name}.mp4"))
+    light(one_look_after_another(frames), OUT / "looks.mp4", {"made": GRADED.prompt, "looks": GRADES})
+    poster(OUT / "looks.mp4", OUT / "looks.webp", parts=2)
+    FILTERS.mkdir(exist_ok=True)
+    picture = np.asarray(read_picture(LOOKED_AT).convert("RGB"))
+    for name in LOOKS:
+        Image.fromarray(graded(picture, name)).save(FILTERS / f"{name}.webp", quality=POSTER_QUALITY, method=6)
+
+
+def one_look_after_another(frames: list[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+    """Yield the frames of a film: left of the middle as they are, right of it with a look that changes."""
+    middle = frames[0].shape[1] // 2
+    for i, picture in enumerate(frames):
+        frame = graded(picture, GRADES[i * len(GRADES) // len(frames)], place=i)
+        frame[:, :middle] = picture[:, :middle]
+        frame[:, middle - 1 : middle + 1] = 255
+        yield frame
 
 
 def before_and_after(small: Path, large: Path) -> Iterator[NDArray[np.uint8]]:
@@ -227,6 +273,9 @@ def show(shot: Shot) -> dict[str, Any]:
 
 
 def main() -> int:
+    if "--tools" in sys.argv[1:]:
+        tools()
+        return 0
     if "--picture" not in sys.argv[1:]:
         shutil.rmtree(OUT, ignore_errors=True)
         OUT.mkdir(parents=True)
@@ -234,6 +283,7 @@ def main() -> int:
         for shot in SHOTS:
             rows.append(show(shot))
             (OUT / "showcase.json").write_text(json.dumps(rows, indent=1) + "\n")
+        tools()
     share_picture()
     return 0
 

@@ -54,9 +54,9 @@ class Progress:
 
     Step 0 says that the first one has begun.
 
-    `stage` is one word, such as "loading", "denoising", "decoding", "upscaling", "speaking" or "encoding"; of these,
-    "encoding" is the last one, in which files are written and a stop is not asked for any more. `seconds_left` is
-    wall-clock time, None until it was measured.
+    `stage` is one word, such as "loading", "denoising", "decoding", "upscaling", "grading", "speaking" or "encoding";
+    of these, "encoding" is the last one, in which files are written and a stop is not asked for any more.
+    `seconds_left` is wall-clock time, None until it was measured.
     """
 
     stage: str
@@ -101,11 +101,13 @@ class Inputs:
     """The pictures and the clip that a job begins from, uint8 RGB at the size of the film and at its frame rate.
 
     `image` and `end_image` are [H, W, 3]; `video` is [T, H, W, 3], at least the frames that the next window looks at.
+    `source` gives the frames of a clip from one place up to another, [T, H, W, 3]; it is asked in the clip's order.
     """
 
     image: NDArray[np.uint8] | None = None
     end_image: NDArray[np.uint8] | None = None
     video: NDArray[np.uint8] | None = None
+    source: Callable[[int, int], NDArray[np.uint8]] | None = None
 
 
 OnProgress = Callable[[Progress], None]

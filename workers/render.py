@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workers.base import EngineError, Inputs, OnProgress, Progress, Window, ignore_progress
 from workers.engines.skyreels import cards
@@ -23,13 +24,11 @@ from workers.engines.skyreels.request.spec import VideoSpec
 from workers.keeper import CLIP_PARTS, MARKED, STATE, Keeper, KeepNothing, Kept, write_whole
 from workers.media import foreign
 from workers.media.facts import MediaError
-from workers.media.film import Film
+from workers.media.film import Film, marked
 from workers.media.hls import Playlists
-from workers.media.probe import MediaInfo
+from workers.media.probe import MediaInfo, probe
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from workers.engines.skyreels.engine import SkyReelsEngine
     from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 
@@ -46,6 +45,7 @@ def inputs_of(spec: VideoSpec) -> Inputs:
             image=_picture(spec, spec.image),
             end_image=_picture(spec, spec.end_image),
             video=_end_of_clip(spec),
+            source=None if spec.source is None else _Source(spec),
         )
 
 
@@ -66,7 +66,7 @@ def render(
 
     A clip that goes on is the first part of the film. While it grows, `folder`/hls holds a playlist that can be played.
     With a `watermark`, `folder`/marked/hls holds another one, and `film.marked(out)` is the film with it; windows go
-    on from frames without it.
+    on from frames without it. A film in another look has the sound of its source, which is read along with the windows.
     `on_window` is called after each window, and each part of one, is safe on the disk, and `keeper` may keep it
     somewhere safer; an empty folder is filled from there. Raises what the engine raises, and EngineError for inputs
     that cannot be used; the state stays in the folder until the film is whole.
@@ -110,7 +110,7 @@ def render(
         if on_window is not None:
             on_window(window)
     playlists.finish()
-    info = film.finish(out, comment)
+    info = _finish(film, spec, out, comment)
     for name in (STATE, CLIP_PARTS):
         (folder / name).unlink(missing_ok=True)
     return info
@@ -129,7 +129,51 @@ def keep(
     if saved is None:
         raise EngineError("nothing_to_keep", "Nothing of this video is finished yet.")
     Playlists(film, _longest_part(layout)).finish()
-    return film.finish(out, comment), saved.index + 1
+    return _finish(film, layout.spec, out, comment), saved.index + 1
+
+
+class _Source:
+    """The frames of the clip that a film shows in another look, at the size and rate of the film, read once in order.
+
+    Held are the frames from the place that was asked for last. A clip that ends earlier stands on its last frame.
+    """
+
+    def __init__(self, spec: VideoSpec) -> None:
+        self.spec = spec
+        self._open()
+
+    def _open(self) -> None:
+        assert self.spec.source is not None
+        self.frames, self.held, self.first = _clip(self.spec, self.spec.source), deque[NDArray[np.uint8]](), 0
+
+    def __call__(self, first: int, end: int) -> NDArray[np.uint8]:
+        """Return the frames [T, H, W, 3] from `first` up to `end`. Raises EngineError for a clip that breaks off."""
+        if first < self.first:
+            self._open()
+        with _as_engine_error():
+            while self.first + len(self.held) < end and (frame := next(self.frames, None)) is not None:
+                self.held.append(frame)
+                while self.first < first and len(self.held) > 1:
+                    self.held.popleft()
+                    self.first += 1
+        if not self.held:
+            raise EngineError("video_broken", "The video is damaged and cannot be opened.")
+        while self.first < first and len(self.held) > 1:
+            self.held.popleft()
+            self.first += 1
+        frames = list(self.held)[: end - first]
+        return np.stack(frames + [frames[-1]] * (end - first - len(frames)))
+
+
+def _finish(film: Film, spec: VideoSpec, out: Path, comment: str) -> MediaInfo:
+    """Join the film; one in another look has the sound of its source."""
+    if spec.source is None:
+        return film.finish(out, comment)
+    with _as_engine_error():
+        film.finish(out, comment)
+        for made in (out, marked(out)) if film.marked else (out,):
+            foreign.add_sound(made, spec.source)
+        return probe(out)
 
 
 def _longest_part(layout: Plan) -> int:

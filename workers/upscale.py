@@ -7,11 +7,8 @@ same file in the same way into the same folder goes on after the last whole segm
 from __future__ import annotations
 
 import itertools
-import json
 import math
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,23 +17,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from workers import segments
 from workers.base import EngineError, OnProgress, Progress, ignore_progress
 from workers.engines import registry
 from workers.engines.interpolation import cards as interpolation
 from workers.engines.upscale import cards, plan
-from workers.keeper import STATE, Keeper, KeepNothing, Kept
+from workers.keeper import Keeper, KeepNothing
 from workers.media import foreign, motion
-from workers.media.facts import ClipInfo, MediaError, sha256
-from workers.media.film import Film, marked
-from workers.media.hls import Playlists
-from workers.media.probe import MediaInfo, probe
+from workers.media.probe import MediaInfo
+from workers.segments import Planned, as_engine_error
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from workers.engines.upscale.engine import Upscaler
 
-SEGMENT_FRAMES = 24  # what a crash costs at most
 MAX_FPS = 60
 
 
@@ -56,29 +51,13 @@ class Upscale:
     interpolation: str = interpolation.DEFAULT
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """The film that will come out: even sides in pixels, its rate, its number of frames, and what it is made from."""
-
-    width: int
-    height: int
-    fps: Fraction
-    frames: int
-    source: ClipInfo
-
-    @property
-    def segments(self) -> int:
-        """How many segments the film is written in."""
-        return math.ceil(self.frames / SEGMENT_FRAMES)
-
-
 def planned(asked: Upscale) -> Planned:
     """Decode the source to see what it is, and say what will come out.
 
     Raises EngineError for a film that cannot be used, that would exceed 4K, or that would not become larger or
     smoother as asked.
     """
-    with _as_engine_error():
+    with as_engine_error():
         source = foreign.clip_info(asked.source)
     width, height = plan.target(source.width, source.height, factor=asked.factor, to_height=asked.height)
     fps = Fraction(asked.fps or source.fps)
@@ -112,29 +91,25 @@ def upscale_film(
     keeper = keeper or KeepNothing()
     keeper.fetch(folder)
     makes = planned(asked)
-    film = _left_off(asked, makes, folder, watermark)
-    clock = _Clock(makes, len(film.segments), on_progress)
-    clock.loading()
-    if upscaler is None:
-        upscaler = registry.get("upscale", asked.model)
-    upscaler.load()
-    if makes.fps != makes.source.fps:
-        registry.get("interpolation", asked.interpolation).load()
-    clock.begin()
-    playlists = Playlists(film, SEGMENT_FRAMES)
-    frames = clock.counted(_frames(asked, makes, upscaler, first=len(film.segments) * SEGMENT_FRAMES))
-    while (ahead := next(frames, None)) is not None:
-        with _as_engine_error():
-            film.append(itertools.chain([ahead], itertools.islice(frames, SEGMENT_FRAMES - 1)))
-            playlists.append()
-        # After the segment: a state on the disk says that its segment is whole.
-        _save(asked, makes, len(film.segments), folder)
-        count = playlists.frames
-        keeper.keep(folder, Kept(windows=len(film.segments), frames=count, seconds=float(count / makes.fps)))
-    playlists.finish()
-    info = _finish(film, asked, out, comment)
-    (folder / STATE).unlink(missing_ok=True)
-    return info
+
+    def model() -> Upscaler:
+        return upscaler or registry.get("upscale", asked.model)
+
+    def load() -> None:
+        model().load()
+        if makes.fps != makes.source.fps:
+            registry.get("interpolation", asked.interpolation).load()
+
+    return segments.make_film(
+        _work(asked, makes, watermark),
+        folder,
+        out,
+        lambda first: _frames(asked, makes, model(), first),
+        load=load,
+        on_progress=on_progress,
+        keeper=keeper,
+        comment=comment,
+    )
 
 
 def keep_film(
@@ -144,12 +119,7 @@ def keep_film(
 
     Returns what came out and how many segments are in it. Raises EngineError("nothing_to_keep") before the first.
     """
-    makes = planned(asked)
-    film = _left_off(asked, makes, folder, watermark)
-    if not film.segments:
-        raise EngineError("nothing_to_keep", "Nothing of this video is finished yet.")
-    Playlists(film, SEGMENT_FRAMES).finish()
-    return _finish(film, asked, out, comment), len(film.segments)
+    return segments.keep_film(_work(asked, planned(asked), watermark), folder, out, comment)
 
 
 def upscale_picture(
@@ -159,7 +129,7 @@ def upscale_picture(
 
     Raises EngineError for a picture that cannot be used or would exceed 4K, and what the engine raises.
     """
-    with _as_engine_error():
+    with as_engine_error():
         width, height = foreign.picture_size(asked.source)
         size = plan.target(width, height, factor=asked.factor, to_height=asked.height)
         pixels = foreign.picture(asked.source, width, height)
@@ -175,34 +145,6 @@ def upscale_picture(
     return size
 
 
-class _Clock:
-    """Reports progress after every frame, with the expected seconds for the rest."""
-
-    def __init__(self, makes: Planned, segments: int, on_progress: OnProgress) -> None:
-        self.makes, self.on_progress = makes, on_progress
-        self.done = segments * SEGMENT_FRAMES
-
-    def loading(self) -> None:
-        """Report that the model is being read; a stopped job ends here."""
-        self.on_progress(Progress(stage="loading", step=self.done, steps=self.makes.frames))
-
-    def begin(self) -> None:
-        """Report that nothing is left to load."""
-        self.on_progress(Progress(stage="upscaling", step=self.done, steps=self.makes.frames))
-
-    def counted(self, frames: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
-        """Yield the frames and report progress after each."""
-        began, before = time.monotonic(), self.done
-        for frame in frames:
-            self.done += 1
-            each = (time.monotonic() - began) / (self.done - before)
-            # A film that varies in speed may have a frame more than was counted on.
-            total = max(self.makes.frames, self.done)
-            left = (total - self.done) * each
-            self.on_progress(Progress(stage="upscaling", step=self.done, steps=total, seconds_left=left))
-            yield frame
-
-
 def _frames(asked: Upscale, makes: Planned, upscaler: Upscaler, first: int) -> Iterator[NDArray[np.uint8]]:
     """Yield the frames of the new film from its frame `first` on."""
     source = makes.source
@@ -216,50 +158,5 @@ def _frames(asked: Upscale, makes: Planned, upscaler: Upscaler, first: int) -> I
         yield from motion.interpolate(large, source.fps, makes.fps, first=first, pair=between)
 
 
-def _finish(film: Film, asked: Upscale, out: Path, comment: str) -> MediaInfo:
-    with _as_engine_error():
-        film.finish(out, comment)
-        for made in (out, marked(out)) if film.marked else (out,):
-            foreign.add_sound(made, asked.source)
-        return probe(out)
-
-
-def _left_off(asked: Upscale, makes: Planned, folder: Path, watermark: bool) -> Film:
-    """Return the film of an earlier call with its whole segments; an empty one where they are of no use."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(folder / STATE, "np") as state:
-            if (state.metadata() or {}).get("upscale") == _identity(asked, makes):
-                segments = int(state.get_tensor("segments")[0])
-                return Film(folder, makes.width, makes.height, makes.fps, segments, watermark=watermark)
-    except (SafetensorError, MediaError, OSError, ValueError):
-        pass
-    (folder / STATE).unlink(missing_ok=True)
-    return Film(folder, makes.width, makes.height, makes.fps, watermark=watermark)
-
-
-def _save(asked: Upscale, makes: Planned, segments: int, folder: Path) -> None:
-    from safetensors.numpy import save_file
-
-    partial = folder / f"{STATE}.part"
-    save_file({"segments": np.array([segments])}, partial, metadata={"upscale": _identity(asked, makes)})
-    partial.replace(folder / STATE)
-
-
-def _identity(asked: Upscale, makes: Planned) -> str:
-    """Return what the segments of a film depend on, as text."""
-    return json.dumps(
-        asdict(asked) | {"source": sha256(asked.source), "size": [makes.width, makes.height, str(makes.fps)]}
-    )
-
-
-@contextmanager
-def _as_engine_error() -> Iterator[None]:
-    """Raise what is wrong with a file as an EngineError."""
-    try:
-        yield
-    except MediaError as error:
-        raise EngineError(error.code, error.public_text) from error
-    except FileNotFoundError as error:
-        raise EngineError("input_missing", "A picture or video of this request cannot be read.") from error
+def _work(asked: Upscale, makes: Planned, watermark: bool) -> segments.Work:
+    return segments.Work(makes, asked.source, asdict(asked), "upscaling", watermark)

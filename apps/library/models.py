@@ -194,6 +194,7 @@ class Generation(models.Model):
         "painting": _("Making the image"),
         "decoding": _("Finishing the frames"),
         "upscaling": _("Enlarging"),
+        "grading": _("Changing the look"),
         "speaking": _("Speaking"),
         "encoding": _("Saving the file"),
     }

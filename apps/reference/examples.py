@@ -56,6 +56,8 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example(_("A length that cannot be made"), 422, body=FIRST | {"num_frames": 34}),
     ),
     "submit_upscale": (Example(_("Nothing to enlarge"), 422, body={"factor": 2}),),
+    "submit_restyle": (Example(_("Nothing to restyle"), 422, body={"prompt": "a blue circle moves right"}),),
+    "submit_looks": (Example(_("A look that there is not"), 422, body={"look": "neon"}),),
     "submit_text2image": (
         Example(_("More images than it makes at once"), 422, body={"prompt": "a red star at night", "count": 5}),
     ),

@@ -164,6 +164,12 @@ class StyleSelect(forms.RadioSelect):
         return option
 
 
+class LookSelect(forms.RadioSelect):
+    """Filters as small pictures, of static/filters."""
+
+    template_name = "forms/filters.html"
+
+
 class CountSelect(forms.RadioSelect):
     """A small number, as one row of buttons."""
 

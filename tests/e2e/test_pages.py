@@ -7,6 +7,8 @@ PUBLIC = ["/", "/home/tools/all", "/docs", "/accounts/login/", "/accounts/signup
 PRIVATE = [
     "/home/tools/to-video",
     "/home/tools/upscale",
+    "/home/tools/restyle",
+    "/home/tools/looks",
     "/home/tools/text2image",
     "/home/my-library",
     "/home/my-library/uploads",

@@ -119,7 +119,9 @@ def test_tools_show_what_they_make_before_they_are_asked(client):
     for path in PAGES:
         html = client.get(path).content.decode()
         filmed = [tool for tool in registry.tools() if tool.clip]
-        assert [tool.slug for tool in filmed] == ["to-video", "upscale"], "what makes words has its icon"
+        assert [tool.slug for tool in filmed] == ["to-video", "looks", "restyle", "upscale"], (
+            "what makes words has its icon"
+        )
         for tool in filmed:
             assert f"/static/{tool.poster}" in html and f'data-loop="/static/{tool.clip}"' in html
         assert "<video" not in html  # they come after the page

@@ -16,7 +16,8 @@ from workers.engines.upscale.engine import Upscaler
 from workers.keeper import STATE
 from workers.media.probe import probe, read_comment, read_frames
 from workers.media.uploads import first_frame
-from workers.upscale import SEGMENT_FRAMES, Upscale, keep_film, planned, upscale_film, upscale_picture
+from workers.segments import SEGMENT_FRAMES
+from workers.upscale import Upscale, keep_film, planned, upscale_film, upscale_picture
 
 # Enlarged they have 160 x 128: the encoder's look ahead is not the same twice for pictures less than about 100 wide.
 SIDES = 80, 64

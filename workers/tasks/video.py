@@ -177,7 +177,8 @@ def sent(asked: VideoRequest, files: Mapping[str, str]) -> dict[str, Any]:
 
     spec = dataclasses.asdict(asked.spec)
     found: dict[str, Any] = {"prompt_sent": spec.pop("prompt")}
-    found |= {"spec": {name: value for name, value in spec.items() if name not in INPUTS}, "inputs": dict(files)}
+    left_out = INPUTS if asked.spec.source else (*INPUTS, "strength")
+    found |= {"spec": {name: value for name, value in spec.items() if name not in left_out}, "inputs": dict(files)}
     if (form := stored_form(asked.spec.model)) != "none":
         # Of a file, the name: where it lies is the operator's business.
         found["weights"] = f"{GGUF}{Path(form.partition('=')[2]).name}" if form.startswith(GGUF) else form

@@ -102,6 +102,8 @@ class ModelCard(WeightCard):
     examples: tuple[str, ...] = ()
     tips: tuple[Sentence, ...] = TIPS
     world: dict[str, Any] = field(default_factory=dict)
+    # Whether things stay where they are when a frame is shown anew; else only its colours are taken.
+    holds_places: bool = True
     asynchronous_block: int = 5  # latents of a block where ar_step is not 0 and nothing else is asked for
     # TeaCache's polynomials, the highest power first, without and with retained steps; empty: none was fitted.
     teacache: tuple[float, ...] = ()
@@ -258,6 +260,7 @@ def _nano() -> ModelCard:
         shift=float(world["shift"]),
         picture={"guidance_scale": float(world["picture_guidance_scale"])},
         asynchronous_block=1,
+        holds_places=False,
         addnoise_condition=int(world.get("addnoise_condition", 20)),
         licence="Apache-2.0",
         licence_url="https://www.apache.org/licenses/LICENSE-2.0",

@@ -187,6 +187,8 @@ class SkyReelsEngine:
             return
         with turn(_device, on_progress, len(layout.windows)):
             if run is not None and run.ranks > 1:
+                if spec.source is not None:
+                    raise EngineError("ranks_unfit", "A video in another look is not shared by several GPUs.")
                 yield from self._ranks(run.ranks).stream(layout, inputs, run, resume, on_progress)
                 return
             self.close()
@@ -326,6 +328,8 @@ def _check(spec: VideoSpec, inputs: Inputs) -> None:
             raise EngineError("input_missing", "A picture or video of this request did not reach the engine.")
         if array is not None and array.shape[-3:] != size:
             raise EngineError("input_size", "A picture or video of this request has another size than the film.")
+    if (spec.source is None) != (inputs.source is None):
+        raise EngineError("input_missing", "A picture or video of this request did not reach the engine.")
     if inputs.video is not None and len(inputs.video) < spec.overlap_history:
         seconds = spec.overlap_history / spec.fps
         raise EngineError("video_short", f"The video is too short to go on with: it needs {seconds:.1f} s or more.")

@@ -8,6 +8,7 @@ before it.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -15,7 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from workers.engines.skyreels import cards
-from workers.engines.skyreels.request.spec import VideoSpec, block_sizes, frames_of, latents_of
+from workers.engines.skyreels.request.spec import FRAMES_PER_LATENT, VideoSpec, block_sizes, frames_of, latents_of
 
 PART_SECONDS = 0.5  # a part of a window is at least so long, except the first of a film, which somebody waits for
 
@@ -56,6 +57,11 @@ class WindowPlan:
     def needs_from(self) -> int:
         """The first of the frames of the film so far that this window looks at."""
         return self.first_frame - frames_of(self.history) if self.history else self.first_frame
+
+    @property
+    def sees_from(self) -> int:
+        """The first frame of the film that this window covers, whose place is also that in a source."""
+        return FRAMES_PER_LATENT * self.first_latent
 
     @property
     def steps(self) -> int:
@@ -171,7 +177,8 @@ def _lay_out(spec: VideoSpec) -> Plan:
 
 
 def _window(spec: VideoSpec, index: int, first: int, latents: int, history: int) -> WindowPlan:
-    given = history if index or spec.video else int(spec.image is not None and not _channels(spec))
+    pictured = spec.source is not None or (spec.image is not None and not _channels(spec))
+    given = history if index or spec.video else int(pictured)
     block = spec.causal_block_size
     if spec.compat == "fixed":
         sizes = block_sizes(latents, block, given)
@@ -185,7 +192,7 @@ def _window(spec: VideoSpec, index: int, first: int, latents: int, history: int)
     closing = spec.end_image is not None and first + latents == latents_of(spec.num_frames)
     # In a film of several windows a variable of the official code has another value by then: the latent stays.
     shown = closing and index > 0 and spec.compat == "official"
-    table = step_table(len(sizes), spec.steps, spec.ar_step)
+    table = step_table(len(sizes), spec.steps, spec.ar_step)[spec.begins_at :]
     frames = frames_of(first + latents + shown) - first_frame
     parts = _parts(spec, sizes, table, latents, history, first_part=index == 0)
     return WindowPlan(
@@ -239,6 +246,12 @@ def part_frames(window: WindowPlan) -> tuple[int, ...]:
 def _frames_between(before: int, after: int) -> int:
     """Return how many frames the latents of a film from the place `before` to `after` carry."""
     return frames_of(after) - (frames_of(before) if before else 0) if after > before else 0
+
+
+def opening(window: WindowPlan, spec: VideoSpec) -> WindowPlan:
+    """Return the window in which the first frame of a film with a source is made, before `window`, the first one."""
+    table = step_table(1, spec.steps, 0)[spec.begins_at :]
+    return dataclasses.replace(window, given=0, blocks=(window.latents,), table=table)
 
 
 def _channels(spec: VideoSpec) -> bool:

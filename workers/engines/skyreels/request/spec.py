@@ -26,7 +26,9 @@ MAX_PROMPT = 4000
 MAX_STEPS = 200
 MAX_ADDNOISE = 50
 MAX_SEED = 2**63 - 1
-INPUTS = ("image", "end_image", "video")
+INPUTS = ("image", "end_image", "video", "source")
+MIN_STRENGTH, MAX_STRENGTH = 0.1, 0.98
+HIGHEST_LEVEL = 0.999  # the share of noise that a film begins with
 
 
 class SpecError(PublicError):
@@ -123,6 +125,10 @@ class VideoSpec:
     whatever the guidance; "diffusers" has a schedule of its own, shows CLIP the middle of a picture, and masks
     attention whenever there are blocks.
 
+    `source` is a clip that the film shows in another look: each window begins from its latents, of which `strength` is
+    noise (0 would be the clip as it is), and takes only the steps that are left from there. Without an `image` the
+    first frame is made from the clip's first frame, before the film.
+
     `teacache` is how much the input of the transformer may change before it is asked again (0: always asked;
     sampler/teacache.py), and with `use_ret_steps` the first and last steps are always computed.
     """
@@ -151,6 +157,8 @@ class VideoSpec:
     compat: Literal["fixed", "official", "diffusers"] = "fixed"
     teacache: float = 0.0
     use_ret_steps: bool = False
+    source: Path | None = None
+    strength: float = MAX_STRENGTH
 
     @classmethod
     def for_model(cls, model: str, prompt: str, *, ratio: str | None = None, **values: Any) -> Self:
@@ -205,6 +213,7 @@ class VideoSpec:
             if getattr(self, field) not in allowed:
                 raise SpecError(field, f"Choose one of {', '.join(allowed)}.")
         self._check_inputs(card)
+        self._check_source(card)
         self._check_blocks()
 
     def files(self) -> dict[str, str]:
@@ -222,6 +231,9 @@ class VideoSpec:
         `files` are their digests (`files`), where these are known; else they are read.
         """
         values = dataclasses.asdict(self) | (self.files() if files is None else dict(files))
+        if self.source is None:
+            # Films without a source have the name that they had before there were sources.
+            del values["source"], values["strength"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -238,6 +250,17 @@ class VideoSpec:
     def guided(self) -> bool:
         """True when the model is asked without the prompt as well."""
         return self.guidance_scale > 1 or (self.compat == "official" and cards.get(self.model).variant != "df")
+
+    @property
+    def begins_at(self) -> int:
+        """The first step that is taken: where at most `strength` is noise; 0 where a film begins from noise alone."""
+        if self.source is None:
+            return 0
+        for step in range(self.steps):
+            even = HIGHEST_LEVEL * (1 - step / self.steps)
+            if self.shift * even / (1 + (self.shift - 1) * even) <= self.strength:
+                return step
+        return self.steps - 1
 
     @property
     def masked(self) -> bool:
@@ -303,6 +326,22 @@ class VideoSpec:
         for field, plain in (("ar_step", 0), ("causal_block_size", 1), ("causal_attention", False)):
             if getattr(self, field) != plain:
                 raise SpecError(field, "Only diffusion forcing models are made in blocks.", (int(plain),))
+
+    def _check_source(self, card: cards.ModelCard) -> None:
+        if self.source is None:
+            return
+        if card.variant != "df":
+            raise SpecError("source", "Only diffusion forcing models make a video in another look.")
+        if not MIN_STRENGTH <= self.strength <= MAX_STRENGTH:
+            nearest = MAX_STRENGTH if self.strength > MAX_STRENGTH else MIN_STRENGTH
+            text = f"The strength is a number from {MIN_STRENGTH} to {MAX_STRENGTH}. Nearest: {nearest}."
+            raise SpecError("strength", text)
+        for field in ("end_image", "video"):
+            if getattr(self, field):
+                raise SpecError(field, "A video in another look begins and ends as its source does.")
+        for field, plain in (("ar_step", 0), ("teacache", 0), ("compat", "fixed")):
+            if getattr(self, field) != plain:
+                raise SpecError(field, "A video in another look is made with all latents together, step by step.")
 
     def _check_blocks(self) -> None:
         longest = latents_of(min(self.num_frames, self.base_num_frames))

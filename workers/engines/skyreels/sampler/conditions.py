@@ -41,7 +41,9 @@ def build(
     if window.closing:
         assert inputs.end_image is not None
         end = _still(models, inputs.end_image, tiling)
-    return Condition(encode(models, window.prompt), negative, end=end, picture=picture, channels=channels)
+    blank = encode(models, "") if spec.source is not None else None
+    words = encode(models, window.prompt)
+    return Condition(words, negative, end=end, picture=picture, channels=channels, blank=blank)
 
 
 def beginning(
@@ -54,6 +56,18 @@ def beginning(
     if inputs.image is not None and window.given:
         return _still(models, inputs.image, tiling)
     return None
+
+
+def shown(models: Components, window: WindowPlan, inputs: Inputs, *, tiling: bool = False) -> torch.Tensor | None:
+    """Return the latents of what the source shows in a window, [1, C, F, h, w]; None for a film without a source.
+
+    A window is encoded by itself. The first of its latents, which carries one frame instead of four, is of the history
+    or the first frame of the film, which both are given.
+    """
+    if inputs.source is None:
+        return None
+    frames = inputs.source(window.sees_from, window.sees_from + frames_of(window.latents))
+    return vae_stream.encode(models, vae_stream.from_uint8(frames), tiling=tiling)
 
 
 def _still(models: Components, picture: NDArray[np.uint8], tiling: bool) -> torch.Tensor:

@@ -31,6 +31,7 @@ WAITING_TIMESTEP = 999  # what a block that has not started is told, as in the o
 class Condition:
     """What a window is to show: embeddings [1, L, D]; `negative` is None when there is no guidance.
 
+    `blank` are those of no words at all, for films with a source.
     `end` is the latent [1, C, 1, h, w] of the picture that the window leads up to. Image to video models also take
     `picture`, CLIP's view of the start picture [1, L, D], and `channels` [1, 4 + C, F, h, w] beside the noisy latents.
     """
@@ -40,6 +41,7 @@ class Condition:
     end: torch.Tensor | None = None
     picture: torch.Tensor | None = None
     channels: torch.Tensor | None = None
+    blank: torch.Tensor | None = None
 
 
 Noise = Callable[[tuple[int, ...]], torch.Tensor]  # float32 noise of a shape
@@ -70,16 +72,18 @@ def denoise_window(
     addnoise: torch.Generator | None = None,
     parallel: SequenceParallel | None = None,
     noise: Noise | None = None,
+    source: torch.Tensor | None = None,
 ) -> Iterator[torch.Tensor]:
     """Yield the latents of one window after each of its `window.steps` iterations: [1, C, F, h, w], the same tensor.
 
     `given` is [1, C, window.given, h, w], the history or the start picture, or None where there is none; it stays as it
     was given. A block that has come to the end of the noise schedule does not change any more (`window.parts`). All
     randomness comes from `generator`, except the noise on what was given where `addnoise` is there for it, and `noise`,
-    which the window begins with instead.
+    which the window begins with instead. `source` are the latents that show through the noise at the beginning
+    (`VideoSpec.begins_at`), [1, C, F, h, w].
     With `parallel`, all its ranks have to call this with equal arguments, and all get the same latents.
     """
-    loop = _Loop(models, spec, window, condition, given, generator, addnoise or generator, noise)
+    loop = _Loop(models, spec, window, condition, given, generator, addnoise or generator, noise, source)
     _, high, wide = models.transformer.config.patch_size
     tokens = loop.latents.shape[3] // high * (loop.latents.shape[4] // wide)
     shown = window.latents + int(condition.end is not None and window.closing)
@@ -90,6 +94,30 @@ def denoise_window(
         for i in range(window.steps):
             loop.iterate(i)
             yield loop.latents
+
+
+def edit_window(
+    models: Components,
+    spec: VideoSpec,
+    window: WindowPlan,
+    condition: Condition,
+    source: torch.Tensor,
+    generator: torch.Generator,
+    parallel: SequenceParallel | None = None,
+) -> Iterator[torch.Tensor]:
+    """Yield the latents of a window that has nothing given, after each iteration: `source` on its way to the prompt.
+
+    FlowEdit (Kulikov et al. 2024, arXiv:2412.08629): the latents move by the difference between where the prompt and
+    where no words would take them from the same noise, so that what both agree on stays. Each step draws new noise.
+    """
+    loop = _Edit(models, spec, window, condition, None, generator, generator)
+    loop.begin(source)
+    _, high, wide = models.transformer.config.patch_size
+    tokens = source.shape[3] // high * (source.shape[4] // wide)
+    with self_attention(models.transformer, window.attention, tokens, parallel):
+        for i in range(window.steps):
+            loop.edit(i)
+            yield loop.film
 
 
 class _Loop:
@@ -106,15 +134,20 @@ class _Loop:
         generator: torch.Generator,
         addnoise: torch.Generator,
         noise: Noise | None = None,
+        source: torch.Tensor | None = None,
     ) -> None:
         self.models, self.spec, self.window, self.condition = models, spec, window, condition
         self.addnoise = addnoise
         self.cache: TeaCache | None = None
         self.forcing = cards.get(spec.model).variant == "df"
         self.latents = draw(generator, models, spec, window.latents, noise)
+        scheduler = scheduler_of(models, spec)
+        if source is not None:
+            share = float(scheduler.sigmas[spec.begins_at])
+            self.latents = torch.lerp(source.to(self.latents), self.latents, share)
+            scheduler.set_begin_index(spec.begins_at)
         if given is not None:
             self.latents[:, :, : window.given] = given.to(self.latents)
-        scheduler = scheduler_of(models, spec)
         self.times = [WAITING_TIMESTEP, *(int(t) for t in scheduler.timesteps), 0]
         # Blocks that move together share one scheduler: UniPC works elementwise, so this equals one per latent.
         spans = [sum(window.blocks)] if spec.ar_step == 0 else list(window.blocks)
@@ -193,3 +226,32 @@ class _Loop:
         answer = answer[:, :, : self.window.latents]
         # In bfloat16 the difference of the two answers loses its last bits, and guidance makes that error larger.
         return answer if self.spec.compat == "diffusers" else answer.float()
+
+
+class _Edit(_Loop):
+    """The state of a window that is edited: `film` is where it is, without any noise."""
+
+    def begin(self, source: torch.Tensor) -> None:
+        """Begin with what the source shows."""
+        self.source = source.float()
+        self.film = self.source.clone()
+        self.shares = [float(share) for share in scheduler_of(self.models, self.spec).sigmas]
+
+    @torch.inference_mode()
+    def edit(self, i: int) -> None:
+        """Ask the transformer with the prompt and without words, at the same noise, and move the film."""
+        row = self.window.table[i]
+        place = row[0] - 1
+        share, following = self.shares[place], self.shares[place + 1]
+        noise = draw(self.addnoise, self.models, self.spec, self.window.latents)
+        noisy = torch.lerp(self.source, noise, share)
+        self.latents = noisy
+        without = self._ask("source", *self._shown(row), self.blank)
+        self.latents = noisy + (self.film - self.source)
+        self.film = self.film + (following - share) * (self._velocity(row) - without)
+
+    @property
+    def blank(self) -> torch.Tensor:
+        """The embedding of no words."""
+        assert self.condition.blank is not None
+        return self.condition.blank

@@ -11,14 +11,15 @@ import torch
 from workers.base import Inputs, Window
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.memory.components import Components
-from workers.engines.skyreels.request.plan import Plan, WindowPlan
+from workers.engines.skyreels.request.plan import Plan, WindowPlan, opening
 from workers.engines.skyreels.request.spec import frames_of
 from workers.engines.skyreels.sampler import conditions, vae_stream
 from workers.engines.skyreels.sampler.checkpoint import Checkpoint
 from workers.engines.skyreels.sampler.clock import Clock
-from workers.engines.skyreels.sampler.denoise import Noise, denoise_window
+from workers.engines.skyreels.sampler.denoise import Condition, Noise, denoise_window, edit_window
 from workers.engines.skyreels.sampler.sequence import SequenceParallel
 from workers.engines.skyreels.sampler.text import TextEncoder
+from workers.media.colours import recoloured
 
 
 class Film:
@@ -66,6 +67,9 @@ class Film:
         if self.apart:
             self.decoder.reset()
         condition = conditions.build(self.models, self.text, self.spec, window, self.inputs, tiling=self.tiling)
+        source = conditions.shown(self.models, window, self.inputs, tiling=self.tiling)
+        if source is not None and given is None:
+            given = self._first_frame(window, condition, source)
         first_cut = given if self.tail is None and window.history and not self.apart else None
         parts = _Parts(window, whole=self.apart or self.tail is None)
         loop = denoise_window(
@@ -78,6 +82,7 @@ class Film:
             self.addnoise,
             self.parallel,
             self.noise if self.tail is None else None,
+            source,
         )
         frames: list[torch.Tensor] = []
         for i, latents in enumerate(loop):
@@ -90,7 +95,7 @@ class Film:
                 began = time.monotonic()
                 self.clock.start()
         new = latents if first_cut is None else _with_history(first_cut, latents, window)
-        given = first_cut = None  # a film that waits for its caller holds nothing that it does not need
+        given = first_cut = source = None  # a film that waits for its caller holds nothing that it does not need
         if window.shown:
             assert condition.end is not None
             new = torch.cat([new, condition.end.to(new)], dim=2)
@@ -106,6 +111,24 @@ class Film:
             yield made
             began = time.monotonic()
             self.clock.start()
+
+    def _first_frame(self, window: WindowPlan, condition: Condition, source: torch.Tensor) -> torch.Tensor:
+        """Make the first frame of a film in another look, [1, C, 1, h, w]: of the first window, shown anew as a whole.
+
+        Alone a frame would say too little through the noise about where things are.
+        """
+        first = opening(window, self.spec)
+        for latents in edit_window(self.models, self.spec, first, condition, source, self.generator, self.parallel):
+            # A stop or a cancel is heard; these steps are not counted as the window's.
+            self.clock.begin(window)
+            film = latents
+        if cards.get(self.spec.model).holds_places:
+            return film[:, :, :1].clone()
+        assert self.inputs.source is not None
+        decoder = vae_stream.StreamDecoder(self.models, tiling=self.tiling)
+        (shown,) = vae_stream.to_uint8(decoder.push(film[:, :, :1]))
+        still = recoloured(self.inputs.source(0, 1)[0], shown)
+        return vae_stream.encode(self.models, vae_stream.from_uint8(still[None]), tiling=self.tiling)
 
     def go_on_from(self, checkpoint: Checkpoint) -> None:
         """Restore the state after the checkpoint's window."""
