@@ -164,7 +164,7 @@ def draw(picture: Picture, person: Person, pose: Pose) -> None:
     flat = placed(points)
     light = _light(points, triangles, turn)
     _face(canvas, _texture(person), shape, flat, triangles, light)
-    _mouth(canvas, flat, pose.mouth, person)
+    _mouth(canvas, flat)
     _before(canvas, person, placed, points, flat, zoom * FINE)
     part[:] = cv2.resize(canvas, (part.shape[1], part.shape[0]), interpolation=cv2.INTER_AREA)
 
@@ -200,10 +200,12 @@ def _face(
     canvas[rows, columns] = np.clip(colours * told[:, 2:3], 0, 255).astype(np.uint8)
 
 
-def _mouth(canvas: Picture, flat: NDArray[np.float64], opened: float, person: Person) -> None:
+def _mouth(canvas: Picture, flat: NDArray[np.float64]) -> None:
     hole = np.round(flat[list(INNER), :2] * 16).astype(np.int32)
     mask = np.zeros(canvas.shape[:2], np.uint8)
     cv2.fillPoly(mask, [hole], 255, cv2.LINE_AA, shift=4)
+    if _gap(flat) < 2 * FINE:
+        return
     inside = np.full_like(canvas, (58, 26, 26))
     teeth = np.concatenate([flat[list(UPPER), :2], flat[list(UPPER[::-1]), :2] + [0, 0.3 * _gap(flat)]])
     cv2.fillPoly(inside, [np.round(teeth * 16).astype(np.int32)], (206, 198, 186), cv2.LINE_AA, shift=4)
@@ -240,12 +242,12 @@ def _before(  # type: ignore[no-untyped-def]
     cv2.fillPoly(canvas, [np.round(band[:, :2] * 16).astype(np.int32)], person.hair, cv2.LINE_AA, shift=4)
     if person.glasses:
         for eye in EYES:
-            middle = points[list(eye)].mean(0) + [0, 0, 1.2]
+            middle = np.add(points[list(eye)].mean(0), [0, 0, 1.2])
             angle = np.linspace(0, 2 * np.pi, 40)
             ring = middle + np.stack([2.5 * np.cos(angle), 1.9 * np.sin(angle), 0 * angle], 1)
             line = np.round(placed(ring)[:, :2] * 16).astype(np.int32)
             cv2.polylines(canvas, [line], True, (34, 30, 32), max(1, round(0.32 * zoom)), cv2.LINE_AA, shift=4)
-        bridge = placed(np.stack([points[133], points[362]]) + [[-0.2, 0.3, 1.4], [0.2, 0.3, 1.4]])
+        bridge = placed(np.add(points[[133, 362]], [[-0.2, 0.3, 1.4], [0.2, 0.3, 1.4]]))
         ends = np.round(bridge[:, :2] * 16).astype(np.int32)
         cv2.polylines(canvas, [ends], False, (34, 30, 32), max(1, round(0.32 * zoom)), cv2.LINE_AA, shift=4)
 
@@ -291,9 +293,7 @@ def _turn(pose: Pose) -> NDArray[np.float64]:
     return np.asarray(about_z @ about_x @ about_y)
 
 
-def _light(
-    points: NDArray[np.float64], triangles: NDArray[np.int32], turn: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _light(points: NDArray[np.float64], triangles: NDArray[np.int32], turn: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return how bright every point is: a lamp above the camera to the left, and the light of a room."""
     corners = points[triangles]
     across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -302,7 +302,7 @@ def _light(
         np.add.at(normals, triangles[:, corner], across)
     normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9) @ turn.T
     lamp = np.array([-0.45, 0.5, 0.74])
-    half = lamp + [0, 0, 1]
+    half = np.add(lamp, [0, 0, 1])
     shine = np.clip(normals @ (half / np.linalg.norm(half)), 0, 1) ** 24
     return np.asarray(0.52 + 0.5 * np.clip(normals @ lamp, 0, 1) + 0.1 * shine)
 
@@ -366,7 +366,7 @@ def _texture(person: Person) -> Picture:
         inner = np.minimum(sclera, spot(middle, 0.62, 0.03))
         paint(inner, person.iris)
         paint(np.minimum(sclera, spot(middle, 0.28, 0.03)), (12, 10, 10))
-        paint(spot(middle + [-0.18 * unit, -0.2 * unit], 0.09, 0.02), (250, 250, 250), 0.9)
+        paint(spot(np.subtract(middle, [0.18 * unit, 0.2 * unit]), 0.09, 0.02), (250, 250, 250), 0.9)
         lash = np.zeros((SIDE, SIDE), np.float32)
         lid = [eye[0], *LIDS[side], eye[8]]
         cv2.polylines(lash, [np.round(places[lid]).astype(np.int32)], False, 1.0, 5)
