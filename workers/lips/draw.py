@@ -142,11 +142,10 @@ def _inside(part: Part, frame: Frame, new: Doubles, mouth: Mouth, colours: Colou
     cv2.fillPoly(mask, [_fixed(hole - (left, top))], 255, cv2.LINE_AA, SHIFT)
     # A little over the edge, where the rim of what was between the lips before would show.
     rim = 2 * round(0.006 * frame.size) + 1
-    mask = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim)))
+    wider = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim))).astype(np.float32)
     soft = max(0.6, 0.006 * frame.size)
-    share = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), soft)[..., None]
-    drawn = cv2.GaussianBlur(drawn, (0, 0), max(0.5, 0.006 * frame.size))
-    pixels += (drawn - pixels) * share
+    share = cv2.GaussianBlur(wider / 255, (0, 0), soft)[..., None]
+    pixels += (cv2.GaussianBlur(drawn, (0, 0), soft) - pixels) * share
 
 
 def _edges(frame: Frame, new: Doubles) -> tuple[tuple[Doubles, Doubles], tuple[Doubles, Doubles]]:

@@ -84,7 +84,8 @@ def _aligned(heard: bytes, text: str) -> tuple[tuple[Timed, ...], tuple[Timed, .
     alignment = decoder.get_alignment()
     if alignment is None:
         return None
-    timed, phonemes = [], []
+    timed: list[Timed] = []
+    phonemes: list[Timed] = []
     for word in alignment:
         begin, end = word.start * STEP, (word.start + word.duration) * STEP
         if word.name.startswith(("<", "[", "+")):

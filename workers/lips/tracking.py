@@ -48,8 +48,9 @@ def pick_face(picture: Picture, pick: Pick) -> Face:
     if not faces:
         raise LipsError("no_face", "No face is seen in this picture.")
     if pick.point is not None:
-        face = min(faces, key=lambda face: _away(face, pick.point or (0.0, 0.0)))
-        if _away(face, pick.point) > 1.0:
+        point = pick.point
+        face = min(faces, key=lambda face: _away(face, point))
+        if _away(face, point) > 1.0:
             raise LipsError("no_face", "No face is seen at this place.")
     elif pick.index is not None:
         if not 0 <= pick.index < len(faces):

@@ -82,7 +82,7 @@ def mouths(speech: Speech, fps: Fraction, frames: int) -> list[Mouth]:
     """Return how the mouth stands in each frame; frame i is taken over its whole time, i / fps to (i + 1) / fps."""
     count = frames * FINE
     rate = float(fps) * FINE
-    at = (np.arange(count) + 0.5) / rate
+    at = np.asarray((np.arange(count) + 0.5) / rate, np.float64)
     sums, weights = np.zeros((count, 3)), np.full(count, 1e-6)
     closed, tucked = np.zeros(count), np.zeros(count)
     for part in _with_rests(_parts(speech.phonemes), frames / float(fps)):
