@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from scripts.faces import PEOPLE, Clip, Pose, Scene
 from workers.lips.base import Pick
+from workers.voice.base import Speech, Timed
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "var" / "lips"
@@ -36,20 +37,28 @@ TEXT = (
     "Hello, and welcome aboard. Before I show you the map, I would like you to meet my team. "
     "Big brown bears move above the river. Oh wow, that was amazing!"
 )
-VOICE, WIDTH, HEIGHT, FPS = "skylark", 1280, 720, Fraction(25)
+VOICE, WIDTH, HEIGHT, FPS = "drew", 1280, 720, Fraction(25)
 SECONDS = 9.2  # of the clips, a little more than the text takes
 LONGEST_LAG = 0.04  # seconds
 SHIFTS = (2.0, 2.6, 3.3)  # seconds by which the controls are out of step
-# How far the jaw is open for a phoneme, after tables of articulation; nothing of the engine's own is used here.
+# How far the mouth is open for a phoneme, by the height of vowels and the place of consonants as textbooks have them,
+# a diphthong from its first vowel to its second; nothing of the engine's own is used here.
 OPEN = {
-    **dict.fromkeys(("AA", "AE", "AO", "AW", "AY"), 1.0),
-    **dict.fromkeys(("AH", "EH", "OW", "OY"), 0.75),
-    **dict.fromkeys(("EY", "ER", "IH", "UH"), 0.5),
-    **dict.fromkeys(("IY", "UW"), 0.35),
-    **dict.fromkeys(("B", "P", "M"), 0.0),
-    **dict.fromkeys(("F", "V", "S", "Z", "SH", "ZH", "CH", "JH", "W"), 0.15),
+    **dict.fromkeys(("AA", "AE"), (1.0, 1.0)),
+    **dict.fromkeys(("AO", "EH"), (0.75, 0.75)),
+    "AH": (0.6, 0.6),  # also where it is unstressed
+    **dict.fromkeys(("AW", "AY"), (1.0, 0.4)),
+    "OY": (0.75, 0.4),
+    "OW": (0.6, 0.35),
+    "EY": (0.6, 0.4),
+    **dict.fromkeys(("ER", "IH", "UH"), (0.45, 0.45)),
+    **dict.fromkeys(("IY", "UW"), (0.3, 0.3)),
+    **dict.fromkeys(("B", "P", "M"), (0.0, 0.0)),
+    **dict.fromkeys(("F", "V", "S", "Z", "SH", "ZH", "CH", "JH", "W"), (0.15, 0.15)),
 }
-CONSONANT = 0.25
+CONSONANT = (0.25, 0.25)
+BLUR = 0.1  # seconds
+QUIET = 0.03  # of what is loud
 
 
 def front(name: str, **pose: float) -> Scene:
@@ -78,11 +87,23 @@ def clips() -> dict[str, tuple[Clip, Pick | None]]:
     }
 
 
+def spoken(slug: str) -> Speech:
+    """Return the text as a voice says it; it is said once."""
+    file = FOLDER / f"{slug}.npz"
+    if not file.exists():
+        from workers.engines import voice
+
+        made = voice.say(TEXT, slug)
+        told = json.dumps([[part.text, part.start, part.end] for part in made.phonemes])
+        np.savez(file, samples=made.samples, rate=made.rate, phonemes=told)
+    with np.load(file) as saved:
+        phonemes = tuple(Timed(*part) for part in json.loads(str(saved["phonemes"])))
+        return Speech(saved["samples"], int(saved["rate"]), (), phonemes)
+
+
 def measure(name: str) -> dict[str, Any]:
     """Render, sync and measure one clip in this process."""
-    from workers.engines import voice
     from workers.lips.landmarks import size_of
-    from workers.lips.tracking import follow
     from workers.lipsync import Asked, FileClip, sync_film
     from workers.media import film
 
@@ -96,7 +117,7 @@ def measure(name: str) -> dict[str, Any]:
         partial = source.with_suffix(".part")
         film.write(partial, clip.read(), WIDTH, HEIGHT, FPS)
         partial.replace(source)
-    speech = voice.say(TEXT, VOICE)
+    speech = spoken(VOICE)
     marks: dict[str, float] = {}
     began, used = time.perf_counter(), time.process_time()
     sync_film(
@@ -107,10 +128,10 @@ def measure(name: str) -> dict[str, Any]:
     frames = max(clip.frames, int(np.ceil(speech.seconds * FPS)))
     there = FileClip(out, WIDTH, HEIGHT, FPS, frames)
     before = FileClip(source, WIDTH, HEIGHT, FPS, frames)
-    track = follow(there, pick)
+    track = seen_again(there, pick)
     gaps = np.array([_gap(track.at(at)) for at in range(frames)])
     phones = aligned(speech.samples, speech.rate, TEXT)
-    found = compared(gaps, phones)
+    found = compared(gaps, phones, silent(speech.samples, speech.rate, frames))
     noise, changed = apart(before, there, track)
     sheet(there, track, phones, SHEETS / f"lips-{name}.webp")
     return {
@@ -126,6 +147,25 @@ def measure(name: str) -> dict[str, Any]:
         "cpu_fps": 2 * frames / cpu,
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
+
+
+def seen_again(clip: Any, pick: Pick | None) -> Any:
+    """Find the face in a film frame by frame, each landmark as it is seen: nothing is smoothed."""
+    from workers.lips.base import POINTS, Track
+    from workers.lips.landmarks import landmarker, shared
+    from workers.lips.tracking import pick_face
+
+    finder, last = landmarker(), None
+    found = np.full((clip.frames, POINTS, 3), np.nan, np.float32)
+    for at, frame in enumerate(clip.read()):
+        face = finder.again(frame, last.points) if last else None
+        if face is None or shared(face.box, last.box) < 0.5:
+            faces = finder.faces(frame)
+            face = pick_face(frame, pick or Pick(index=0)) if faces else None
+        last = face
+        if face is not None:
+            found[at] = face.points
+    return Track(found, np.ones(clip.frames, np.float32))
 
 
 def _gap(points: NDArray[np.float32] | None) -> float:
@@ -158,20 +198,37 @@ def aligned(samples: NDArray[np.float32], rate: int, text: str) -> list[tuple[st
 
 
 def expected(phones: list[tuple[str, float, float]], frames: int) -> NDArray[np.float64]:
-    """Return how far the mouth is open in each frame, by a table of phonemes that is blurred over 120 ms."""
-    fine = 10
-    curve = np.zeros(frames * fine)
+    """Return how far the mouth is open in each frame, by a table of phonemes that is blurred; b, p and m stay shut."""
+    fine = 20
+    rate = float(FPS) * fine
+    curve, shut = np.zeros(frames * fine), np.ones(frames * fine)
     for name, start, end in phones:
-        value = OPEN.get(name, CONSONANT) if re.fullmatch("[A-Z]+", name) and name != "SIL" else 0.0
-        curve[round(start * FPS * fine) : round(end * FPS * fine)] = value
-    window = np.hanning(round(0.12 * FPS * fine) + 2)
-    return np.convolve(curve, window / window.sum(), "same").reshape(frames, fine).mean(1)
+        if not re.fullmatch("[A-Z]+", name) or name == "SIL":
+            continue
+        begin, stop = round(start * rate), round(end * rate)
+        values = OPEN.get(name, CONSONANT)
+        curve[begin:stop] = np.interp(np.linspace(0, 1, stop - begin), (0.3, 0.7), values)
+        if values == (0.0, 0.0):
+            shut[begin:stop] = 0
+    window, edge = np.hanning(round(BLUR * rate) + 2), np.hanning(round(0.04 * rate) + 2)
+    blurred = np.convolve(curve, window / window.sum(), "same") * np.convolve(shut, edge / edge.sum(), "same")
+    return blurred.reshape(frames, fine).mean(1)
 
 
-def compared(gaps: NDArray[np.float64], phones: list[tuple[str, float, float]]) -> dict[str, Any]:
+def silent(samples: NDArray[np.float32], rate: int, frames: int) -> NDArray[np.bool_]:
+    """Return in which frames nothing is heard: an aligner stretches words into the pauses after them."""
+    hop = rate / float(FPS)
+    sound = np.pad(np.square(samples, dtype=np.float64), (0, max(0, int((frames + 1) * hop) - len(samples))))
+    loud = np.array([np.sqrt(sound[int(at * hop) : int((at + 1) * hop)].mean()) for at in range(frames)])
+    return loud < QUIET * np.percentile(loud, 95)
+
+
+def compared(
+    gaps: NDArray[np.float64], phones: list[tuple[str, float, float]], quiet: NDArray[np.bool_]
+) -> dict[str, Any]:
     """Compare the lips of a film with its sound."""
     frames = len(gaps)
-    curve = expected(phones, frames)
+    curve = np.where(quiet, 0.0, expected(phones, frames))
     spoken = round(phones[-1][2] * FPS)
     usable = np.isfinite(gaps) & (np.arange(frames) < spoken)
 
@@ -203,7 +260,7 @@ def compared(gaps: NDArray[np.float64], phones: list[tuple[str, float, float]]) 
         "r0": lags[0],
         "lag": best * 1000 / float(FPS),
         "control": max(abs(value) for value in controls),
-        "shut": shut,
+        "shut": int(shut),
         "lips": lips,
         "gap_open": open_gap,
     }
@@ -267,15 +324,13 @@ def sheet(clip: Any, track: Any, phones: list[tuple[str, float, float]], out: Pa
 def long_memory(seconds: int) -> dict[str, Any]:
     """Sync a clip of so many seconds of a still picture, and return the process's memory (MB) along the way."""
     from workers.base import Progress
-    from workers.engines import voice
     from workers.lips.base import Track
     from workers.lips.draft import Draft
     from workers.lips.tracking import follow
-    from workers.voice.base import Speech, Timed
 
     scene = replace(front("mara"), moves=0.0, speaks=0.0)
     (picture,) = itertools.islice(Clip((scene,), WIDTH, HEIGHT).read(), 1)
-    said = voice.say(TEXT, "skylark")
+    said = spoken("skylark")
     times = int(np.ceil(seconds / said.seconds))
     phonemes = tuple(
         Timed(part.text, part.start + turn * said.seconds, part.end + turn * said.seconds)

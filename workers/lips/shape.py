@@ -32,7 +32,8 @@ OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379
 MESH_POINTS = 468
 
 # In distances between the outer corners of the eyes.
-WIDEST_GAP = 0.17  # between the lips of an open mouth
+WIDEST_GAP = 0.19  # between the lips of an open mouth
+NARROW = 1.4  # the power that keeps the lips of consonants near each other
 REST_GAP = 0.0  # of a mouth that says nothing
 TUCK_GAP = 0.024  # between the upper lip and the lower one under the teeth
 SPREAD, ROUNDED = 0.10, 0.33  # how much wider and narrower a mouth gets, as shares of its width
@@ -90,7 +91,7 @@ def moved(frame: Frame, mouth: Mouth) -> Doubles:
     lips = 1 - column**2.2  # how far a point of the lips is from the corners, 0 to 1
     inner_upper, inner_lower = np.array(UPPER[3][1:-1]), np.array(LOWER[3][1:-1])
     had = y[inner_lower] - y[inner_upper]
-    gap = WIDEST_GAP * mouth.open * (1 - mouth.tucked) + TUCK_GAP * mouth.tucked
+    gap = WIDEST_GAP * mouth.open**NARROW * (1 - mouth.tucked) + TUCK_GAP * mouth.tucked
     gap = (gap + REST_GAP) * (1 - mouth.closed)
     # A mouth that is nearly shut is shut: lips do not stand a pixel apart.
     gap *= np.clip(gap / 0.012, 0, 1) ** 2

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from workers.voice.base import Speech, Timed
 
-LEAD = 0.02  # seconds by which lips are ahead of what is heard
+LEAD = 0.0  # seconds by which lips are ahead of the times of phonemes, which already are a little ahead of the sound
 FINE = 8  # places that are computed for each frame
 CLOSED_SECONDS = 0.045  # what a closure takes at least, so that a frame shows it
 REACH, REST_REACH = 0.030, 0.05  # seconds in which the pull of a phoneme fades, and that of silence
 QUIET = 0.02  # of the loudest: less is silence, whatever the phonemes say
-BLUR = 0.05  # seconds
-ENDS = 0.06  # seconds of silence between phonemes from which on the mouth goes to rest
+BLUR = 0.04  # seconds
+ENDS = 0.08  # seconds of silence between phonemes from which on the mouth goes to rest
 
 Floats = NDArray[np.float64]
 
@@ -54,21 +54,21 @@ SHAPES = {
     **dict.fromkeys("bpm", Shape(0.0, -0.05, 1.8)),
     **dict.fromkeys("fv", Shape(0.08, 0.05, 1.5)),
     **dict.fromkeys("θð", Shape(0.20, 0.05, 0.7, 1.0)),
-    **dict.fromkeys("tdɾ", Shape(0.18, 0.1, 0.6, 0.5)),
-    **dict.fromkeys("lnɫɲ", Shape(0.22, 0.1, 0.6, 0.8)),
+    **dict.fromkeys("tdɾ", Shape(0.18, 0.1, 0.8, 0.5)),
+    **dict.fromkeys("lnɫɲ", Shape(0.18, 0.1, 0.8, 0.8)),
     **dict.fromkeys("sz", Shape(0.10, 0.3, 0.9)),
-    **dict.fromkeys("ʃʒɕʑ", Shape(0.16, -0.5, 1.0)),
-    **dict.fromkeys("kɡgŋxɣqhʔçχʁɦ", Shape(0.26, 0.05, 0.5)),
-    **dict.fromkeys("ɹrɻ", Shape(0.22, -0.4, 0.8)),
-    **dict.fromkeys("wɥ", Shape(0.16, -0.95, 1.1)),
+    **dict.fromkeys("ʃʒɕʑ", Shape(0.12, -0.5, 1.2)),
+    **dict.fromkeys("kɡgŋxɣqhʔçχʁɦ", Shape(0.24, 0.05, 0.7)),
+    **dict.fromkeys("ɹrɻ", Shape(0.16, -0.4, 1.0)),
+    **dict.fromkeys("wɥ", Shape(0.10, -0.95, 1.2)),
     "j": Shape(0.22, 0.5, 0.7),
-    **dict.fromkeys("aɑæʌɐ", Shape(0.95, 0.1, 1.0)),
-    **dict.fromkeys("ɛ", Shape(0.70, 0.3, 1.0)),
+    **dict.fromkeys("aɑæʌɐ", Shape(1.0, 0.1, 1.3)),
+    **dict.fromkeys("ɛ", Shape(0.76, 0.3, 1.2)),
     **dict.fromkeys("eø", Shape(0.55, 0.35, 1.0)),
-    **dict.fromkeys("əɘɵɜɝɚ", Shape(0.42, 0.0, 0.7)),
-    **dict.fromkeys("ɪʏ", Shape(0.38, 0.35, 0.8)),
+    **dict.fromkeys("əɘɵɜɝɚ", Shape(0.45, 0.0, 0.8)),
+    **dict.fromkeys("ɪʏ", Shape(0.46, 0.35, 1.0)),
     **dict.fromkeys("iy", Shape(0.28, 0.6, 1.0)),
-    **dict.fromkeys("ɔɒœ", Shape(0.78, -0.45, 1.0)),
+    **dict.fromkeys("ɔɒœ", Shape(0.80, -0.45, 1.2)),
     "o": Shape(0.58, -0.75, 1.0),
     **dict.fromkeys("ʊ", Shape(0.34, -0.7, 1.0)),
     **dict.fromkeys("uɯ", Shape(0.24, -0.95, 1.1)),
@@ -123,12 +123,17 @@ def _parts(phonemes: Iterable[Timed]) -> Iterable[_Part]:
 
 
 def _with_rests(parts: Iterable[_Part], seconds: float) -> list[_Part]:
-    """Return the parts with a rest before the first, in pauses, and after the last."""
+    """Return the parts with a rest before the first, in pauses, and after the last.
+
+    What is between two words without a pause belongs to the phoneme before.
+    """
     out: list[_Part] = []
     end = -1.0
     for part in parts:
         if part.start - end > ENDS:
             out.append(_Part("", end, part.start))
+        elif out and part.start > end:
+            out[-1] = out[-1]._replace(end=part.start)
         out.append(part)
         end = part.end
     out.append(_Part("", end, max(end, seconds) + 1.0))
