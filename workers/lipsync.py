@@ -13,14 +13,16 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from workers.base import EngineError, OnProgress, Progress, ignore_progress
+from workers.engines import voice as voices
 from workers.keeper import STATE, Keeper, KeepNothing, Kept, write_whole
+from workers.lips import times
 from workers.lips.base import LipSync, Pick, Picture, Track
 from workers.lips.draft import Draft
 from workers.lips.tracking import follow
@@ -30,7 +32,8 @@ from workers.media.film import Film, marked
 from workers.media.hls import Playlists
 from workers.media.probe import MediaInfo, probe
 from workers.voice import mix
-from workers.voice.base import Speech
+from workers.voice.base import Speech, Timed
+from workers.voice.text import sentences
 
 SEGMENT_FRAMES = 48  # what a crash costs at most
 TRACK = "track.npz"
@@ -74,6 +77,58 @@ class FileClip:
             if place >= first:
                 yield last
             place += 1
+
+
+def said(
+    text: str,
+    voice: str,
+    language: str = "",
+    speed: float = 1.0,
+    pitch: float = 0.0,
+    *,
+    on_progress: OnProgress = ignore_progress,
+) -> Speech:
+    """Return a text as a voice says it, sentence by sentence, with the times of its phonemes.
+
+    Where the voice's engine gives none, they are found in the sound. `on_progress` is called before every sentence.
+    Raises VoiceError and LipsError.
+    """
+    pieces: list[Speech] = []
+    todo = sentences(text)
+    for number, sentence in enumerate(todo):
+        on_progress(Progress(stage="speaking", step=number, steps=len(todo)))
+        made = voices.say(sentence.text, voice, language, speed, pitch)
+        if not made.phonemes:
+            spoken = language or next(iter(voices.get(voice).language), "en")
+            found = times.listen(made.samples, made.rate, sentence.text, spoken)
+            made = replace(made, phonemes=found.phonemes)
+        pause = np.zeros(round(sentence.pause / speed * made.rate), np.float32)
+        pieces.append(replace(made, samples=np.concatenate([made.samples, pause])))
+    if not pieces:
+        raise EngineError("text_not_speakable", "There is nothing to say in this text.")
+    begins = [0.0, *itertools.accumulate(piece.seconds for piece in pieces)]
+    words, phonemes = (
+        tuple(
+            Timed(part.text, begin + part.start, begin + part.end)
+            for begin, piece in zip(begins, pieces, strict=False)
+            for part in getattr(piece, name)
+        )
+        for name in ("words", "phonemes")
+    )
+    return Speech(np.concatenate([piece.samples for piece in pieces]), pieces[0].rate, words, phonemes)
+
+
+def heard(path: Path, folder: Path, text: str = "", language: str = "en") -> Speech:
+    """Return what is said in a sound that somebody brought, with the times of its phonemes; `text` makes them exact.
+
+    Raises EngineError for a sound that cannot be used, and LipsError("no_speech").
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    plain = folder / "heard.wav"
+    with _as_engine_error():
+        foreign.plain_sound(path, plain)
+        planes, rate = audio.decode(plain)
+    return times.listen(planes[0], rate, text, language)
 
 
 def planned(asked: Asked, speech: Speech) -> FileClip:

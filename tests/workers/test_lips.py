@@ -107,6 +107,35 @@ def test_silence_is_no_speech(samples):
     assert raised.value.code == "no_speech"
 
 
+def test_a_text_is_said_sentence_by_sentence_and_heard_again_in_a_file(tmp_path):
+    from workers import lipsync
+    from workers.media import audio
+
+    told = []
+    speech = lipsync.said(
+        "Bob moves. Pam waits.", "skylark", on_progress=lambda now: told.append((now.step, now.steps))
+    )
+    assert told == [(0, 2), (1, 2)]
+    assert [word.text for word in speech.words] == ["Bob", "moves", "Pam", "waits"]
+    starts = [part.start for part in speech.phonemes]
+    assert starts == sorted(starts) and speech.phonemes[-1].end <= speech.seconds
+    audio.encode(speech.samples, speech.rate, tmp_path / "speech.mp3")
+    found = lipsync.heard(tmp_path / "speech.mp3", tmp_path / "work", "Bob moves. Pam waits.")
+    assert found.seconds == pytest.approx(speech.seconds, abs=0.15)
+    lips = [part.start for part in found.phonemes if part.text in "bpm"]
+    meant = [part.start for part in speech.phonemes if part.text in "bpm"]
+    assert np.median(np.abs(np.subtract(lips, meant))) < 0.1
+
+
+def test_a_film_is_no_sound_to_lip_sync_where_it_has_none(tmp_path):
+    from workers import lipsync
+
+    (tmp_path / "broken.mp3").write_bytes(b"ID3" + bytes(500))
+    with pytest.raises(EngineError) as raised:
+        lipsync.heard(tmp_path / "broken.mp3", tmp_path / "work")
+    assert raised.value.code == "sound_broken"
+
+
 # --- faces
 
 SIDES = 320, 240

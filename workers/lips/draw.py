@@ -210,7 +210,8 @@ def _cavity(
     out = _over(out, _teeth(across, colours, wide), upper * np.clip(side * 1.5, 0, 1))
     # The lip's shadow, and the dark towards the corners.
     shade = (0.58 + 0.42 * _step(deep / 0.026)) * (0.42 + 0.58 * side)
-    return np.asarray(out * shade[..., None], np.float32)
+    # In the corners the lips themselves are seen, in their own shadow.
+    return _over(out * shade[..., None], colours.lips * np.float32(0.5), 1 - _step(side / 0.65))
 
 
 def _teeth(across: Floats, colours: Colours, wide: float) -> Floats:
