@@ -104,7 +104,7 @@ def spoken(slug: str) -> Speech:
 def measure(name: str) -> dict[str, Any]:
     """Render, sync and measure one clip in this process."""
     from workers.lips.landmarks import size_of
-    from workers.lipsync import Asked, FileClip, sync_film
+    from workers.lipsync import Asked, FileClip, engine, sync_film
     from workers.media import film
 
     clip, pick = clips()[name]
@@ -121,7 +121,7 @@ def measure(name: str) -> dict[str, Any]:
     marks: dict[str, float] = {}
     began, used = time.perf_counter(), time.process_time()
     sync_film(
-        Asked(source, pick), speech, work, out,
+        Asked(source, pick), speech, work, out, engine=engine(),
         on_progress=lambda told: marks.setdefault(told.stage, time.perf_counter() - began) and None,
     )  # fmt: skip
     wall, cpu = time.perf_counter() - began, time.process_time() - used

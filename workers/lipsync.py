@@ -7,6 +7,7 @@ whoever asks for the same film in the same folder goes on after the last whole s
 from __future__ import annotations
 
 import hashlib
+import importlib
 import itertools
 import json
 import math
@@ -24,7 +25,6 @@ from workers.engines import voice as voices
 from workers.keeper import STATE, Keeper, KeepNothing, Kept, write_whole
 from workers.lips import times
 from workers.lips.base import LipSync, Pick, Picture, Track
-from workers.lips.draft import Draft
 from workers.lips.tracking import follow
 from workers.media import audio, foreign
 from workers.media.facts import ClipInfo, MediaError, sha256
@@ -41,6 +41,9 @@ REMOVED, LOWERED, KEPT = "removed", "lowered", "kept"  # what becomes of the sou
 OWN_SOUNDS = (REMOVED, LOWERED, KEPT)
 LOUDNESS, PEAK = -16.0, -2.0  # LUFS and dB of what is heard
 LOWERED_GAIN = 0.2  # of the clip's own sound under the speech
+
+DRAFT = "draft"
+ENGINES = {DRAFT: "workers.lips.draft:Draft"}  # by the quality that is asked for: a module, and a `LipSync` in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,15 @@ class FileClip:
             if place >= first:
                 yield last
             place += 1
+
+
+def engine(quality: str = DRAFT) -> LipSync:
+    """Return the engine of a quality. Raises EngineError("engine_unknown")."""
+    if quality not in ENGINES:
+        raise EngineError("engine_unknown", f"There is no engine for the quality {quality}.")
+    module, _, name = ENGINES[quality].partition(":")
+    made: LipSync = getattr(importlib.import_module(module), name)()
+    return made
 
 
 def said(
@@ -150,10 +162,10 @@ def sync_film(
     on_progress: OnProgress = ignore_progress,
     keeper: Keeper | None = None,
     comment: str = "",
-    engine: LipSync | None = None,
+    engine: LipSync,
     watermark: bool = False,
 ) -> MediaInfo:
-    """Write the MP4 `out`, in which the chosen face of a clip says a speech; by default the draft engine draws it.
+    """Write the MP4 `out`, in which the chosen face of a clip says a speech, as the engine draws it.
 
     Goes on in `folder` where an earlier call was killed. `on_progress` is called after every frame, first of the
     stage "tracking", then of "syncing", and what it raises goes through: after Stopped, `keep_film` makes a film of the
@@ -161,7 +173,6 @@ def sync_film(
     """
     keeper = keeper or KeepNothing()
     keeper.fetch(folder)
-    engine = engine or Draft()
     clip = planned(asked, speech)
     on_progress(Progress(stage="loading", step=0, steps=clip.frames))
     engine.load()
@@ -192,14 +203,14 @@ def keep_film(
     out: Path,
     comment: str = "",
     *,
-    engine: LipSync | None = None,
+    engine: LipSync,
     watermark: bool = False,
 ) -> tuple[MediaInfo, int]:
     """Join the segments that a stopped `sync_film` has left in `folder` into the MP4 `out`; nothing is computed.
 
     Returns what came out and how many segments are in it. Raises EngineError("nothing_to_keep") before the first.
     """
-    film = _left_off(asked, speech, planned(asked, speech), folder, engine or Draft(), watermark)
+    film = _left_off(asked, speech, planned(asked, speech), folder, engine, watermark)
     if not film.segments:
         raise EngineError("nothing_to_keep", "Nothing of this video is finished yet.")
     with _as_engine_error():

@@ -276,11 +276,11 @@ def heard_seconds(film):
 
 @needs_faces
 def test_a_film_is_gone_on_with_after_its_last_kept_segment(source, tmp_path):
-    from workers.lipsync import SEGMENT_FRAMES, Asked, keep_film, sync_film
+    from workers.lipsync import SEGMENT_FRAMES, Asked, engine, keep_film, sync_film
     from workers.media.probe import read_frames
 
     speech, asked = said(("ɑ", 0.1, 0.9), ("m", 0.9, 1.0), ("ɑ", 1.0, 2.4), seconds=2.6), Asked(source)
-    whole = sync_film(asked, speech, tmp_path / "whole", tmp_path / "whole.mp4")
+    whole = sync_film(asked, speech, tmp_path / "whole", tmp_path / "whole.mp4", engine=engine())
     assert (whole.width, whole.height, whole.frames) == (*SIDES, 65)  # the last picture stands for what is said then
     assert heard_seconds(tmp_path / "whole.mp4") == pytest.approx(2.6, abs=0.1)
 
@@ -292,12 +292,17 @@ def test_a_film_is_gone_on_with_after_its_last_kept_segment(source, tmp_path):
             raise Stopped
 
     with pytest.raises(Stopped):
-        sync_film(asked, speech, tmp_path / "part", tmp_path / "part.mp4", on_progress=stop)
-    info, segments = keep_film(asked, speech, tmp_path / "part", tmp_path / "kept.mp4")
+        sync_film(asked, speech, tmp_path / "part", tmp_path / "part.mp4", engine=engine(), on_progress=stop)
+    info, segments = keep_film(asked, speech, tmp_path / "part", tmp_path / "kept.mp4", engine=engine())
     assert segments == 1 and info.frames == SEGMENT_FRAMES
     stages.clear()
     sync_film(
-        asked, speech, tmp_path / "part", tmp_path / "part.mp4", on_progress=lambda told: stages.append(told.stage)
+        asked,
+        speech,
+        tmp_path / "part",
+        tmp_path / "part.mp4",
+        engine=engine(),
+        on_progress=lambda told: stages.append(told.stage),
     )
     assert "tracking" not in stages and stages.count("syncing") == 65 - SEGMENT_FRAMES + 1
     one, other = (list(read_frames(tmp_path / name)) for name in ("whole.mp4", "part.mp4"))
@@ -306,7 +311,7 @@ def test_a_film_is_gone_on_with_after_its_last_kept_segment(source, tmp_path):
 
 @needs_faces
 def test_another_speech_begins_anew_and_nothing_is_kept_of_nothing(source, tmp_path):
-    from workers.lipsync import Asked, keep_film, sync_film
+    from workers.lipsync import Asked, engine, keep_film, sync_film
 
     def stop(told):
         if told.stage == "syncing" and told.step > 50:
@@ -314,7 +319,34 @@ def test_another_speech_begins_anew_and_nothing_is_kept_of_nothing(source, tmp_p
 
     speech, asked = said(("ɑ", 0.1, 0.9)), Asked(source)
     with pytest.raises(Cancelled):
-        sync_film(asked, speech, tmp_path, tmp_path / "out.mp4", on_progress=stop)
+        sync_film(asked, speech, tmp_path, tmp_path / "out.mp4", engine=engine(), on_progress=stop)
     with pytest.raises(EngineError) as raised:
-        keep_film(asked, said(("m", 0.1, 0.9)), tmp_path, tmp_path / "out.mp4")
+        keep_film(asked, said(("m", 0.1, 0.9)), tmp_path, tmp_path / "out.mp4", engine=engine())
     assert raised.value.code == "nothing_to_keep"
+
+
+@needs_faces
+def test_the_task_makes_a_film_of_a_clip_and_a_text_with_its_marked_copy(source, tmp_path):
+    from workers.tasks import registry
+
+    params = {"text": "Bob.", "voice": "skylark", "face_at": [0.2, 0.5, 0.45], "own_sound": "lowered"}
+    request = registry.Request(params=params, folder=tmp_path, inputs={"video": [source]}, watermark=True)
+    made = registry.get("lip-sync")(request)
+    (film,) = made.assets
+    assert film.kind == "video" and film.facts["frames"] == 55
+    assert film.files["file"].is_file() and film.marked["file"].is_file()
+    assert made.recipe["inputs"]["video"] and not made.stopped
+
+
+@needs_faces
+def test_the_task_refuses_what_is_missing_and_qualities_that_are_none(source, tmp_path):
+    from workers.tasks import registry
+
+    for params, inputs, code in (
+        ({"text": "Bob.", "voice": "skylark"}, {}, "input_missing"),
+        ({"text": ""}, {"video": [source]}, "input_missing"),
+        ({"text": "Bob.", "voice": "skylark", "quality": "best"}, {"video": [source]}, "engine_unknown"),
+    ):
+        with pytest.raises(EngineError) as raised:
+            registry.get("lip-sync")(registry.Request(params=params, folder=tmp_path, inputs=inputs))
+        assert raised.value.code == code
