@@ -22,7 +22,7 @@ from workers.lips.visemes import Mouth
 SHIFT = 4  # bits of a pixel's fraction in OpenCV's polygons
 STILL = 0.02  # pixels; a point that moves less stays
 APRON = 0.30  # how far around the face the skin and what is behind it gives way, as a share of the face
-RIM = 0.5  # of the way from the edge of a lip to its next ring
+RIM = 0.75  # of the way from the edge of a lip to its next ring
 # In distances between the outer corners of the eyes: the teeth from the middle to the side, and how much of them shows.
 TEETH = (0.0, 0.088, 0.160, 0.228, 0.285, 0.335)
 TEETH_SHOW, LOWER_SHOW = 0.050, 0.022
@@ -177,7 +177,7 @@ def _seam(
     gap = np.maximum(below - above, 0)
     thick = max(0.007, 0.8 * pixel)
     line = np.exp(-(((down - (above + below) / 2) / thick) ** 2)) * np.clip(1 - gap / 0.03, 0, 1)
-    line *= np.clip((1 - np.abs(across) / wide) / 0.15, 0, 1) * 0.55
+    line *= np.clip((1.04 - np.abs(across) / wide) / 0.06, 0, 1) * 0.55
     pixels += (colours.lips * np.float32(0.42) - pixels) * line[..., None].astype(np.float32)
 
 
