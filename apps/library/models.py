@@ -195,6 +195,8 @@ class Generation(models.Model):
         "decoding": _("Finishing the frames"),
         "upscaling": _("Enlarging"),
         "speaking": _("Speaking"),
+        "tracking": _("Finding the face"),
+        "syncing": _("Moving the lips"),
         "encoding": _("Saving the file"),
     }
 

@@ -89,7 +89,8 @@ def detail(job: Generation) -> str:
     if job.stage in (job.WAITING, job.LOADING, job.ENCODING, "decoding"):
         return ""
     steps = {"number": job.step, "all": job.steps}
-    words = {"upscaling": _("frame %(number)d of %(all)d"), "speaking": _("%(number)d of %(all)d sentences")}
+    frame = _("frame %(number)d of %(all)d")
+    words = {"upscaling": frame, "tracking": frame, "syncing": frame, "speaking": _("%(number)d of %(all)d sentences")}
     step = words.get(job.stage, _("step %(number)d of %(all)d")) % steps
     if job.stage == "speaking" and job.steps == 1:
         step = ""  # of a film, in which speech is a moment
