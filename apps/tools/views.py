@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
+from apps.accounts import pending
 from apps.accounts.http import PENDING_KEY, PENDING_PROMPT, SignedIn
 from apps.accounts.models import User
 from apps.billing import services as billing
@@ -130,17 +131,17 @@ def start(request: HttpRequest) -> HttpResponse:
     """
     if request.method == "POST":
         # Without the NUL: the account keeps the prompt, and PostgreSQL takes none.
-        prompt = tidy(request.POST.get("prompt", "").replace("\0", ""))
-        if len(prompt) > MAX_PENDING:
+        typed = tidy(request.POST.get("prompt", "").replace("\0", ""))
+        if len(typed) > MAX_PENDING:
             raise StudioError(
                 _("A prompt has at most %(most)d characters.") % {"most": MAX_PENDING}, code="validation_failed"
             )
-        request.session[PENDING_PROMPT] = prompt
+        request.session[PENDING_PROMPT] = typed
         request.session[PENDING_KEY] = uuid.uuid4().hex
     if not isinstance(request.user, User):
         return redirect("account_signup")
     tool = registry.main()
-    prompt, key = request.session.pop(PENDING_PROMPT, None), request.session.pop(PENDING_KEY, "")
+    prompt, key = pending.take(request)
     first = request.user.first_prompt
     if prompt is None and not first:
         if request.GET:
