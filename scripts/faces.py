@@ -1,7 +1,7 @@
 """Faces that belong to nobody: heads rendered from MediaPipe's canonical mesh, to test and measure lip sync with.
 
-Everything about them is ours or computed, but for the shape of the face, which comes with the landmark models
-(Apache-2.0). They turn, blink and move their mouths, so that a clip of them has something to override.
+Everything about them is ours or computed, but for the shape of the face, which comes with the landmark models.
+They turn, blink and move their mouths, so that a clip of them has something to override.
 """
 
 from __future__ import annotations

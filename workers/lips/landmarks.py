@@ -1,8 +1,8 @@
 """Faces and their landmarks in a picture: BlazeFace and the face mesh of MediaPipe, run by LiteRT.
 
-The models are those of MediaPipe's `face_landmarker.task` (Apache-2.0), from a wheel that `requirements-lips.txt` pins;
-their own sha256 is checked when they are loaded. The detector sees faces from about a tenth of its square on
-(arXiv:1907.05047), so pictures are also looked at in overlapping tiles; what the mesh does not believe is dropped.
+The models are those of MediaPipe's `face_landmarker.task`, from a wheel that `requirements-lips.txt` pins; their own
+sha256 is checked when they are loaded. The detector sees faces from about a tenth of its square on (arXiv:1907.05047),
+so pictures are also looked at in overlapping tiles; what the mesh does not believe is dropped.
 """
 
 from __future__ import annotations
