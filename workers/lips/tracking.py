@@ -6,6 +6,7 @@ for again, and told from others by where it was, or by how it looks.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from workers.base import OnProgress, Progress, ignore_progress
 from workers.lips.base import POINTS, Clip, Face, LipsError, Pick, Picture, Points, Track
-from workers.lips.landmarks import LEFT_EYE, RIGHT_EYE, Landmarker, landmarker, shared, size_of, turned
+from workers.lips.landmarks import Landmarker, landmarker, mesh, shared, size_of, turned
 
 SMALL = 18.0  # pixels between the outer corners of the eyes: less has no mouth to speak of
 TURNED = 55.0  # degrees; beyond it one half of the mouth is not seen
@@ -32,7 +33,8 @@ Floats = NDArray[np.float32]
 
 
 class Portrait(NamedTuple):
-    """How a face looks, upright and small: its light [24, 24], without its mean, and its colour [3]."""
+    """How a face looks at its landmarks above the mouth: light and dark without the fall of light, [N], and its skin's
+    colour, [3] of 0 to 255."""
 
     light: Floats
     colour: Floats
@@ -185,25 +187,40 @@ class _Follower:
 
 
 def portrait(picture: Picture, points: Points) -> Portrait:
-    """Return how a face looks above the mouth, turned upright."""
-    eyes = points[[RIGHT_EYE, LEFT_EYE], :2]
-    across = (eyes[1] - eyes[0]) / 12.0
-    down = np.array([-across[1], across[0]])
-    middle = eyes.mean(0) + 3 * down
-    turn = np.stack([across, down], 1)
-    back = np.column_stack([turn, middle - turn @ [11.5, 11.5]]).astype(np.float64)
-    small = cv2.warpAffine(
-        picture, back, (24, 24), flags=cv2.INTER_AREA | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    ).astype(np.float32)
-    light = small.mean(-1)
-    colour = np.asarray(small[6:20, 4:20].mean((0, 1)), np.float32)
-    return Portrait(np.asarray((light - light.mean()) / max(float(light.std()), 1.0), np.float32), colour)
+    """Return how a face looks, whichever way it is turned: what its brows, eyes, nose and cheeks are like."""
+    where, plane = _upper_face()
+    size = size_of(points)
+    step = max(1.0, size / 24)  # pixels of the picture for one that is looked at
+    low, high = points[where, :2].min(0) - 2 * step, points[where, :2].max(0) + 2 * step
+    left, top = np.maximum(low, 0).astype(int)
+    part = picture[top : max(int(high[1]), top + 2), left : max(int(high[0]), left + 2)]
+    if not part.size:
+        return Portrait(np.zeros(len(where), np.float32), np.zeros(3, np.float32))
+    small = (max(1, round(part.shape[1] / step)), max(1, round(part.shape[0] / step)))
+    little = cv2.resize(part, small, interpolation=cv2.INTER_AREA)
+    scale = np.array([small[0] / part.shape[1], small[1] / part.shape[0]], np.float32)
+    places = ((points[where, :2] - np.array([left, top], np.float32) + 0.5) * scale - 0.5).astype(np.float32)
+    seen = cv2.remap(little, places[None, :, 0], places[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    colours = seen[0].astype(np.float32)
+    light = np.log(colours.mean(-1) + 8)
+    light -= plane @ (np.linalg.pinv(plane) @ light)
+    return Portrait(
+        np.asarray(light / max(float(light.std()), 0.02), np.float32), np.asarray(np.median(colours, 0), np.float32)
+    )
 
 
 def likeness(one: Portrait, other: Portrait) -> float:
-    """Return how alike two portraits are, -1 to 1: their light and shade, less what their colours differ by."""
+    """Return how alike two portraits are, -1 to 1: their light and dark, less what their colours differ by."""
     light = float((one.light * other.light).mean())
-    return light - float(np.abs(one.colour - other.colour).mean()) / 128
+    return light - float(np.abs(one.colour - other.colour).mean()) / 64
+
+
+@functools.cache
+def _upper_face() -> tuple[NDArray[np.intp], Floats]:
+    """Return the landmarks that make a portrait, and 1, x and y of each as a face at rest has them, [N, 3]."""
+    face = mesh().points
+    where = np.flatnonzero((face[:, 1] > -2.5) & (np.abs(face[:, 0]) < 5.6))
+    return where, np.asarray(np.column_stack([np.ones(len(where)), face[where, :2]]), np.float32)
 
 
 def _wanted(clip: Clip, pick: Pick | None) -> tuple[Face, Portrait] | None:
