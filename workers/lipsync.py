@@ -250,9 +250,7 @@ def _counted(frames: Iterator[Picture], first: int, of: int, on_progress: OnProg
 
 
 def _finish(film: Film, asked: Asked, speech: Speech, folder: Path, out: Path, comment: str) -> MediaInfo:
-    film.finish(out, comment)
-    seconds = len(film.segments) and audio.seconds_of(out)
-    heard = _sound(asked, speech, folder, seconds)
+    heard = _sound(asked, speech, folder, film.finish(out, comment).seconds)
     for made in (out, marked(out)) if film.marked else (out,):
         audio.give_sound(made, heard)
     return probe(out)
