@@ -117,9 +117,7 @@ def tool_quote(request: HttpRequest, slug: str) -> HttpResponse:
         context |= _quoted(request.user, tool, form)
     else:
         context |= _refused(form)
-    context["notes"] = [
-        (name, form.notes.get(name, ""), next(map(str, form.errors.get(name, ())), "")) for name in tool.inputs
-    ]
+    context["notes"] = [(name, form.notes.get(name, ""), _fault(form, name)) for name in tool.inputs]
     return render(request, "tools/quote.html", context)
 
 
@@ -291,6 +289,12 @@ def _refused(form: ToolForm) -> dict[str, Any]:
     """The first thing that is wrong with a form; what is only not there yet is no problem."""
     missing = all(error.code == "required" for each in form.errors.as_data().values() for error in each)
     return {} if missing else {"problem": registry.first_error(form)}
+
+
+def _fault(form: ToolForm, name: str) -> str:
+    """The first thing that is wrong with one field, or an empty text; what is only not there yet is no fault."""
+    wrong = [error for error in form.errors.as_data().get(name, ()) if error.code != "required"]
+    return str(form.errors[name][0]) if wrong else ""
 
 
 def _quoted(user: User, tool: Tool, form: ToolForm) -> dict[str, Any]:

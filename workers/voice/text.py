@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from workers import base
-from workers.voice import numbers
+from workers.voice import languages, numbers
 from workers.voice.base import MAX_CHARACTERS, Voice, VoiceError
 from workers.voice.readings import ABBREVIATIONS, GREEK, RULES
 
@@ -56,8 +56,10 @@ class Reading:
 def check(text: str, voice: Voice, language: str = "", others: Iterable[Voice] = ()) -> None:
     """Refuse a text that this voice cannot speak; `others` are the voices that a refusal may name.
 
-    Raises VoiceError("text_not_speakable"), VoiceError("text_too_long") or VoiceError("language_not_spoken").
+    Without a language the text's own is guessed. Raises VoiceError("text_not_speakable"), VoiceError("text_too_long")
+    or VoiceError("language_not_spoken").
     """
+    guessed = "" if language else languages.guess(text[:MAX_CHARACTERS])
     language = language or voice.language[0]
     if len(text) > MAX_CHARACTERS:
         told = base.Sentence(
@@ -86,6 +88,8 @@ def check(text: str, voice: Voice, language: str = "", others: Iterable[Voice] =
     if main(language) == "en" and (foreign := _foreign(clean)):
         told = base.Sentence("{voice} reads English and cannot read “{word}”.", voice=voice.name, word=foreign)
         raise VoiceError("language_not_spoken", told)
+    if guessed and not speaks(voice, guessed):
+        raise _not_spoken(voice, guessed, others)
     if main(language) == "en" and not (_has_words(clean) or _has_words(folded(spoken(clean)))):
         raise VoiceError("text_not_speakable", "This text has no words: emoji and signs alone cannot be spoken.")
 
@@ -126,13 +130,15 @@ def _not_spoken(voice: Voice, language: str, others: Iterable[Voice]) -> VoiceEr
     able = [other.name for other in others if other.available and speaks(other, language)]
     if not able:
         told = base.Sentence(
-            "{voice} does not speak {language}. No voice of this studio does.", voice=voice.name, language=language
+            "{voice} does not speak {language}. No voice of this studio does.",
+            voice=voice.name,
+            language=languages.name(language),
         )
     else:
         told = base.Sentence(
             "{voice} does not speak {language}. These voices do: {voices}.",
             voice=voice.name,
-            language=language,
+            language=languages.name(language),
             voices=", ".join(able[:8]),
         )
     return VoiceError("language_not_spoken", told)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.workers.voice.forms import FORMS
 from workers.engines.voice import cards
+from workers.voice import languages
 from workers.voice.base import MAX_CHARACTERS, Voice, VoiceError
 from workers.voice.text import check, read, sentences, spoken
 
@@ -122,6 +123,7 @@ def test_signs_alone_are_no_sentence():
         ("مرحبا", "language_not_spoken", "right to left"),
         ("Hello, Привет", "language_not_spoken", "cannot read “Привет”"),
         ("你好", "language_not_spoken", "cannot read “你好”"),
+        ("Das ist ein schöner Tag, und wir sind auf dem Weg.", "language_not_spoken", "does not speak German"),
         ("\x00\x1b\u200b\ufeff", "text_not_speakable", "no text"),
         ("\u0301 \u20dd", "text_not_speakable", "no words"),
         ("1" * 5_000, "text_not_speakable", "without a space"),
@@ -134,9 +136,9 @@ def test_it_refuses_what_cannot_be_spoken(text, code, told):
 
 def test_a_language_is_refused_with_the_voices_that_speak_it():
     assert refusal("Hello", HEART, "en-GB").public_text == (
-        "Heart does not speak en-GB. These voices do: Emma, Isabella, George, Fable."
+        "Heart does not speak British English. These voices do: Emma, Isabella, George, Fable."
     )
-    assert refusal("Hallo", HEART, "de").public_text == "Heart does not speak de. No voice of this studio does."
+    assert refusal("Hallo", HEART, "de").public_text == "Heart does not speak German. No voice of this studio does."
 
 
 def test_it_lets_through_what_can_be_spoken():
@@ -165,3 +167,26 @@ def test_a_long_hostile_text_is_read_in_no_time():
 @pytest.mark.parametrize("written", ["It’s raining, isn’t it?", "İstanbul’da “Şişli” 5 km — don’t!", "x² ﬁn ⑴"])
 def test_words_are_told_as_they_were_written(written):
     assert " ".join(one.written for one in read(written)) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Guten Morgen, das ist nicht mein Hund.", "de"),
+        ("Je ne sais pas ce que vous voulez dire.", "fr"),
+        ("El perro está en la casa, pero no es muy grande.", "es"),
+        ("Il gatto non è nel giardino, è sul tetto della casa.", "it"),
+        ("Eu não sei o que você está fazendo.", "pt"),
+        ("Het is een mooie dag en ik ben niet thuis.", "nl"),
+        ("Good morning, the show begins in seven minutes.", ""),
+        ("He said “je ne sais pas” and left for the station with his dog.", ""),
+        ("Die Hard is a film; die, der, das are the articles of German.", ""),
+        ("Los Angeles, San Diego, La Paz, El Paso, Las Vegas.", ""),
+        ("De La Soul en route to Le Mans, et cetera.", ""),
+        ("Red circle, blue sea.", ""),
+        ("Bonjour!", ""),
+        ("", ""),
+    ],
+)
+def test_the_language_of_a_text_is_guessed_where_it_is_clear(text, language):
+    assert languages.guess(text) == language
