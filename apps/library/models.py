@@ -196,6 +196,8 @@ class Generation(models.Model):
         "upscaling": _("Enlarging"),
         "grading": _("Changing the look"),
         "speaking": _("Speaking"),
+        "tracking": _("Finding the face"),
+        "syncing": _("Moving the lips"),
         "encoding": _("Saving the file"),
     }
 

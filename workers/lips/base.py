@@ -31,7 +31,7 @@ class LipsError(PublicError):
     """A clip or a sound cannot be lip-synced. The codes are rows of the error catalogue.
 
     no_face, face_small, face_turned, several_faces: the picture or the choice of a face has to change.
-    no_speech: the sound has to change. landmarks_not_ready, landmarks_broken: the operator has to install or repair.
+    no_speech: the sound has to change.
     """
 
 

@@ -79,6 +79,10 @@ def keep_sound(path: str, folder: str) -> dict[str, Any]:
     return {"name": kept.name, "info": _told(info)}
 
 
+def plain_sound(path: str, out: str) -> dict[str, Any]:
+    return _told(sound.plain_sound(Path(path), Path(out)))
+
+
 def add_sound(film: str, source: str) -> bool:
     return soundtrack.add_sound(Path(film), Path(source))
 
@@ -100,6 +104,7 @@ VERBS: dict[str, Verb] = {
         keep_clip,
         clip,
         keep_sound,
+        plain_sound,
         add_sound,
         sound_of,
     )

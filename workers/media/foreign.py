@@ -154,6 +154,11 @@ def keep_sound(path: Path, folder: Path) -> tuple[Path, SoundInfo]:
     return folder / Path(told["name"]).name, SoundInfo(**told["info"])
 
 
+def plain_sound(path: Path, out: Path) -> SoundInfo:
+    """Write the sound of a file, also of a film's, as the mono WAV `out`; returns what the sound was."""
+    return SoundInfo(**_result("sound", "plain_sound", Budget.of(1, MAX_SOUND_BYTES), path=path, out=out))
+
+
 def add_sound(film: Path, source: Path) -> bool:
     """Give the MP4 `film`, which is the studio's, the sound of the clip `source`. Returns False when it has none."""
     output = film.stat().st_size + MAX_CLIP_BYTES

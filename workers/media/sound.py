@@ -19,6 +19,7 @@ from workers.media.stills import wave
 
 MAX_SOUND_SECONDS = 1800.0
 MIN_SOUND_SECONDS = 0.1
+PLAIN_RATE = 24_000  # samples a second of a sound that is listened to
 PEAK_SAMPLES = 256  # of one column of what a waveform is drawn from
 # A playlist or a list of files would make the reader open what it names, so only real containers are let in.
 SOUND_OPTIONS = {
@@ -116,6 +117,25 @@ def keep_sound(path: Path, folder: Path) -> tuple[Path, SoundInfo]:
     if abs(kept.seconds - info.seconds) > MISSING_SECONDS:
         raise _uncopied()
     return out, kept
+
+
+def plain_sound(path: Path, out: Path) -> SoundInfo:
+    """Write the sound of a file, also of a film's, as the mono WAV `out` with PLAIN_RATE samples a second.
+
+    Returns what the sound was. Raises MediaError for a sound that cannot be used.
+    """
+    with av.open(str(out), "w", format="wav") as target:
+        stream = target.add_stream("pcm_s16le", rate=PLAIN_RATE, layout="mono")
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=PLAIN_RATE)
+
+        def add(frame: av.AudioFrame | None) -> None:
+            for piece in resampler.resample(frame):
+                target.mux(stream.encode(piece))
+
+        info = sound_info(path, add)
+        add(None)
+        target.mux(stream.encode(None))
+    return info
 
 
 def _container(path: Path) -> av.container.InputContainer:
