@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from django.db.models import Count
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from apps.accounts.models import User
@@ -23,7 +24,8 @@ def activity_of(user: User) -> Activity:
     """Count for the top bar; it moves by websocket afterwards."""
     active, unseen = Generation.objects.active(), Generation.objects.unseen(user)
     statuses = (active | unseen).of(user).order_by().values_list("status")
-    counted = dict(statuses.annotate(jobs=Count("pk")))
+    # A batch counts once for each state that its jobs are in.
+    counted = dict(statuses.annotate(jobs=Count(Coalesce("group", "pk"), distinct=True)))
     at_work = sum(jobs for status, jobs in counted.items() if status in Generation.ACTIVE)
     return Activity(active=at_work, unseen=sum(counted.values()) - at_work)
 

@@ -229,9 +229,11 @@ class Reader:
             results = self.components.get(name, FREE).get("properties", FREE).get("results")
             if results:
                 name, many = name_of(results["items"]), True
-        if name and name not in self.answered:
-            self.answered.append(name)
-        return name, many
+        several = [name_of(part) for part in self.components.get(name, FREE).get("oneOf", ())]
+        for each in several or [name]:
+            if each and each not in self.answered:
+                self.answered.append(each)
+        return several[0] if several else name, many
 
     def things(self) -> Iterator[Thing]:
         """The objects of the answers, each followed by those that it holds."""

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.tools import activity, many, views
+from apps.tools import activity, batches, many, views
 
 app_name = "tools"
 urlpatterns = [
@@ -10,6 +10,8 @@ urlpatterns = [
     path("home/tools/<slug:slug>/quote", views.tool_quote, name="quote"),
     path("home/activity", activity.activity, name="activity"),
     path("home/activity/seen", activity.seen, name="activity_seen"),
+    path("home/batches/<uuid:pk>", batches.batch, name="batch"),
+    path("home/batches/<uuid:pk>/keep", batches.keep, name="keep_of_batch"),
     path("home/jobs/<uuid:pk>/again", views.again, name="again"),
     path("home/jobs/delete", many.delete, name="delete_many"),
     path("home/jobs/restore", many.restore, name="restore_many"),

@@ -126,6 +126,8 @@ POST     /home/tools/prompt/suggestion              in         on        on     
 GET      /home/tools/prompt/suggestion/{written}    in         404       200    404
 GET      /home/activity                             in         200       200    200
 POST     /home/activity/seen                        in         on        on     on
+GET      /home/batches/{group}                      in         404       200    404
+POST     /home/batches/{group}/keep                 in         404       on     404
 POST     /home/jobs/{lost}/again                    in         404       on     404
 POST     /home/jobs/delete                          in         on        on     on
 POST     /home/jobs/restore                         in         on        on     on
