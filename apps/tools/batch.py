@@ -16,6 +16,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.files.uploadedfile import UploadedFile
+from django.core.validators import MaxLengthValidator
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
@@ -73,7 +74,7 @@ class BatchForm(forms.Form):
         label=_("More prompts"),
         required=False,
         strip=False,
-        max_length=MAX_LINES,
+        validators=[MaxLengthValidator(MAX_LINES)],
         widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
         help_text=explained(
             _("One a line: each is made, beside the prompt above."),
@@ -112,8 +113,16 @@ class BatchForm(forms.Form):
         help_text=_("With commas between them."),
     )
 
-    def __init__(self, tool: Tool, shared: Any = None, data: Any = None, files: Any = None, user: User | None = None):
-        super().__init__(data, files)
+    def __init__(
+        self,
+        tool: Tool,
+        shared: Any = None,
+        data: Any = None,
+        files: Any = None,
+        user: User | None = None,
+        initial: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, files, initial=dict(initial or {}))
         self.tool, self.user, self.text, self.seeded = tool, user, "", False
         if shared is not None:
             self.text, self.seeded = tidy(str(shared.get(tool.text) or "")), bool(shared.get("seed"))
@@ -133,7 +142,8 @@ class BatchForm(forms.Form):
     @property
     def opened(self) -> bool:
         """Something is filled in, so that the page shows it."""
-        return self.is_bound and any(self.data.get(name) for name in self.fields)
+        given = self.data if self.is_bound else self.initial
+        return any(given.get(name) for name in self.fields)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
