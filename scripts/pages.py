@@ -99,6 +99,9 @@ class World:
         self.ids |= {"voiceover": voiceover, "spoken": spoken}
         self.ids |= {"film": films[0], "failed": failed, "cancelled": cancelled, "enlarged": enlarged, "prompt": prompt}
         self.ids |= {"images": images, "batch": batch}
+        looks = {"name": "Golden hour", "words": "golden hour, long shadows", "negative": "text"}
+        preset = self.call("post", "presets/", {**looks, "tool": "text2image", "params": {"style": "cinematic"}})
+        self.ids["preset"] = str(preset["id"])
         self.ids["asset"] = self.call("get", f"generations/{films[0]}/")["assets"][0]["id"]
         if not self.quick:
             self.call("delete", f"generations/{films.pop()}/")
@@ -324,6 +327,11 @@ RULES: dict[str, list[Rule] | None] = {
     ],
     "tools:batch": [("full", FULL, "{batch}", None), ("error", FULL, NOBODY, None)],
     "tools:keep_of_batch": NO_PAGE,
+    "tools:presets": [("full", FULL, "", None), ("empty", NEW, "", None)],
+    "tools:preset": [("full", FULL, "{preset}", None), ("error", FULL, NOBODY, None)],
+    "tools:preset_act": NO_PAGE,
+    "tools:preset_picture": NO_PAGE,
+    "tools:tool_preset": NO_PAGE,
     "prompts:builder": [
         ("empty", NEW, "", None),
         ("full", FULL, "?prompt=A+low+angle+close-up+of+a+white+swan+at+sunset.+The+camera+pans+left.", None),

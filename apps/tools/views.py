@@ -3,14 +3,14 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -25,10 +25,12 @@ from apps.billing.powers import NotInPlan
 from apps.bodies import takes_files
 from apps.errors import StudioError
 from apps.library import filters, picks, storage
+from apps.library.ids import as_uuid
 from apps.library.models import Generation
 from apps.text import tidy
-from apps.tools import batch, registry, services, starting
+from apps.tools import batch, presets, registry, services, starting
 from apps.tools.again import key_of_try, try_again
+from apps.tools.models import Preset
 from apps.tools.registry import CSRF_FIELD, ONCE_FIELD, Tool, ToolForm
 
 STAGE_SIZE = 12
@@ -104,6 +106,40 @@ def _submit(request: SignedIn, tool: Tool, asked: batch.Asked) -> Generation:
         return services.submit(request.user, tool, asked.params[0], idempotency_key=key)
     group = services.submit_batch(request.user, tool, asked.title, asked.params, idempotency_key=key)
     return Generation.objects.filter(group=group, deleted_at=None).with_batches().order_by("created_at", "pk")[0]
+
+
+@takes_files
+@login_required
+@require_POST
+def tool_preset(request: SignedIn, slug: str) -> HttpResponse:
+    """Put a preset into a tool's form as it is filled in (`use`), or save what it says as one (`save`)."""
+    tool = registry.get_or_404(slug)
+    if not presets.takes(tool) or not {"use", "save"} & request.POST.keys():
+        raise Http404
+    shared, own = batch.split(request.POST)
+    given, problem = shared.dict(), ""
+    try:
+        if "use" in request.POST:
+            known = list(Preset.objects.of(request.user))
+            preset = next((each for each in known if str(each.pk) == request.POST["use"]), None)
+            if preset is None:
+                raise Http404
+            given, said = presets.applied(preset, tool, given, known), _("“%(name)s” is in the form.")
+        else:
+            preset, said = (
+                presets.save(request.user, tool, given),
+                _("Saved as “%(name)s”: give it words under Edit presets."),
+            )
+        message = said % {"name": preset.name}
+    except StudioError as error:
+        message = problem = error.public_text
+    form = tool.form_class(initial=given, user=request.user)
+    context = _page(request, tool, form, own.dict())
+    if request.htmx:
+        told = {"panel": f"{tool.template}#panel", "swapped": True, "message": message}
+        return render(request, "tools/preset_used.html", context | told)
+    (messages.error if problem else messages.success)(request, message)
+    return render(request, tool.template, context)
 
 
 @takes_files
@@ -279,18 +315,23 @@ def _tool_url(job: Generation) -> str:
     return tool.get_absolute_url() if tool else "/"
 
 
-def _page(request: SignedIn, tool: Tool, form: ToolForm) -> dict[str, Any]:
+def _page(request: SignedIn, tool: Tool, form: ToolForm, of_batch: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What the page of a tool shows; `of_batch` is what its form says of a batch."""
     mine = Generation.objects.of(request.user).filter(tool=tool.slug)
     jobs = on_stage(mine.faces().with_batches()[:STAGE_SIZE])
     quoted: dict[str, Any] = {"quote": None}
     if form.is_bound:
         quoted |= _refused(form)
     else:
-        form.batch = batch.BatchForm(tool) if tool.batches else None
+        form.batch = batch.BatchForm(tool, initial=of_batch) if tool.batches else None
         draft = tool.form_class(_data(form), user=request.user, draft=True)
         if draft.is_valid():
             quoted = _quoted(request.user, tool, batch.Asked(draft, [draft.params]))
-    return {"tool": tool, "form": form, "jobs": jobs, "once": uuid.uuid4().hex, **quoted, **tool.page_context}
+    context = {"tool": tool, "form": form, "jobs": jobs, "once": uuid.uuid4().hex}
+    if presets.takes(tool):
+        context["presets"] = [(each, presets.gone(each)) for each in Preset.objects.of(request.user)]
+        context["preset_url"] = reverse("tools:tool_preset", args=[tool.slug])
+    return context | quoted | tool.page_context
 
 
 def _refused(form: ToolForm) -> dict[str, Any]:
@@ -351,6 +392,12 @@ def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
     handed = {name: request.GET[name] for name in (*tool.prefill, *tool.inputs) if request.GET.get(name)}
     if prompt := taken_prompt(request):
         return handed | {"prompt": prompt}
+    if (chosen := as_uuid(request.GET.get("preset", ""))) and presets.takes(tool):
+        preset = Preset.objects.of(request.user).filter(pk=chosen).first()
+        try:
+            return presets.applied(preset, tool, handed) if preset else handed
+        except StudioError as error:
+            messages.error(request, error.public_text)
     typed = request.session.get(TYPED) if request.method == "GET" else None
     if typed and typed["tool"] == tool.slug:
         del request.session[TYPED]
