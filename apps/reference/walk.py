@@ -27,6 +27,7 @@ GROUPS: Mapping[str, tuple[Any, Any]] = {
     "tools": (gettext_lazy("Tools"), gettext_lazy("Ask for the price of something, and have it made.")),
     "prompts": (gettext_lazy("Prompts"), gettext_lazy("Say a scene in the words that the video model has learned.")),
     "voices": (gettext_lazy("Voices"), gettext_lazy("Find a voice, listen to it, and mark it.")),
+    "presets": (gettext_lazy("Presets"), gettext_lazy("Looks of your own, for every tool that has styles.")),
     "generations": (gettext_lazy("Jobs"), gettext_lazy("Follow what is being made, stop it, or delete it.")),
     "assets": (gettext_lazy("Files"), gettext_lazy("What your jobs have made, and what you have uploaded.")),
     "groups": (gettext_lazy("Groups"), gettext_lazy("Jobs that belong together, such as a batch.")),

@@ -24,19 +24,23 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from apps.accounts.http import caller
+from apps.accounts.models import User
 from apps.billing import services as billing
 from apps.bodies import takes_files
 from apps.errors import StudioError
 from apps.library import storage, zips
 from apps.library.api import ListFilter
+from apps.library.ids import as_uuid
 from apps.library.models import Generation, GenerationQuerySet, Group
 from apps.paging import NewestFirst
-from apps.tools import registry, services
+from apps.tools import presets, registry, services
 from apps.tools.again import try_again
 from apps.tools.batch import BATCH, ordered
+from apps.tools.models import Preset
 from apps.tools.registry import Tool
 from apps.tools.schema import ToolSchema
 from apps.tools.serializers import (
+    PRESET,
     DoneSerializer,
     GenerationSerializer,
     GroupSerializer,
@@ -83,6 +87,26 @@ def _content(file: "UploadedFile[Any]") -> str:
     return digest.hexdigest()
 
 
+def with_preset(user: User, tool: Tool, data: Any) -> Any:
+    """Return what a program sends with the preset that it names: the settings of that which it does not send itself.
+
+    Raises ValidationError for a preset that is not there, or whose model is not.
+    """
+    if not (presets.takes(tool) and isinstance(data, dict) and PRESET in data):
+        return data
+    named = as_uuid(data[PRESET])
+    preset = Preset.objects.of(user).filter(pk=named).first() if named else None
+    if preset is None:
+        raise exceptions.ValidationError({PRESET: [_("It is none of your presets.")]})
+    sent = {name: data[name] for name in data if name != PRESET}
+    try:
+        return presets.applied(preset, tool, sent) | {
+            name: value for name, value in sent.items() if name in presets.SETTINGS
+        }
+    except presets.PresetGone as error:
+        raise exceptions.ValidationError({PRESET: [error.message]}) from error
+
+
 class ToolList(APIView):
     """Every tool of this studio."""
 
@@ -120,8 +144,11 @@ class ToolView(APIView):
         return form_serializer(self.tool)(**kwargs)
 
     def params(self, request: Request, data: Any = None) -> dict[str, Any]:
-        context = {"user": caller(request), "draft": self.operation == "quote"}
-        serializer = self.get_serializer(data=request.data if data is None else data, context=context)
+        assert self.tool is not None
+        user = caller(request)
+        context = {"user": user, "draft": self.operation == "quote"}
+        data = with_preset(user, self.tool, request.data if data is None else data)
+        serializer = self.get_serializer(data=data, context=context)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 

@@ -24,6 +24,8 @@ from apps.tools.fields import AssetField, CatalogueField
 from apps.tools.help import described, sentences
 from apps.tools.registry import Tool, ToolForm
 
+PRESET = "preset"  # what a program names one with
+
 
 def form_serializer(tool: Tool) -> type[serializers.Serializer[Any]]:
     """A serializer with the fields of the tool's form, validated by the form itself."""
@@ -39,6 +41,10 @@ def _form_serializer(tool: str, form_class: type[ToolForm], batches: bool) -> ty
             "What has to be sent may stand in each of them. “{red|blue}” in a prompt is two jobs."
         )
         fields[BATCH] = serializers.ListField(child=serializers.DictField(), required=False, help_text=help_text)
+
+    if "style" in fields:
+        help_text = _("A style preset: its words are added, and its settings hold where you send none.")
+        fields[PRESET] = serializers.UUIDField(required=False, help_text=help_text)
 
     def validate(self: Any, data: dict[str, Any]) -> dict[str, Any]:
         # What the caller leaves out has the value that the page would have sent.
