@@ -133,7 +133,7 @@ def table(results: list[dict[str, Any]]) -> str:
     """Return the figures as a table of Markdown."""
     lines = [
         "| voice | words wrong | word starts, median / p90 error (ms) | bias (ms) | loudness, peak as spoken "
-        "| as mixed | CPU seconds per second | load (s) | memory (MB) |",
+        "| as mixed | time of a second (CPU) | first sound, load (s) | memory (MB) |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for one in results:
@@ -141,8 +141,8 @@ def table(results: list[dict[str, Any]]) -> str:
         lines.append(
             f"| {one['slug']} | {one['errors']} of {one['words']} | {np.median(abs(off)):.0f} / "
             f"{np.percentile(abs(off), 90):.0f} | {np.median(off):+.0f} | {one['lufs']:.1f} LUFS, {one['peak']:.1f} dB "
-            f"| {one['leveled']:.1f} LUFS, {one['leveled_peak']:.1f} dB | {one['cpu']:.2f} | {one['load']:.1f} "
-            f"| {one['memory']:.0f} |"
+            f"| {one['leveled']:.1f} LUFS, {one['leveled_peak']:.1f} dB | {one['rtf']:.2f} ({one['cpu']:.2f}) "
+            f"| {one['first']:.2f}, {one['load']:.1f} | {one['memory']:.0f} |"
         )
     every = np.concatenate([np.array(one["off_ms"]) for one in results])
     wrong, words = (sum(one[name] for one in results) for name in ("errors", "words"))
