@@ -75,7 +75,8 @@ def _tools() -> list[registry.Tool]:
 def one(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     """What a preset is made of, to be changed."""
     preset = _own(request.user, pk)
-    form = PresetForm(request.POST or None, instance=preset, user=request.user)
+    sent = request.POST if request.method == "POST" else None
+    form = PresetForm(sent, instance=preset, user=request.user)
     newest = Asset.objects.of(request.user).filter(kind__in=("image", "video")).exclude(poster="")
     if form.is_valid():
         chosen = request.POST.get("preview", "")
