@@ -13,7 +13,7 @@ from structlog.typing import EventDict, Processor
 
 HIDDEN = "***"
 NAMES = (
-    r"[\w-]*(?:passw(?:or)?d|passphrase|secret|token|authorization|cookie|session_?(?:id|key)|api_?key|credential"
+    r"[\w-]*(?:passw(?:or)?d|passphrase|secret|token|authorization|cookie|session_?(?:id|key)|api[_-]?key|credential"
     r"|signature)[\w-]*"
 )
 SECRET_NAME = re.compile(NAMES, re.I)
@@ -29,7 +29,7 @@ SHAPES = [
     (re.compile(rf"([?&;\s]{NAMES}=)[^\s&;\"'(),\[\]{{}}]{{3,}}", re.I), rf"\1{HIDDEN}"),
     (re.compile(rf"([\"']{NAMES}[\"']\s*:\s*[\[(]?\s*)(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')", re.I), rf"\1{HIDDEN}"),
     (
-        re.compile(r"\b((?:Proxy-)?Authorization|(?:Set-)?Cookie|X-CSRFToken|X-Api-Key):[^\r\n]+", re.I),
+        re.compile(r"\b((?:Proxy-)?Authorization|(?:Set-)?Cookie|X-CSRFToken|X-Api-Key|Xi-Api-Key):[^\r\n]+", re.I),
         rf"\1: {HIDDEN}",
     ),
 ]

@@ -469,7 +469,10 @@ KNOWN_SECRETS = [
     unquote(urlsplit(EMAIL_URL).password or ""),
     STRIPE_SECRET_KEY,
     *STRIPE_WEBHOOK_SECRETS,
-    *(os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HF_TOKEN")),
+    *(
+        os.environ.get(name, "")
+        for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HF_TOKEN", "ELEVENLABS_API_KEY")
+    ),
 ]
 LOGGING = {
     "version": 1,

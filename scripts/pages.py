@@ -353,6 +353,7 @@ RULES: dict[str, list[Rule] | None] = {
     "voices:library": [("full", FULL, "", None), ("nothing found", FULL, "?q=zebra", None)],
     "voices:favourite": NO_PAGE,
     "voices:sample": NO_PAGE,
+    "voices:withdraw": NO_PAGE,
     "models": [("full", STAFF, "", None)],
     "model": NO_PAGE,  # a row of the page above
     "model_act": NO_PAGE,

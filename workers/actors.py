@@ -30,6 +30,7 @@ from apps.library.models import Asset, Generation
 from apps.tools import services
 from apps.tools.registry import QUEUES, tools
 from apps.voices import samples
+from apps.voices import services as voices
 from workers.base import Cancelled, EngineError, Progress, PublicError, Stopped
 from workers.warm import Warmth
 from workers.weights import store
@@ -135,19 +136,27 @@ def make_voice_sample(slug: str) -> None:
     from workers.engines import voice as engine
     from workers.media import audio
 
-    voice = engine.get(slug)
-    path = samples.path_of(voice)
-    if default_storage.exists(path):
+    if samples.gone(slug):
         return
     try:
+        voice = engine.get(slug)
+        path = samples.path_of(voice)
+        if default_storage.exists(path):
+            return
         spoken = engine.say(samples.sentence(voice), slug)
         with tempfile.TemporaryDirectory(prefix="sample-") as folder:
             file = audio.encode(spoken.samples, spoken.rate, Path(folder) / "sample.mp3")
             with file.open("rb") as made:
                 default_storage.save(path, File(made))
     except Exception:
-        samples.note_failure(voice)
+        samples.note_failure(slug)
         log.warning("sample_not_made", voice=slug, exc_info=True)
+
+
+@dramatiq.actor(queue_name=samples.QUEUE, max_retries=0, time_limit=BILLING_MS)
+def remove_voices() -> None:
+    """Remove voices at their provider whose consent is withdrawn or whose owner is gone."""
+    voices.remove_due()
 
 
 @dramatiq.actor(
@@ -207,6 +216,7 @@ def make(job: Generation, folder: Path) -> None:
         task = tasks.get(tool.task if tool else "")
     except KeyError:
         raise StudioError(code="configuration") from None
+    voices.refuse_hidden(job.user_id, job.params)
     (work := folder / "work").mkdir()
     request = tasks.Request(
         params=job.params,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,8 @@ from workers.keeper import Keeper, KeepNothing, Kept, write_whole
 from workers.media import audio, captions, foreign
 from workers.media.burning import burn
 from workers.media.facts import MediaError
+from workers.media.film import hold
+from workers.media.probe import probe
 from workers.voice import mix
 from workers.voice.base import FASTEST
 from workers.voice.music import music
@@ -32,11 +35,14 @@ if TYPE_CHECKING:
 
 Word = tuple[str, float, float]
 LOUDNESS, PEAK = -16.0, -2.0  # LUFS, and dB: half a decibel under the limit, as encoders overshoot
-FADE_IN, FADE_OUT = 0.02, 0.35  # seconds
+FADE_IN, FADE_OUT, SHORT_FADE = 0.02, 0.35, 0.05  # seconds; the last where somebody speaks until the end
 AROUND, END = 0.15, 0.1  # seconds between speech and a description, and after it at the end
 EDGE = 0.005  # seconds in which a sentence rises and falls, so that its cut is not heard
 LONGER, FASTER, RUN_ON = "longer", "faster", "run_on"  # what is done when there is more speech than film
 FITS = (LONGER, FASTER, RUN_ON)
+MAIN_LANGUAGE = "en"
+GENTLY = 1.12  # as much faster as nobody notices, where speech turns out a little longer than was expected
+TRIES = 3  # how often a text is spoken again to fit: a voice is not twice as fast at twice the speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,8 @@ class Spoken:
 class FilmSound:
     """What a film is given to hear: a text, a bed of music by its mood, or both.
 
-    `fit` is what is done when the speech is longer than the film; empty is RUN_ON, for what was expected to fit. `burn`
+    `fit` is what is done when the speech is longer than the film; empty, for what was expected to fit, is as LONGER,
+    where the film has been made longer already: what is a little too long is spoken a little faster. `burn`
     draws the captions into the pictures. `description` is spoken sentence by sentence in the gaps of the speech.
     """
 
@@ -89,7 +96,8 @@ class FilmSound:
 class Voiced:
     """What a film was given: seconds of its sound, of the speech in it, the factor of its speed, and its captions.
 
-    `descriptions` are the sentences of the audio description that found a gap.
+    `held` is for how many seconds the last picture stands until the speech ends. `descriptions` are the sentences of
+    the audio description that found a gap, `left_out` those that found none.
     """
 
     seconds: float
@@ -97,6 +105,8 @@ class Voiced:
     speed: float = 1.0
     cues: tuple[Cue, ...] = field(default=())
     descriptions: tuple[Cue, ...] = field(default=())
+    held: float = 0.0
+    left_out: tuple[str, ...] = ()
 
 
 def speak(
@@ -121,7 +131,8 @@ def speak(
         words = [[word.text, word.start, word.end] for word in said.words]
         # The words first: a sentence is there when its sound is.
         write_whole(folder / f"{number:04d}.json", json.dumps({"words": words}, ensure_ascii=False))
-        audio.encode(said.samples, said.rate, folder / f"{number:04d}.wav")
+        samples = said.samples if len(said.samples) else np.zeros(said.rate // 20, np.float32)  # nothing is heard of it
+        audio.encode(samples, said.rate, folder / f"{number:04d}.wav")
         so_far = _seconds(folder, todo, number + 1, asked.speed)
         keeper.keep(folder, Kept(windows=number + 1, frames=number + 1, seconds=so_far))
     clock.tell(len(todo))
@@ -152,17 +163,21 @@ def voice_film(
     """Give an MP4 of the studio speech and music, mixed with the sound that it has; the file is replaced as a whole.
 
     `films` is it, and the copies of it that get the same.
-    The sound is LOUDNESS loud, rises and fades, and is as long as the pictures, or as the speech where that is longer
-    and may run on: the last picture stands meanwhile. `note` is asked for the comment of the file; without it, the one
+    The sound is LOUDNESS loud, rises and fades, and is as long as the pictures. Where the speech is longer, the film
+    gets more frames, in which its last picture stands. `note` is asked for the comment of the file; without it, the one
     that is there stays. Raises VoiceError and EngineError.
     """
-    pictures = audio.seconds_of(films[0])
+    info = probe(films[0])
+    pictures = info.seconds
     spoken, speed = None, 1.0
     if asked.speech:
         spoken, speed = _fitted(asked.speech, asked.fit, pictures, folder / "speech", on_progress)
-    seconds = max(pictures, spoken.seconds + FADE_OUT if spoken and spoken.seconds > pictures else 0.0)
+    too_long = spoken is not None and spoken.seconds > pictures
+    held = math.ceil((spoken.seconds + FADE_OUT - pictures) * info.fps) if spoken and too_long else 0
+    seconds = pictures + held / info.fps
     length = round(seconds * audio.RATE)
-    described, descriptions = _described(asked.description, spoken, seconds, folder / "description", on_progress)
+    into = folder / "description"
+    described, descriptions, left_out = _described(asked.description, spoken, seconds, into, on_progress)
     layers: list[Samples] = []
     speech = _wide(audio.resampled(spoken.samples, spoken.rate, audio.RATE), length) if spoken else None
     own = _own_sound(films[0], folder)
@@ -175,31 +190,53 @@ def voice_film(
     if not layers:
         layers.append(np.zeros((length, 2), np.float32))
     whole: Samples = np.sum(layers, axis=0, dtype=np.float32)
-    whole = mix.level(mix.fade(whole, audio.RATE, FADE_IN, FADE_OUT), audio.RATE, LOUDNESS, PEAK)
+    whole = _faded(whole, seconds - spoken.seconds if spoken else seconds)
     second = None
     if descriptions:
         told = _wide(described, length)
         second = mix.duck(whole, told, audio.RATE) + mix.level(told, audio.RATE, LOUDNESS, PEAK)
-        second = mix.level(mix.fade(second, audio.RATE, FADE_IN, FADE_OUT), audio.RATE, LOUDNESS, PEAK).T
+        second = _faded(second, seconds - max(descriptions[-1].end, spoken.seconds if spoken else 0.0)).T
     heard = spoken.cues if spoken else ()
-    voiced = Voiced(seconds, spoken.seconds if spoken else 0.0, speed, heard, descriptions)
+    said = spoken.seconds if spoken else 0.0
+    voiced = Voiced(seconds, said, speed, heard, descriptions, held / info.fps, left_out)
     comment = note(voiced) if note else ""
+    words = asked.speech or asked.description
+    language = language_of(words) if words else ""
     for film in films:
+        if held:
+            hold(film, held, folder / "held.mp4")
         if asked.burn and voiced.cues:
             burn(film, voiced.cues, folder / "burnt.mp4")
-        audio.give_sound(film, whole.T, voiced.cues, comment=comment, described=second)
+        audio.give_sound(film, whole.T, voiced.cues, language, comment, second)
     return voiced
 
 
+def language_of(asked: Asked) -> str:
+    """Return the language that a text is spoken in: "en"."""
+    spoken = asked.language or next(iter(voices.get(asked.voice).language), MAIN_LANGUAGE)
+    return spoken.split("-")[0]
+
+
+def _faded(sound: Samples, free: float) -> Samples:
+    """Return the whole sound of a film at LOUDNESS; it goes within the `free` seconds after the last word."""
+    end = min(FADE_OUT, max(SHORT_FADE, free))
+    return mix.level(mix.fade(sound, audio.RATE, FADE_IN, end), audio.RATE, LOUDNESS, PEAK)
+
+
 def _fitted(asked: Asked, fit: str, pictures: float, folder: Path, on_progress: OnProgress) -> tuple[Spoken, float]:
-    """Speak a text; where it is longer than a film that it must fit, again and faster."""
-    spoken = speak(asked, folder / "0", on_progress=on_progress)
-    if fit != FASTER or spoken.seconds <= pictures:
-        return spoken, asked.speed
-    speed = min(FASTEST, asked.speed * spoken.seconds / pictures * 1.02)
-    if speed <= asked.speed:
-        return spoken, asked.speed
-    return speak(replace(asked, speed=speed), folder / "1", on_progress=on_progress), speed
+    """Speak a text; where it is longer than a film that it must fit, again and faster, until it fits.
+
+    With FASTER it may become as fast as can be, otherwise GENTLY faster: what does not fit so is spoken as asked.
+    """
+    usual = spoken = speak(asked, folder / "0", on_progress=on_progress)
+    speed, most = asked.speed, min(FASTEST, FASTEST if fit == FASTER else asked.speed * GENTLY)
+    for number in range(1, TRIES + 1):
+        wanted = speed * spoken.seconds / pictures * 1.02
+        if fit == RUN_ON or spoken.seconds <= pictures or speed >= most or (fit != FASTER and wanted > most):
+            break
+        speed = min(most, wanted)
+        spoken = speak(replace(asked, speed=speed), folder / str(number), on_progress=on_progress)
+    return (spoken, speed) if fit == FASTER or spoken.seconds <= pictures else (usual, asked.speed)
 
 
 def gaps(cues: Sequence[Cue], seconds: float) -> list[tuple[float, float]]:
@@ -216,18 +253,19 @@ def gaps(cues: Sequence[Cue], seconds: float) -> list[tuple[float, float]]:
 
 def _described(
     asked: Asked | None, spoken: Spoken | None, seconds: float, folder: Path, on_progress: OnProgress
-) -> tuple[Samples, tuple[Cue, ...]]:
+) -> tuple[Samples, tuple[Cue, ...], tuple[str, ...]]:
     """Speak what is seen into the gaps of what is said, sentence by sentence and in order; what fits none is left out.
 
-    Returns the sound, [N] at audio.RATE, and the sentences that are in it.
+    Returns the sound, [N] at audio.RATE, the sentences that are in it, and those that were left out.
     """
-    sound, placed = np.zeros(round(seconds * audio.RATE), np.float32), []
+    sound, placed, left_out = np.zeros(round(seconds * audio.RATE), np.float32), [], []
     free = gaps(spoken.cues if spoken else (), seconds)
     for number, sentence in enumerate(sentences(asked.text) if asked else ()):
         assert asked is not None
         said = speak(replace(asked, text=sentence.text), folder / str(number), on_progress=on_progress)
         gap = next((n for n, (begin, end) in enumerate(free) if end - begin >= said.seconds), None)
         if gap is None:
+            left_out.append(sentence.text)
             continue
         begin, end = free[gap]
         samples = audio.resampled(said.samples, said.rate, audio.RATE)
@@ -235,7 +273,7 @@ def _described(
         sound[at : at + len(samples)] += samples[: len(sound) - at]
         placed.append(captions.Cue(begin, begin + said.seconds, sentence.text))
         free = [(begin + said.seconds + AROUND, end), *free[gap + 1 :]]
-    return sound, tuple(placed)
+    return sound, tuple(placed), tuple(left_out)
 
 
 def _own_sound(film: Path, folder: Path) -> Samples | None:
@@ -276,6 +314,7 @@ def _joined(folder: Path, todo: Sequence[Sentence], count: int, speed: float) ->
         pause = round(todo[number].pause / speed * rate) if number < count - 1 else 0
         pieces += [sound, np.zeros(pause, np.float32)]
         at += len(sound) + pause
+    cues = [replace(cue, end=min(cue.end, at / rate)) for cue in cues]
     return Spoken(np.concatenate(pieces), rate, tuple(words), tuple(cues), count, len(todo))
 
 

@@ -10,6 +10,8 @@ from apps.accounts.models import ApiToken, User
 # Where the session keeps a prompt that was typed before signing in.
 PENDING_PROMPT = "pending_prompt"
 PENDING_KEY = "pending_key"  # that job's Idempotency-Key
+# The same two, of somebody who signed up with an address that has an account: for when they sign in to it.
+PARKED = "parked"
 
 
 class SignedIn(HttpRequest):

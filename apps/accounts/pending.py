@@ -5,7 +5,7 @@ from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest
 
-from apps.accounts.http import PENDING_KEY, PENDING_PROMPT
+from apps.accounts.http import PARKED, PENDING_KEY, PENDING_PROMPT
 from apps.accounts.models import User
 
 # Where the session of whoever signed up keeps the account that waits for its confirmation, as [pk, hash].
@@ -16,15 +16,25 @@ MAX_PROMPT = 2000  # characters
 def keep(request: HttpRequest, user: User | None) -> None:
     """Move what the session keeps to an account that is to be confirmed; None where there is none to be.
 
-    The session looks the same afterwards either way: it must not tell whether the address had an account.
+    No page tells the two apart afterwards: it would tell whether the address had an account. Who has one finds the
+    prompt again by signing in with this browser.
     """
-    prompt = request.session.pop(PENDING_PROMPT, "")
-    request.session.pop(PENDING_KEY, None)
-    request.session.pop(UNCONFIRMED, None)
-    if user is not None:
+    prompt, key = request.session.pop(PENDING_PROMPT, ""), request.session.pop(PENDING_KEY, "")
+    for name in (UNCONFIRMED, PARKED):
+        request.session.pop(name, None)
+    if user is None:
+        request.session[PARKED] = [prompt, key]
+    else:
         request.session[UNCONFIRMED] = [user.pk, user.get_session_auth_hash()]
         if prompt:
             User.objects.filter(pk=user.pk).update(first_prompt=prompt)
+
+
+def take(request: HttpRequest) -> tuple[str | None, str]:
+    """Take what the session keeps for whoever is signed in now: a prompt, None without one, and its key."""
+    parked, parked_key = request.session.pop(PARKED, None) or ("", "")
+    prompt, key = request.session.pop(PENDING_PROMPT, None), request.session.pop(PENDING_KEY, "")
+    return (parked, parked_key) if prompt is None and parked else (prompt, key)
 
 
 def change(user: User, prompt: str) -> None:

@@ -11,6 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.errors import StudioError
 from apps.library.ids import as_uuid
 
 MOST = 200  # at once
@@ -19,10 +20,16 @@ UNDO = "undo"  # begins the tag of a message that can be taken back, before an a
 
 
 def ids(request: HttpRequest) -> list[UUID]:
-    """Return the ids that a form sends, at most MOST: that of the button that was pressed, or all that are ticked."""
+    """Return the ids that a form sends: that of the button that was pressed, or all that are ticked.
+
+    Raises StudioError for more than MOST.
+    """
     texts: Iterable[str] = request.POST.getlist(ONE) or request.POST.getlist(MANY)
-    found = (as_uuid(text) for each in texts for text in each.split(",")[:MOST])
-    return list(dict.fromkeys(pk for pk in found if pk))[:MOST]
+    found = (as_uuid(text) for each in texts for text in each.split(",")[: MOST + 1])
+    ids = list(dict.fromkeys(pk for pk in found if pk))
+    if len(ids) > MOST:
+        raise StudioError(_("Pick at most %(most)d at once.") % {"most": MOST}, code="validation_failed")
+    return ids
 
 
 def back(request: HttpRequest, otherwise: str) -> str:

@@ -8,7 +8,8 @@ whose bytes are still there, and the sweep goes on with both.
 2. Jobs that have not ended are cancelled; what they held is released. Their workers find no row and store nothing.
 3. One transaction removes the rows, takes what is left in the wallet, and empties the user's row. The row itself stays:
    the accounts of the ledger belong to it, and whoever re-adds them finds every transfer.
-4. After the commit: a last mail, and the bytes.
+4. After the commit: a last mail, and the bytes. Voices that were made for the user are removed at their provider by a
+   worker, as soon as that answers; from the commit on nobody sees or uses them.
 """
 
 import json
@@ -47,6 +48,7 @@ from apps.library.models import Asset, Generation, GenerationInput, Group
 from apps.privacy.models import Deletion, Leftover
 from apps.tools import services
 from apps.tools.models import Preset
+from apps.voices import services as voices
 from apps.voices.models import FavouriteVoice, VoiceConsent
 
 log = structlog.get_logger(__name__)
@@ -130,6 +132,7 @@ def _erase(user: User) -> None:
         addresses = _addresses(user)
         _note_leftovers(user)
         _forget_in_log(user)
+        voices.let_go(user)
         for model, path in GONE:
             model._default_manager.filter(**{path: user}).delete()
         billing.forfeit(user)

@@ -80,6 +80,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example(_("A job that is not yours"), 404, id=NOBODY),
     ),
     "generations_destroy": (Example(_("To the trash"), 204, given="finished"),),
+    "generations_partial_update": (
+        Example(_("A name of your own"), 200, body={"title": "The circle leaves"}, given="finished"),
+        Example(_("No title at all"), 422, body={}, given="finished"),
+    ),
     "generations_cancel_create": (
         Example(_("A job that waits"), 200, given="queued"),
         Example(_("A job that has ended"), 409, given="finished"),

@@ -46,6 +46,7 @@ from apps.tools.serializers import (
     GroupSerializer,
     PickedSerializer,
     QuoteSerializer,
+    TitleSerializer,
     ToolSerializer,
     form_serializer,
 )
@@ -235,6 +236,7 @@ class GenerationViewSet(
         "list": _("List jobs"),
         "retrieve": _("Get a job"),
         "destroy": _("Delete a job"),
+        "partial_update": _("Rename a job"),
         "cancel": _("Cancel a job"),
         "stop": _("Stop a job early"),
         "retry": _("Try a job again"),
@@ -269,6 +271,15 @@ class GenerationViewSet(
 
     def perform_destroy(self, instance: Generation) -> None:
         services.delete(instance)
+
+    @extend_schema(request=TitleSerializer, responses={200: GenerationSerializer})
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Give a job another title; an empty one is what its tool calls it."""
+        job = self.get_object()
+        asked = TitleSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        services.rename(job, asked.validated_data["title"])
+        return Response(self.get_serializer(self.get_object()).data)
 
     @extend_schema(request=PickedSerializer, responses={200: DoneSerializer}, filters=False)
     @action(detail=False, methods=["post"], url_path="delete", pagination_class=None)

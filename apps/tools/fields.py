@@ -215,6 +215,34 @@ class VoiceField(forms.CharField):
             raise forms.ValidationError(error.public_text, code=error.code) from error
 
 
+class LanguageSelect(forms.Select):
+    """The languages that the voices of this studio speak; one that was chosen stays, to be told of."""
+
+    user: User | None = None
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        try:
+            tags = {tag.lower() for voice in voices.of(self.user) for tag in voice.language}
+        except StudioError:
+            tags = set()  # of a provider that does not answer: the field of the voice says so when it is cleaned
+        spoken = {tag.partition("-")[0] for tag in tags} | {"", str(value or "")}
+        every: Any = self.choices
+        found = [(tag, title) for tag, title in every if tag in spoken]
+        # The one without a tag is first: the voice's own.
+        self.choices = sorted(found, key=lambda each: (bool(each[0]), str(each[1])))
+        return super().get_context(name, value, attrs)
+
+
+class LanguageField(forms.ChoiceField):
+    """A language that voices may speak, empty for the voice's own. The form sets `user`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(widget=LanguageSelect, **kwargs)
+
+    def of(self, user: User | None, draft: bool) -> None:
+        self.widget.user = user
+
+
 class AssetInput(forms.FileInput):
     """Choose a file to upload or an asset of the library."""
 

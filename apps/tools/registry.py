@@ -19,7 +19,7 @@ from apps.given import misfits, tidied
 from apps.library import uploads
 from apps.library.models import Asset, Generation
 from apps.text import told
-from apps.tools.fields import AssetField, PlanSelect, VoiceField
+from apps.tools.fields import AssetField, LanguageField, PlanSelect, VoiceField
 from apps.tools.help import behind_label, label_of, naming, sentences
 from workers.prompts.shot import PromptError
 from workers.weights import catalog
@@ -85,7 +85,7 @@ class ToolForm(forms.Form):
         if draft and "prompt" in self.fields:
             self.fields["prompt"].required = False
         for name, field in self.fields.items():
-            if isinstance(field, AssetField | VoiceField):
+            if isinstance(field, AssetField | LanguageField | VoiceField):
                 field.of(user, draft)
             field.error_messages = {**field.error_messages, **sentences(name, field)}
         for name in self._folded():

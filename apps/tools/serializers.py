@@ -233,6 +233,12 @@ class PickedSerializer(StrictSerializer):
     ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=picks.MOST)
 
 
+class TitleSerializer(StrictSerializer):
+    """What a job is called. An empty title is what its tool calls it."""
+
+    title = serializers.CharField(allow_blank=True, max_length=services.MAX_TITLE)
+
+
 class DoneSerializer(serializers.Serializer[Any]):
     """The jobs for which it was done."""
 

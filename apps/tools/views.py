@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
+from apps.accounts import pending
 from apps.accounts.http import PENDING_KEY, PENDING_PROMPT, SignedIn
 from apps.accounts.models import User
 from apps.billing import services as billing
@@ -156,9 +157,7 @@ def tool_quote(request: HttpRequest, slug: str) -> HttpResponse:
     form = asked.form
     context: dict[str, Any] = {"tool": tool, "quote": None}
     context |= _quoted(request.user, tool, asked) if asked.params else _refused(form)
-    context["notes"] = [
-        (name, form.notes.get(name, ""), next(map(str, form.errors.get(name, ())), "")) for name in tool.inputs
-    ]
+    context["notes"] = [(name, form.notes.get(name, ""), _fault(form, name)) for name in tool.inputs]
     return render(request, "tools/quote.html", context)
 
 
@@ -170,17 +169,17 @@ def start(request: HttpRequest) -> HttpResponse:
     """
     if request.method == "POST":
         # Without the NUL: the account keeps the prompt, and PostgreSQL takes none.
-        prompt = tidy(request.POST.get("prompt", "").replace("\0", ""))
-        if len(prompt) > MAX_PENDING:
+        typed = tidy(request.POST.get("prompt", "").replace("\0", ""))
+        if len(typed) > MAX_PENDING:
             raise StudioError(
                 _("A prompt has at most %(most)d characters.") % {"most": MAX_PENDING}, code="validation_failed"
             )
-        request.session[PENDING_PROMPT] = prompt
+        request.session[PENDING_PROMPT] = typed
         request.session[PENDING_KEY] = uuid.uuid4().hex
     if not isinstance(request.user, User):
         return redirect("account_signup")
     tool = registry.main()
-    prompt, key = request.session.pop(PENDING_PROMPT, None), request.session.pop(PENDING_KEY, "")
+    prompt, key = pending.take(request)
     first = request.user.first_prompt
     if prompt is None and not first:
         if request.GET:
@@ -340,6 +339,12 @@ def _refused(form: ToolForm) -> dict[str, Any]:
         return {"problem": wrong, "refused_by_plan": form.refused_by_plan}
     missing = all(error.code == "required" for each in form.errors.as_data().values() for error in each)
     return {} if missing else {"problem": registry.first_error(form)}
+
+
+def _fault(form: ToolForm, name: str) -> str:
+    """The first thing that is wrong with one field, or an empty text; what is only not there yet is no fault."""
+    wrong = [error for error in form.errors.as_data().get(name, ()) if error.code != "required"]
+    return str(form.errors[name][0]) if wrong else ""
 
 
 def _quoted(user: User, tool: Tool, asked: batch.Asked) -> dict[str, Any]:

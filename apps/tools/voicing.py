@@ -13,13 +13,14 @@ from apps.tools.fields import VoiceField
 from apps.tools.help import explained
 from apps.voices import services as voices
 from workers.base import PublicError
-from workers.media.captions import DRAWN
+from workers.media.captions import undrawn
 from workers.prompts.read import read
 from workers.prompts.write import write
 from workers.voice import text as texts
 from workers.voice.base import FASTEST, SLOWEST, Voice
 from workers.voice.length import expected, length
 from workers.voice.music import MOODS
+from workers.voice.text import plain
 
 FILM_CHARACTERS = 3000  # of the text in a film
 CHARACTERS_OF_A_RATE = 150
@@ -166,15 +167,19 @@ def clean_film(form: Any, data: dict[str, Any], seconds: float, prompt: str) -> 
     spoken = expected(text, pace)
     numbers = {"spoken": spoken, "film": seconds}
     if spoken > seconds + TOLERANCE and not fit:
-        choices = [str(title) for name, title in form.fields["voiceover_fit"].choices if name]
+        hopeless = FASTER if expected(text, FASTEST) > seconds + TOLERANCE else ""
+        choices = [str(title) for name, title in form.fields["voiceover_fit"].choices if name not in ("", hopeless)]
         told = _t("about {spoken:.0f} s of speech, {film:.0f} s of video. Choose: {choices}.")
         form.add_error("voiceover_fit", told.format(**numbers, choices=", ".join(choices).lower()))
     elif fit == FASTER and expected(text, FASTEST) > seconds + TOLERANCE:
         told = _t("even spoken fast, this takes about {fast:.0f} s, and the video has {film:.0f} s. Shorten the text.")
         form.add_error("voiceover_fit", told.format(fast=expected(text, FASTEST), film=seconds))
-    if data.get("burn_captions") and not DRAWN.fullmatch(text):
-        told = _t("only Latin, Cyrillic, Greek and Chinese letters can be drawn into the picture. Leave this off.")
-        form.add_error("burn_captions", told)
+    if data.get("burn_captions") and (sign := undrawn(plain(text))):
+        told = _t(
+            "only Latin, Cyrillic, Greek and Chinese letters can be drawn into the picture, and not “{sign}”. "
+            "Leave this off."
+        )
+        form.add_error("burn_captions", told.format(sign=sign))
     params: dict[str, Any] = {"voiceover_text": text, "voiceover_voice": voice.slug, "voice_engine": voice.engine}
     params |= {"voiceover_speed": pace} if pace != 1.0 else {}
     params |= {"voiceover_fit": fit} if fit else {}
@@ -187,7 +192,11 @@ def _described(form: Any, data: dict[str, Any], seconds: float, prompt: str, voi
     seen = write(read(prompt).shot) or prompt if prompt else ""
     try:
         texts.check(seen, voice, "")
-    except PublicError:
+        voices.refuse_quota(voice, f"{data.get('voiceover_text') or ''}{seen}")
+    except PublicError as error:
+        if error.code == "voice_quota":
+            form.add_error("audio_description", forms.ValidationError(_t(error.public_text), code=error.code))
+            return {}
         told = _t("nothing is known of what is seen in this video. Leave this off, or use a video that was made here.")
         form.add_error("audio_description", told)
         return {}

@@ -8,9 +8,12 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from apps.text import tidy
 from apps.voices.services import ACCENTS, ENGINES, SEXES, Search, named
 from workers.voice.base import Voice
+from workers.voice.text import plain
 
+YES = ("on", "true", "1")  # what a box that is ticked sends
 MOST_RECORDINGS, MOST_BYTES = 5, 10_000_000
 STATEMENT = _(
     "This is my voice, or the voice of a person who has agreed in writing that it is made into a synthetic voice for "
@@ -85,3 +88,22 @@ class CloneForm(forms.Form):
     consent = forms.BooleanField(
         label=STATEMENT, error_messages={"required": _("Without this consent no voice can be made.")}
     )
+
+    def clean_consent(self) -> bool:
+        """Return True. Raises ValidationError for anything but a yes: a "0" would be a ticked box to Django."""
+        if self.data.get("consent") not in YES:
+            raise forms.ValidationError(self.fields["consent"].error_messages["required"], code="required")
+        return True
+
+    def clean_name(self) -> str:
+        return self._seen("name")
+
+    def clean_speaker(self) -> str:
+        return self._seen("speaker")
+
+    def _seen(self, name: str) -> str:
+        """Return a name in one line, as it is seen. Raises ValidationError when it has no letter."""
+        told = " ".join(plain(tidy(self.cleaned_data[name])).split())
+        if not any(letter.isalpha() for letter in told):
+            raise forms.ValidationError(_t("Write a name, with letters."))
+        return told

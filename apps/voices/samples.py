@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.core.files.storage import default_storage
 
 from apps import messages
+from apps.voices.models import VoiceRemoval
 from workers.voice.base import Voice
 
 log = structlog.get_logger(__name__)
@@ -35,8 +36,29 @@ def sentence(voice: Voice) -> str:
 
 def path_of(voice: Voice) -> str:
     """Return where the sample of a voice lies; another sentence has another place."""
-    told = hashlib.sha256(f"{voice.engine} {voice.slug} {sentence(voice)}".encode()).hexdigest()
-    return f"{ROOT}/{told[:32]}.mp3"
+    told = hashlib.sha256(f"{voice.engine} {sentence(voice)}".encode()).hexdigest()
+    return f"{_folder(voice.slug)}/{told[:32]}.mp3"
+
+
+def gone(slug: str) -> bool:
+    """Whether nobody may use this voice any more."""
+    return VoiceRemoval.objects.filter(voice=slug).exists()
+
+
+def remove(slug: str) -> None:
+    """Remove the samples of a voice."""
+    folder = _folder(slug)
+    try:
+        names = default_storage.listdir(folder)[1]
+    except FileNotFoundError:
+        return
+    for name in names:
+        default_storage.delete(f"{folder}/{name}")
+    default_storage.delete(folder)  # a disk still has it
+
+
+def _folder(slug: str) -> str:
+    return f"{ROOT}/{hashlib.sha256(slug.encode()).hexdigest()[:32]}"
 
 
 async def ready(voice: Voice) -> str:
@@ -44,7 +66,7 @@ async def ready(voice: Voice) -> str:
     path = path_of(voice)
     if await asyncio.to_thread(default_storage.exists, path):
         return path
-    if await asyncio.to_thread(failed, voice):
+    if await asyncio.to_thread(failed, voice.slug):
         return ""
     try:
         await asyncio.to_thread(messages.send, QUEUE, ACTOR, voice.slug)
@@ -55,20 +77,20 @@ async def ready(voice: Voice) -> str:
         await asyncio.sleep(LOOK_SECONDS)
         if await asyncio.to_thread(default_storage.exists, path):
             return path
-        if await asyncio.to_thread(failed, voice):
+        if await asyncio.to_thread(failed, voice.slug):
             return ""
     return ""
 
 
-def failed(voice: Voice) -> bool:
+def failed(slug: str) -> bool:
     """Whether a worker has just failed to make it."""
-    return bool(cache.get(_key(voice)))
+    return bool(cache.get(_key(slug)))
 
 
-def note_failure(voice: Voice) -> None:
+def note_failure(slug: str) -> None:
     """Remember for a while that this voice cannot be heard."""
-    cache.set(_key(voice), True, FAILED_SECONDS)
+    cache.set(_key(slug), True, FAILED_SECONDS)
 
 
-def _key(voice: Voice) -> str:
-    return f"voice-sample-failed-{hashlib.sha256(voice.slug.encode()).hexdigest()[:32]}"
+def _key(slug: str) -> str:
+    return f"voice-sample-failed-{hashlib.sha256(slug.encode()).hexdigest()[:32]}"

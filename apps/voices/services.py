@@ -1,21 +1,26 @@
 """The voices of this studio: which there are for whom, how they are found, and how somebody gets one of their own."""
 
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import structlog
 from django.core.cache import cache
 from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps import messages
 from apps.accounts.models import User
 from apps.errors import CATALOGUE, StudioError
 from apps.text import folded
-from apps.voices.models import FavouriteVoice, VoiceConsent
+from apps.voices import samples
+from apps.voices.models import FavouriteVoice, VoiceConsent, VoiceRemoval
 from workers.base import PublicError
 from workers.engines import voice as engine
 from workers.engines.voice import cards, elevenlabs
@@ -25,8 +30,13 @@ from workers.voice.base import Voice, VoiceError
 
 log = structlog.get_logger(__name__)
 KEPT_SECONDS = 300  # how long the list of a provider is not asked for again
-LIST_KEY, QUOTA_KEY = "voices", "voices-quota"
+LIST_KEY, TROUBLE_KEY, QUOTA_KEY = "voices", "voices-trouble", "voices-quota"
 QUOTA_SECONDS = 60
+TROUBLE_SECONDS = 15  # how long a provider that did not answer is not asked again
+MOST_OWN = 5  # voices that somebody may have had made
+CLONING_SECONDS = 600  # after which one that is being made is given up
+LOST_AFTER = timedelta(hours=1)  # when a voice that is not on record yet was left behind by its maker
+REMOVED_AT_ONCE = 20
 USUAL = "rachel"
 CLONING = "elevenlabs"  # the engine that makes voices from recordings
 SEXES = {"female": gettext_lazy("Woman"), "male": gettext_lazy("Man"), "neutral": gettext_lazy("Neutral")}
@@ -46,6 +56,7 @@ LANGUAGES = {
     "vi": gettext_lazy("Vietnamese"), "zh": gettext_lazy("Chinese"),
 }  # fmt: skip
 ACCENTS = {"American": gettext_lazy("American"), "British": gettext_lazy("British")}
+NAMES = {field.name for field in fields(Voice)}  # of what the cache has of a voice
 REGIONS = {"US": gettext_lazy("US"), "GB": gettext_lazy("UK")}
 
 
@@ -110,8 +121,9 @@ class Search:
     def finds(self, listed: Listed) -> bool:
         voice = listed.voice
         text = folded(" ".join([voice.name, voice.slug, voice.description, voice.accent, listed.languages]))
+        about = folded(listed.about).replace(",", "").split()  # whole words: a woman is not found as "man"
         return (
-            all(word in text for word in folded(self.q).split())
+            all(word in text or word in about for word in folded(self.q).split())
             and (not self.language or any(matches(tag, self.language) for tag in voice.language))
             and self.sex in ("", voice.sex)
             and folded(self.accent) in ("", folded(voice.accent))
@@ -135,27 +147,45 @@ def named(tag: str) -> str:
 
 def voices() -> tuple[Voice, ...]:
     """Return every voice of this studio. Raises StudioError when the provider does not tell."""
-    kept: list[dict[str, Any]] | None = cache.get(LIST_KEY)
-    if kept is not None:
+    asked = cards.chosen() == CLONING
+    kept: list[dict[str, Any]] | None = cache.get(LIST_KEY) if asked else None
+    if kept is not None and all(each.keys() == NAMES for each in kept):
         return tuple(Voice(**{**each, "language": tuple(each["language"])}) for each in kept)
+    if asked and (trouble := cache.get(TROUBLE_KEY)):
+        code, told = trouble
+        raise StudioError(told, code=code)
     try:
+        elevenlabs.expire()  # what this process knows may be older than a voice that another one had made
         found = engine.voices()
     except PublicError as error:
+        if asked:
+            cache.set(TROUBLE_KEY, [_code(error), str(error.public_text)], TROUBLE_SECONDS)
         raise StudioError(error.public_text, code=_code(error)) from error
-    cache.set(LIST_KEY, [asdict(voice) for voice in found], KEPT_SECONDS)
+    if asked:
+        cache.set(LIST_KEY, [asdict(voice) for voice in found], KEPT_SECONDS)
     return found
 
 
 def of(user: User | None) -> list[Voice]:
     """Return the voices that somebody may see: all but those that others had made for themselves."""
-    hidden = VoiceConsent.objects.others(user)
-    return [voice for voice in voices() if voice.slug not in hidden]
+    found = voices()
+    if all(voice.engine != CLONING for voice in found):
+        return list(found)
+    hidden, marks = VoiceConsent.objects.hidden(user), {"", *VoiceConsent.objects.marks(user)}
+    return [voice for voice in found if voice.slug not in hidden and voice.mark in marks]
+
+
+def refuse_hidden(user: User | int, params: Mapping[str, Any]) -> None:
+    """Raise StudioError("voice_gone") when parameters name a voice that this user may not use, or not any more."""
+    named = {str(params[name]) for name in ("voice", "voiceover_voice") if params.get(name)}
+    if params.get("voice_engine") == CLONING and named & VoiceConsent.objects.hidden(user):
+        raise StudioError(code="voice_gone")
 
 
 def search(user: User, asked: Search) -> list[Listed]:
     """Return the voices that fit, favourites first, then those that can be used."""
     liked = set(FavouriteVoice.objects.filter(user=user).values_list("voice", flat=True))
-    own = set(VoiceConsent.objects.filter(user=user).exclude(voice="").values_list("voice", flat=True))
+    own = set(VoiceConsent.objects.of(user).exclude(voice="").values_list("voice", flat=True))
     found = [Listed(voice, voice.slug in liked, voice.slug in own) for voice in of(user)]
     found = [listed for listed in found if asked.finds(listed)]
     return sorted(found, key=lambda each: (not each.favourite, not each.own, not each.voice.available))
@@ -169,6 +199,14 @@ def get(user: User | None, slug: str) -> Voice:
     if not voice.available:
         raise StudioError(code="voice_unavailable")
     return voice
+
+
+def name_of(slug: str) -> str:
+    """Return the name of a voice; the slug of one that is gone, or while the provider does not answer."""
+    try:
+        return next((voice.name for voice in voices() if voice.slug == slug), slug)
+    except StudioError:
+        return slug
 
 
 def usual(user: User | None) -> Voice:
@@ -203,8 +241,21 @@ def can_clone() -> bool:
 def clone(user: User, name: str, speaker: str, statement: str, files: Sequence["UploadedFile[Any]"]) -> Voice:
     """Have a voice made from recordings; the consent is recorded before these leave this machine.
 
-    Raises StudioError with the provider's reason.
+    One at a time for each user, MOST_OWN in all, and never twice from the same recordings. Raises StudioError with the
+    reason, ours or the provider's.
     """
+    if VoiceConsent.objects.of(user).exclude(voice="").count() >= MOST_OWN:
+        told = _("You have {most} voices of your own. Delete one of them first.").format(most=MOST_OWN)
+        raise StudioError(told, code="voice_not_cloned")
+    if not cache.add(key := f"voice-cloning-{user.pk}", True, CLONING_SECONDS):
+        raise StudioError(_("A voice of yours is being made already."), code="voice_not_cloned")
+    try:
+        return _clone(user, name, speaker, statement, files)
+    finally:
+        cache.delete(key)
+
+
+def _clone(user: User, name: str, speaker: str, statement: str, files: Sequence["UploadedFile[Any]"]) -> Voice:
     with tempfile.TemporaryDirectory(prefix="voice-") as folder:
         paths, digests = [], []
         for number, file in enumerate(files):
@@ -220,17 +271,96 @@ def clone(user: User, name: str, speaker: str, statement: str, files: Sequence["
             except MediaError as error:
                 raise StudioError(error.public_text, code="invalid_file") from error
             paths.append(kept)
+        mine = VoiceConsent.objects.of(user).exclude(voice="")
+        if any(sorted(each) == sorted(digests) for each in mine.values_list("recordings", flat=True)):
+            raise StudioError(_("You have a voice from these recordings."), code="voice_not_cloned")
         consent = VoiceConsent.objects.create(
             user=user, name=name, speaker=speaker, statement=statement, recordings=digests
         )
         try:
-            voice: Voice = elevenlabs.clone(name, paths)
+            voice: Voice = elevenlabs.clone(name, paths, mark=str(consent.key))
         except PublicError as error:
+            if error.code == "voice_provider_busy":  # it may have been made all the same
+                VoiceRemoval.objects.bulk_create([VoiceRemoval(key=consent.key)], ignore_conflicts=True)
             raise StudioError(error.public_text, code=_code(error)) from error
-    VoiceConsent.objects.filter(pk=consent.pk).update(voice=voice.slug)
+    if not VoiceConsent.objects.filter(pk=consent.pk, withdrawn_at=None).update(voice=voice.slug):
+        # The account was deleted meanwhile.
+        VoiceRemoval.objects.filter(key=consent.key).delete()
+        VoiceRemoval.objects.create(key=consent.key, voice=voice.slug)
+        nudge()
+        raise StudioError(code="voice_gone")
     cache.delete(LIST_KEY)
     log.info("voice_cloned", voice=voice.slug, user=user.pk)
     return voice
+
+
+def withdraw(user: User, slug: str) -> None:
+    """Take the consent to a voice of one's own back: nobody uses it from now on, and it is removed at its provider.
+
+    Raises StudioError("voice_gone").
+    """
+    with transaction.atomic():
+        consents = list(VoiceConsent.objects.of(user).filter(voice=slug)) if slug else []
+        if not consents:
+            raise StudioError(code="voice_gone")
+        VoiceConsent.objects.filter(pk__in=[each.pk for each in consents]).update(withdrawn_at=timezone.now())
+        FavouriteVoice.objects.filter(voice=slug).delete()
+        _remove(consents)
+    log.info("voice_withdrawn", voice=slug, user=user.pk)
+
+
+def let_go(user: User) -> None:
+    """Note the voices of a user whose account is deleted, in the transaction in which their consents go."""
+    _remove(VoiceConsent.objects.filter(user=user).exclude(key=None, voice=""))
+
+
+def _remove(consents: Iterable[VoiceConsent]) -> None:
+    """Note the voices of consents for removal; the provider need not be there for it."""
+    removals = [VoiceRemoval(key=each.key, voice=each.voice) for each in consents]
+    VoiceRemoval.objects.bulk_create(removals, ignore_conflicts=True)
+    transaction.on_commit(nudge)
+
+
+def nudge() -> None:
+    """Have a worker remove what is due. A message that is lost is made good by the sweep."""
+    cache.delete(LIST_KEY)
+    try:
+        messages.send(samples.QUEUE, "remove_voices")
+    except Exception:
+        log.warning("message_not_sent", actor="remove_voices", exc_info=True)
+
+
+def go_on() -> None:
+    """Have voices removed that are due, and find those whose maker was killed before they were on record here."""
+    now = timezone.now()
+    lost = VoiceConsent.objects.filter(voice="", withdrawn_at=None, created_at__lt=now - LOST_AFTER).exclude(key=None)
+    # Longer ago, its removal is over, and was done.
+    lost = lost.filter(created_at__gt=now - LOST_AFTER - VoiceRemoval.LATE)
+    VoiceRemoval.objects.bulk_create(
+        [VoiceRemoval(key=key) for key in lost.values_list("key", flat=True)], ignore_conflicts=True
+    )
+    VoiceRemoval.objects.over(now).delete()
+    if VoiceRemoval.objects.due(now).exists():
+        nudge()
+
+
+def remove_due() -> None:
+    """Remove voices at their provider; what does not work now is tried again, later each time."""
+    now = timezone.now()
+    for removal in VoiceRemoval.objects.due(now).order_by("next_at")[:REMOVED_AT_ONCE]:
+        if not removal.claim(now):
+            continue
+        if removal.voice:
+            samples.remove(removal.voice)
+        try:
+            found = elevenlabs.remove(removal.voice, str(removal.key or ""))
+        except PublicError as error:
+            log.warning("voice_not_removed", removal=removal.pk, code=error.code)
+            continue
+        if found or removal.voice or removal.asked_at < now - VoiceRemoval.LATE:
+            VoiceRemoval.objects.filter(pk=removal.pk).update(done_at=timezone.now())
+            log.info("voice_removed", removal=removal.pk, found=found)
+    cache.delete(LIST_KEY)
 
 
 def quota() -> Quota | None:
@@ -239,11 +369,12 @@ def quota() -> Quota | None:
         return None
     kept: list[int] | None = cache.get(QUOTA_KEY)
     if kept is not None:
-        return Quota(*kept)
+        return Quota(*kept) if kept else None
     try:
         used, limit = elevenlabs.quota()
     except PublicError as error:
         log.warning("quota_unknown", code=error.code)
+        cache.set(QUOTA_KEY, [], TROUBLE_SECONDS)
         return None
     cache.set(QUOTA_KEY, [used, limit], QUOTA_SECONDS)
     return Quota(used, limit)

@@ -6,5 +6,6 @@ app_name = "voices"
 urlpatterns = [
     path("home/voices", views.library, name="library"),
     path("home/voices/<slug:slug>/favourite", views.favourite, name="favourite"),
+    path("home/voices/<slug:slug>/withdraw", views.withdraw, name="withdraw"),
     path("home/voices/<slug:slug>/sample", views.sample, name="sample"),
 ]

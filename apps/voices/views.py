@@ -78,6 +78,15 @@ def favourite(request: SignedIn, slug: str) -> HttpResponse:
     return redirect(f"{reverse('voices:library')}#voice-{slug}")
 
 
+@login_required
+@require_POST
+def withdraw(request: SignedIn, slug: str) -> HttpResponse:
+    """Take the consent to a voice of one's own back, and the voice with it."""
+    services.withdraw(request.user, slug)
+    messages.success(request, _("The voice is deleted here. ElevenLabs deletes it as soon as it answers."))
+    return redirect("voices:library")
+
+
 @login_not_required
 @require_safe
 async def sample(request: HttpRequest, slug: str) -> HttpResponseBase:

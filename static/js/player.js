@@ -189,8 +189,9 @@ class Player {
       media.pause();
       return;
     }
-    // What plays by itself is silent; what somebody plays is heard, if the one before was.
-    if (!this.asked && remembered().muted === false) media.muted = false;
+    // What plays by itself is silent; what somebody plays is heard, if the one before was, or if somebody speaks in it.
+    const { muted } = remembered();
+    if (!this.asked && (muted === false || (muted === undefined && this.texts.length))) media.muted = false;
     this.asked = true;
     media.play().catch(() => {});
   }

@@ -101,8 +101,18 @@ def test_what_cannot_be_started_is_in_the_form_with_the_reason(client, signed_up
 def test_a_taken_address_looks_the_same_and_gets_no_prompt(client, ada):
     client.post("/start", {"prompt": PROMPT})
     client.post("/accounts/signup/", {"email": ada.email, "password1": PASSWORD})
-    assert not any("prompt" in key for key in dict(client.session.items()))
+    assert PROMPT not in client.get("/accounts/signup/").content.decode() + client.get(INBOX).content.decode()
     assert User.objects.get(pk=ada.pk).first_prompt == ""
+
+
+def test_who_forgot_that_they_have_an_account_finds_the_prompt_by_signing_in(client, ada):
+    client.post("/start", {"prompt": PROMPT})
+    client.post("/accounts/signup/", {"email": ada.email, "password1": PASSWORD})
+    assert Generation.objects.count() == 0
+    client.force_login(ada)
+    for _ in range(2):
+        client.get("/start")
+    assert [(job.user, job.params["prompt"]) for job in Generation.objects.all()] == [(ada, PROMPT)]
 
 
 @pytest.fixture

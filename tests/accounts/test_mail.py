@@ -148,13 +148,13 @@ def test_nobody_waits_for_the_mail_server(client, transactional_db, settings, mo
     sent = []
 
     def slowly(message):
-        time.sleep(1)
+        time.sleep(4)
         sent.append(message)
 
     monkeypatch.setattr(outbox, "deliver", slowly)
     start = time.perf_counter()
     client.post("/accounts/signup/", {"email": "new@example.org", "password1": PASSWORD})
-    assert time.perf_counter() - start < 1
+    assert time.perf_counter() - start < 4
     outbox.pool.submit(int).result(10)
     for _ in range(100):
         if sent:

@@ -52,6 +52,8 @@ def test_a_film_speaks_and_shows_its_captions(open_page):
     done(page)
     film = page.locator("video.card__media")
     assert film.evaluate("film => film.textTracks.length") == 1
+    page.get_by_role("button", name="Play").click()
+    until(page, lambda: film.evaluate("film => film.currentTime > 0 && !film.muted"))
     page.get_by_role("button", name="Captions").click()
     until(page, lambda: film.evaluate("film => film.textTracks[0].cues?.length ?? 0") >= 1)
     assert film.evaluate("film => film.textTracks[0].mode") == "showing"

@@ -234,6 +234,14 @@ class TestZip:
         html = page.post(f"{LIBRARY}/zip", {"id": [str(job.pk)]}, follow=True).content.decode()
         assert "None of these has a file" in html
 
+    def test_more_than_goes_at_once_is_refused_as_a_whole_and_said_so(self, page, ada):
+        job = film(ada)
+        many = [str(job.pk), *(str(uuid.uuid4()) for _ in range(200))]
+        for address in (f"{LIBRARY}/zip", "/home/jobs/delete", f"{LIBRARY}/uploads/delete"):
+            answer = page.post(address, {"id": many})
+            assert answer.status_code == 422 and "Pick at most 200 at once." in answer.content.decode()
+        assert Generation.objects.get().deleted_at is None
+
     def test_it_never_holds_a_film_in_memory(self, page, ada):
         size = 8 * 1024 * 1024
         job = AssetFactory(

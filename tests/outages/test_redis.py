@@ -51,7 +51,7 @@ def test_readiness_names_redis_and_pages_are_still_answered(fleet, without_redis
         for path in ("/", "/home/my-library", "/home/tools/to-video", "/accounts/profile", "/api/v1/account/"):
             started = time.monotonic()
             assert browser.get(path).status_code == 200, path
-            assert time.monotonic() - started < 3, path
+            assert time.monotonic() - started < 8, path
 
 
 def test_limits_hold_without_redis(fleet, without_redis):
@@ -70,7 +70,7 @@ def test_a_job_waits_as_a_row_and_is_sent_when_redis_is_back(fleet, without_redi
     started = time.monotonic()
     answer = httpx2.post(f"{fleet.url}/api/v1/tools/to-video/", json=FILM, headers=headers, timeout=30)
     assert answer.status_code == 202 and answer.json()["status"] == "queued", answer.text
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
     with psycopg.connect(fleet.env["DATABASE_URL"], autocommit=True) as connection:
 
         def sent():

@@ -239,3 +239,13 @@ def test_every_status_of_the_table_is_that_of_its_row():
 def test_json_that_cannot_be_stored_is_refused(api, body):
     answer = api.post("/api/v1/tools/upscale/quote/", body, content_type="application/json")
     assert answer.status_code == 400 and answer.json()["code"] == "invalid_request"
+
+
+def test_a_program_gives_a_job_a_title_and_takes_it_back(api, ada):
+    job = GenerationFactory(user=ada)
+    address = f"/api/v1/generations/{job.pk}/"
+    assert api.patch(address, {"title": "  The circle\nleaves "}, format="json").json()["title"] == "The circle leaves"
+    assert api.patch(address, {"title": ""}, format="json").json()["title"] == PARAMS["prompt"]
+    for wrong in ({}, {"title": "x" * 201}, {"title": ["x"]}, {"title": "x", "prompt": "y"}, {"title": None}):
+        assert api.patch(address, wrong, format="json").status_code == 422, wrong
+    assert api.put(address, {"title": "x"}, format="json").status_code == 405

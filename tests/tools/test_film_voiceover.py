@@ -3,6 +3,7 @@
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -13,9 +14,11 @@ from tests.factories import AssetFactory
 from tests.media import film, sound
 from workers.actors import run_generation
 from workers.media import audio
+from workers.media.film import write
 from workers.media.probe import probe, read_comment, read_frames
 from workers.voice import mix
 from workers.voice.length import expected
+from workers.voiceover import Asked, FilmSound, speak, voice_film
 
 UPSCALE, VIDEO = "/api/v1/tools/upscale/", "/api/v1/tools/to-video/"
 SHORT = "A door opens."
@@ -98,7 +101,12 @@ def test_more_speech_than_film_is_told_before_a_credit_is_held(api, page, ada, t
     told = answer.json()["errors"]
     assert answer.status_code == 422 and set(told) == {"voiceover_fit"}
     seconds = f"about {expected(LONG):.0f} s of speech, 4 s of video."
-    assert seconds in told["voiceover_fit"][0] and "speak faster, let it run on" in told["voiceover_fit"][0]
+    assert seconds in told["voiceover_fit"][0] and "let it run on" in told["voiceover_fit"][0]
+    assert "faster" not in told["voiceover_fit"][0], "even spoken fast, it would be too long"
+    longer = {"source": clip_of(ada, tmp_path, 6), "factor": 2, "voiceover_text": LONG}
+    assert (
+        "speak faster, let it run on" in api.post(UPSCALE, longer, format="json").json()["errors"]["voiceover_fit"][0]
+    )
     assert billing.held(ada) == 0
     quoted = page.post("/home/tools/upscale/quote", {"source": source, "factor": "2", "voiceover_text": LONG})
     assert seconds in quoted.content.decode()
@@ -109,7 +117,11 @@ def test_speech_may_run_on_beyond_the_film(api, ada, tmp_path):
     job, path = made(api, UPSCALE, tmp_path, source=clip_of(ada, tmp_path), factor=2, **asked)
     samples, loud, _peak = heard(path)
     assert job.asset.seconds > 4.5 and abs(samples.shape[1] / audio.RATE - job.asset.seconds) < 0.1
-    assert abs(loud - -16) <= 0.5 and job.asset.cues[-1].end > 4 and probe(path).frames == 8
+    assert abs(loud - -16) <= 0.5 and 4 < job.asset.cues[-1].end <= job.asset.seconds
+    assert probe(path).frames == job.asset.frames == round(job.asset.seconds * 2), "its last picture stands"
+    assert job.asset.recipe["sound"]["held"] == job.asset.seconds - 4
+    before, after = list(read_frames(path))[7:9]
+    assert np.abs(before.astype(int) - after).max() < 12
 
 
 def test_speech_is_made_faster_to_fit(api, ada, tmp_path):
@@ -182,6 +194,7 @@ def test_a_film_page_has_the_captions_as_a_track_and_the_transcript(api, page, a
     job, _path = made(api, UPSCALE, tmp_path, source=clip_of(ada, tmp_path), factor=2, voiceover_text=SHORT)
     told = page.get(job.get_absolute_url()).content.decode()
     assert '<track kind="captions"' in told and 'srclang="en"' in told and "Transcript" in told
+    assert "Skylark" in told, "the settings name the voice"
     form = page.get("/home/tools/to-video").content.decode()
     assert "Voiceover and music" in form and 'name="voiceover_text"' in form
 
@@ -208,3 +221,53 @@ def test_without_a_gap_or_anything_known_no_description_is_promised(api, ada, tm
     answer = api.post(VIDEO, full, format="json")
     assert "no pause is long enough" in answer.json()["errors"]["audio_description"][0]
     assert billing.held(ada) == 0
+
+
+def test_captions_stand_in_the_pictures_until_the_voice_ends(api, ada, tmp_path):
+    asked = {"voiceover_text": LONG, "voiceover_fit": "run_on", "burn_captions": True}
+    job, path = made(api, UPSCALE, tmp_path, source=clip_of(ada, tmp_path, 2), factor=2, **asked)
+    frames, cue = list(read_frames(path)), job.asset.cues[-1]
+    assert cue.start > 2 and len(frames) >= cue.end * 2
+    assert frames[round((cue.start + cue.end) / 2 * 2)][-48:].max() > 225
+    assert frames[-1][-48:].max() < 120, "nothing is said any more"
+
+
+def test_sounds_and_captions_name_their_language(api, ada, tmp_path):
+    clip = clip_of(ada, tmp_path, 6)
+    Asset.objects.filter(pk=clip).update(recipe={"name": "a clip", "params": {"prompt": "a red circle moves right"}})
+    asked = {"voiceover_text": SHORT, "audio_description": True}
+    _job, path = made(api, UPSCALE, tmp_path, source=clip, factor=2, **asked)
+    with av.open(str(path)) as container:
+        _pictures, heard, described, said = container.streams
+        assert {each.metadata["language"] for each in (heard, described, said)} == {"eng"}
+        assert (
+            described.disposition & Disposition.visual_impaired and not heard.disposition & Disposition.visual_impaired
+        )
+
+
+def test_what_finds_no_gap_is_told(api, page, ada, tmp_path):
+    clip = clip_of(ada, tmp_path, 3)
+    seen = "a red circle moves right over the sea in the evening. The camera pans left."
+    Asset.objects.filter(pk=clip).update(recipe={"name": "a clip", "params": {"prompt": seen}})
+    asked = {"voiceover_text": "Oh.", "audio_description": True}
+    job, _path = made(api, UPSCALE, tmp_path, source=clip, factor=2, **asked)
+    left_out = job.asset.recipe["sound"]["descriptions_left_out"]
+    assert left_out and {each.text for each in job.asset.descriptions}.isdisjoint(left_out)
+    told = page.get(job.get_absolute_url()).content.decode()
+    assert "left out, because no pause is long enough" in told and left_out[0] in told
+
+
+def test_speech_a_little_longer_than_expected_is_spoken_a_little_faster(tmp_path):
+    usual = speak(Asked(LONG, "skylark"), tmp_path / "usual")
+    frames = [np.full((64, 96, 3), 40, np.uint8)] * int(usual.seconds * 10 - 0.5)
+    write(path := tmp_path / "clip.mp4", frames, 96, 64, 10)
+    voiced = voice_film([path], FilmSound(Asked(LONG, "skylark"), fit="longer"), tmp_path / "longer")
+    assert 1 < voiced.speed < 1.12 and not voiced.held and probe(path).frames == len(frames)
+    assert voiced.spoken <= voiced.seconds == probe(path).seconds
+
+
+def test_speech_much_longer_than_expected_is_heard_to_its_end(tmp_path):
+    write(path := tmp_path / "clip.mp4", [np.full((64, 96, 3), 40, np.uint8)] * 10, 96, 64, 10)
+    voiced = voice_film([path], FilmSound(Asked(SHORT * 3, "skylark"), fit="faster"), tmp_path / "fast")
+    assert voiced.speed == 1.5 and voiced.held > 0 and voiced.seconds > voiced.spoken > 1
+    assert probe(path).frames == round(voiced.seconds * 10) and voiced.cues[-1].end <= voiced.seconds

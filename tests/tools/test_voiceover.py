@@ -175,3 +175,8 @@ def test_what_cannot_be_spoken_is_refused_on_its_field_before_a_credit_moves(api
 def test_the_quote_tells_length_and_price(api):
     quote = api.post(f"{API}quote/", {"text": TEXT * 10}, format="json").json()
     assert quote["credits"] == 4 and quote["summary"].endswith("sentences") and "about" in quote["summary"]
+
+
+def test_the_page_offers_the_languages_that_are_spoken(page):
+    told = page.get("/home/tools/voiceover").content.decode()
+    assert 'value="en"' in told and 'value="de"' not in told

@@ -28,7 +28,7 @@ def provider(monkeypatch):
     monkeypatch.setattr(cards, "chosen", lambda: "elevenlabs")
     monkeypatch.setattr(elevenlabs, "quota", lambda: (900, 1000), raising=False)
 
-    def clone(name, files):
+    def clone(name, files, mark):
         assert [path.suffix for path in files] == [".wav"]
         voice = Voice(slug="mine-1", name=name, language=("en",), sex="neutral", **CLOUD)
         known.append(voice)
@@ -56,6 +56,8 @@ def test_voices_are_found_by_what_they_are(api):
     british = api.get(f"{API}?language=en-GB&sex=male").json()
     assert british and all("en-GB" in each["language"] and each["sex"] == "male" for each in british)
     assert [each["slug"] for each in api.get(f"{API}?q=RACHEL").json()] == ["rachel"]
+    men = [each["slug"] for each in api.get(f"{API}?q=british man").json()]
+    assert men and men == [each["slug"] for each in api.get(f"{API}?accent=British&sex=male").json()]
     assert api.get(f"{API}?language=de").json() == []
     assert api.get(f"{API}?gender=male").status_code == 422
     assert api.get(f"{API}?sex=robot").status_code == 422

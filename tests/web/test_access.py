@@ -108,6 +108,7 @@ GET      /home/voices                               in         200       200    
 POST     /home/voices                               in         422       422    422
 POST     /home/voices/skylark/favourite             in         on        on     on
 GET      /home/voices/nobody/sample                 404        404       404    404
+POST     /home/voices/nobody/withdraw               in         404       404    404
 GET      /home/credits                              in         200       200    200
 GET      /home/credits/generation:{job}             in         404       200    404
 GET      /home/billing                              in         on        on     on
@@ -181,6 +182,7 @@ POST     /api/v1/generations/delete/                401        200       200    
 POST     /api/v1/generations/restore/               401        200       200    200
 POST     /api/v1/generations/zip/                   401        422       200    422
 GET      /api/v1/generations/{job}/                 401        404       200    404
+PATCH    /api/v1/generations/{job}/                 401        404       422    404
 DELETE   /api/v1/generations/{job}/                 401        404       204    404
 POST     /api/v1/generations/{job}/cancel/          401        404       200    404
 POST     /api/v1/generations/{job}/stop/            401        404       200    404

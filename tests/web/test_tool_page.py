@@ -218,6 +218,11 @@ def test_after_a_refusal_the_foot_says_what_is_wrong(page):
     assert "You see the price here" not in html
 
 
+def test_a_file_that_is_not_chosen_yet_is_no_fault(page):
+    html = page.get("/home/tools/upscale/quote?factor=2", HTTP_HX_REQUEST="true").content.decode()
+    assert 'id="note-source"' in html and "quote__problem" not in html
+
+
 def test_a_quote_beyond_the_credits_names_the_longest_that_fits(page, ada):
     asked = PARAMS | {"num_frames": 465, "steps": 30}
     html = page.post(f"{URL}/quote", asked).content.decode()

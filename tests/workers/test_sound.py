@@ -49,6 +49,14 @@ def test_a_waveform_is_as_high_as_the_sound_is_loud(tmp_path):
     assert [heights[part].max() for part in (slice(0, 310), slice(330, 630), slice(650, 960))] == [44, 180, 2]
 
 
+def test_a_waveform_of_a_long_sound_shows_more_than_its_peaks(tmp_path):
+    quiet, loud = np.full(10_000, 0.1, np.float32), np.full(10_000, 0.6, np.float32)
+    quiet[::20], loud[::20] = 1, 1  # each bar has some samples that are as loud as can be
+    with Image.open(wave(np.concatenate([quiet, loud]), tmp_path / WAVE)) as picture:
+        heights = (np.asarray(picture)[..., 3] > 0).sum(axis=0)
+    assert heights[:470].max() < heights[490:].max() / 2
+
+
 def test_the_sound_of_a_film_is_taken_out_of_it(tmp_path):
     given = film(tmp_path / "film.mp4", [np.zeros((64, 64, 3), np.uint8)] * 4)
     assert refused(given) == "sound_missing"

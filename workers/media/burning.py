@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from workers.media.captions import WIDE, Cue
+from workers.media.captions import WIDE, Cue, drawn
 from workers.media.film import join, write
 from workers.media.probe import probe, read_comment, read_frames
 
@@ -29,15 +30,17 @@ def burn(film: Path, cues: Sequence[Cue], by_way_of: Path) -> None:
     """
     info, comment = probe(film), read_comment(film)
     rate = Fraction(info.fps).limit_denominator(100_000)
-    layers = {cue: layer(cue.text, info.width, info.height) for cue in cues}
 
-    def drawn() -> Iterator[NDArray[np.uint8]]:
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        shown, over = None, None  # one layer at a time: those of a long text are hundreds of megabytes
         for count, frame in enumerate(read_frames(film)):
             now = float(count / rate)
             cue = next((cue for cue in cues if cue.start <= now < cue.end), None)
-            yield blended(frame, *layers[cue]) if cue else frame
+            if cue is not None and (over is None or cue is not shown):
+                shown, over = cue, layer(cue.text, info.width, info.height)
+            yield blended(frame, *over) if cue is not None and over is not None else frame
 
-    write(by_way_of, drawn(), info.width, info.height, rate)
+    write(by_way_of, pictures(), info.width, info.height, rate)
     join([by_way_of], film, rate, comment)
     by_way_of.unlink()
 
@@ -45,14 +48,22 @@ def burn(film: Path, cues: Sequence[Cue], by_way_of: Path) -> None:
 def layer(text: str, width: int, height: int) -> tuple[NDArray[np.uint8], int]:
     """Draw a caption for a picture of these sides; returns it as RGBA [h, width, 4], and the row where it begins."""
     size = max(LEAST, round(min(width, height) * SIZE))
-    face = _face(WIDE_FACE if WIDE.search(text) else FACE, size)
-    lines = [piece for line in text.split("\n") for piece in _wrapped(line, face, width * WIDTH)]
+    wide = bool(WIDE.search(text))
+
+    def long(line: str) -> float:
+        return sum(_face(name, size).getlength(run) for name, run in _runs(line, wide))
+
+    lines = [piece for line in text.split("\n") for piece in _wrapped(line, long, width * WIDTH)]
     leading, stroke = round(size * LEADING), max(1, round(size * STROKE))
     sheet = Image.new("RGBA", (width, min(height, leading * len(lines) + 2 * stroke)))
     pen = ImageDraw.Draw(sheet)
+    above = _face(WIDE_FACE if wide else FACE, size).getmetrics()[0]
     for number, line in enumerate(lines):
-        place = (width / 2, number * leading + stroke)
-        pen.text(place, line, "white", face, anchor="ma", stroke_width=stroke, stroke_fill="black")
+        at = (width - long(line)) / 2
+        for name, run in _runs(line, wide):
+            place, face = (at, number * leading + stroke + above), _face(name, size)
+            pen.text(place, run, "white", face, anchor="ls", stroke_width=stroke, stroke_fill="black")
+            at += face.getlength(run)
     top = max(0, height - sheet.height - round(height * MARGIN))
     return np.asarray(sheet), top
 
@@ -71,14 +82,32 @@ def _face(name: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(FONTS / name, size)
 
 
-def _wrapped(line: str, face: ImageFont.FreeTypeFont, most: float) -> list[str]:
-    """Return a line in pieces that are narrow enough: between words, or between signs that are words themselves."""
+def _runs(line: str, wide: bool) -> list[tuple[str, str]]:
+    """Return a line in parts, each with the font that has its signs; among Chinese, the Chinese one comes first."""
+    europe, chinese = drawn()
+    fonts = [(FACE, europe), (WIDE_FACE, chinese)][:: -1 if wide else 1]
+    names = [next((name for name, signs in fonts if sign in signs), fonts[0][0]) for sign in line]
+    return [
+        (name, "".join(sign for sign, _ in run))
+        for name, run in itertools.groupby(zip(line, names, strict=True), key=lambda each: each[1])
+    ]
+
+
+def _wrapped(line: str, long: Callable[[str], float], most: float) -> list[str]:
+    """Return a line in pieces that are narrow enough: between words, or between signs that are words themselves.
+
+    A word that is wider than the picture is cut.
+    """
     apart, glue = (list(line), "") if WIDE.search(line) else (line.split(), " ")
     found: list[str] = []
     for word in apart:
         longer = f"{found[-1]}{glue}{word}" if found else word
-        if found and face.getlength(longer) <= most:
+        if found and long(longer) <= most:
             found[-1] = longer
-        else:
-            found.append(word)
+            continue
+        while len(word) > 1 and long(word) > most:
+            cut = next((at for at in range(len(word) - 1, 1, -1) if long(word[:at]) <= most), 1)
+            found.append(word[:cut])
+            word = word[cut:]
+        found.append(word)
     return found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import repeat
 from pathlib import Path
 
 import av
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 
 from workers.keeper import MARKED
 from workers.media.facts import MediaError
-from workers.media.probe import COLOUR, MediaInfo, probe
+from workers.media.probe import COLOUR, MediaInfo, probe, read_comment, read_frames
 from workers.media.watermark import Watermark
 
 BT709 = 1  # the number of this standard in H.264's tags, the same for primaries, transfer and matrix
@@ -135,6 +137,19 @@ def writing(
         if not count:
             raise MediaError("video_empty", "A segment needs at least one frame.")
         container.mux(stream.encode())
+
+
+def hold(film: Path, frames: int, by_way_of: Path) -> None:
+    """Let the last picture of an MP4 of the studio stand for `frames` more; it keeps its comment and loses its sound.
+
+    No picture of it is encoded again; those that are added go through `by_way_of`. The file is replaced as a whole.
+    """
+    info, comment = probe(film), read_comment(film)
+    rate = Fraction(info.fps).limit_denominator(100_000)
+    last = deque(read_frames(film), maxlen=1)[0]
+    write(by_way_of, repeat(last, frames), info.width, info.height, rate)
+    join([film, by_way_of], film, rate, comment)
+    by_way_of.unlink()
 
 
 def join(segments: Sequence[Path], out: Path, fps: Fraction | int, comment: str = "") -> None:

@@ -60,10 +60,12 @@ def strip(source: Path | Frames, out: Path, count: int = 10) -> Path:
 def wave(peaks: NDArray[np.float32], out: Path) -> Path:
     """Draw how loud a sound is from its beginning to its end, as light bars on nothing; the loudest fills the height.
 
-    `peaks` [N] are the largest absolute samples of N equal parts of it.
+    `peaks` [N] are the largest absolute samples of N equal parts of it. A bar is their root mean square: in a long
+    sound nearly every bar has a part as loud as can be, and the largest would draw a block.
     """
     edges = np.linspace(0, len(peaks), WAVE_BARS + 1)
-    bars = [peaks[int(a) : max(int(a) + 1, int(b))].max(initial=0.0) for a, b in itertools.pairwise(edges)]
+    parts = (peaks[int(a) : max(int(a) + 1, int(b))] for a, b in itertools.pairwise(edges))
+    bars = [float(np.sqrt(np.mean(np.square(part)))) if len(part) else 0.0 for part in parts]
     loudest = max(max(bars), 1e-6)
     sheet = np.zeros((WAVE_HEIGHT, WAVE_BARS * (WAVE_BAR + WAVE_GAP), 4), np.uint8)
     for i, bar in enumerate(bars):

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from workers.voiceover import Asked
 
 PACKAGES = ("onnxruntime", "elevenlabs")  # what speech depends on
-MAIN_LANGUAGE = "en"
 
 
 @task("voiceover")
@@ -67,7 +66,9 @@ def heard(
 
     def note(voiced: Voiced) -> str:
         speech = {"spoken": round(voiced.spoken, 3), "speed": round(voiced.speed, 3)} if voiced.spoken else {}
-        made_from["sound"] = {"seconds": round(voiced.seconds, 3)} | speech
+        speech |= {"held": round(voiced.held, 3)} if voiced.held else {}
+        left_out = {"descriptions_left_out": list(voiced.left_out)} if voiced.left_out else {}
+        made_from["sound"] = {"seconds": round(voiced.seconds, 3)} | speech | left_out
         return json.dumps(made_from, sort_keys=True)
 
     params = request.params
@@ -107,7 +108,6 @@ def asked_of(params: Mapping[str, Any], before: str = "") -> Asked:
 
 def captions_of(asked: Asked, cues: Any) -> dict[str, Any]:
     """Return captions as an asset has them: the language, and the cues."""
-    from workers.engines import voice as voices
+    from workers.voiceover import language_of
 
-    spoken = asked.language or next(iter(voices.get(asked.voice).language), MAIN_LANGUAGE)
-    return {"language": spoken.split("-")[0], "cues": [cue.to_json() for cue in cues]}
+    return {"language": language_of(asked), "cues": [cue.to_json() for cue in cues]}

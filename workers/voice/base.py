@@ -35,7 +35,8 @@ class Voice:
     tags, the main one first, such as ("en-US",); `sex` is one of SEXES; `age` is "young", "middle" or "old", or empty
     where it is not known; `engine` is "offline" or "elevenlabs". `stands_for` names the voice that it takes the place
     of: without a key, "Rachel" is an offline voice, and pages say so. `available` is False for a voice that is known by
-    name but that the account does not have; `say` then raises VoiceError("voice_unavailable").
+    name but that the account does not have; `say` then raises VoiceError("voice_unavailable"). `mark` is what a studio
+    has put on a voice that it had made from recordings; only the owner of the mark may use it.
     """
 
     slug: str
@@ -48,6 +49,7 @@ class Voice:
     description: str
     stands_for: str = ""
     available: bool = True
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,7 +270,7 @@ RULES: tuple[tuple[re.Pattern[str], Say], ...] = tuple(
         (rf"{_FREE}({_N}) ?({_any(MONEY)})(?!\w)", _money_after),
         (rf"{_FREE}{_SIGNED} ?%", _percent),
         (rf"{_FREE}{_SIGNED} ?°(?: ?([CF])\b)?", _degrees),
-        (r"\+\d{1,3}[ -]\(?\d{2,4}\)?(?:[ -]\d{2,4}){1,3}\b", _phone),
+        (r"\+\d{1,3}[ -]\(?\d{2,4}\)?(?:[ -]\d{2,8}){1,4}\b|(?<![\w.])\+\d{8,15}\b", _phone),
         (r"(?<![\w.-])(?:\(\d{3}\) |\d{3}-)?\d{3}-\d{4}(?![\w-])", _phone),
         (r"(?<![\w.,])'?(\d0|1[1-9]\d0|20\d0)'?s\b", lambda match, british: n.decade(int(match[1]))),
         (rf"{_FREE}({_N}) ?[-–—] ?({_N}) ?({_any(UNITS)})(?![\w/²³])", _units),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from workers import base
+from workers.voice import languages, numbers
 from workers.voice.base import MAX_CHARACTERS, Voice, VoiceError
 from workers.voice.readings import ABBREVIATIONS, GREEK, RULES
 
@@ -22,6 +23,11 @@ PAUSES = {".": 0.35, "!": 0.35, "?": 0.4, "…": 0.55, ":": 0.3, ";": 0.25, "—
 PAUSE_OF_A_LINE, PAUSE_OF_A_PARAGRAPH, PAUSE_OF_A_CUT = 0.45, 0.8, 0.05
 
 _WIDE = str.maketrans("。！？，；：、", ".!?,;:,")
+_PLAIN = {
+    "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ß": "ss",
+    "þ": "th", "Þ": "Th", "ð": "d", "Ð": "D", "ı": "i", "ħ": "h", "Ħ": "H", "ŋ": "ng", "Ŋ": "Ng", "ĸ": "k", "ŧ": "t",
+    "Ŧ": "T", "ẞ": "Ss", "ə": "e", "Ə": "E", "ƒ": "f", "ŀ": "l", "Ŀ": "L",
+}  # fmt: skip
 _TAG = re.compile(r"<\s*[/!?]?\s*[A-Za-z][^<>]*>")
 _END = re.compile(r"[.!?…]+[\"'”’)\]»]*(?=\s|$)|[。！？]+[”’」』]?")
 _LAST_WORD = re.compile(r"(?:^|[\s(\"'“‘])((?:[A-Za-z]\.)*[A-Za-z]+)$")
@@ -50,8 +56,10 @@ class Reading:
 def check(text: str, voice: Voice, language: str = "", others: Iterable[Voice] = ()) -> None:
     """Refuse a text that this voice cannot speak; `others` are the voices that a refusal may name.
 
-    Raises VoiceError("text_not_speakable"), VoiceError("text_too_long") or VoiceError("language_not_spoken").
+    Without a language the text's own is guessed. Raises VoiceError("text_not_speakable"), VoiceError("text_too_long")
+    or VoiceError("language_not_spoken").
     """
+    guessed = "" if language else languages.guess(text[:MAX_CHARACTERS])
     language = language or voice.language[0]
     if len(text) > MAX_CHARACTERS:
         told = base.Sentence(
@@ -80,6 +88,10 @@ def check(text: str, voice: Voice, language: str = "", others: Iterable[Voice] =
     if main(language) == "en" and (foreign := _foreign(clean)):
         told = base.Sentence("{voice} reads English and cannot read “{word}”.", voice=voice.name, word=foreign)
         raise VoiceError("language_not_spoken", told)
+    if guessed and not speaks(voice, guessed):
+        raise _not_spoken(voice, guessed, others)
+    if main(language) == "en" and not (_has_words(clean) or _has_words(folded(spoken(clean)))):
+        raise VoiceError("text_not_speakable", "This text has no words: emoji and signs alone cannot be spoken.")
 
 
 def speaks(voice: Voice, language: str) -> bool:
@@ -100,6 +112,16 @@ def plain(text: str) -> str:
     return "".join(letter for letter in text if letter == "\n" or not _unseen(letter))
 
 
+def folded(text: str) -> str:
+    """Return a text with its Latin letters as the plain ones that they come from: "Łódź" as "Lodz"."""
+    return "".join(
+        part
+        for letter in text
+        for part in unicodedata.normalize("NFKD", _PLAIN.get(letter, letter))
+        if not unicodedata.combining(part)
+    )
+
+
 def _unseen(letter: str) -> bool:
     return unicodedata.category(letter) in ("Cc", "Cf", "Co", "Cn", "Cs") or letter in "\ufe0e\ufe0f"
 
@@ -108,13 +130,15 @@ def _not_spoken(voice: Voice, language: str, others: Iterable[Voice]) -> VoiceEr
     able = [other.name for other in others if other.available and speaks(other, language)]
     if not able:
         told = base.Sentence(
-            "{voice} does not speak {language}. No voice of this studio does.", voice=voice.name, language=language
+            "{voice} does not speak {language}. No voice of this studio does.",
+            voice=voice.name,
+            language=languages.name(language),
         )
     else:
         told = base.Sentence(
             "{voice} does not speak {language}. These voices do: {voices}.",
             voice=voice.name,
-            language=language,
+            language=languages.name(language),
             voices=", ".join(able[:8]),
         )
     return VoiceError("language_not_spoken", told)
@@ -124,9 +148,19 @@ def _foreign(text: str) -> str:
     """Return the first word with a letter that is neither Latin nor read by its name, or an empty text."""
     for word in text.split():
         for letter in word:
-            if letter.isalpha() and letter not in GREEK and "LATIN" not in unicodedata.name(letter, ""):
+            if letter.isalpha() and letter not in GREEK and not _latin(letter):
                 return word[:40]
     return ""
+
+
+def _has_words(text: str) -> bool:
+    return any(letter.isascii() and letter.isalpha() for letter in text)
+
+
+def _latin(letter: str) -> bool:
+    """Whether a letter is Latin, or another form of some, such as "ﬁ" and the bold letters of mathematics."""
+    plainer = [each for each in unicodedata.normalize("NFKC", letter) if each.isalpha()]
+    return bool(plainer) and all("LATIN" in unicodedata.name(each, "") for each in plainer)
 
 
 def sentences(text: str) -> list[Sentence]:
@@ -202,9 +236,10 @@ def read(text: str, language: str = "en-US") -> list[Reading]:
     What is read as one, such as "June 3, 2024" or "5 km", is one reading; an empty `said` is silent, such as an emoji.
     Only English is read; other languages are said as they are written.
     """
-    text = plain(text).replace("’", "'").replace("‘", "'")
+    written = plain(text)
+    text = written.replace("’", "'").replace("‘", "'")
     if main(language) != "en":
-        return [Reading(word, word) for word in text.split()]
+        return [Reading(word, word.replace("’", "'").replace("‘", "'")) for word in written.split()]
     british = language.lower() not in ("en", "en-us")
     spans: list[tuple[int, int, str]] = []
     taken = bytearray(len(text))
@@ -215,11 +250,14 @@ def read(text: str, language: str = "en-US") -> list[Reading]:
             if said is not None:
                 taken[begin:end] = b"\1" * (end - begin)
                 spans.append((begin, end, said))
-    return _readings(text, sorted(spans))
+    return _readings(written, text, sorted(spans))
 
 
-def _readings(text: str, spans: list[tuple[int, int, str]]) -> list[Reading]:
-    """Put what is said for spans into their words, and join the words that a span reaches over."""
+def _readings(written: str, text: str, spans: list[tuple[int, int, str]]) -> list[Reading]:
+    """Put what is said for spans into their words, and join the words that a span reaches over.
+
+    `written` is the text as it was written, of the same length.
+    """
     found, at, span = [], 0, 0
     for match in re.finditer(r"\S+", text):
         begin, end = match.span()
@@ -235,13 +273,16 @@ def _readings(text: str, spans: list[tuple[int, int, str]]) -> list[Reading]:
             while end < len(text) and (end < last or not text[end].isspace()):
                 end += 1
         pieces.append(text[place:end])
-        found.append(Reading(text[begin:end], _tidy("".join(pieces))))
+        found.append(Reading(written[begin:end], _tidy("".join(pieces))))
         at = end
     return found
 
 
 def _tidy(said: str) -> str:
     """Leave letters and punctuation; of a word without letters, only the punctuation that is heard."""
+    # Other forms of letters and digits, such as "①" and "ﬁ", become plain ones, whose digits are read here.
+    said = "".join(unicodedata.normalize("NFKC", each) if each not in "…½¼¾⅓⅔" else each for each in said)
+    said = re.sub(r"\d+", lambda number: f" {numbers.number(number.group()[:100])} ", said)
     said = said.replace("...", "…").replace("–", "—").replace("--", "—")
     if not any(letter.isalnum() for letter in said):
         return "".join(letter for letter in said if letter in "—…,.!?;:")

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from apps.library.models import Generation
 from apps.tools import voicing
-from apps.tools.fields import VoiceField
+from apps.tools.fields import LanguageField, VoiceField
 from apps.tools.help import explained
 from apps.tools.registry import Stoppable, ToolForm, register
 from apps.voices.services import LANGUAGES
@@ -42,7 +42,7 @@ class VoiceoverForm(ToolForm):
         label=_("Voice"),
         help_text=explained(_("Who speaks. Left out, it is the studio's usual voice."), _("Listen before you choose.")),
     )
-    language = forms.ChoiceField(
+    language = LanguageField(
         label=_("Language"),
         required=False,
         choices=[("", _("As the voice speaks")), *sorted(LANGUAGES.items(), key=lambda each: each[0])],

@@ -14,9 +14,11 @@ from apps.accounts.models import User
 from apps.library.models import Asset, Generation, GenerationInput
 from apps.library.templatetags.cards import duration, kept
 from apps.tools import fixes, registry, services, starting
+from apps.tools.fields import VoiceField
 from apps.tools.help import label_of
 from apps.tools.line import Line, Place
 from apps.tools.registry import Quote, Stoppable, Timeline
+from apps.voices import services as voices
 
 register = template.Library()
 ABOUT_NOW = 3.0  # seconds
@@ -202,6 +204,8 @@ def chosen(job: Generation, name: str) -> Any:
     """The value of a parameter of a job as the tool's page calls it: "× 4" of a finish, of other values themselves."""
     tool, value = services.tool_of(job), job.params.get(name)
     field = tool.form_class.base_fields.get(name) if tool else None
+    if isinstance(field, VoiceField):
+        return voices.name_of(str(value))
     if not isinstance(field, forms.ChoiceField):
         return value
     choices: Any = field.choices

@@ -1,117 +1,16 @@
 """ElevenLabs against a server of its protocol on this machine, with the errors that it is known to answer."""
 
-import base64
 import json
+import traceback
 
 import numpy as np
 import pytest
 from werkzeug import Response
 
+from tests.speaking import KLAUS, listed, refused
 from workers.engines import voice
 from workers.engines.voice import cards, elevenlabs
 from workers.voice.base import VoiceError
-
-RACHEL, KLAUS = "21m00Tcm4TlvDq8ikWAM", "Kx9aaaaaaaaaaaaaaaaa"
-
-
-def listed(voice_id, name, **labels):
-    return {"voice_id": voice_id, "name": name, "category": "premade", "labels": labels, "description": None}
-
-
-VOICES = [
-    listed(
-        RACHEL, "Rachel - calm", gender="female", age="young", accent="american", language="en", use_case="narration"
-    ),
-    listed(KLAUS, "Klaus", gender="male", age="middle_aged", accent="standard", language="de"),
-]
-MODELS = [
-    {"model_id": "eleven_multilingual_v2", "languages": [{"language_id": "en", "name": "English"}]},
-    {
-        "model_id": "eleven_flash_v2_5",
-        "languages": [{"language_id": code, "name": code} for code in ("en", "de", "ar", "hu")],
-    },
-]
-
-
-class Service:
-    """The service: `voices` of the account, `troubles` it answers with before it speaks, and what it was asked."""
-
-    def __init__(self, server):
-        self.voices, self.troubles, self.asked, self.made = list(VOICES), [], [], []
-        self.used, self.aligned = 120, True
-        server.expect_request("/v2/voices").respond_with_handler(self.search)
-        server.expect_request("/v1/models").respond_with_handler(self.answer(lambda request: MODELS))
-        server.expect_request("/v1/user/subscription").respond_with_handler(self.answer(self.subscription))
-        server.expect_request("/v1/voices/add", method="POST").respond_with_handler(self.answer(self.add))
-        server.expect_request("/v1/voices/new", method="DELETE").respond_with_handler(self.answer(self.delete))
-        for known in (RACHEL, KLAUS):
-            server.expect_request(f"/v1/text-to-speech/{known}/with-timestamps").respond_with_handler(
-                self.answer(self.speak)
-            )
-
-    def answer(self, make):
-        def handler(request):
-            self.asked.append(request)
-            if request.headers.get("xi-api-key") != "right":
-                return refused(401, "invalid_api_key")
-            if self.troubles and request.path not in ("/v1/models", "/v2/voices"):
-                return self.troubles.pop(0)
-            return Response(json.dumps(make(request)), content_type="application/json")
-
-        return handler
-
-    def search(self, request):
-        at = int(request.args.get("next_page_token", 0))
-        page = {"voices": self.voices[at : at + 1], "has_more": at + 1 < len(self.voices), "total_count": 2}
-        return self.answer(lambda _: page | {"next_page_token": str(at + 1)})(request)
-
-    def subscription(self, request):
-        return {
-            "tier": "starter", "character_count": self.used, "character_limit": 30_000, "voice_slots_used": 1,
-            "can_extend_character_limit": False, "allowed_to_extend_character_limit": False, "voice_limit": 10,
-            "professional_voice_slots_used": 0, "max_credit_limit_extension": 0, "status": "active",
-        }  # fmt: skip
-
-    def speak(self, request):
-        body = json.loads(request.data)
-        self.made.append(body | {"format": request.args["output_format"]})
-        said = body["text"]
-        times = [at * 0.05 for at in range(len(said) + 1)]
-        sound = (0.3 * np.sin(np.arange(round(times[-1] * 24_000)) / 20) * 32767).astype("<i2")
-        alignment = {
-            "characters": list(said),
-            "character_start_times_seconds": times[:-1],
-            "character_end_times_seconds": times[1:],
-        }
-        return {
-            "audio_base64": base64.b64encode(sound.tobytes()).decode(),
-            "alignment": alignment if self.aligned else None,
-        }
-
-    def add(self, request):
-        self.made.append({"name": request.form["name"], "files": len(request.files.getlist("files"))})
-        self.voices.append(listed("new", request.form["name"], language="en"))
-        return {"voice_id": "new", "requires_verification": False}
-
-    def delete(self, request):
-        self.voices = [one for one in self.voices if one["voice_id"] != "new"]
-        return {"status": "ok"}
-
-
-def refused(number, status="", **headers):
-    detail = {"status": status, "message": "No."} if status else [{"loc": ["body"], "msg": "No."}]
-    return Response(json.dumps({"detail": detail}), status=number, headers=headers, content_type="application/json")
-
-
-@pytest.fixture
-def service(httpserver, monkeypatch):
-    monkeypatch.setenv("CINEVIVID_VOICE_ENGINE", "elevenlabs")
-    monkeypatch.setenv("ELEVENLABS_API_KEY", "right")
-    monkeypatch.setenv("ELEVENLABS_BASE_URL", httpserver.url_for("").rstrip("/"))
-    monkeypatch.setattr(elevenlabs, "BACKOFF", 0.001)
-    elevenlabs.forget()
-    yield Service(httpserver)
-    elevenlabs.forget()
 
 
 def failure(action, *arguments, **options):
@@ -248,9 +147,9 @@ def test_a_voice_of_ones_own_is_made_listed_and_deleted(service, tmp_path):
         file.write_bytes(b"sound")
     mine = elevenlabs.clone("Ada", files)
     assert service.made == [{"name": "Ada", "files": 2}] and mine.slug == "elevenlabs-new" and mine in voice.voices()
-    elevenlabs.remove(mine)
+    assert elevenlabs.remove(mine.slug)
     assert failure(voice.get, mine.slug).code == "voice_gone"
-    elevenlabs.remove(mine)
+    elevenlabs.remove(mine.slug)
 
 
 @pytest.mark.parametrize(
@@ -282,3 +181,123 @@ def test_without_a_key_the_four_names_are_four_of_our_voices(monkeypatch):
     assert list(standing) == list(cards.SEED_NAMES) and cards.chosen() == "offline"
     assert all(one.engine == "offline" and one.available for one in standing.values())
     assert failure(elevenlabs.voices).code == "voice_provider_key"
+
+
+@pytest.mark.parametrize(
+    "spoken",
+    [
+        {"audio_base64": None},
+        {"audio_base64": ""},
+        {"audio_base64": "no base64!"},
+        {"audio_base64": "AAAA"},  # an odd number of bytes
+        {"audio_base64": ["AAAA"]},
+    ],
+)
+def test_a_sound_that_is_none_is_no_speech(service, spoken):
+    service.spoken = spoken
+    assert failure(voice.say, "Hello", "rachel").code == "voice_provider_busy"
+    assert len(service.made) == 1, "it was paid for once"
+
+
+def timed(starts, ends, letters="Hi you"):
+    return {
+        "characters": list(letters), "character_start_times_seconds": starts, "character_end_times_seconds": ends,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        timed([], [], ""),
+        timed([0], [0.1], "H"),
+        timed([9] * 6, [99] * 6),
+        timed([-5] * 6, [0] * 6),
+        timed(["a"] * 6, [0] * 6),
+        timed([0.2, 0.1, 0, 0, 0, 0], [0.3] * 6),
+        timed([0.1], [0.2] * 6),
+        dict.fromkeys(timed([], [])),
+        "nonsense",
+    ],
+)
+def test_times_that_cannot_be_are_replaced(service, times):
+    service.spoken = {"alignment": times}
+    speech = voice.say("Hi you", "rachel")
+    assert [one.text for one in speech.words] == ["Hi", "you"]
+    assert speech.words[0].start == 0 and speech.words[1].end == pytest.approx(speech.seconds)
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", "null", '"x"', "<html>", '{"voices": {}}', '{"voices": [3]}', ""])
+def test_a_list_of_voices_that_is_none_is_told_as_busy(service, httpserver, body):
+    httpserver.clear()
+    for path in ("/v2/voices", "/v1/models"):
+        httpserver.expect_request(path).respond_with_data(body, content_type="application/json")
+    try:
+        assert all(not one.available for one in voice.voices())
+    except VoiceError as error:
+        assert error.code == "voice_provider_busy"
+
+
+def test_pages_of_voices_that_never_end_do(service, monkeypatch):
+    monkeypatch.setattr(elevenlabs, "MOST_PAGES", 3)
+    page = {"voices": [], "has_more": True, "total_count": 0, "next_page_token": "again"}
+    monkeypatch.setattr(elevenlabs, "_page", lambda token, client, options: _Page(page))
+    assert [one.available for one in voice.voices()] == [False] * 4
+
+
+class _Page:
+    def __init__(self, given):
+        self.__dict__.update(given)
+
+
+def test_ids_that_fit_into_no_address_are_left_out(service):
+    service.voices += [listed("../../etc", "Path"), listed("a b", "Space"), listed("x" * 200, "Long")]
+    assert {one.name for one in voice.voices()} == {"Rachel", "Drew", "Domi", "Bella", "Klaus"}
+
+
+def test_a_voice_of_somebody_does_not_take_the_place_of_a_known_one(service, tmp_path):
+    (tmp_path / "one.mp3").write_bytes(b"sound")
+    service.voices = []
+    mine = elevenlabs.clone("Rachel", [tmp_path / "one.mp3"], mark="mine")
+    found = {one.slug: one for one in voice.voices()}
+    assert not found["rachel"].available and found[mine.slug].mark == "mine"
+
+
+def test_a_voice_that_another_process_had_made_is_found(service, monkeypatch):
+    voice.voices()
+    service.voices.append(listed("new", "Ada"))
+    monkeypatch.setattr(elevenlabs, "FRESH_SECONDS", 0)
+    assert voice.get("elevenlabs-new").name == "Ada"
+
+
+@pytest.mark.parametrize("trouble", [refused(503), Response("<html>", status=200), Response("cut", status=502)])
+def test_a_voice_is_not_made_twice_where_the_first_answer_is_lost(service, tmp_path, trouble):
+    (tmp_path / "one.mp3").write_bytes(b"sound")
+    service.troubles = [trouble]
+    assert failure(elevenlabs.clone, "Ada", [tmp_path / "one.mp3"], mark="mine").code == "voice_provider_busy"
+    assert not service.made and sum("add" in one.path for one in service.asked) == 1
+    service.troubles = [refused(429, "system_busy")]
+    elevenlabs.clone("Ada", [tmp_path / "one.mp3"], mark="mine")
+    assert elevenlabs.remove("", "mine") and not elevenlabs.remove("", "mine")
+    assert {one["voice_id"] for one in service.voices} & {"new"} == set()
+
+
+def test_neither_the_key_nor_the_text_is_in_what_is_logged(service):
+    echo = json.dumps({"detail": {"status": "", "message": "key right, text A secret text"}})
+    service.troubles = [Response(echo, status=422, content_type="application/json")]
+    error = failure(voice.say, "A secret text", "rachel")
+    told = "".join(traceback.format_exception(error))
+    assert "A secret text" not in told.replace('voice.say, "A secret text"', "") and "key right" not in told
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "two words", "a\nb"])
+def test_a_key_that_no_header_holds_is_told_and_not_sent(service, monkeypatch, key):
+    monkeypatch.setenv("ELEVENLABS_API_KEY", key)
+    error = failure(voice.voices)
+    assert error.code == "voice_provider_key" and key not in "".join(traceback.format_exception(error))
+    assert not service.asked
+
+
+@pytest.mark.parametrize("address", ["http://[", "ftp://x", "nowhere"])
+def test_an_address_that_is_none_is_a_service_that_is_away(service, monkeypatch, address):
+    monkeypatch.setenv("ELEVENLABS_BASE_URL", address)
+    assert failure(voice.voices).code == "voice_provider_busy"

@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 
+from workers.media import audio
 from workers.voice.mix import bend, duck, fade, level, loudness
 from workers.voice.music import MOODS, RATE, music
 
@@ -119,3 +120,12 @@ def test_the_same_seed_gives_the_same_music_and_another_another():
     assert not np.array_equal(music("playful", 2.0, 5), music("playful", 2.0, 6))
     with pytest.raises(KeyError):
         music("polka", 2.0)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".mp3", ".m4a", ".ogg"])
+@pytest.mark.parametrize("rate", [24_000, BAND])
+def test_a_file_is_as_loud_as_what_was_mixed(tmp_path, suffix, rate):
+    made = level(sine(440, 0.1, rate=rate) * np.repeat([1.0, 0.3, 0.0, 0.8, 1.0, 0.6], rate // 2), rate)
+    samples, read = audio.decode(audio.encode(made, rate, tmp_path / f"sound{suffix}"))
+    assert loudness(samples.T, read).lufs == pytest.approx(-16.0, abs=0.2)
+    assert loudness(samples.T, read).peak <= -1.45

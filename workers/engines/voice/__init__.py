@@ -49,6 +49,10 @@ def get(slug: str) -> Voice:
     ours = {voice.slug: voice for voice in cards.voices()}
     if cards.chosen() == "elevenlabs" and (slug not in ours or ours[slug].stands_for):
         ours |= {voice.slug: voice for voice in voices()}
+        if slug not in ours:
+            from workers.engines.voice import elevenlabs
+
+            ours |= {voice.slug: voice for voice in elevenlabs.voices(elevenlabs.FRESH_SECONDS)}
     if slug not in ours:
         raise VoiceError("voice_gone", Sentence("There is no voice {slug}.", slug=slug[:60]))
     return ours[slug]

@@ -76,6 +76,8 @@ def say(card: Card, text: str, speed: float = 1.0, pitch: float = 0.0) -> Speech
     for sentence in texts.sentences(text):
         readings = texts.read(sentence.text, language)
         spelt = spell(tuple(reading.said for reading in readings), card.british)
+        if not halves(spelt):  # letters that it knows only without their accents
+            spelt = spell(tuple(texts.folded(reading.said) for reading in readings), card.british)
         for part in halves(spelt):
             samples, heard = _speak(card, part, speed / factor)
             samples = bend(samples, factor)

@@ -1,0 +1,1 @@
+from tests.speaking import service  # noqa: F401
