@@ -164,7 +164,7 @@ CATALOGUE: dict[str, Entry] = {
             "card_needs_action",
             402,
             _("Your bank wants you to confirm this payment."),
-            _("Give the card again on the billing page, which asks your bank, then try again."),
+            _("Keep your plan on the billing page, or give the card again there, which asks the bank. Then try again."),
         ),
         Entry(
             "payment_overdue",

@@ -327,7 +327,9 @@ STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
 # More than one, with commas, while one takes over from another.
 STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRET", default=[])
 # Where Stripe's pages are, to which forms of this site lead; another one where the account has a domain of its own.
-STRIPE_PAGES = env.list("STRIPE_PAGES", default=["https://checkout.stripe.com", "https://billing.stripe.com"])
+STRIPE_PAGES = env.list(
+    "STRIPE_PAGES", default=["https://checkout.stripe.com", "https://billing.stripe.com", "https://invoice.stripe.com"]
+)
 STRIPE_API = env.str("STRIPE_API", default="https://api.stripe.com")
 # How taxes relate to the prices, where Stripe adds them: "exclusive" or "inclusive". Empty: no taxes.
 STRIPE_TAX = env.str("STRIPE_TAX", default="")

@@ -34,14 +34,14 @@ from workers.engines.skyreels.memory.offload import Turns
 from workers.engines.skyreels.memory.planner import GB, Figures, Option
 from workers.engines.skyreels.memory.pool import Pool
 from workers.engines.skyreels.memory.transformer import with_rows
-from workers.engines.skyreels.memory.trouble import out_of_memory
+from workers.engines.skyreels.memory.trouble import lost_card, out_of_memory
 from workers.engines.skyreels.request.execution import Execution
 from workers.engines.skyreels.request.plan import plan
 from workers.engines.skyreels.request.spec import VideoSpec
 from workers.engines.skyreels.sampler import attention
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-ORDER = ("web", "length", "start", "batch", "platform", "resume", "drift", CARD)
+ORDER = ("web", "length", "first", "start", "batch", "platform", "resume", "drift", CARD)
 MINUTES = 8.0
 MODELS = ("SkyReels-V2-DF-1.3B-540P", "SkyReels-V2-DF-14B-540P")
 HUB = ("_flash_3_hub", "sage_hub")  # kernels that a hub brings; without a way to it they are passed over
@@ -242,9 +242,9 @@ def step_by(models: Components, spec: VideoSpec, device: torch.device, name: str
         models.transformer.set_attention_backend(name)
         return seconds_a_step(models, spec, device)
     except Exception as error:
-        if out_of_memory(error):
-            return "more memory than there is"
-        return "not here"
+        if lost_card(error):
+            return "not measured (the card stopped answering)"
+        return "more memory than there is" if out_of_memory(error) else "not here"
 
 
 def seconds_a_step(models: Components, spec: VideoSpec, device: torch.device) -> float:

@@ -19,9 +19,20 @@ def quarters(width=96, height=64):
 
 
 def film(
-    path, frames, *, rate=24, codec="libx264", pix_fmt="yuv420p", times=None, rotate=0, aspect=None, title="", **options
+    path,
+    frames,
+    *,
+    rate=24,
+    codec="libx264",
+    pix_fmt="yuv420p",
+    times=None,
+    rotate=0,
+    aspect=None,
+    title="",
+    b_frames=None,
+    **options,
 ):
-    """Write frames [H, W, 3] as a clip; `times` are their places in milliseconds."""
+    """Write frames [H, W, 3] as a clip; `times` are their places in milliseconds, `options` those of the container."""
     with av.open(str(path), "w", options=options) as container:
         container.metadata.update({"title": title} if title else {})
         stream = container.add_stream(codec, rate=rate, options={"crf": "12"} if codec == "libx264" else {})
@@ -31,6 +42,8 @@ def film(
             stream.codec_context.sample_aspect_ratio = aspect
         if times:
             stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
+        if b_frames is not None:
+            stream.codec_context.max_b_frames = b_frames
         if rotate:
             stream.set_display_rotation(rotate)
         for i, pixels in enumerate(frames):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import exceptions, mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +14,7 @@ from apps.accounts.http import caller
 from apps.billing import services as billing
 from apps.billing.models import Plan, Transfer
 from apps.billing.plans import connected, plan_of
+from apps.billing.powers import KINDS, Powers, Value, of, of_plan
 from apps.given import misfits
 from apps.paging import NewestFirst
 
@@ -35,19 +36,38 @@ class Account(APIView):
         return Response({"email": user.email, "credits": billing.balance(user), "held": billing.held(user)})
 
 
+class PowersSerializer(serializers.Serializer[Powers]):
+    """How much of each power a plan has: a number, or true or false; null is without a limit."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        made: dict[str, serializers.Field[Any, Any, Any, Any]] = {}
+        for name, kind in KINDS.items():
+            field = serializers.BooleanField if kind.is_flag else serializers.FloatField
+            made[name] = field(help_text=kind.title, allow_null=not kind.is_flag)
+        return made
+
+    def to_representation(self, instance: Powers) -> dict[str, Value]:
+        return dict(instance.values)
+
+
 class PlanSerializer(serializers.ModelSerializer[Plan]):
-    """A plan, its price and its credits a month."""
+    """A plan, its price, its credits a month, and what it can do."""
 
     price = serializers.IntegerField(help_text=_("A month, in the currency's smallest unit: 1999 is 19.99."))
     credits = serializers.IntegerField(help_text=_("Added each month."))
     current = serializers.SerializerMethodField(help_text=_("Whether it is yours."))
+    powers = serializers.SerializerMethodField(help_text=_("What it can do."))
 
     class Meta:
         model = Plan
-        fields = ["slug", "title", "credits", "price", "currency", "current"]
+        fields = ["slug", "title", "credits", "price", "currency", "current", "powers"]
 
     def get_current(self, plan: Plan) -> bool:
         return bool(plan.pk == self.context["current"].pk)
+
+    @extend_schema_field(PowersSerializer)
+    def get_powers(self, plan: Plan) -> dict[str, Value]:
+        return PowersSerializer(of_plan(plan) if connected() else of(self.context["user"])).data
 
 
 class Plans(APIView):
@@ -57,9 +77,10 @@ class Plans(APIView):
         responses=PlanSerializer(many=True), tags=["account"], operation_id="plans_list", summary=_("List the plans")
     )
     def get(self, request: Request) -> Response:
-        current = plan_of(caller(request))
-        found = list(Plan.objects.filter(is_public=True)) if connected() else [current]
-        return Response(PlanSerializer(found, many=True, context={"current": current}).data)
+        current, user = plan_of(caller(request)), caller(request)
+        on_sale = Plan.objects.filter(is_public=True).prefetch_related("powers")
+        found = list(on_sale) if connected() else [current]
+        return Response(PlanSerializer(found, many=True, context={"current": current, "user": user}).data)
 
 
 class MovementSerializer(serializers.ModelSerializer[Transfer]):

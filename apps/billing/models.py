@@ -206,6 +206,18 @@ class Subscription(models.Model):
     downgrade_to = models.ForeignKey(
         Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="From the next period on."
     )
+    upgrade_to = models.ForeignKey(
+        Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        help_text="A larger plan that begins once its open invoice is paid.",
+    )  # fmt: skip
+    upgrade_until = models.DateTimeField(
+        null=True, blank=True, help_text="When Stripe drops an upgrade that nobody paid."
+    )
+    open_amount = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Of the open invoice, in the currency's smallest unit."
+    )
+    open_currency = models.CharField(max_length=3, blank=True, default="")
+    open_url = models.URLField(max_length=500, blank=True, default="", help_text="Where the open invoice is paid.")
     next_amount = models.PositiveIntegerField(
         null=True, blank=True, help_text="The next charge with tax and discounts, in the currency's smallest unit."
     )

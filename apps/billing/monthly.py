@@ -35,11 +35,20 @@ def grant_monthly() -> int:
 
 
 def _enrol(free: Plan) -> None:
-    """Give accounts whose address is confirmed the row that says when their next credits come."""
+    """Say when the next credits come to accounts whose address is confirmed, and that have no plan which is paid."""
     rows = Subscription.objects.filter(user=OuterRef("pk"))
-    confirmed = EmailAddress.objects.filter(user=OuterRef("pk"), verified=True)
-    found = User.objects.filter(~Exists(rows), Exists(confirmed), is_active=True).order_by("pk")[:AT_ONCE]
+    confirmed = EmailAddress.objects.filter(verified=True)
+    found = User.objects.filter(~Exists(rows), Exists(confirmed.filter(user=OuterRef("pk"))), is_active=True)
     Subscription.objects.bulk_create(
-        (Subscription(user=user, plan=free, free_credits_at=next_anniversary(user.date_joined)) for user in found),
+        (
+            Subscription(user=user, plan=free, free_credits_at=next_anniversary(user.date_joined))
+            for user in found.order_by("pk")[:AT_ONCE]
+        ),
         ignore_conflicts=True,
     )
+    undated = Subscription.objects.filter(
+        Exists(confirmed.filter(user=OuterRef("user"))), status=Subscription.Status.NONE, free_credits_at=None,
+        user__is_active=True,
+    )  # fmt: skip
+    for row in undated.select_related("user").order_by("pk")[:AT_ONCE]:
+        undated.filter(pk=row.pk).update(free_credits_at=next_anniversary(row.user.date_joined))

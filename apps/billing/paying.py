@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from apps.accounts.http import SignedIn
 from apps.accounts.models import User
-from apps.billing import events, gateway, payments, services, sync
+from apps.billing import events, gateway, payments, powers, services, sync
 from apps.billing.models import Checkout, Customer, Payment, Plan, Subscription, TopUp
 from apps.billing.plans import connected
 from apps.errors import StudioError
@@ -31,7 +31,8 @@ OPEN = (Checkout.Status.OPEN, Checkout.Status.PROCESSING)
 class Offer:
     """A plan as it is offered to whoever looks.
 
-    `act` is "start", "up", "down" or "" for the plan that they have; `main` is the next larger one.
+    `act` is "start", "up", "down", or "" for the plan that they have; "wait" for an upgrade whose payment is to be
+    confirmed, "next" for what follows by itself. `main` is the next larger one.
     """
 
     plan: Plan
@@ -46,6 +47,7 @@ def pricing(request: HttpRequest) -> HttpResponse:
     context = {
         "connected": connected(),
         "offers": offers(row) if connected() else [],
+        "subscription": row,
         "packs": TopUp.objects.filter(is_public=True).exclude(lookup_key=""),
         "operator": settings.OPERATOR_EMAIL,
         "may_grant": user is not None and user.is_staff and user.has_perm("billing.add_transfer"),
@@ -73,11 +75,15 @@ def offers(row: Subscription | None) -> list[Offer]:
     for plan in found:
         if plan == current:
             act = ""
+        elif running and plan == row.upgrade_to:
+            act = "wait"
+        elif running and (plan == row.downgrade_to or (row.cancel_at_period_end and plan.slug == Plan.FREE)):
+            act = "next"
         elif not running:
             act = "start" if plan.price else ""
         else:
             act = "up" if plan.order > row.plan.order else "down"
-        main = act in ("start", "up") and not any(offer.main for offer in made)
+        main = act in ("start", "up") and row.upgrade_to is None and not any(offer.main for offer in made)
         made.append(Offer(plan, act, main))
     return made
 
@@ -149,10 +155,14 @@ def change(request: SignedIn, slug: str) -> HttpResponse:
         except StudioError as error:
             refused = error
         else:
+            if made.confirm:
+                return redirect(made.confirm)
             messages.success(request, said(made))
             return redirect("billing:billing")
     elif row.status in (Subscription.Status.NONE, Subscription.Status.CANCELED):
         return redirect("billing:pricing")
+    elif to == row.upgrade_to:
+        return redirect("billing:billing")
     planned = None
     if refused is None:
         try:
@@ -164,6 +174,7 @@ def change(request: SignedIn, slug: str) -> HttpResponse:
         "to": to,
         "refused": refused,
         "subscription": row,
+        "differences": powers.differences(planned.before, to) if planned else [],
         "customer": Customer.objects.filter(user=request.user).first(),
         "key": uuid.uuid4().hex,
     }

@@ -1,7 +1,7 @@
 """What people do with their money here: pay for a plan or a pack, change the plan, end it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -27,12 +27,16 @@ CHANGING = timedelta(minutes=2)  # after which a change whose process died no lo
 
 @dataclass(frozen=True)
 class Change:
-    """A change of plans, as it is shown before the click. `cost` is what it charges at once, if anything."""
+    """A change of plans, as it is shown before the click. `cost` is what it charges at once, if anything.
+
+    `confirm` is Stripe's page on which the bank's confirmation is given first, where it wants one.
+    """
 
     kind: str  # "upgrade", "downgrade", "cancel" or "keep"
     before: Plan
     after: Plan
     cost: gateway.Cost | None = None
+    confirm: str = ""
 
 
 def refuse_disconnected() -> None:
@@ -164,10 +168,12 @@ def _kind(before: Plan, after: Plan) -> str:
 def change_plan(user: User, to: Plan, *, seen: str, key: str) -> Change:
     """Change the plan of a user from the one that they have `seen`: up at once, down or to nothing with the period.
 
+    An upgrade that the bank wants to have confirmed begins when that was done and paid, on the page `Change.confirm`.
     `key` is the page's own, so that a form that is sent twice changes once. Raises StudioError: "plan_changed" when it
     is not as the page said, "plan_changing" while another change is on its way, and what the gateway raises.
     """
     refuse_disconnected()
+    key = f"change:{user.pk}:{key}"  # theirs alone, whatever a form of somebody else says
     with _changing(user) as row:
         now = _subscription(row)
         before = sync.plan_of_product(now.price.product, now.price.id)
@@ -175,19 +181,31 @@ def change_plan(user: User, to: Plan, *, seen: str, key: str) -> Change:
             sync.sync_customer(now.customer)
             raise StudioError(code="plan_changed")
         kind = _kind(before, to)
-        invoice = ""
+        invoice = confirm = ""
         if kind == "upgrade":
             _refuse_overdue(now)
-            invoice = gateway.upgrade(now, gateway.price_of(to.lookup_key), key)
+            invoice, confirm = _upgrade(now, to, key)
         elif kind == "downgrade":
             gateway.downgrade(now, gateway.price_of(to.lookup_key), key)
         elif kind == "cancel":
             gateway.cancel(now, key)
         else:
             gateway.keep(now, key)
-    log.info("plan_changed", user=user.pk, kind=kind, before=before.slug, after=to.slug)
+    event = "plan_change_unconfirmed" if confirm else "plan_changed"
+    log.info(event, user=user.pk, kind=kind, before=before.slug, after=to.slug)
     _catch_up(now.customer, invoice)
-    return Change(kind, before, to)
+    return Change(kind, before, to, confirm=confirm)
+
+
+def _upgrade(now: gateway.Subscription, to: Plan, key: str) -> tuple[str, str]:
+    """Make an upgrade; returns its invoice, and the page where the bank wants it to be confirmed, or ""."""
+    price = gateway.price_of(to.lookup_key)
+    if now.upgrade and now.open and now.upgrade.price == price:
+        return now.open.id, now.open.url  # asked for before
+    try:
+        return gateway.upgrade(now, price, key), ""
+    except gateway.CardNeedsAction:
+        return gateway.upgrade_when_paid(now, price, f"{key}:confirm")
 
 
 def _catch_up(customer: str, invoice: str) -> None:
@@ -244,12 +262,16 @@ def leave(user: User) -> None:
 
 def remove_customer(customer: Customer) -> None:
     """Delete a customer in Stripe, with their subscriptions, and forget who they were."""
+    for subscription in gateway.subscriptions(customer.stripe_id):
+        with suppress(gateway.Paid):  # just now
+            gateway.drop_upgrade(subscription)
     gateway.remove_customer(customer.stripe_id)
     with transaction.atomic():
         free = Plan.objects.standard(Plan.FREE)
         Subscription.objects.filter(user=customer.user).update(
             plan=free, status=Subscription.Status.CANCELED, downgrade_to=None, cancel_at_period_end=False,
-            grace_until=None, next_amount=None, free_credits_at=None,
+            grace_until=None, next_amount=None, free_credits_at=None, upgrade_to=None, upgrade_until=None,
+            open_amount=None, open_currency="", open_url="",
         )  # fmt: skip
         Customer.objects.filter(pk=customer.pk).update(leaving=False, card_brand="", card_last4="")
     log.info("customer_removed", user=customer.user_id)

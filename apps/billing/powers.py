@@ -6,7 +6,7 @@ and whatever its operator has changed. More of a power is always better, and no 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from django.conf import settings
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 Value = float | bool | None  # None is without a limit
+Choice = TypeVar("Choice")
 GB = 1_000_000_000
 MINUTE = 60
 DURATIONS = {"s": 1, "m": MINUTE, "h": 60 * MINUTE, "d": 24 * 60 * MINUTE}
@@ -265,7 +266,7 @@ def having_at_least(name: str, asked: float) -> list[Powers]:
     return [each for each in on_sale() if each.has(name, asked)] if plans.connected() else []
 
 
-def refused(asked: Mapping[str, Mapping[str, float]], now: Powers) -> dict[str, str]:
+def refused(asked: Mapping[Choice, Mapping[str, float]], now: Powers) -> dict[Choice, str]:
     """Return which of some choices a plan does not have, each with the title of the first plan that has it.
 
     `asked` says how much of each power a choice needs.
@@ -322,6 +323,16 @@ def table(shown: list[Powers] | None = None) -> list[Row]:
     shown = on_sale() if shown is None else shown
     return [
         Row(name, str(kind.title), [(each.plan, each.shown(name)) for each in shown]) for name, kind in KINDS.items()
+    ]
+
+
+def differences(before: Plan, after: Plan) -> list[tuple[str, str, str]]:
+    """Return the powers that two plans have more or less of, by their title, with what each plan has."""
+    one, other = of_plan(before), of_plan(after)
+    return [
+        (str(kind.title), one.shown(name) or _("No"), other.shown(name) or _("No"))
+        for name, kind in KINDS.items()
+        if one.values[name] != other.values[name]
     ]
 
 

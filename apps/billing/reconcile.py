@@ -102,6 +102,7 @@ def _same(row: Subscription, now: gateway.Subscription) -> bool:
         and row.plan.lookup_key in (now.price.product, now.price.lookup_key)
         and row.current_period_end == (now.ends or now.period_end)
         and row.cancel_at_period_end == (now.ends is not None)
+        and row.open_url == (now.open.url[:500] if now.open else "")
     )
 
 

@@ -74,7 +74,8 @@ def subscription_of(user: User) -> Subscription:
     if found:
         return found
     free = Plan.objects.standard(Plan.FREE)
-    return Subscription.objects.get_or_create(user=user, defaults={"plan": free})[0]
+    begin = {"plan": free, "free_credits_at": next_anniversary(user.date_joined)}
+    return Subscription.objects.get_or_create(user=user, defaults=begin)[0]
 
 
 def sync_customer(customer: str) -> Subscription | None:
@@ -111,6 +112,7 @@ def _write(row: Subscription, customer: str, plan: Plan | None, now: gateway.Sub
             "status": Status.CANCELED if row.stripe_id else Status.NONE,
             "current_period_end": row.current_period_end,
             "cancel_at_period_end": False, "grace_until": None, "downgrade_to": None, "next_amount": None,
+            "upgrade_to": None, "upgrade_until": None, "open_amount": None, "open_currency": "", "open_url": "",
         }  # fmt: skip
     else:
         ended = False
@@ -118,6 +120,7 @@ def _write(row: Subscription, customer: str, plan: Plan | None, now: gateway.Sub
         then = plan_of_product(now.then) if now.then else None
         next_charge = _next_charge(row, now, stops)
         grace = now.period_start + timedelta(days=settings.GRACE_DAYS)
+        waits, due = now.upgrade, now.open
         changes = {
             "plan": plan,
             "status": now.status if now.status in Status.values else Status.INCOMPLETE,
@@ -126,6 +129,11 @@ def _write(row: Subscription, customer: str, plan: Plan | None, now: gateway.Sub
             "cancel_at_period_end": stops,
             "grace_until": grace if now.status == Status.PAST_DUE else None,
             "downgrade_to": then,
+            "upgrade_to": plan_of_product(waits.price.product, waits.price.id) if waits and due else None,
+            "upgrade_until": waits.until if waits and due else None,
+            "open_amount": due.amount if due else None,
+            "open_currency": due.currency if due else "",
+            "open_url": due.url[:500] if due else "",
             "next_amount": next_charge.amount if next_charge else None,
             "next_currency": next_charge.currency if next_charge else now.price.currency,
         }  # fmt: skip
@@ -207,7 +215,8 @@ def sync_invoice(id: str) -> Payment | None:
     if invoice.reason in PLAN_REASONS and invoice.subscription:
         if invoice.status == "paid":
             payment = credit_invoice(user, invoice)
-        elif invoice.status == "open" and invoice.attempts:
+        elif invoice.status == "open" and invoice.attempts and invoice.reason != gateway.UPGRADE:
+            # Whoever upgrades is at the page, and sees what becomes of it.
             letters.payment_failed(user, invoice)
     sync_customer(invoice.customer)
     return payment
@@ -321,7 +330,8 @@ def record(
             reference=reference,
             defaults={
                 "user": user, "credits": credits, "title": title, "amount": amount, "currency": currency,
-                "payment_intent": payment_intent, "paid_at": paid_at, "document_url": url,
+                "payment_intent": payment_intent, "paid_at": paid_at,
+                "document_url": url if user.is_active else "",  # which names them
             },
         )  # fmt: skip
         if new:

@@ -86,4 +86,6 @@ def _share(number: int, most: int) -> int:
 
 
 def _total(months: list[Month]) -> dict[str, int]:
-    return {name: sum(getattr(month, name) for month in months) for name in ("granted", "held", "released", "spent")}
+    return {
+        name: sum(getattr(month, name) for month in months) for name in ("granted", "held", "released", "spent", "lost")
+    }

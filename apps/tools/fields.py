@@ -68,10 +68,25 @@ class PlanSelect(forms.Select):
         plan = self.refused.get(str(value))
         if plan is not None:
             option["attrs"]["disabled"] = True
-            option["label"] = _t("%(choice)s: not in your plan") % {"choice": label}
-            if plan:
-                option["label"] = _t("%(choice)s: from the plan %(plan)s") % {"choice": label, "plan": plan}
+            option["label"] = refused(label, plan)
         return option
+
+
+def refused(choice: Any, plan: str) -> str:
+    """Say of a choice that it is not in somebody's plan, and which plan has it, if any does."""
+    if not plan:
+        return _t("%(choice)s: not in your plan") % {"choice": choice}
+    return _t("%(choice)s: from the plan %(plan)s") % {"choice": choice, "plan": plan}
+
+
+class ModelChoice(PlanSelect):
+    """A choice of models, of which some may be refused.
+
+    `finishes` are, for each model, the finishes that would make more of its films and images than the plan has, each
+    with what the page shows instead. It follows them when another model is chosen.
+    """
+
+    finishes: Mapping[str, Mapping[str, str]] = {}
 
 
 class Slider(forms.NumberInput):

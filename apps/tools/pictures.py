@@ -4,11 +4,11 @@ import json
 import os
 from typing import Any
 
-from django import forms
 from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.tools.fields import ModelChoice
 from apps.tools.videos import look_reason
 from workers.engines.image import cards, plan
 from workers.engines.image.cards import ImageCard
@@ -61,7 +61,7 @@ def film_of(model_id: str) -> str:
         return model_id
 
 
-class PictureModelSelect(forms.Select):
+class PictureModelSelect(ModelChoice):
     """A choice of models. Each option carries, as JSON, what suit.js changes on the page when it is chosen."""
 
     def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -71,5 +71,6 @@ class PictureModelSelect(forms.Select):
         about |= {"title": card.title, "limits": _(card.limits) if card.limits else ""}
         about |= {"looks": card.looks, "style": look_reason(card)}
         about |= {"placeholders": {"guidance_scale": card.guidance_scale}}
+        about |= {"finishes": self.finishes.get(card.id, {})}
         option["attrs"]["data-suits"] = json.dumps(about)
         return option

@@ -99,6 +99,8 @@ class ToolForm(forms.Form):
                 choices: Any = field.choices
                 asked = {str(value): self.asked_by(name, str(value)) for value, _title in choices if value != ""}
                 field.widget.refused = powers.refused(asked, now)
+                if str(self.get_initial_for_field(field, name)) in field.widget.refused:
+                    self.initial[name] = ""
 
     def asked_by(self, name: str, value: str) -> Mapping[str, float]:
         """How much of each power a choice of a field needs whatever else is chosen, as `Tool.asks` tells it."""
@@ -309,10 +311,6 @@ class Tool:
     def size(self, params: Mapping[str, Any]) -> tuple[int, int] | None:
         """The width and height that its model makes, before any finish; None where that is not known."""
         return None
-
-    def silent(self, params: Mapping[str, Any]) -> bool:
-        """Whether it is certain that what it makes has no sound."""
-        return False
 
     def fitting(self, params: Mapping[str, Any], credits: int) -> str:
         """What of the same could be made for so many credits, in a sentence; empty where nothing could."""

@@ -4,12 +4,12 @@ import json
 import math
 from typing import Any
 
-from django import forms
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from apps.text import told as told_sentence
+from apps.tools.fields import ModelChoice
 from apps.tools.help import either
 from workers.engines.image.cards import ImageCard
 from workers.engines.skyreels import cards
@@ -139,7 +139,7 @@ def recommended(card: ModelCard) -> dict[str, Any]:
     return {name: getattr(card, name) for name in RECOMMENDED} | {"teacache_thresh": TEACACHE_THRESHOLD}
 
 
-class ModelSelect(forms.Select):
+class ModelSelect(ModelChoice):
     """A choice of models. Each option carries, as JSON, what model.js changes on the page when it is chosen."""
 
     def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -154,5 +154,6 @@ class ModelSelect(forms.Select):
         }
         about |= {"placeholders": recommended(card), "picture": card.picture, "limits": card.limits}
         about |= {"looks": card.looks, "style": look_reason(card), "tips": tips_of(card)}
+        about |= {"finishes": self.finishes.get(card.id, {})}
         option["attrs"]["data-model"] = json.dumps(about)
         return option

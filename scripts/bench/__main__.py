@@ -16,6 +16,7 @@ from scripts.bench.report import CARD, Section, replaced
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 ENGINE: dict[str, Callable[[bool], Section]] = {
     "length": engine.length,
+    "first": engine.first,
     "start": engine.start,
     "batch": engine.batch,
     "platform": engine.platform,

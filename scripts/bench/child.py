@@ -32,6 +32,7 @@ class Case:
     overlap: int = 0
     jobs: int = 1
     guidance: float = 4.0
+    ar_step: int = 0
 
 
 @dataclass(slots=True)
@@ -77,6 +78,7 @@ def _spec(case: Case, job: int = 0) -> Any:
         steps=case.steps,
         guidance_scale=case.guidance,
         overlap="latent",
+        ar_step=case.ar_step,
         seed=job,
         **window,
     )

@@ -51,6 +51,7 @@ def megabytes(value: float) -> str:
 
 def against(ratio: float, goal: float | None = None) -> str:
     """A ratio, and whether it reaches a goal that is an upper limit."""
+    told = f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.3f}"
     if goal is None:
-        return f"{ratio:.2f}"
-    return f"**{ratio:.2f}** (goal ≤ {goal:g}: {'met' if ratio <= goal else 'missed'})"
+        return told
+    return f"**{told}** (goal ≤ {goal:g}: {'met' if ratio <= goal else 'missed'})"

@@ -1,5 +1,6 @@
 // What is left empty is the model's recommendation, so another model shows its own, and another one for images.
 
+import { offerFinishes } from "./finish.js";
 import { offerSeconds } from "./length.js";
 
 export function model(select) {
@@ -30,9 +31,10 @@ export function model(select) {
   });
 
   select.addEventListener("change", () => {
-    const { slider, seconds, ratios, sizes, examples, tips, title, limits, looks, style } = about();
+    const { slider, seconds, ratios, sizes, examples, tips, title, limits, looks, style, finishes } = about();
     const length = form.elements.num_frames;
     for (const [name, value] of Object.entries(slider)) length.setAttribute(name, value);
+    offerFinishes(form, finishes);
     offerSeconds(length.closest("[data-slider]"), seconds);
     for (const input of form.querySelectorAll("[name=ratio]")) {
       input.disabled = input.value !== "" && !ratios.includes(input.value);

@@ -1,13 +1,16 @@
 // A form of pictures follows its model: ratios, examples and recommended values, and what the model takes no notice of
 // is greyed, with the reason beside it.
 
+import { offerFinishes } from "./finish.js";
+
 export function suit(select) {
   if (!select.options[0]?.dataset.suits) return; // of another kind of tool
   const form = select.form;
   const about = () => JSON.parse(select.selectedOptions[0].dataset.suits);
 
   function follow() {
-    const { ratios, ignored, placeholders, examples, title, limits, looks, style } = about();
+    const { ratios, ignored, placeholders, examples, title, limits, looks, style, finishes } = about();
+    offerFinishes(form, finishes);
     for (const why of form.querySelectorAll("[data-why]")) {
       const reason = ignored[why.dataset.why] ?? "";
       why.textContent = reason;

@@ -31,7 +31,7 @@ def standin(standin_server, settings, monkeypatch):
     settings.STRIPE_WEBHOOK_SECRETS = [standin_server.secret]
     settings.STRIPE_TAX = ""
     settings.GRACE_DAYS = 7
-    monkeypatch.setattr(gateway, "RETRIES", 0)
+    monkeypatch.setattr(gateway.client, "RETRIES", 0)
     yield standin_server
     assert standin_server.crashes == []
 

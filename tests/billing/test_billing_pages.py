@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.core.checks import run_checks
 from django.test import Client
 from django.utils import timezone
@@ -13,6 +14,7 @@ from apps.billing import services as billing
 from apps.billing import sync, upkeep
 from apps.billing.models import Checkout, Customer, Payment, Subscription
 from apps.privacy.deletion import delete_account
+from tests.plans import give
 from tests.sent import waiting
 from tests.web.test_words_of_pages import bare_of, marked  # noqa: F401
 
@@ -97,12 +99,60 @@ class TestPages:
 
     def test_a_refused_card_is_told_with_the_way_out(self, shop, page, ada):
         shop.buy(ada, "pro")
-        shop.standin.set_card(shop.customer(ada), "action")
+        shop.standin.set_card(shop.customer(ada), "declined")
         answer = page.post("/home/billing/change/business", {"seen": "pro"})
-        assert answer.status_code == 402 and "Your bank wants you to confirm" in text(answer)
+        assert answer.status_code == 402 and "Your card was declined" in text(answer)
         answer = page.post("/home/billing/portal", {"card": "1"})
         assert answer["Location"].startswith(f"{shop.standin.url}/portal/")
         assert shop.state(ada).credits == 1100
+
+    def test_a_payment_that_the_bank_wants_confirmed_leads_to_its_page(self, shop, page, ada):
+        shop.buy(ada, "pro")
+        shop.standin.set_card(shop.customer(ada), "action")
+        answer = page.post("/home/billing/change/business", {"seen": "pro"})
+        address = shop.standin.of("invoice")[-1]["hosted_invoice_url"]
+        assert (answer.status_code, answer["Location"]) == (302, address)
+        shown = page.get("/home/billing")
+        assert "Your bank wants you to confirm $49.99 for Business" in text(shown)
+        assert shown.content.decode().count(f'href="{address}"') == 2 and "Keep Pro" in text(shown)
+        assert not any(offer.main for offer in shown.context["offers"]), (
+            "one thing to do, and it is not another upgrade"
+        )
+        assert page.get("/home/billing/change/business")["Location"] == "/home/billing"
+        page.post("/home/billing/change/pro", {"seen": "pro"})
+        assert "wants you to confirm" not in text(page.get("/home/billing"))
+
+    def test_an_overdue_payment_leads_to_its_invoice(self, shop, page, ada):
+        shop.buy(ada, "pro")
+        shop.standin.set_card(shop.customer(ada), "action")
+        with time_machine.travel(timezone.now() + timedelta(days=32), tick=True):
+            page.force_login(ada)
+            shop.tick()
+            address = shop.standin.of("invoice")[-1]["hosted_invoice_url"]
+            shown = page.get("/home/billing")
+            assert "Pay $19.99" in text(shown) and f'href="{address}"' in shown.content.decode()
+            shop.standin.confirm(address.rpartition("/")[2])
+            shop.hear()
+            assert f'"{address}">\n' not in page.get("/home/billing").content.decode()
+            assert (shop.state(ada).plan, shop.row(ada).open_url) == ("pro", "")
+
+    def test_what_follows_by_itself_has_no_button(self, shop, page, ada):
+        shop.buy(ada, "business")
+        shop.change(ada, "pro", key="1")
+        end = f"From {shop.row(ada).current_period_end:%-d %B %Y}"
+        for path in ("/home/billing", "/pricing"):
+            shown = page.get(path)
+            assert text(shown).count(end) == 1 and 'href="/home/billing/change/pro"' not in shown.content.decode()
+        shop.change(ada, "free", key="2")
+        shown = page.get("/home/billing")
+        assert text(shown).count(end) == 1 and 'href="/home/billing/change/free"' not in shown.content.decode()
+
+    def test_a_change_says_which_powers_come_and_go(self, shop, page, ada):
+        shop.buy(ada, "pro")
+        assert "Longest video 30 s 60 s" in text(page.get("/home/billing/change/business"))
+        said = text(page.get("/home/billing/change/free"))
+        assert "Longest video 30 s 10 s" in said and "No watermark Yes No" in said
+        assert "then 300 credits each month" in said
 
     def test_the_billing_page_tells_what_is_to_come(self, shop, page, ada):
         shop.buy(ada, "business")
@@ -156,6 +206,7 @@ class TestPages:
         shop.hear()
         said = text(page.get("/home/credits"))
         assert "Pro" in said and "Payment refunded" in said and "Get credits" in said
+        assert "Taken back" in said and "All time 1,100 0 0 0 1,000" in said, "what came, went and is left adds up"
 
 
 class TestApi:
@@ -165,8 +216,21 @@ class TestApi:
         shop.buy(ada, "pro")
         assert [plan["slug"] for plan in api.get("/api/v1/plans/").json() if plan["current"]] == ["pro"]
 
-    def test_a_studio_without_payments_has_one_plan(self, api):
-        assert [plan["slug"] for plan in api.get("/api/v1/plans/").json()] == ["studio"]
+    def test_plans_tell_what_they_can_do(self, shop, api, ada, django_assert_max_num_queries):
+        give("pro", storage_gb=33, film_seconds=None)
+        with django_assert_max_num_queries(9):
+            found = {plan["slug"]: plan["powers"] for plan in api.get("/api/v1/plans/").json()}
+        assert found["free"] == {
+            "film_seconds": 10, "lines": 720, "no_watermark": False, "jobs_at_once": 1, "jobs_in_line": 3,
+            "head_start": 0, "storage_gb": 2, "api_rate": 60,
+        }  # fmt: skip
+        assert (found["pro"]["storage_gb"], found["pro"]["film_seconds"]) == (33, None)
+        assert found["business"]["no_watermark"] is True
+
+    def test_a_studio_without_payments_has_one_plan(self, api, settings):
+        [plan] = api.get("/api/v1/plans/").json()
+        assert plan["slug"] == "studio" and plan["powers"]["no_watermark"] is True
+        assert plan["powers"]["film_seconds"] is None and plan["powers"]["storage_gb"] == settings.USER_STORAGE_GB
 
     def test_credits_are_listed_page_by_page(self, api, ada, ben):
         for number in range(5):
@@ -210,6 +274,26 @@ class TestLeaving:
         row.refresh_from_db()
         assert not row.leaving and (row.card_last4, shop.row(ada).status) == ("", "canceled")
         assert billing.audit() == []
+
+    def test_what_is_told_after_the_deletion_names_nobody_and_gives_nothing_twice(self, shop, ada):
+        import workers.actors
+
+        shop.buy(ada, "pro", hear=False)
+        late = list(shop.standin.webhooks)
+        delete_account(ada)
+        workers.actors.leave_stripe.fn(str(Customer.objects.get().pk))
+        shop.hear(shuffle=True, twice=1.0)
+        for event in late:
+            shop.post(*shop.standin.signed(event))
+        shop.work()
+        payment = Payment.objects.get()
+        assert (payment.credits, payment.document_url) == (1000, "") and billing.audit() == []
+        row = shop.row(payment.user)
+        assert (row.plan.slug, row.open_url, row.is_live) == ("free", "", False)
+        with time_machine.travel(timezone.now() + timedelta(days=40), tick=True):
+            before = billing.balance(payment.user)
+            upkeep.upkeep()
+            assert billing.balance(payment.user) == before, "no free credits for nobody"
 
     def test_the_export_tells_of_payments(self, shop, ada):
         from apps.privacy.export import documents

@@ -204,13 +204,6 @@ class TestRefusals:
         shop.change(ada, "business", key="another page")
         assert shop.state(ada).credits == 4100
 
-    def test_a_bank_that_wants_a_confirmation_is_told(self, shop, ada):
-        shop.buy(ada, "pro")
-        shop.standin.set_card(shop.customer(ada), "action")
-        with pytest.raises(gateway.CardNeedsAction, match="bank wants you to confirm"):
-            shop.change(ada, "business")
-        assert shop.state(ada).credits == 1100
-
     def test_a_form_sent_twice_changes_once(self, shop, ada):
         shop.buy(ada, "pro")
         business = Plan.objects.get(slug="business")
@@ -228,6 +221,13 @@ class TestRefusals:
         shop.hear()
         assert (shop.state(ada).credits, shop.state(ada).plan) == (4100, "business")
 
+    def test_nobody_can_use_up_the_key_of_another(self, shop, ada, ben):
+        for user in (ada, ben):
+            shop.buy(user, "pro")
+        shop.change(ada, "business", key="guessed")
+        shop.change(ben, "enterprise", key="guessed")
+        assert (shop.state(ada).plan, shop.state(ben).plan) == ("business", "enterprise")
+
     def test_while_one_change_is_on_its_way_another_waits(self, shop, ada):
         shop.buy(ada, "pro")
         Subscription.objects.filter(user=ada).update(changing_at=timezone.now())
@@ -236,6 +236,98 @@ class TestRefusals:
         Subscription.objects.filter(user=ada).update(changing_at=timezone.now() - timedelta(minutes=5))
         shop.change(ada, "business")
         assert shop.state(ada).plan == "business"
+
+
+class TestConfirming:
+    """An upgrade whose payment the bank wants to have confirmed (3-D Secure)."""
+
+    @pytest.fixture
+    def asked(self, shop, ada):
+        shop.buy(ada, "pro")
+        shop.standin.set_card(shop.customer(ada), "action")
+        mail.outbox.clear()
+        return shop
+
+    def test_nothing_changes_until_it_is_confirmed_and_paid(self, asked, ada):
+        change = asked.change(ada, "business")
+        invoice = asked.standin.of("invoice")[-1]
+        assert change.confirm == invoice["hosted_invoice_url"]
+        asked.hear(twice=1.0)
+        row, now = asked.row(ada), asked.state(ada)
+        assert (now.credits, now.plan, row.upgrade_to.slug, row.open_url) == (1100, "pro", "business", change.confirm)
+        assert (row.open_amount, row.open_currency) == (4999, "usd") and row.upgrade_until > timezone.now()
+        assert asked.standin.confirm(invoice["id"])
+        asked.hear(twice=1.0, shuffle=True)
+        row, now = asked.row(ada), asked.state(ada)
+        assert (now.credits, now.plan, row.upgrade_to, row.open_url, now.books) == (4100, "business", None, "", [])
+        assert row.current_period_end > timezone.now() + 27 * DAY
+        assert [letter.subject for letter in mail.outbox] == ["Your receipt: $49.99 for Business"]
+
+    def test_what_is_not_confirmed_is_dropped(self, asked, ada):
+        asked.change(ada, "business")
+        with later(1):
+            asked.tick()
+            row, now = asked.row(ada), asked.state(ada)
+            assert (now.credits, now.plan, row.upgrade_to, row.open_url) == (1100, "pro", None, "")
+            assert not asked.standin.confirm(asked.standin.of("invoice")[-1]["id"])
+        assert mail.outbox == []
+
+    def test_asked_for_twice_it_is_one_invoice(self, asked, ada):
+        pages = {asked.change(ada, "business", key=key).confirm for key in ("one", "one", "other")}
+        assert len(pages) == 1 and len(asked.standin.of("invoice", status="open")) == 1
+
+    def test_another_change_takes_it_back(self, asked, ada):
+        for number, slug in enumerate(("enterprise", "free", "pro")):
+            first = asked.change(ada, "business", key=f"first {number}").confirm.rpartition("/")[2]
+            asked.change(ada, slug, key=f"second {number}")
+            asked.hear()
+            assert not asked.standin.confirm(first), slug
+        row = asked.row(ada)
+        assert (asked.state(ada).plan, row.upgrade_to, row.cancel_at_period_end) == ("pro", None, False)
+        assert asked.standin.of("invoice", status="open") == []
+
+    def test_what_was_paid_just_now_is_not_taken_back(self, asked, ada, monkeypatch):
+        """They press "Keep" in one tab while the bank's page in another says yes."""
+        asked.change(ada, "business")
+        stale = gateway.subscriptions(asked.customer(ada))
+        asked.standin.confirm(asked.standin.of("invoice")[-1]["id"])
+        monkeypatch.setattr(gateway, "subscriptions", lambda customer: stale)
+        with pytest.raises(StudioError, match="not what it was"):
+            asked.change(ada, "pro", key="keep")
+        monkeypatch.undo()
+        asked.hear()
+        assert (asked.state(ada).plan, asked.state(ada).credits) == ("business", 4100)
+
+    def test_a_plan_that_was_to_end_goes_on_once_the_larger_one_is_paid(self, asked, ada):
+        asked.change(ada, "free", key="1")
+        asked.change(ada, "business", key="2")
+        assert asked.row(ada).cancel_at_period_end, "still, as nothing is paid"
+        asked.standin.confirm(asked.standin.of("invoice")[-1]["id"])
+        asked.hear()
+        assert not asked.row(ada).cancel_at_period_end and asked.state(ada).plan == "business"
+
+    def test_a_plan_that_ends_at_a_date_is_kept_first(self, asked, ada):
+        subscription = asked.standin.of("subscription")[0]
+        subscription["cancel_at"] = subscription["items"]["data"][0]["current_period_end"]
+        with pytest.raises(gateway.CardNeedsAction, match="bank wants you to confirm"):
+            asked.change(ada, "business")
+        assert asked.standin.of("invoice", status="open") == []
+
+    def test_webhooks_that_never_come_are_made_good(self, asked, ada):
+        asked.change(ada, "business")
+        asked.standin.confirm(asked.standin.of("invoice")[-1]["id"])
+        asked.standin.webhooks.clear()
+        reconcile()
+        assert (asked.state(ada).credits, asked.state(ada).plan) == (4100, "business")
+        assert reconcile() == []
+
+    def test_a_deleted_account_leaves_nothing_to_pay(self, asked, ada):
+        asked.change(ada, "business")
+        invoice = asked.standin.of("invoice")[-1]["id"]
+        payments.remove_customer(Customer.objects.get())
+        asked.hear()
+        assert not asked.standin.confirm(invoice)
+        assert asked.row(ada).upgrade_to is None and asked.row(ada).open_url == ""
 
 
 class TestOverdue:
@@ -420,7 +512,7 @@ class TestWebhooks:
         assert (shop.state(ada).credits, shop.state(ada).books) == (1100, [])
 
     def test_faults_of_stripe_are_asked_again_with_one_key(self, shop, ada, monkeypatch):
-        monkeypatch.setattr(gateway, "RETRIES", 2)
+        monkeypatch.setattr(gateway.client, "RETRIES", 2)
         monkeypatch.setattr("stripe.HTTPClient.INITIAL_DELAY", 0.01)
         monkeypatch.setattr("stripe.HTTPClient.MAX_DELAY", 0.02)
         shop.checkout(ada, "small")
@@ -541,6 +633,22 @@ class TestFreeCredits:
                 assert shop.state(ada).credits == 100 + 300 * month
         assert shop.state(ada).books == []
 
+    def test_who_looks_at_the_prices_before_the_first_sweep_gets_them_as_well(self, shop, page, ada):
+        assert "Next free credits" in page.get("/home/billing").content.decode()
+        upkeep.upkeep()
+        with later(32):
+            upkeep.upkeep()
+            assert shop.state(ada).credits == 400
+
+    def test_rows_that_lack_the_day_are_given_it(self, shop, ada, ben):
+        """As those that were made by a look at the prices; not the ones of people who pay."""
+        sync.subscription_of(ada)
+        shop.buy(ben, "pro")
+        Subscription.objects.update(free_credits_at=None)
+        with later(1):
+            upkeep.upkeep()
+        assert shop.row(ada).free_credits_at and not shop.row(ben).free_credits_at
+
     def test_who_pays_gets_none_until_the_plan_ends(self, shop, ada):
         shop.buy(ada, "pro")
         with later(29):
@@ -573,6 +681,21 @@ class TestFreeCredits:
         assert [sync.add_months(start, count).strftime("%m-%d") for count in range(5)] == [
             "01-31", "02-28", "03-31", "04-30", "05-31",
         ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("joined", "now", "then"),
+        [
+            ("2028-02-29 12:00", "2029-02-28 11:59", "2029-02-28 12:00"),
+            ("2028-02-29 12:00", "2029-02-28 12:00", "2029-03-29 12:00"),
+            ("2028-02-29 12:00", "2032-02-29 11:00", "2032-02-29 12:00"),
+            ("2027-12-31 23:59", "2028-02-01 00:00", "2028-02-29 23:59"),
+            ("2027-12-31 23:59", "2027-12-31 23:59", "2028-01-31 23:59"),
+        ],
+    )
+    def test_months_end_where_they_end(self, joined, now, then):
+        at = lambda text: timezone.datetime.fromisoformat(f"{text}+00:00")  # noqa: E731
+        with time_machine.travel(at(now), tick=False):
+            assert sync.next_anniversary(at(joined)) == at(then)
 
 
 def test_letters_are_sent_once(shop, ada):

@@ -25,6 +25,10 @@ from werkzeug import Response
 from tests.stripe_standin.types import check_object, params, whole
 
 DAY = 24 * 3600
+PENDING = 23 * 3600  # seconds that an upgrade waits to be confirmed
+PENDING_PARAMS = {
+    "items", "billing_cycle_anchor", "proration_behavior", "payment_behavior", "cancel_at_period_end", "expand",
+}  # fmt: skip
 RETRY_DAYS = (3, 5, 7)  # after which a card that was refused is tried again; then the subscription ends
 CARDS = {
     "ok": {"brand": "visa", "last4": "4242"},
@@ -263,6 +267,33 @@ class Standin:
         dispute["status"] = status
         self.told("charge.dispute.closed", dispute)
 
+    def confirm(self, invoice_id):
+        """Press the button of an open invoice's page, and confirm the payment at the bank."""
+        with self.lock:
+            invoice = self.get("invoice", invoice_id)
+            subscription = self.get("subscription", invoice["parent"]["subscription_details"]["subscription"])
+            if invoice["status"] != "open" or self.cards.get(invoice["customer"]) == "declined":
+                return False
+            if pending := subscription["pending_update"]:
+                self._apply(subscription, pending, invoice)
+            self._settle(invoice)
+            if subscription["status"] == "past_due":
+                subscription["status"] = "active"
+            self.told("customer.subscription.updated", subscription)
+            self.told("invoice.paid", invoice)
+            if pending:
+                self.told("customer.subscription.pending_update_applied", subscription)
+            return True
+
+    def _apply(self, subscription, pending, invoice):
+        item, start = subscription["items"]["data"][0], int(time.time())
+        item |= {"price": pending["subscription_items"][0]["price"]}
+        item |= {"current_period_start": start, "current_period_end": month_after(start)}
+        subscription["billing_cycle_anchor"] = start
+        if pending["cancel_at_period_end"] is not None:
+            subscription["cancel_at_period_end"] = pending["cancel_at_period_end"]
+        subscription["pending_update"] = None
+
     def set_card(self, customer, card):
         """Give another card on Stripe's page; an open invoice is paid with it."""
         self.cards[customer] = card
@@ -273,11 +304,31 @@ class Standin:
         with self.lock:
             now = time.time()
             for subscription in list(self.all["subscription"].values()):
+                pending = subscription["pending_update"]
+                if pending and pending["expires_at"] <= now:
+                    self._drop(subscription)
                 while subscription["status"] in ("active", "past_due", "trialing") and self._due(subscription, now):
                     self._go_on(subscription)
             for session in self.of("checkout.session", status="open"):
                 if session["expires_at"] <= now:
                     self._expire(session)
+
+    def _drop(self, subscription):
+        """Forget an upgrade that was not paid."""
+        invoice = self.get("invoice", subscription["latest_invoice"])
+        subscription["pending_update"], invoice["status"] = None, "void"
+        self.told("customer.subscription.updated", subscription)
+        self.told("customer.subscription.pending_update_expired", subscription)
+        self.told("invoice.voided", invoice)
+
+    def _void_invoice(self, invoice, sent):
+        if invoice["status"] not in ("open", "uncollectible"):
+            raise Refused(400, "You can only pass in open or uncollectible invoices.", "invoice_not_editable")
+        subscription = self.get("subscription", invoice["parent"]["subscription_details"]["subscription"])
+        if subscription["pending_update"] and subscription["latest_invoice"] == invoice["id"]:
+            return self._drop(subscription)
+        invoice["status"] = "void"
+        self.told("invoice.voided", invoice)
 
     def _due(self, subscription, now):
         item = subscription["items"]["data"][0]
@@ -334,6 +385,7 @@ class Standin:
 
     def _end(self, subscription):
         subscription["status"], subscription["ended_at"] = "canceled", int(time.time())
+        subscription["pending_update"] = None  # its invoice stays open, and can be paid
         self.told("customer.subscription.deleted", subscription)
 
     def _expire(self, session):
@@ -357,9 +409,9 @@ class Standin:
         item["subscription"] = made["id"]
         return made
 
-    def _bill(self, subscription, reason, off=0):
+    def _bill(self, subscription, reason, off=0, price=None):
         item = subscription["items"]["data"][0]
-        price = item["price"]
+        price = price or item["price"]
         parent = whole(
             stripe.InvoiceLineItem.Parent, type="subscription_item_details",
             subscription_item_details=whole(
@@ -555,6 +607,8 @@ class Standin:
         if kind == "subscription":
             method = self._method(thing["customer"])
             thing["default_payment_method"] = method if "default_payment_method" in expand else method and method["id"]
+            if "latest_invoice" in expand and thing["latest_invoice"]:
+                thing["latest_invoice"] = self.shown(self.get("invoice", thing["latest_invoice"]), ())
             if "schedule" in expand and thing["schedule"]:
                 thing["schedule"] = self.get("subscription_schedule", thing["schedule"])
         if kind == "customer" and not thing.get("deleted"):
@@ -668,8 +722,8 @@ class Standin:
             raise Refused(404, "No such subscription", "resource_missing", param="id")
         if subscription["schedule"] and "cancel_at_period_end" in sent:
             raise Refused(400, "The subscription is managed by a subscription schedule.")
-        if "items" in sent:
-            self._upgrade(subscription, sent)
+        if "items" in sent and not self._upgrade(subscription, sent):
+            return
         if "cancel_at_period_end" in sent:
             subscription["cancel_at_period_end"] = sent["cancel_at_period_end"] == "true"
         if sent.get("cancel_at") == "":
@@ -677,10 +731,16 @@ class Standin:
         self.told("customer.subscription.updated", subscription)
 
     def _upgrade(self, subscription, sent):
+        """Begin a fresh period; False where that waits for its invoice."""
+        pends = sent["payment_behavior"] == "pending_if_incomplete"
+        if pends and (wrong := set(sent) - PENDING_PARAMS):
+            raise Refused(400, f"The following parameters cannot be used with pending updates: {sorted(wrong)}")
         price = self.get("price", sent["items"]["0"]["price"])
         customer = self.get("customer", subscription["customer"])
         self._fits(customer, price)
         card = self.cards[subscription["customer"]]
+        if card != "ok" and pends:
+            return self._wait(subscription, price, sent)
         if card == "declined":
             raise Refused(402, "Your card was declined.", "card_declined", "card_error", decline="generic_decline")
         if card == "action":
@@ -692,6 +752,23 @@ class Standin:
         invoice = self._bill(subscription, "subscription_update")
         self._settle(invoice)
         self.told("invoice.paid", invoice)
+        return True
+
+    def _wait(self, subscription, price, sent):
+        if subscription["pending_update"]:
+            self._drop(subscription)
+        start = int(time.time())
+        item = dict(subscription["items"]["data"][0]) | {"price": price}
+        keeps = {"true": True, "false": False}.get(sent.get("cancel_at_period_end"))
+        subscription["pending_update"] = whole(
+            stripe.Subscription.PendingUpdate, subscription_items=[item], expires_at=start + PENDING,
+            billing_cycle_anchor=start, cancel_at_period_end=keeps,
+        )  # fmt: skip
+        invoice = self._bill(subscription, "subscription_update", price=price)
+        invoice["attempt_count"], invoice["attempted"] = 1, True
+        self.told("customer.subscription.updated", subscription)
+        self.told("invoice.payment_action_required", invoice)
+        return False
 
     def _remove_subscription(self, subscription, sent):
         self._end(subscription)
@@ -757,7 +834,16 @@ class Standin:
                 return Response(status=303, headers={"Location": session["return_url"]})
             cards = "".join(f'<button name="card" value="{card}">Use the card “{card}”</button>' for card in CARDS)
             return page(f'<form method="post">{cards}</form><a href="{session["return_url"]}">Back</a>')
-        return page("An invoice")
+        return self._invoice_page(id, request)
+
+    def _invoice_page(self, id, request):
+        if request.method == "POST":
+            return page("Paid.") if self.confirm(id) else page("Your card was declined.", 402)
+        invoice = self.all["invoice"].get(id)
+        if not invoice or invoice["status"] != "open":
+            return page("An invoice")
+        amount = f"{invoice['amount_due'] / 100:.2f} {invoice['currency'].upper()}"
+        return page(f'<form method="post"><button>Confirm and pay {amount}</button></form>')
 
     def _pay_page(self, id, request):
         session = self.get("checkout.session", id)

@@ -1,6 +1,7 @@
 """What a plan lacks is refused before a credit is held, with the plan that has it; pages show it before that."""
 
 import itertools
+import re
 
 import pytest
 from django.urls import reverse
@@ -99,6 +100,32 @@ def test_a_resolution_beyond_the_plan_is_refused_and_greyed(page, rich, _payment
     assert Generation.objects.count() == 1, "the one that made the source"
     put_on(rich, "business")
     assert "from the plan" not in page.get("/home/tools/upscale").content.decode()
+
+
+def test_a_finish_beyond_the_plan_is_refused_and_greyed_with_every_model(page, rich, _payments):
+    give("free", lines=200)
+    give("pro", lines=300)
+    image = {"ratio": "1:1", "count": "1", "quality": "50"}
+    for path, own in (("/home/tools/to-video", {"num_frames": "21"}), ("/home/tools/text2image", image)):
+        shown = page.get(path).content.decode()
+        assert '<option value="4" disabled>× 4: from the plan Business</option>' in shown
+        assert "&quot;finishes&quot;: {&quot;4&quot;: &quot;\\u00d7 4: from the plan Business&quot;}" in shown
+        form = {"prompt": "a red circle moves right", "style": "realistic", "finish": "4"} | own
+        answer = page.post(path, form)
+        assert answer.status_code == 422 and "The plan Business has 2160 pixels" in answer.content.decode()
+        assert not Generation.objects.exists()
+        assert page.post(path, form | {"finish": ""}).status_code == 302
+        Generation.objects.all().delete()
+        put_on(rich, "business")
+        assert "from the plan" not in page.get(path).content.decode()
+        put_on(rich, "free")
+
+
+def test_a_model_beyond_the_plan_is_greyed(page, rich, _payments):
+    give("free", lines=90)
+    shown = page.get(PAGE).content.decode()
+    assert "nano: from the plan Pro</option>" in shown
+    assert re.search(r'<option value="\w*"[^>]* disabled>\w+: from the plan Pro</option>', shown)
 
 
 def test_lengths_beyond_the_plan_are_greyed_with_the_reason(page, rich, _payments):

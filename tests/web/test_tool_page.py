@@ -6,7 +6,6 @@ import pytest
 from django.db import connection
 from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from apps.billing import services as billing
 from apps.library.models import Generation
@@ -238,14 +237,6 @@ def test_a_card_has_the_shape_and_each_ratio_the_size_that_the_model_makes(page,
     html = page.get(URL).content.decode()
     assert f'id="generation-{job.pk}"' in html and 'data-ratio="5:3"' in html
     assert re.search(r"data-ratio-size>160 × 96<", html)
-
-
-def test_a_film_without_sound_says_so_to_the_player(page, ada):
-    job = GenerationFactory(user=ada, status="succeeded", finished_at=timezone.now(), params=PARAMS | {"mode": "text"})
-    AssetFactory(generation=job, file="film.mp4")
-    assert "data-silent" in page.get(URL).content.decode()
-    Generation.objects.filter(pk=job.pk).update(params=PARAMS | {"mode": "text", "voiceover_text": "Hello."})
-    assert "data-silent" not in page.get(URL).content.decode()
 
 
 def test_a_deleted_card_and_its_undo_count_the_library_anew(page, ada):

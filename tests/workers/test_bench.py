@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from scripts.bench.chart import line_chart
-from scripts.bench.child import Case, measure
+from scripts.bench.child import Case, _spec, measure
 from scripts.bench.drift import Drift, drifts, summary
 from scripts.bench.report import Section, against, replaced, table
+from workers.engines.skyreels.request.plan import plan
 
 RED, GREY = np.array([220.0, 30.0, 30.0]), np.full((16, 16, 3), 110.0)
 
@@ -58,6 +59,7 @@ def test_a_part_is_replaced_in_its_place_and_what_is_written_by_hand_stays():
 def test_tables_and_goals_are_told_in_words():
     assert table([{"a": "1", "b": "2"}]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
     assert "met" in against(0.7, 0.8) and "missed" in against(0.9, 0.8) and against(0.7) == "0.70"
+    assert against(0.0259) == "0.026"
     assert "![T](x.svg)" in Section("T", [{"a": "1"}], "N", {"x.svg": ""}).markdown("m")
 
 
@@ -72,3 +74,9 @@ def test_each_way_makes_its_films(way):
         assert all(first <= total for first, total in zip(found.first, found.total, strict=True))
     if way == "ours":
         assert found.forwards == 3 and found.first[0] < found.total[0]
+
+
+def test_a_film_may_be_asked_for_whose_latents_become_clean_one_after_another():
+    case = Case(way="ours", model="nano", frames=57, steps=4, width=64, height=64, base=33, overlap=9, ar_step=1)
+    layout = plan(_spec(case))
+    assert len(layout.windows[0].parts) > 1 and layout.longest_part < case.base

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 import torch
 
 from scripts import card_check
@@ -43,6 +44,24 @@ def test_nothing_is_begun_when_the_time_is_up():
     late = card_check.Deadline(-1)
     rows = [*card_check.peaks(case, CPU, late), *card_check.speeds(case, CPU, late)]
     assert len(rows) == 2 and all("no time" in row["measured"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), "the card stopped answering"),
+        (RuntimeError("CUDA out of memory."), "more memory than there is"),
+        (RuntimeError("This kernel needs another card."), "not here"),
+    ],
+)
+def test_why_a_step_was_not_measured_is_told(monkeypatch, error, told):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(card_check, "seconds_a_step", fail)
+    case = card_check.small()
+    models = card_check.arranged(case, "resident", CPU)
+    assert told in card_check.step_by(models, case.spec, CPU, "native")
 
 
 def test_weights_of_the_real_configurations_are_drawn_in_the_types_that_a_card_has(monkeypatch):

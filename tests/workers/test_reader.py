@@ -7,13 +7,14 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from tests.media import BLUE, GREEN, RED, WHITE, film, quarters
 from tests.workers.test_uploads import corners, grey, levels_of, like, refused
-from workers.media import copying, foreign, uploads
+from workers.media import copying, foreign, reader, uploads
 from workers.media.reader import ClipReader, Orientation
 from workers.media.uploads import clip, first_frame, picture
 
@@ -34,7 +35,16 @@ def kept(path, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("trim.mp4", 12), ("edit-two.mp4", 16), ("joined.ts", 16), ("av1.mp4", 16), ("hflip.mp4", 24)]
+    ("name", "count"),
+    [
+        ("trim.mp4", 12),
+        ("late.mp4", 12),  # the same after three quarters of a second of nothing
+        ("edit-two.mp4", 16),
+        ("joined.ts", 16),
+        ("av1.mp4", 16),
+        ("theora.ogv", 4),  # a picture that stays has no bytes there
+        ("hflip.mp4", 24),
+    ],
 )
 def test_a_clip_lasts_as_long_as_players_show_it_before_and_after_it_is_kept(tmp_path, name, count):
     copy, info = kept(CLIPS / name, tmp_path)
@@ -106,7 +116,11 @@ KINDS = [
     ("a.wmv", "wmv2", "yuv420p"),
     ("old.flv", "flv", "yuv420p"),
     ("a.avi", "mpeg4", "yuv420p"),
+    ("b.avi", "mpeg4", "yuv420p"),
     ("a.mov", "prores_ks", "yuv422p10le"),
+    ("hevc.mp4", "libx265", "yuv420p10le"),
+    ("deep.mp4", "libx264", "yuv420p10le"),
+    ("444.mp4", "libx264", "yuv444p"),
     ("alpha.webm", "libvpx-vp9", "yuva420p"),
     ("a.webm", "libvpx", "yuv420p"),
 ]
@@ -115,7 +129,7 @@ KINDS = [
 @pytest.mark.parametrize(("name", "codec", "pixels"), KINDS, ids=[name for name, *_ in KINDS])
 def test_every_kind_of_clip_shows_after_it_is_kept_what_players_show(tmp_path, name, codec, pixels):
     frames = [np.roll(quarters(128, 96), 5 * i, 1) for i in range(25)]
-    film(tmp_path / name, frames, rate=25, codec=codec, pix_fmt=pixels)
+    film(tmp_path / name, frames, rate=25, codec=codec, pix_fmt=pixels, b_frames=2 if name == "b.avi" else None)
     copy, info = kept(tmp_path / name, tmp_path)
     assert (info.width, info.height) == (128, 96) and info.seconds == pytest.approx(1, abs=0.05)
     before, after = (np.stack(list(clip(path, 64, 48, 8))).astype(int) for path in (tmp_path / name, copy))
@@ -126,6 +140,27 @@ def test_every_kind_of_clip_shows_after_it_is_kept_what_players_show(tmp_path, n
             [np.asarray(Image.fromarray(frame).convert("L").resize((16, 16))) for frame in clip(copy, 128, 96, 8)]
         )
         assert np.abs(shown(tmp_path / name).astype(int) - mine).mean() < 12
+
+
+def test_a_clip_of_an_old_telephone_keeps_its_sound(tmp_path):
+    with av.open(str(tmp_path / "a.3gp"), "w") as container:
+        stream = container.add_stream("h263", rate=25)
+        tone = container.add_stream("libopencore_amrnb", rate=8000, layout="mono")
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for i in range(25):
+            frame = av.VideoFrame.from_ndarray(np.roll(quarters(128, 96), 5 * i, 1), format="rgb24")
+            container.mux(stream.encode(frame))
+            wave = (np.sin(np.arange(320) * 440 * 2 * np.pi / 8000) * 9000).astype(np.int16)
+            for place in (0, 160):
+                piece = av.AudioFrame.from_ndarray(wave[None, place : place + 160], "s16", "mono")
+                piece.sample_rate, piece.pts = 8000, i * 320 + place
+                container.mux(tone.encode(piece))
+        container.mux([*stream.encode(), *tone.encode()])
+    copy, info = kept(tmp_path / "a.3gp", tmp_path)
+    assert info.seconds == pytest.approx(1, abs=0.05)
+    before, after = (np.stack(list(clip(path, 64, 48, 8))).astype(int) for path in (tmp_path / "a.3gp", copy))
+    assert len(before) == len(after) == 8 and np.abs(before - after).mean() < 3
+    assert foreign.sound_of(copy, tmp_path / "a.wav")
 
 
 def test_a_clip_is_what_its_bytes_are_whatever_its_name_says(tmp_path):
@@ -139,6 +174,12 @@ def test_a_clip_is_what_its_bytes_are_whatever_its_name_says(tmp_path):
 
 def test_a_recording_that_was_cut_off_is_refused_with_sound_as_without(tmp_path):
     assert refused(clip, CLIPS / "cut-off-with-sound.webm", 32, 32, 8) == "video_broken"
+
+
+def test_a_picture_that_stays_longer_than_its_header_says_is_refused(monkeypatch):
+    monkeypatch.setattr(ClipReader, "_told", staticmethod(lambda *_: 0.0))
+    monkeypatch.setattr(reader, "MAX_CLIP_SECONDS", -0.8)  # one more is allowed, and this clip lasts half a second
+    assert refused(clip, CLIPS / "theora.ogv", 32, 32, 8) == "video_long"
 
 
 def test_the_sound_of_joined_recordings_goes_on(tmp_path):
@@ -157,6 +198,73 @@ def test_the_times_of_a_clip_that_is_encoded_again_stay(tmp_path, monkeypatch):
     copy, _ = kept(tmp_path / "a.mp4", tmp_path)
     before, after = (levels_of(clip(path, 32, 32, 10)) for path in (tmp_path / "a.mp4", copy))
     assert np.abs(np.array(before) - after).max() <= 4
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.mp4", "a.ts"])
+@pytest.mark.parametrize("begins", [-500, 3000])
+def test_a_clip_may_begin_anywhere_on_the_clock_of_its_file(tmp_path, name, begins):
+    codec = "libvpx" if name == "a.webm" else "libx264"
+    options = {"avoid_negative_ts": "disabled"} if name == "a.mp4" else {}
+    times = [begins + 125 * i for i in range(16)]
+    film(tmp_path / name, grey(range(20, 212, 12), 128), rate=8, codec=codec, times=times, **options)
+    copy, _ = kept(tmp_path / name, tmp_path)
+    before, after = (levels_of(clip(path, 32, 32, 8)) for path in (tmp_path / name, copy))
+    hidden = 4 if options and begins < 0 else 0  # before the beginning of an MP4 nothing is shown
+    assert np.abs(np.array(before) - range(20 + 12 * hidden, 212, 12)).max() <= 4 and before == after
+
+
+def test_of_recordings_joined_in_a_file_that_has_one_clock_the_first_is_shown(tmp_path):
+    film(tmp_path / "one.mkv", grey([60] * 24, 128))
+    film(tmp_path / "two.mkv", grey([160] * 24, 128))
+    (tmp_path / "joined.mkv").write_bytes((tmp_path / "one.mkv").read_bytes() + (tmp_path / "two.mkv").read_bytes())
+    copy, info = kept(tmp_path / "joined.mkv", tmp_path)
+    assert info.seconds == pytest.approx(1, abs=0.05)
+    for path in (tmp_path / "joined.mkv", copy):
+        assert [round(level / 20) for level in levels_of(clip(path, 32, 32, 8))] == [3] * 8
+
+
+def test_the_tracks_that_are_marked_as_those_to_play_are_played(tmp_path):
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        tracks = [container.add_stream("libx264", rate=8) for _ in range(2)]
+        tones = [container.add_stream("pcm_s16le", rate=8000, layout="stereo") for _ in range(2)]
+        for track in tracks:
+            track.width, track.height, track.pix_fmt = 128, 64, "yuv420p"
+        for first, second in (tracks, tones):
+            first.disposition, second.disposition = Disposition(0), Disposition.default
+        for i in range(8):
+            for track, level in zip(tracks, (60, 160), strict=True):
+                container.mux(track.encode(av.VideoFrame.from_ndarray(*grey([level], 128), format="rgb24")))
+            for tone, loud in zip(tones, (0, 8000), strict=True):
+                wave = av.AudioFrame.from_ndarray(np.full((1, 2000), loud, np.int16), "s16", "stereo")
+                wave.sample_rate, wave.pts = 8000, i * 1000
+                container.mux(tone.encode(wave))
+        for track in (*tracks, *tones):
+            container.mux(track.encode())
+    copy, _ = kept(tmp_path / "a.mkv", tmp_path)
+    for path in (tmp_path / "a.mkv", copy):
+        assert {round(level / 20) for level in levels_of(clip(path, 32, 32, 8))} == {8}
+        assert foreign.sound_of(path, tmp_path / "a.wav")
+        with av.open(str(tmp_path / "a.wav")) as heard:
+            assert max(int(frame.to_ndarray().max()) for frame in heard.decode(audio=0)) > 4000
+
+
+def test_what_is_kept_of_a_clip_with_a_damaged_end_ends_where_it_did(tmp_path):
+    film(tmp_path / "a.flv", [np.roll(quarters(160, 96), 3 * i, 1) for i in range(48)], b_frames=3)
+    whole = (tmp_path / "a.flv").read_bytes()
+    (tmp_path / "cut.flv").write_bytes(whole[: len(whole) * 96 // 100])
+    copy, info = kept(tmp_path / "cut.flv", tmp_path)
+    assert info.seconds < 2
+    before, after = (list(clip(path, 32, 32, 24)) for path in (tmp_path / "cut.flv", copy))
+    assert len(before) == len(after)
+
+
+def test_a_clip_whose_sides_change_has_those_that_it_begins_with(tmp_path):
+    film(tmp_path / "one.ts", [quarters(128, 64)] * 12)
+    film(tmp_path / "two.ts", [quarters(64, 128)] * 12)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes((tmp_path / "one.ts").read_bytes() + (tmp_path / "two.ts").read_bytes())
+    info = uploads.clip_info(joined)
+    assert (info.width, info.height) == (128, 64)
 
 
 def test_a_long_clip_that_would_have_to_be_encoded_again_is_refused_in_words(tmp_path, monkeypatch):

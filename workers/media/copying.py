@@ -25,6 +25,7 @@ from workers.media.reader import (
     open_clip,
     packets,
     seconds_told,
+    sounds,
 )
 from workers.media.uploads import clip_info
 
@@ -48,11 +49,12 @@ def keep_clip(path: Path, folder: Path) -> tuple[Path, ClipInfo]:
     Raises MediaError for a clip that cannot be used, and for one that cannot be kept.
     """
     given, looks = clip_info(path, MAX_CLIP_VOLUME), _Looks.of(path)
+    whole = _as_long(given, looks.end)  # else packets at the end are damaged, and another file may show more of them
     for suffix in _suffixes(path):
         out = folder / f"clip{suffix}"
         try:
             _copy(path, out)
-            if _Looks.of(out).like(looks):
+            if _Looks.of(out).like(looks) and (whole or _as_long(clip_info(out), given.seconds)):
                 return out, given
         except (av.FFmpegError, MediaError, ValueError) as error:
             let_through(error)
@@ -67,19 +69,19 @@ def keep_clip(path: Path, folder: Path) -> tuple[Path, ClipInfo]:
     return out, clip_info(out)
 
 
+def _as_long(info: ClipInfo, seconds: float) -> bool:
+    return abs(info.seconds - seconds) < END_SECONDS
+
+
 def _suffixes(path: Path) -> list[str]:
     """Return the kinds of file that may hold a clip, the one that most browsers play first."""
     with open_clip(path) as source:
         codec = moving_pictures(source).codec_context.codec.canonical_name
-        tracks = {stream.codec_context.codec.canonical_name for stream in _sounds(source)}
+        tracks = {stream.codec_context.codec.canonical_name for stream in sounds(source)}
         kinds = ((".mp4", MP4), (".webm", WEBM))
         if "mov" not in formats(source):  # of another kind of file, the clock may be too coarse
             kinds = kinds[::-1]
-    return [suffix for suffix, (pictures, sounds) in kinds if codec in pictures and tracks <= sounds] + [".mkv"]
-
-
-def _sounds(container: av.container.InputContainer) -> list[av.AudioStream]:
-    return [stream for stream in container.streams.audio if stream.codec_context is not None]
+    return [suffix for suffix, (pictures, heard) in kinds if codec in pictures and tracks <= heard] + [".mkv"]
 
 
 def _copy(path: Path, out: Path) -> None:
@@ -87,7 +89,7 @@ def _copy(path: Path, out: Path) -> None:
     with open_clip(path) as source, av.open(str(out), "w") as target:
         pictures = moving_pictures(source)
         copies = {}
-        for stream in (pictures, *_sounds(source)):
+        for stream in (pictures, *sounds(source)):
             # The codec's parameters as they are: no encoder is asked for.
             copies[stream.index] = target.add_stream_from_template(stream, opaque=True)
             copies[stream.index].metadata.clear()
@@ -137,7 +139,9 @@ class _Looks:
             )
             times = [time - shown[0][0] for time, _ in shown]
             lasts = float((shown[-1][1] or 0) * (stream.time_base or 0)) or 1 / float(reader.rate)
-            return cls(reader.upright(frame), times, max(times[-1] + lasts, seconds_told(container, stream)))
+            return cls(
+                reader.upright(frame), times, max(times[-1] + lasts, seconds_told(container, stream, shown[0][0]))
+            )
 
     def like(self, other: _Looks) -> bool:
         return (

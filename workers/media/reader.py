@@ -103,13 +103,21 @@ def check_tracks(container: av.container.InputContainer, noun: str) -> None:
 
 
 def moving_pictures(container: av.container.InputContainer) -> av.VideoStream:
-    """Return the first track of pictures that is no cover. Raises MediaError where there is none to be decoded."""
+    """Return the track of pictures that players show: the first one that is marked as such, or the first at all, and no
+    cover. Raises MediaError where there is none to be decoded."""
     moving = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
     if not moving:
         raise MediaError("video_missing", "The file has no picture, only sound or data.")
-    if moving[0].codec_context is None:
+    shown = next((each for each in moving if each.disposition & Disposition.default), moving[0])
+    if shown.codec_context is None:
         raise MediaError("video_codec", "The video is in a codec that is not known here: save it as H.264.")
-    return moving[0]
+    return shown
+
+
+def sounds(container: av.container.InputContainer) -> list[av.AudioStream]:
+    """Return the tracks of sound that can be read, the one that players play first."""
+    known = [each for each in container.streams.audio if each.codec_context is not None]
+    return sorted(known, key=lambda each: not each.disposition & Disposition.default)
 
 
 def packets(
@@ -163,30 +171,41 @@ class ClipReader:
         rate = self.rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         start: float | None = None
         held: tuple[av.VideoFrame, float, float] | None = None
-        reached = begin = 0.0  # seconds: the furthest end of a packet of any track, and the place of the newest frame
+        # Seconds: the furthest end of a packet of any track, the place of the newest frame, and until when a picture
+        # stays, by the clock of the file.
+        reached = begin = stays = 0.0
         count = 0
         for packet in packets(container):
             if packet.pts is not None and packet.size:
                 reached = max(reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
             if packet.stream.index != stream.index:
                 continue
+            if packet.pts is not None and not packet.size:
+                # Theora has no bytes for a picture that stays; its decoder takes none.
+                stays = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                continue
             for frame in packet.decode():
                 count += 1
                 self._look(frame, count)
                 at = float(frame.pts * (frame.time_base or 0)) if frame.pts is not None else (count - 1) / float(rate)
                 start = at if start is None else start
+                if held and at - start < begin:
+                    continue  # of another recording, which no player shows in this kind of file
                 begin = max(begin, at - start)
                 lasts = float(frame.duration * (frame.time_base or 0)) if frame.duration else 1 / float(rate)
                 if begin + lasts > MAX_CLIP_SECONDS + 1:
                     raise _too_long()
-                if held:
+                if held and held[1] < begin:
                     yield held
                 held = frame, begin, begin + lasts
-        if held is None:
+        if held is None or start is None:
             raise MediaError("video_empty", "The video holds no pictures.")
-        self._check_whole(container, stream, held[2], reached)
         frame, begin, end = held
-        yield frame, begin, max(end, seconds_told(container, stream))
+        end = max(end, stays - start)
+        if end > MAX_CLIP_SECONDS + 1:
+            raise _too_long()
+        self._check_whole(container, stream, start, end, reached)
+        yield frame, begin, max(end, seconds_told(container, stream, start))
 
     def upright(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         """Return a frame as it is shown, uint8 RGB [H, W, 3], its pixels `stretch` times as wide as high."""
@@ -238,11 +257,14 @@ class ClipReader:
             raise MediaError("video_heavy", text)
 
     def _check_whole(
-        self, container: av.container.InputContainer, stream: av.VideoStream, end: float, reached: float
+        self, container: av.container.InputContainer, stream: av.VideoStream, start: float, end: float, reached: float
     ) -> None:
-        """Refuse a clip whose pictures end before its header says, or all of whose tracks do."""
+        """Refuse a clip whose pictures end before its header says, or all of whose tracks do.
+
+        `end` is counted from the first picture, which is at `start` on the clock of the file.
+        """
         said = self._told(container, stream)
-        pairs = [(said, end)]
+        pairs = [(said - max(0.0, start), end)]
         if formats(container) & TOLD and container.duration:
             before = min(0, container.start_time or 0) / av.time_base
             pairs.append((container.duration / av.time_base, reached - before))
@@ -258,9 +280,11 @@ class ClipReader:
         return 0.0 if container.streams.audio or not container.duration else container.duration / av.time_base
 
 
-def seconds_told(container: av.container.InputContainer, stream: av.VideoStream) -> float:
-    """Return the seconds until which the last picture stays, where a file tells it exactly, and 0 elsewhere."""
-    return _seconds_said(stream) if "mov" in formats(container) else 0.0
+def seconds_told(container: av.container.InputContainer, stream: av.VideoStream, start: float) -> float:
+    """Return the seconds from the first picture, which is at `start` on the clock of the file, until the last one goes,
+    where a file tells it exactly; 0 elsewhere."""
+    # What is empty before the first picture may count as a part of the track.
+    return _seconds_said(stream) - max(0.0, start) if "mov" in formats(container) else 0.0
 
 
 def _seconds_said(stream: av.VideoStream) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.media.facts import MAX_SOUND_BYTES, WAVE, MediaError, SoundInfo, let_through
-from workers.media.reader import check_tracks
+from workers.media.reader import check_tracks, sounds
 from workers.media.stills import wave
 
 MAX_SOUND_SECONDS = 1800.0
@@ -126,10 +126,9 @@ def _stream(container: av.container.InputContainer) -> av.AudioStream:
     check_tracks(container, "sound")
     if not container.streams.audio:
         raise MediaError("sound_missing", "The file has no sound.")
-    stream = container.streams.audio[0]
-    if stream.codec_context is None:
+    if not (known := sounds(container)):
         raise MediaError("sound_codec", "The sound is in a codec that is not known here: save it as MP3 or WAV.")
-    return stream
+    return known[0]
 
 
 def _uncopied() -> MediaError:

@@ -17,7 +17,7 @@ import numpy as np
 
 from workers.media.facts import MediaError, let_through
 from workers.media.probe import probe
-from workers.media.reader import moving_pictures, open_clip, packets
+from workers.media.reader import moving_pictures, open_clip, packets, sounds
 
 # Codecs that MP4 holds and browsers play; these are copied, others become AAC.
 COPIED = ("aac", "mp3", "opus", "flac")
@@ -118,7 +118,7 @@ def _silence(samples: int) -> av.AudioFrame:
 
 
 def _track(container: av.container.InputContainer) -> av.AudioStream | None:
-    return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
+    return next(iter(sounds(container)), None)
 
 
 def _first_picture(path: Path) -> Fraction:

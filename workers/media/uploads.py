@@ -96,7 +96,8 @@ def clip_info(path: Path, volume: int | None = None) -> ClipInfo:
     width = height = count = 0
     seconds = 0.0
     for frame, _, end in reader.frames():
-        width, height = reader.shown_size(frame)
+        if not count:  # as players do, where the sides change on the way
+            width, height = reader.shown_size(frame)
         count, seconds = count + 1, end
     fps = reader.rate
     if not 1 <= fps <= MAX_CLIP_FPS:

@@ -10,9 +10,10 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from apps.billing.powers import Powers
 from apps.library.models import Generation
-from apps.tools import pictures, prices, videos
-from apps.tools.fields import CatalogueField, CountSelect, RatioSelect, SeedField, Slider, StyleSelect
+from apps.tools import allowed, pictures, prices, videos
+from apps.tools.fields import CatalogueField, CountSelect, PlanSelect, RatioSelect, SeedField, Slider, StyleSelect
 from apps.tools.help import either, explained
 from apps.tools.pictures import PictureModelSelect
 from apps.tools.registry import Stoppable, ToolForm, register
@@ -91,6 +92,7 @@ class ImageForm(ToolForm):
         coerce=int,
         empty_value=None,
         choices=[("", _("As made")), *((factor, f"× {factor}") for factor in FACTORS)],
+        widget=PlanSelect,
         help_text=explained(
             _("Makes each image larger and clearer, as the tool Upscale does."),
             _("Leave them as made for a quick look; enlarge what you keep."),
@@ -171,6 +173,15 @@ class ImageForm(ToolForm):
         super().__init__(*args, **kwargs)
         shown = str(self["model_id"].value() or "")
         self._suit(next((card for card in pictures.models() if card.id == shown), pictures.default()))
+
+    def limit(self, now: Powers) -> None:
+        super().limit(now)
+        self.fields["model_id"].widget.finishes = allowed.finishes(pictures.models(), now)
+
+    def asked_by(self, name: str, value: str) -> Mapping[str, float]:
+        shown = str(self["model_id"].value() or "")
+        card = next((card for card in pictures.models() if card.id == shown), pictures.default())
+        return {"lines": allowed.lines_of(card) * int(value)} if name == "finish" else {}
 
     def _suit(self, card: cards.ImageCard) -> None:
         """Show what a model can be told."""
@@ -276,6 +287,11 @@ class Text2Image(Stoppable):
         if params.get("finish"):
             rate += prices.rate("upscale").credits
         return prices.whole(rate * params["count"])
+
+    def asks(self, params: Mapping[str, Any]) -> Mapping[str, float]:
+        """The lines of an image that is made larger, as of one in the tool Upscale; as made, it is in every plan."""
+        size = cards.get(params["model_id"]).sizes[params["ratio"]]
+        return {"lines": min(size) * params["finish"]} if params.get("finish") else {}
 
     def price_of_part(self, job: Generation, frames: int) -> int:
         return self.price({**job.params, "count": frames}) if frames else 0

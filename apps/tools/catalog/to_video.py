@@ -16,7 +16,7 @@ from apps.billing import powers
 from apps.billing.powers import Powers
 from apps.library.ids import as_uuid
 from apps.library.models import Asset, Generation
-from apps.tools import prices, registry, videos, voicing
+from apps.tools import allowed, prices, registry, videos, voicing
 from apps.tools.fields import (
     AssetField,
     CatalogueField,
@@ -223,6 +223,7 @@ class VideoForm(ToolForm):
         required=False,
         choices=videos.resolutions,
         known=(card.resolution for card in RELEASED),
+        widget=PlanSelect,
         help_text=explained(
             _("Set by the model."), _("Each model makes one resolution. Choose another model, or a finish, for more.")
         ),
@@ -421,14 +422,18 @@ class VideoForm(ToolForm):
 
     def limit(self, now: Powers) -> None:
         super().limit(now)
+        self.fields["model_id"].widget.finishes = allowed.finishes(videos.models(), now)
         length = self.fields["num_frames"].widget
         length.longest = now.number("film_seconds")
         if length.longest is not None:
             length.beyond = powers.limit_of("film_seconds", now)
 
     def asked_by(self, name: str, value: str) -> Mapping[str, float]:
-        smallest = min(min(size) for size in self._card().sizes.values())
-        return {"lines": smallest * int(value)} if name == "finish" else {}
+        if name == "finish":
+            return {"lines": allowed.lines_of(self._card()) * int(value)}
+        chosen = {"model_id": "id", "resolution": "resolution"}.get(name, "")
+        found = [allowed.lines_of(card) for card in videos.models() if chosen and getattr(card, chosen) == value]
+        return {"lines": min(found)} if found else {}
 
     def _suit(self, card: ModelCard) -> None:
         """Show the lengths, the ratios and the recommended values of a model."""
@@ -674,10 +679,6 @@ class ToVideo(Stoppable):
     def size(self, params: Mapping[str, Any]) -> tuple[int, int] | None:
         card = self.card(params)
         return card.sizes.get(str(params.get("ratio"))) if isinstance(card, ModelCard) else None
-
-    def silent(self, params: Mapping[str, Any]) -> bool:
-        heard = ("voiceover_text", "music", "audio_description", "description")
-        return params.get("mode") not in (None, "extend") and not any(params.get(name) for name in heard)
 
     def fitting(self, params: Mapping[str, Any], credits: int) -> str:
         """The longest video of whole windows, shorter than what was asked for."""

@@ -109,13 +109,6 @@ def renamed(job: Generation) -> bool:
 
 
 @register.filter
-def silent(job: Generation) -> bool:
-    """Whether it is certain that what a job makes has no sound."""
-    tool = services.tool_of(job)
-    return tool is not None and tool.silent(job.params)
-
-
-@register.filter
 def proportion(job: Generation) -> str:
     """The shape of what a job makes, as width and height without a common divisor: "5:3"."""
     tool, asset = services.tool_of(job), job.asset
