@@ -95,6 +95,12 @@ CATALOGUE: dict[str, Entry] = {
             _("Delete the job; its files go with it."),
         ),
         Entry("upscale_refused", 422, _("This cannot be enlarged to that size."), _("Choose the size suggested.")),
+        Entry(
+            "preset_gone",
+            409,
+            _("This preset needs something that is not here."),
+            _("Choose another one, or edit it."),
+        ),
         Entry("voice_gone", 404, _("This voice is no longer there."), _("Choose another voice.")),
         Entry("voice_unavailable", 409, _("This voice cannot be used by this studio."), _("Choose another voice.")),
         Entry(

@@ -8,6 +8,7 @@ from apps.library.api import AssetViewSet
 from apps.prompts.api import Compose, Enhance
 from apps.reference.views import Schema
 from apps.tools import api
+from apps.tools.preset_api import PresetViewSet
 from apps.voices.api import Favourite, Voices
 
 router = DefaultRouter(use_regex_path=False)
@@ -16,6 +17,7 @@ router.include_format_suffixes = False
 router.register("credits", CreditsViewSet, basename="credit")
 router.register("assets", AssetViewSet, basename="asset")
 router.register("groups", api.GroupViewSet, basename="group")
+router.register("presets", PresetViewSet, basename="preset")
 router.register("generations", api.GenerationViewSet, basename="generation")
 
 app_name = "api"

@@ -300,6 +300,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="CineVivid <studio@lo
 FREE_CREDITS = env.int("FREE_CREDITS", default=300)
 OPERATOR_EMAIL = env.str("OPERATOR_EMAIL", default="")
 MAX_ACTIVE_JOBS = env.int("MAX_ACTIVE_JOBS", default=3)
+MAX_BATCH_JOBS = env.int("MAX_BATCH_JOBS", default=50)
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=120)
 MAX_ATTEMPTS = env.int("MAX_ATTEMPTS", default=3)
 JOB_TIME_LIMIT_SECONDS = env.int("JOB_TIME_LIMIT_SECONDS", default=2 * 60 * 60)
@@ -314,7 +315,9 @@ DECODE_WAIT_SECONDS = env.float("DECODE_WAIT_SECONDS", default=15)
 USER_STORAGE_GB = env.float("USER_STORAGE_GB", default=10.0)
 # Limits that stand in the environment: with paid plans, no plan gives more.
 SET_BY_OPERATOR = {
-    name for name in ("MAX_ACTIVE_JOBS", "USER_STORAGE_GB", "API_RATE_USER") if env.str(name, default="")
+    name
+    for name in ("MAX_ACTIVE_JOBS", "MAX_BATCH_JOBS", "USER_STORAGE_GB", "API_RATE_USER")
+    if env.str(name, default="")
 }
 MAINTENANCE_MODE = env.bool("MAINTENANCE_MODE", default=False)
 DEVICE_GB = float(env.str("CINEVIVID_DEVICE_GB", default="") or 0) or None

@@ -117,6 +117,14 @@ class Recorder:
             return str(
                 self.client.post("/api/v1/assets/", {"file": file}, format="multipart", headers=headers).json()["id"]
             )
+        if given.endswith("preset"):
+            from django.utils import timezone
+
+            from apps.tools.models import Preset
+
+            deleted_at = timezone.now() if given.startswith("deleted") else None
+            told = {"words": "at dusk", "params": {"quality": 50}, "deleted_at": deleted_at}
+            return str(Preset.objects.create(user=self.user, name="Dusk", tool="text2image", **told).pk)
         assert given == "group", given
         from apps.tools import registry, services
         from apps.tools.catalog.to_video import VideoForm

@@ -83,8 +83,11 @@ class World:
         self.call("delete", f"generations/{thrown}/")
         enlarged = self.order("upscale", source=self.ids["picture"], factor=2)
         images = self.order("text2image", prompt="a red star in the night sky", count=2 if self.quick else 4, seed=1)
+        batch = self.order("text2image", prompt="a {red|blue|green} {star|heart} at sunset", batch=[{"quality": 30}])
         for job in (*films, enlarged, failed, images):
             self.wait(job)
+        while self.call("get", f"groups/{batch}/")["active"]:
+            time.sleep(0.25)
         prompt = self.order("prompt", prompt="a swan glides over a lake", seed=7)
         self.wait(prompt)
         voiceover = self.order("voiceover", text=SPOKEN, voice="skylark")
@@ -95,7 +98,10 @@ class World:
             self.wait(job)
         self.ids |= {"voiceover": voiceover, "spoken": spoken}
         self.ids |= {"film": films[0], "failed": failed, "cancelled": cancelled, "enlarged": enlarged, "prompt": prompt}
-        self.ids["images"] = images
+        self.ids |= {"images": images, "batch": batch}
+        looks = {"name": "Golden hour", "words": "golden hour, long shadows", "negative": "text"}
+        preset = self.call("post", "presets/", {**looks, "tool": "text2image", "params": {"style": "cinematic"}})
+        self.ids["preset"] = str(preset["id"])
         self.ids["asset"] = self.call("get", f"generations/{films[0]}/")["assets"][0]["id"]
         if not self.quick:
             self.call("delete", f"generations/{films.pop()}/")
@@ -322,6 +328,13 @@ RULES: dict[str, list[Rule] | None] = {
         ("images", FULL, "text2image", None),
         ("images empty", NEW, "text2image", None),
     ],
+    "tools:batch": [("full", FULL, "{batch}", None), ("error", FULL, NOBODY, None)],
+    "tools:keep_of_batch": NO_PAGE,
+    "tools:presets": [("full", FULL, "", None), ("empty", NEW, "", None)],
+    "tools:preset": [("full", FULL, "{preset}", None), ("error", FULL, NOBODY, None)],
+    "tools:preset_act": NO_PAGE,
+    "tools:preset_picture": NO_PAGE,
+    "tools:tool_preset": NO_PAGE,
     "prompts:builder": [
         ("empty", NEW, "", None),
         ("full", FULL, "?prompt=A+low+angle+close-up+of+a+white+swan+at+sunset.+The+camera+pans+left.", None),

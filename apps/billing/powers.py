@@ -152,6 +152,14 @@ KINDS: dict[str, Kind] = {
         operator=lambda: settings.MAX_ACTIVE_JOBS,
         setting="MAX_ACTIVE_JOBS",
     ),
+    "batch_jobs": Kind(
+        title=gettext_lazy("Jobs of one batch"),
+        values={"free": 4, "pro": 16, "business": 50, "enterprise": 100},
+        shown=_count,
+        refusal=gettext_lazy("On the plan %(plan)s, a batch has at most %(value)s jobs."),
+        operator=lambda: settings.MAX_BATCH_JOBS,
+        setting="MAX_BATCH_JOBS",
+    ),
     "head_start": Kind(
         title=gettext_lazy("Place in line"),
         values={"free": 0, "pro": 10, "business": 20, "enterprise": 60},

@@ -6,6 +6,7 @@ from channels.db import database_sync_to_async
 from django.template.loader import render_to_string
 
 from apps.accounts.models import User
+from apps.library.batches import batch_of
 from apps.library.context import activity_of
 from apps.library.models import Generation
 from apps.live import rendered_once
@@ -18,8 +19,7 @@ class GenerationEvents:
     counted_jobs = ""  # the number as it was sent last
 
     async def generation_changed(self, event: dict[str, Any]) -> None:
-        html = await rendered_once(event["event"], lambda: card(self.scope["user"], event["id"]))
-        if html:
+        for html in await rendered_once(event["event"], lambda: cards(self.scope["user"], event["id"])):
             await self.send(text_data=html)  # type: ignore[attr-defined]
         await self.activity_changed(event)
 
@@ -32,20 +32,36 @@ class GenerationEvents:
 
 
 @database_sync_to_async
-def card(user: User, pk: str) -> str:
-    """The card of one job, to be swapped in place; of one in the trash, its empty place; of a stranger's, nothing."""
-    job = Generation.objects.filter(user=user).with_assets().filter(pk=pk).first()
+def cards(user: User, pk: str) -> list[str]:
+    """The card of one job, to be swapped in place; of one in the trash, its empty place; of a stranger's, nothing.
+
+    Of one of a batch, what is shown of that follows.
+    """
+    job = Generation.objects.filter(user=user).with_batches().filter(pk=pk).first()
     if job is None:
-        return ""
+        return []
     template = "components/card_gone.html" if job.deleted_at else "components/card.html"
-    return render_to_string(template, {"job": job, "oob": True})
+    return [render_to_string(template, {"job": job, "oob": True}), *_of_batch(job)]
+
+
+def _of_batch(job: Generation) -> list[str]:
+    """The card and the head of the batch that a job belongs to."""
+    batch = batch_of(job)
+    templates = ("components/batch_card.html", "components/batch_head.html") if batch else ()
+    return [render_to_string(template, {"batch": batch, "oob": True}) for template in templates]
 
 
 @database_sync_to_async
 def recent_cards(user: User) -> list[str]:
     """Cards that may have changed while the page had no socket: running, waiting, or just ended."""
-    jobs = Generation.objects.of(user).with_assets()[:12]
-    return [render_to_string("components/card.html", {"job": job, "oob": True}) for job in jobs]
+    found: list[str] = []
+    told = set()
+    for job in Generation.objects.of(user).with_batches()[:12]:
+        found.append(render_to_string("components/card.html", {"job": job, "oob": True}))
+        if job.group_id not in told:
+            told.add(job.group_id)
+            found += _of_batch(job)
+    return found
 
 
 @database_sync_to_async

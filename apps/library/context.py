@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Case, Count, When
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from apps.accounts.models import User
@@ -22,10 +23,11 @@ class Activity:
 def activity_of(user: User) -> Activity:
     """Count for the top bar; it moves by websocket afterwards."""
     active, unseen = Generation.objects.active(), Generation.objects.unseen(user)
-    statuses = (active | unseen).of(user).order_by().values_list("status")
-    counted = dict(statuses.annotate(jobs=Count("pk")))
-    at_work = sum(jobs for status, jobs in counted.items() if status in Generation.ACTIVE)
-    return Activity(active=at_work, unseen=sum(counted.values()) - at_work)
+    at_work = Case(When(status__in=Generation.ACTIVE, then=True), default=False)
+    found = (active | unseen).of(user).order_by().annotate(at_work=at_work).values_list("at_work")
+    # A group counts once.
+    counted = dict(found.annotate(jobs=Count(Coalesce("group", "pk"), distinct=True)))
+    return Activity(active=counted.get(True, 0), unseen=counted.get(False, 0))
 
 
 def activity(request: HttpRequest) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Self
 from django.conf import settings
 from django.core.files import File
 from django.db import models, transaction
-from django.db.models import Count, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q
 from django.db.models.fields.files import FieldFile
 from django.db.models.functions import Coalesce
 from django.urls import reverse
@@ -67,8 +67,20 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         return self.filter(status=Generation.Status.OFFERED, heartbeat_at__lt=older_than)
 
     def with_assets(self) -> Self:
-        """With what they made; cards need no more."""
+        """With what they made; the card of a job needs no more."""
         return self.prefetch_related("assets")
+
+    def with_batches(self) -> Self:
+        """With what they made, and where one stands for its batch, all jobs of that and what they made."""
+        others = Generation.objects.filter(deleted_at=None).order_by("created_at", "pk").prefetch_related("assets")
+        whole = Prefetch("group__generations", others, to_attr="shown")
+        return self.with_assets().select_related("group").prefetch_related(whole)
+
+    def faces(self) -> Self:
+        """Those of these rows that a list shows: of a batch only its first, which stands for all of it."""
+        before = Q(created_at__lt=OuterRef("created_at")) | Q(created_at=OuterRef("created_at"), pk__lt=OuterRef("pk"))
+        batch = Q(group=OuterRef("group"), group__kind=Group.BATCH)
+        return self.filter(~Exists(self.filter(batch, before).order_by()))
 
     def in_turn(self) -> Self:
         """The policy of the queues: which row starts first, in front. It is the one whose turn came first.
@@ -134,6 +146,8 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
 class Group(models.Model):
     """Jobs that are one thing to their owner, such as a batch or a drama: one quote, one hold, one receipt."""
 
+    BATCH = "batch"  # the kind of those that one form has asked for at once
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="generation_groups")
     kind = models.CharField(max_length=20, help_text="Who owns it: batch, drama …")
@@ -145,6 +159,14 @@ class Group(models.Model):
 
     def __str__(self) -> str:
         return self.title or str(self.pk)
+
+    def get_absolute_url(self) -> str:
+        """The page of a batch."""
+        return reverse("tools:batch", args=[self.pk])
+
+    @property
+    def is_batch(self) -> bool:
+        return self.kind == self.BATCH
 
     @property
     def reference(self) -> str:

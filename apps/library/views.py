@@ -30,10 +30,10 @@ FACTS = ("kind", "made_width", "made_height", "seconds", "frames", "voice_engine
 @login_required
 def library(request: SignedIn) -> HttpResponse:
     """A page of cards; filters and order are in the address."""
-    found = filters.shown(Generation.objects.of(request.user), request.GET)
+    found = filters.shown(Generation.objects.of(request.user), request.GET).faces()
     sort = filters.order(request.GET)
     context = {
-        "page": page(found.with_assets(), request.GET, SORTS[sort][1], PAGE_SIZE),
+        "page": page(found.with_batches(), request.GET, SORTS[sort][1], PAGE_SIZE),
         "count": found.count(),
         "share": storage.share(request.user),
         "sort": sort,

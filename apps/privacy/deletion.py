@@ -47,6 +47,7 @@ from apps.library.ids import as_uuid
 from apps.library.models import Asset, Generation, GenerationInput, Group
 from apps.privacy.models import Deletion, Leftover
 from apps.tools import services
+from apps.tools.models import Preset
 from apps.voices import services as voices
 from apps.voices.models import FavouriteVoice, VoiceConsent
 
@@ -66,6 +67,7 @@ GONE: tuple[tuple[type[models.Model], str], ...] = (
     (Checkout, "user"),
     (ApiToken, "user"),
     (FavouriteVoice, "user"),
+    (Preset, "user"),
     (VoiceConsent, "user"),
     (EmailAddress, "user"),
 )

@@ -25,6 +25,7 @@ from apps.billing.plans import plan_of
 from apps.library import limits, zips
 from apps.library.models import Asset, Generation, Group
 from apps.library.zips import Document, Medium, zipped
+from apps.tools.models import Preset
 from apps.voices.models import FavouriteVoice, VoiceConsent
 
 BATCH = 200  # rows
@@ -101,6 +102,11 @@ def _account(user: User) -> dict[str, Any]:
         "favourite_voices": list(FavouriteVoice.objects.filter(user=user).values_list("voice", flat=True)),
         "voice_consents": list(
             VoiceConsent.objects.filter(user=user).values("name", "speaker", "statement", "voice", "created_at")
+        ),
+        "presets": list(
+            Preset.objects.filter(user=user).values(
+                "name", "tool", "words", "negative", "params", "shared", "created_at"
+            )
         ),
         "groups": list(Group.objects.filter(user=user).values("id", "kind", "title", "created_at")),
     }

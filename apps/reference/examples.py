@@ -16,7 +16,7 @@ from apps.tools import registry
 
 ANSWERS = Path(__file__).with_name("answers.json")  # `make api-examples` writes it
 SITE = "{site}"  # stands for the address of the studio in the answers
-IDS = {"generations": "JOB_ID", "assets": "FILE_ID", "groups": "GROUP_ID"}
+IDS = {"generations": "JOB_ID", "assets": "FILE_ID", "groups": "GROUP_ID", "presets": "PRESET_ID"}
 NOBODY = "00000000-0000-4000-8000-000000000000"
 TOKEN = "$CINEVIVID_TOKEN"
 
@@ -26,7 +26,7 @@ class Example:
     """One request: its title, the status of its answer, and what is sent.
 
     `given` is the state of what its id names: a `finished`, `queued`, `cancelled` or `trashed` job, a `made` or an
-    `uploaded` file. An answer that is a file is saved under the name in `saved`.
+    `uploaded` file, a `preset` or a `deleted preset`. An answer that is a file is saved under the name in `saved`.
     """
 
     title: Any
@@ -49,6 +49,8 @@ SWAN = {
     "camera_motion": "The camera pans left",
 }
 FIRST = {"prompt": "a red circle moves right over the sea", "num_frames": 33}
+DUSK = {"name": "Dusk", "tool": "text2image", "words": "at dusk, long shadows", "params": {"quality": 50}}
+STARS = {"prompt": "a {red|blue} star at night", "batch": [{"quality": 30}, {"quality": 70}]}
 EXAMPLES: dict[str, tuple[Example, ...]] = {
     "tools_list": (Example(_("What can be made here"), 200),),
     "submit_to_video": (
@@ -58,7 +60,17 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "submit_upscale": (Example(_("Nothing to enlarge"), 422, body={"factor": 2}),),
     "submit_restyle": (Example(_("Nothing to restyle"), 422, body={"prompt": "a blue circle moves right"}),),
     "submit_looks": (Example(_("A look that there is not"), 422, body={"look": "neon"}),),
+    "presets_list": (Example(_("Yours, and what the staff shares"), 200, given="preset"),),
+    "presets_create": (
+        Example(_("Words and one setting"), 201, body=DUSK),
+        Example(_("A tool without looks"), 422, body=DUSK | {"tool": "upscale"}),
+    ),
+    "presets_retrieve": (Example(_("One of yours"), 200, given="preset"),),
+    "presets_partial_update": (Example(_("Other words"), 200, body={"words": "at dawn"}, given="preset"),),
+    "presets_destroy": (Example(_("It can be restored"), 204, given="preset"),),
+    "presets_restore_create": (Example(_("Back among yours"), 200, given="deleted preset"),),
     "submit_text2image": (
+        Example(_("A batch: two prompts, each with two qualities"), 202, body=STARS),
         Example(_("More images than it makes at once"), 422, body={"prompt": "a red star at night", "count": 5}),
     ),
     "generations_list": (

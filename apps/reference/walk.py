@@ -27,6 +27,7 @@ GROUPS: Mapping[str, tuple[Any, Any]] = {
     "tools": (gettext_lazy("Tools"), gettext_lazy("Ask for the price of something, and have it made.")),
     "prompts": (gettext_lazy("Prompts"), gettext_lazy("Say a scene in the words that the video model has learned.")),
     "voices": (gettext_lazy("Voices"), gettext_lazy("Find a voice, listen to it, and mark it.")),
+    "presets": (gettext_lazy("Presets"), gettext_lazy("Looks of your own, for every tool that has styles.")),
     "generations": (gettext_lazy("Jobs"), gettext_lazy("Follow what is being made, stop it, or delete it.")),
     "assets": (gettext_lazy("Files"), gettext_lazy("What your jobs have made, and what you have uploaded.")),
     "groups": (gettext_lazy("Groups"), gettext_lazy("Jobs that belong together, such as a batch.")),
@@ -229,9 +230,11 @@ class Reader:
             results = self.components.get(name, FREE).get("properties", FREE).get("results")
             if results:
                 name, many = name_of(results["items"]), True
-        if name and name not in self.answered:
-            self.answered.append(name)
-        return name, many
+        several = [name_of(part) for part in self.components.get(name, FREE).get("oneOf", ())]
+        for each in several or [name]:
+            if each and each not in self.answered:
+                self.answered.append(each)
+        return several[0] if several else name, many
 
     def things(self) -> Iterator[Thing]:
         """The objects of the answers, each followed by those that it holds."""

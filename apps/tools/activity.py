@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.accounts.http import SignedIn
 from apps.accounts.models import User
 from apps.library import progress
+from apps.library.batches import batch_of
 from apps.library.models import Generation
 from apps.tools.again import tried_again
 from workers.weights import store
@@ -57,6 +58,20 @@ def look_at(user: User, until: datetime) -> None:
         progress.looked(user.pk)
 
 
+def once(jobs: list[Generation], told: list[Generation] | None = None) -> list[Generation]:
+    """Return jobs without those of a batch that another job stands for, here or among those that are `told` already."""
+    seen = {job.group_id for job in told or () if batch_of(job)}
+    found = []
+    # A job that runs stands for its batch rather than one that waits.
+    for job in sorted(jobs, key=lambda job: job.status not in (Status.RUNNING, Status.OFFERED)):
+        if not batch_of(job):
+            found.append(job)
+        elif job.group_id not in seen:
+            seen.add(job.group_id)
+            found.append(job)
+    return [job for job in jobs if job in found]
+
+
 def sections(user: User, since: datetime | None = None) -> dict[str, Any]:
     """Return what the panel shows of a user's jobs, and of the models that the staff has under way.
 
@@ -64,8 +79,8 @@ def sections(user: User, since: datetime | None = None) -> dict[str, Any]:
     """
     since = since or user.activity_seen_at
     now = timezone.now()
-    mine = Generation.objects.of(user).with_assets()
-    active = list(mine.active().in_turn())
+    mine = Generation.objects.of(user).with_batches()
+    active = once(list(mine.active().in_turn()))
     done = mine.filter(status=Status.SUCCEEDED, finished_at__gt=since)
     failed = list(
         mine.filter(status=Status.FAILED, finished_at__gt=now - FAILURES_KEPT).order_by("-finished_at")[:MOST]
@@ -74,7 +89,7 @@ def sections(user: User, since: datetime | None = None) -> dict[str, Any]:
     return {
         "running": [job for job in active if job.status in (Status.RUNNING, Status.OFFERED)],
         "queued": [job for job in active if job.status in (Status.QUEUED, Status.WAITING)],
-        "done": list(done.order_by("-finished_at")[:MOST]),
+        "done": once(list(done.order_by("-finished_at")[:MOST]), active),
         "failed": [job for job in failed if str(job.pk) not in mended],
         "models": [model for model in store.statuses() if model.active] if user.is_staff else [],
         "until": now,

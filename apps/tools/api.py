@@ -4,6 +4,7 @@ import builtins
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from django.http import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import exceptions, mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -23,18 +24,23 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from apps.accounts.http import caller
+from apps.accounts.models import User
 from apps.billing import services as billing
 from apps.bodies import takes_files
 from apps.errors import StudioError
 from apps.library import storage, zips
 from apps.library.api import ListFilter
+from apps.library.ids import as_uuid
 from apps.library.models import Generation, GenerationQuerySet, Group
 from apps.paging import NewestFirst
-from apps.tools import registry, services
+from apps.tools import presets, registry, services
 from apps.tools.again import try_again
+from apps.tools.batch import BATCH, ordered
+from apps.tools.models import Preset
 from apps.tools.registry import Tool
 from apps.tools.schema import ToolSchema
 from apps.tools.serializers import (
+    PRESET,
     DoneSerializer,
     GenerationSerializer,
     GroupSerializer,
@@ -82,6 +88,26 @@ def _content(file: "UploadedFile[Any]") -> str:
     return digest.hexdigest()
 
 
+def with_preset(user: User, tool: Tool, data: Any) -> Any:
+    """Return what a program sends with the preset that it names: the settings of that which it does not send itself.
+
+    Raises ValidationError for a preset that is not there, or whose model is not.
+    """
+    if not (presets.takes(tool) and isinstance(data, dict) and PRESET in data):
+        return data
+    named = as_uuid(data[PRESET])
+    preset = Preset.objects.of(user).filter(pk=named).first() if named else None
+    if preset is None:
+        raise exceptions.ValidationError({PRESET: [_("It is none of your presets.")]})
+    sent = {name: data[name] for name in data if name != PRESET}
+    try:
+        return presets.applied(preset, tool, sent) | {
+            name: value for name, value in sent.items() if name in presets.SETTINGS
+        }
+    except presets.PresetGone as error:
+        raise exceptions.ValidationError({PRESET: [error.message]}) from error
+
+
 class ToolList(APIView):
     """Every tool of this studio."""
 
@@ -118,34 +144,58 @@ class ToolView(APIView):
         assert self.tool is not None
         return form_serializer(self.tool)(**kwargs)
 
-    def params(self, request: Request) -> dict[str, Any]:
-        context = {"user": caller(request), "draft": self.operation == "quote"}
-        serializer = self.get_serializer(data=request.data, context=context)
+    def params(self, request: Request, data: Any = None) -> dict[str, Any]:
+        assert self.tool is not None
+        user = caller(request)
+        context = {"user": user, "draft": self.operation == "quote"}
+        data = with_preset(user, self.tool, request.data if data is None else data)
+        serializer = self.get_serializer(data=data, context=context)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
+
+    def batch(self, request: Request) -> list[dict[str, Any]] | None:
+        """Return the parameters of each job of a batch; None where one job is asked for."""
+        assert self.tool is not None
+        if not self.tool.batches or not isinstance(request.data, dict) or BATCH not in request.data:
+            return None
+        return ordered(self.tool, request.data, partial(self.params, request), caller(request))
+
+
+# One job, or the group of a batch.
+STARTED = PolymorphicProxySerializer(
+    component_name="Started", serializers=[GenerationSerializer, GroupSerializer], resource_type_field_name=None
+)
 
 
 class Submit(ToolView):
     operation = "submit"
 
     @takes_files
-    @extend_schema(
-        parameters=[IDEMPOTENCY_KEY],
-        responses={202: GenerationSerializer},
-    )
+    @extend_schema(parameters=[IDEMPOTENCY_KEY], responses={202: STARTED})
     def post(self, request: Request, slug: str = "") -> Response:
         assert self.tool is not None
         user, key = caller(request), key_of(request)
         digest = digest_of(slug, request.data)
         # Before the parameters are validated: an asset that they name may have been deleted since.
         job = services.earlier(user, key, digest)
+        group = job.group if job else None
         if job is None:
             storage.refuse_full(user)  # before anything that is sent is decoded
-            params = self.params(request)
-            job = services.submit(user, self.tool, params, idempotency_key=key, request_digest=digest)
-        data = GenerationSerializer(job, context={"request": request}).data
-        location = request.build_absolute_uri(f"/api/v1/generations/{job.pk}/")
-        return Response(data, status=status.HTTP_202_ACCEPTED, headers={"Location": location})
+            if batch := self.batch(request):
+                sent: Any = request.data
+                title = str(sent.get(self.tool.text) or "")
+                group = services.submit_batch(user, self.tool, title, batch, idempotency_key=key, request_digest=digest)
+            else:
+                params = self.params(request)
+                job = services.submit(user, self.tool, params, idempotency_key=key, request_digest=digest)
+        data: Any
+        if group:
+            data, where = GroupSerializer(group).data, f"groups/{group.pk}"
+        else:
+            assert job is not None
+            data, where = GenerationSerializer(job, context={"request": request}).data, f"generations/{job.pk}"
+        headers = {"Location": request.build_absolute_uri(f"/api/v1/{where}/")}
+        return Response(data, status=status.HTTP_202_ACCEPTED, headers=headers)
 
 
 class Quote(ToolView):
@@ -155,9 +205,12 @@ class Quote(ToolView):
     @extend_schema(responses={200: QuoteSerializer})
     def post(self, request: Request, slug: str = "") -> Response:
         assert self.tool is not None
-        params = self.params(request)
-        services.require(caller(request), self.tool, params)
-        return Response(QuoteSerializer(services.quote(self.tool, params)).data)
+        user, tool, batch = caller(request), self.tool, self.batch(request)
+        now = None
+        for params in (asked := batch or [self.params(request)]):
+            now = services.require(user, tool, params, now)
+        quote = services.quote_batch(tool, asked) if batch else services.quote(tool, asked[0])
+        return Response(QuoteSerializer(quote).data)
 
 
 class GenerationFilter(django_filters.FilterSet):

@@ -10,7 +10,7 @@ class ToolsConfig(AppConfig):
         from apps.billing import powers, references
         from apps.billing.upkeep import upkeep
         from apps.library import filters, limits
-        from apps.tools import allowed, catalog, ledger, registry, starting, sweeper, turns  # noqa: F401
+        from apps.tools import allowed, catalog, ledger, presets, registry, starting, sweeper, turns  # noqa: F401
         from apps.tools.services import models_in_use
         from apps.weights import needs
 
@@ -22,5 +22,6 @@ class ToolsConfig(AppConfig):
         powers.changed.connect(turns.plan_changed, dispatch_uid="turns")
         sweeper.register(upkeep)
         sweeper.register(turns.look_again)
+        sweeper.register(presets.remove_deleted)
         catalog.load()
         autodiscover_modules("tool")

@@ -341,6 +341,8 @@ class AssetField(forms.Field):
         if not value:
             self.validate(value)
             return None
+        if isinstance(value, Asset):
+            return value  # opened already, for another job of its batch
         if not isinstance(value, UploadedFile):
             return self._from_library(self.user, str(value))
         try:

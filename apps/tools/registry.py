@@ -70,6 +70,7 @@ class ToolForm(forms.Form):
     page_initial: ClassVar[Mapping[str, Any]] = {}
     advanced: ClassVar[Mapping[Any, tuple[str, ...]]] = {}
     not_shown: ClassVar[frozenset[str]] = frozenset()  # for programs; the page has another way to it
+    batch: forms.Form | None = None  # what the page asks for several times over, below the other fields
 
     def __init__(
         self, data: Any = None, *args: Any, user: User | None = None, draft: bool = False, **kwargs: Any
@@ -173,7 +174,7 @@ class ToolForm(forms.Form):
         """Every error and the id of the field that it is about, in the order of the page; errors of no field first."""
         found = [("", str(error)) for error in self.non_field_errors()]
         folded = [field for group in self.groups() for field in group.fields]
-        for field in (*self.plain_fields(), *folded):
+        for field in (*self.plain_fields(), *folded, *(self.batch or ())):
             found += [(str(field.id_for_label or field.auto_id), str(error)) for error in field.errors]
         return found
 
@@ -239,6 +240,8 @@ class Tool:
     prefill: ClassVar[tuple[str, ...]] = ("prompt",)  # what its page takes from the address, beside its inputs
     compares: ClassVar[str] = ""  # the input that the result is shown beside, before and after
     result_template: ClassVar[str] = RESULT_TEMPLATE  # shows what a job has made: `job` and its assets or data
+    batches: ClassVar[bool] = True  # several runs can be asked for at once
+    text: ClassVar[str] = "prompt"  # the parameter that a batch has several of, where the form has it
     gallery: ClassVar[bool] = False  # it makes pictures, which its page shows one by one over everything else
     # A film of the static files that shows what it makes; its poster lies beside it, under the same name.
     clip: ClassVar[str] = ""
@@ -246,6 +249,18 @@ class Tool:
     watchable: ClassVar[bool] = True  # what is finished of it can be seen while the rest is made
     form_class: ClassVar[type[ToolForm]]
     template: ClassVar[str] = "tools/tool.html"
+
+    @property
+    def varied(self) -> dict[str, str]:
+        """The parameters that a batch can try several values of, each with its name on the page."""
+        kinds = (forms.IntegerField, forms.FloatField, forms.ChoiceField)
+        fields = self.form_class.base_fields.items()
+        names = {"seed", "mode", "seconds", *self.form_class.not_shown}
+        return {
+            name: str(getattr(field.widget, "counts", "") or label_of(name, field))
+            for name, field in fields
+            if isinstance(field, kinds) and name not in names
+        }
 
     def price(self, params: Mapping[str, Any]) -> int:
         """Credits for one run with these cleaned parameters."""
@@ -371,7 +386,7 @@ def unregister(slug: str) -> None:
     del _tools[slug]
 
 
-def first_error(form: ToolForm) -> str:
+def first_error(form: forms.Form) -> str:
     """The first thing of a form that does not fit; empty when all does."""
     return next((str(error) for errors in form.errors.values() for error in errors), "")
 

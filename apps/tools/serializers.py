@@ -15,23 +15,36 @@ from apps.billing import services as billing
 from apps.errors import problem
 from apps.given import StrictSerializer
 from apps.library import picks
-from apps.library.models import Generation, GenerationInput, Group
+from apps.library.models import Asset, Generation, GenerationInput, Group
 from apps.library.serializers import AssetSerializer
 from apps.problems import ProblemSerializer
 from apps.tools import services
+from apps.tools.batch import BATCH
 from apps.tools.fields import AssetField, CatalogueField
 from apps.tools.help import described, sentences
 from apps.tools.registry import Tool, ToolForm
 
+PRESET = "preset"  # what a program names one with
+
 
 def form_serializer(tool: Tool) -> type[serializers.Serializer[Any]]:
     """A serializer with the fields of the tool's form, validated by the form itself."""
-    return _form_serializer(type(tool).__name__, tool.form_class)
+    return _form_serializer(type(tool).__name__, tool.form_class, tool.batches)
 
 
 @cache
-def _form_serializer(tool: str, form_class: type[ToolForm]) -> type[serializers.Serializer[Any]]:
+def _form_serializer(tool: str, form_class: type[ToolForm], batches: bool) -> type[serializers.Serializer[Any]]:
     fields: dict[str, Any] = {name: _field(name, field) for name, field in form_class.base_fields.items()}
+    if batches:
+        help_text = _(
+            "Several jobs as one group: an object for each, with what it has beside or instead of the other fields. "
+            "What has to be sent may stand in each of them. “{red|blue}” in a prompt is two jobs."
+        )
+        fields[BATCH] = serializers.ListField(child=serializers.DictField(), required=False, help_text=help_text)
+
+    if "style" in fields:
+        help_text = _("A style preset: its words are added, and its settings hold where you send none.")
+        fields[PRESET] = serializers.UUIDField(required=False, help_text=help_text)
 
     def validate(self: Any, data: dict[str, Any]) -> dict[str, Any]:
         # What the caller leaves out has the value that the page would have sent.
@@ -99,7 +112,7 @@ class AssetOrFile(serializers.Field[Any, Any, Any, Any]):
     """The id of an asset of the caller's library, or a file in a multipart form."""
 
     def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, str | UploadedFile):
+        if not isinstance(data, str | UploadedFile | Asset):  # one that another job of its batch has opened
             self.fail("invalid")
         return data
 

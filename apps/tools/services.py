@@ -14,6 +14,7 @@ from django.core.files import File
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.accounts.models import User
 from apps.billing import powers
@@ -75,6 +76,20 @@ def quote(tool: Tool, params: Mapping[str, Any]) -> Quote:
     return Quote(tool.price(params), seconds, tool.summary(params), **known)
 
 
+def quote_batch(tool: Tool, params: Sequence[Mapping[str, Any]]) -> Quote:
+    """Return the credits and the expected seconds of several runs, and the words that their models do not know."""
+    rate = pace(tool)
+    seconds = None if rate is None else rate * sum(map(tool.work, params))
+    cards = [(tool.card(each), tool.said(each)) for each in params]
+    unknown = [(card.id, word) for card, said in cards if card for word in card.unknown_words(said)]
+    words = tuple(dict.fromkeys(word for _model, word in unknown))
+    summaries = dict.fromkeys(map(tool.summary, params))
+    number = ngettext("%d job", "%d jobs", len(params)) % len(params)
+    summary = f"{number} · {next(iter(summaries))}" if len(summaries) == 1 else number
+    model = unknown[0][0] if unknown else ""
+    return Quote(sum(map(tool.price, params)), seconds, summary, model, words)
+
+
 def require(user: User, tool: Tool, params: Mapping[str, Any], now: Powers | None = None) -> Powers:
     """Return what the plan of a user can do. Raises NotInPlan where a run asks for more of a power than it has."""
     return powers.require(user, tool.asks(params), now)
@@ -119,16 +134,32 @@ def submit(
     return job
 
 
-def submit_group(user: User, kind: str, title: str, planned: Sequence[Planned]) -> Group:
+def submit_group(
+    user: User,
+    kind: str,
+    title: str,
+    planned: Sequence[Planned],
+    *,
+    idempotency_key: str = "",
+    request_digest: str = "",
+) -> Group:
     """Record, charge and queue jobs that are one thing to their owner; all of them or none.
 
-    Those that others name come first in `planned`. Raises what `submit` raises.
+    Those that others name come first in `planned`. Without a title the group has that of its first job. The same key
+    with the same request returns the group that it made. Raises what `submit` raises.
     """
     made: dict[Planned, Generation] = {}
     brought = _brought(*(each.params for each in planned))
+    # The key is that of the first job.
+    told = {"idempotency_key": idempotency_key, "request_digest": request_digest}
     try:
+        if group := _earlier_group(user, idempotency_key, request_digest):
+            return group
         storage.refuse_full(user)
         now = powers.of(user)
+        if kind == Group.BATCH:
+            powers.require(user, {"batch_jobs": len(planned)}, now)
+            billing.refuse_beyond(user, sum(each.tool.price(each.params) for each in planned))
         for each in planned:
             require(user, each.tool, each.params, now)
         with uploads.storing(brought), transaction.atomic():
@@ -140,12 +171,39 @@ def submit_group(user: User, kind: str, title: str, planned: Sequence[Planned]) 
                     for name, value in _by_id(each.params, stored).items()
                 }
                 first = [made[other] for other in each.waits_for]
-                made[each] = _record(user, each.tool, params, first, now, group=group)
+                made[each] = _record(user, each.tool, params, first, now, group=group, **({} if made else told))
+            if not title:
+                _name(group, list(made.values()))
             billing.hold(user, sum(job.cost for job in made.values()), group.reference)
             _refuse_too_many(user, now)
+    except IntegrityError:
+        if group := _earlier_group(user, idempotency_key, request_digest):
+            return group
+        raise
     finally:
         uploads.let_go(brought)
     return group
+
+
+def submit_batch(user: User, tool: Tool, title: str, params: Sequence[Mapping[str, Any]], **told: str) -> Group:
+    """Submit several runs of one tool as a group. Raises what `submit` raises; `told` as there."""
+    return submit_group(user, Group.BATCH, title, [Planned(tool, each) for each in params], **told)
+
+
+def _name(group: Group, jobs: Sequence[Generation]) -> None:
+    """Give a group the title of its first job, and say how many more there are."""
+    more = len(jobs) - 1
+    rest = ngettext("and %(number)d more", "and %(number)d more", more) % {"number": more} if more else ""
+    group.title = f"{jobs[0].title[:150]} {rest}".strip()
+    group.save(update_fields=["title"])
+
+
+def _earlier_group(user: User, key: str, digest: str) -> Group | None:
+    """Return the group made with this key, if any. Raises DuplicateRequest when it was made by another request."""
+    job = earlier(user, key, digest)
+    if job and job.group is None:
+        raise DuplicateRequest()
+    return job.group if job else None
 
 
 def _brought(*params: Mapping[str, Any]) -> list[Asset]:

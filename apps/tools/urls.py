@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.tools import activity, many, views
+from apps.tools import activity, batches, many, preset_views, views
 
 app_name = "tools"
 urlpatterns = [
@@ -8,8 +8,15 @@ urlpatterns = [
     path("home/tools/all", views.all_tools, name="all"),
     path("home/tools/<slug:slug>", views.tool_page, name="tool"),
     path("home/tools/<slug:slug>/quote", views.tool_quote, name="quote"),
+    path("home/tools/<slug:slug>/preset", views.tool_preset, name="tool_preset"),
+    path("home/presets", preset_views.mine, name="presets"),
+    path("home/presets/<uuid:pk>", preset_views.one, name="preset"),
+    path("home/presets/<uuid:pk>/picture", preset_views.picture, name="preset_picture"),
+    path("home/presets/<uuid:pk>/<slug:verb>", preset_views.act, name="preset_act"),
     path("home/activity", activity.activity, name="activity"),
     path("home/activity/seen", activity.seen, name="activity_seen"),
+    path("home/batches/<uuid:pk>", batches.batch, name="batch"),
+    path("home/batches/<uuid:pk>/keep", batches.keep, name="keep_of_batch"),
     path("home/jobs/<uuid:pk>/again", views.again, name="again"),
     path("home/jobs/delete", many.delete, name="delete_many"),
     path("home/jobs/restore", many.restore, name="restore_many"),

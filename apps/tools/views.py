@@ -3,14 +3,14 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -26,10 +26,12 @@ from apps.billing.powers import NotInPlan
 from apps.bodies import takes_files
 from apps.errors import StudioError
 from apps.library import filters, picks, storage
+from apps.library.ids import as_uuid
 from apps.library.models import Generation
 from apps.text import tidy
-from apps.tools import registry, services, starting
+from apps.tools import batch, presets, registry, services, starting
 from apps.tools.again import key_of_try, try_again
+from apps.tools.models import Preset
 from apps.tools.registry import CSRF_FIELD, ONCE_FIELD, Tool, ToolForm
 
 STAGE_SIZE = 12
@@ -76,29 +78,69 @@ def keeps_what_was_typed(view: Callable[..., HttpResponse]) -> Callable[..., Htt
 def tool_page(request: SignedIn, slug: str) -> HttpResponse:
     """The form of a tool beside what it has made; a POST starts a job."""
     tool = registry.get_or_404(slug)
-    sent: tuple[Any, ...] = ()
-    if request.method == "POST":
-        storage.refuse_full(request.user)  # before anything that is sent is decoded
-        sent = (request.POST, request.FILES)
-    form = tool.form_class(*sent, initial=_initial(request, tool), user=request.user)
-    job = None
-    if form.is_valid():
+    if request.method != "POST":
+        form = tool.form_class(initial=_initial(request, tool), user=request.user)
+        return render(request, tool.template, _page(request, tool, form))
+    storage.refuse_full(request.user)  # before anything that is sent is decoded
+    asked = batch.read(tool, request.POST, request.FILES, user=request.user)
+    form = asked.form
+    if asked.params:
         try:
-            job = services.submit(request.user, tool, form.params, idempotency_key=_once(request))
+            job = _submit(request, tool, asked)
         except StudioError as error:
             form.add_error(None, error.public_text)
             form.refused_by_plan = error.code == NotInPlan.code
         else:
             if not request.htmx:
-                return redirect(tool)
-            return render(
-                request,
-                "tools/started.html",
-                {"tool": tool, "job": job, "once": uuid.uuid4().hex, "instant": tool.is_instant(form.params)},
+                return redirect(job.group if asked.batch and job.group else tool)
+            instant = tool.is_instant(asked.params[0])
+            told = {"tool": tool, "job": job, "once": uuid.uuid4().hex, "instant": instant}
+            return render(request, "tools/started.html", told)
+    template = f"{tool.template}#panel" if request.htmx else tool.template
+    return render(request, template, _page(request, tool, form), status=422)
+
+
+def _submit(request: SignedIn, tool: Tool, asked: batch.Asked) -> Generation:
+    """Start what a form asks for; of a batch, the job that stands for it is returned."""
+    key = _once(request)
+    if not asked.batch:
+        return services.submit(request.user, tool, asked.params[0], idempotency_key=key)
+    group = services.submit_batch(request.user, tool, asked.title, asked.params, idempotency_key=key)
+    return Generation.objects.filter(group=group, deleted_at=None).with_batches().order_by("created_at", "pk")[0]
+
+
+@takes_files
+@login_required
+@require_POST
+def tool_preset(request: SignedIn, slug: str) -> HttpResponse:
+    """Put a preset into a tool's form as it is filled in (`use`), or save what it says as one (`save`)."""
+    tool = registry.get_or_404(slug)
+    if not presets.takes(tool) or not {"use", "save"} & request.POST.keys():
+        raise Http404
+    shared, own = batch.split(request.POST)
+    given, problem = shared.dict(), ""
+    try:
+        if "use" in request.POST:
+            known = list(Preset.objects.of(request.user))
+            preset = next((each for each in known if str(each.pk) == request.POST["use"]), None)
+            if preset is None:
+                raise Http404
+            given, said = presets.applied(preset, tool, given, known), _("“%(name)s” is in the form.")
+        else:
+            preset, said = (
+                presets.save(request.user, tool, given),
+                _("Saved as “%(name)s”: give it words under Edit presets."),
             )
-    status = 422 if form.is_bound else 200
-    template = f"{tool.template}#panel" if request.htmx and form.is_bound else tool.template
-    return render(request, template, _page(request, tool, form), status=status)
+        message = said % {"name": preset.name}
+    except StudioError as error:
+        message = problem = error.public_text
+    form = tool.form_class(initial=given, user=request.user)
+    context = _page(request, tool, form, own.dict())
+    if request.htmx:
+        told = {"panel": f"{tool.template}#panel", "swapped": True, "message": message}
+        return render(request, "tools/preset_used.html", context | told)
+    (messages.error if problem else messages.success)(request, message)
+    return render(request, tool.template, context)
 
 
 @takes_files
@@ -111,12 +153,10 @@ def tool_quote(request: HttpRequest, slug: str) -> HttpResponse:
             return redirect_to_login(tool.get_absolute_url())
         problem = _("You are signed out. Go on, and sign in: what you typed is kept.")
         return render(request, "tools/quote.html", {"tool": tool, "quote": None, "problem": problem})
-    form = tool.form_class(request.POST or request.GET, request.FILES, user=request.user, draft=True)
+    asked = batch.read(tool, request.POST or request.GET, request.FILES, user=request.user, draft=True)
+    form = asked.form
     context: dict[str, Any] = {"tool": tool, "quote": None}
-    if form.is_valid():
-        context |= _quoted(request.user, tool, form)
-    else:
-        context |= _refused(form)
+    context |= _quoted(request.user, tool, asked) if asked.params else _refused(form)
     context["notes"] = [(name, form.notes.get(name, ""), _fault(form, name)) for name in tool.inputs]
     return render(request, "tools/quote.html", context)
 
@@ -204,7 +244,7 @@ def cancel_group(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     assert job.group is not None
     given_back = services.cancel_group(job.group)
     messages.success(request, _with_credits(_("Cancelled."), given_back))
-    return redirect(job)
+    return redirect(job.group if job.group.is_batch else job)
 
 
 @login_required
@@ -265,7 +305,7 @@ def _shelf(request: SignedIn) -> dict[str, Any]:
     path, _found, query = (request.htmx.current_url_abs_path or "").partition("?")
     if path != reverse("library:library"):
         return {}
-    found = filters.shown(Generation.objects.of(request.user), QueryDict(query))
+    found = filters.shown(Generation.objects.of(request.user), QueryDict(query)).faces()
     return {"count": found.count(), "share": storage.share(request.user)}
 
 
@@ -274,19 +314,29 @@ def _tool_url(job: Generation) -> str:
     return tool.get_absolute_url() if tool else "/"
 
 
-def _page(request: SignedIn, tool: Tool, form: ToolForm) -> dict[str, Any]:
-    jobs = on_stage(Generation.objects.of(request.user).filter(tool=tool.slug).with_assets()[:STAGE_SIZE])
-    draft = form if form.is_bound else tool.form_class(_data(form), user=request.user, draft=True)
+def _page(request: SignedIn, tool: Tool, form: ToolForm, of_batch: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What the page of a tool shows; `of_batch` is what its form says of a batch."""
+    mine = Generation.objects.of(request.user).filter(tool=tool.slug)
+    jobs = on_stage(mine.faces().with_batches()[:STAGE_SIZE])
     quoted: dict[str, Any] = {"quote": None}
-    if draft.is_valid():
-        quoted = _quoted(request.user, tool, draft)
-    elif form.is_bound:
+    if form.is_bound:
         quoted |= _refused(form)
-    return {"tool": tool, "form": form, "jobs": jobs, "once": uuid.uuid4().hex, **quoted, **tool.page_context}
+    else:
+        form.batch = batch.BatchForm(tool, initial=of_batch) if tool.batches else None
+        draft = tool.form_class(_data(form), user=request.user, draft=True)
+        if draft.is_valid():
+            quoted = _quoted(request.user, tool, batch.Asked(draft, [draft.params]))
+    context = {"tool": tool, "form": form, "jobs": jobs, "once": uuid.uuid4().hex}
+    if presets.takes(tool):
+        context["presets"] = [(each, presets.gone(each)) for each in Preset.objects.of(request.user)]
+        context["preset_url"] = reverse("tools:tool_preset", args=[tool.slug])
+    return context | quoted | tool.page_context
 
 
 def _refused(form: ToolForm) -> dict[str, Any]:
     """The first thing that is wrong with a form; what is only not there yet is no problem."""
+    if form.batch and (wrong := registry.first_error(form.batch)):
+        return {"problem": wrong, "refused_by_plan": form.refused_by_plan}
     missing = all(error.code == "required" for each in form.errors.as_data().values() for error in each)
     return {} if missing else {"problem": registry.first_error(form)}
 
@@ -297,16 +347,20 @@ def _fault(form: ToolForm, name: str) -> str:
     return str(form.errors[name][0]) if wrong else ""
 
 
-def _quoted(user: User, tool: Tool, form: ToolForm) -> dict[str, Any]:
+def _quoted(user: User, tool: Tool, asked: batch.Asked) -> dict[str, Any]:
     """The quote of a form that fits, and the credits that its user lacks for it, or what their plan lacks."""
     try:
-        services.require(user, tool, form.params)
+        now = None
+        for params in asked.params:
+            now = services.require(user, tool, params, now)
     except NotInPlan as error:
         return {"quote": None, "problem": error.message, "refused_by_plan": True}
-    quote = services.quote(tool, form.params)
+    first = asked.params[0]
+    quote = services.quote_batch(tool, asked.params) if asked.batch else services.quote(tool, first)
     balance = billing.balance(user)
     lacking = max(0, quote.credits - balance)
-    return {"quote": quote, "lacking": lacking, "fitting": tool.fitting(form.params, balance) if lacking else ""}
+    fitting = tool.fitting(first, balance) if lacking and not asked.batch else ""
+    return {"quote": quote, "lacking": lacking, "fitting": fitting, "skipped": asked.skipped}
 
 
 def _once(request: SignedIn) -> str:
@@ -343,6 +397,12 @@ def _initial(request: SignedIn, tool: Tool) -> dict[str, Any]:
     handed = {name: request.GET[name] for name in (*tool.prefill, *tool.inputs) if request.GET.get(name)}
     if prompt := taken_prompt(request):
         return handed | {"prompt": prompt}
+    if (chosen := as_uuid(request.GET.get("preset", ""))) and presets.takes(tool):
+        preset = Preset.objects.of(request.user).filter(pk=chosen).first()
+        try:
+            return presets.applied(preset, tool, handed) if preset else handed
+        except StudioError as error:
+            messages.error(request, error.public_text)
     typed = request.session.get(TYPED) if request.method == "GET" else None
     if typed and typed["tool"] == tool.slug:
         del request.session[TYPED]

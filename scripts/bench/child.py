@@ -17,7 +17,8 @@ KILOBYTE = 1024
 class Case:
     """What one process does: `jobs` films by `way` on `model`, one after another, or resumed ones.
 
-    `way` is "ours", "pipeline" (diffusers' own, unmodified), "list" (one call of it with all prompts) or "resume".
+    `way` is "ours", "singles" (ours, but each job reads its texts anew), "pipeline" (diffusers' own, unmodified),
+    "list" (one call of it with all prompts) or "resume".
     Sides are in pixels; where the window is 0, it is the model's own.
     """
 
@@ -53,7 +54,7 @@ class Found:
 
 def measure(case: Case) -> Found:
     """Load the model, then do the case's jobs."""
-    run = {"ours": _ours, "pipeline": _pipeline, "list": _list, "resume": _resume}[case.way]
+    run = {"ours": _ours, "singles": _ours, "pipeline": _pipeline, "list": _list, "resume": _resume}[case.way]
     return run(case, _spec(case), _load(case.model))
 
 
@@ -96,12 +97,17 @@ def _ours(case: Case, spec: Any, models: Any) -> Found:
     from workers.render import render
 
     engine = _engine(models)
+    forwards = 0
 
     def job(number: int, out: Path, playable: Callable[[], None]) -> None:
+        nonlocal forwards
+        if case.way == "singles":
+            forwards += engine.text.forwards
+            engine.text = type(engine.text)()
         render(engine, _spec(case, number), out.with_suffix(""), out, on_window=lambda _: playable())
 
     found = _jobs(case.jobs, job)
-    found.forwards = engine.text.forwards
+    found.forwards = forwards + engine.text.forwards
     return found
 
 

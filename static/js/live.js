@@ -40,6 +40,7 @@ function replace(shown, incoming) {
 
 /** Put a card that is new to this page where it belongs: on the stage of its tool, or on the first page of the library. */
 function place(incoming) {
+  if (incoming.dataset.batch) return; // the card of its batch stands for it
   const stage = document.querySelector("#stage-list");
   const list = stage?.dataset.tool === incoming.dataset.tool ? stage : document.querySelector("#library[data-newest]");
   if (!list) return;

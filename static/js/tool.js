@@ -155,9 +155,9 @@ document.addEventListener("click", (event) => {
 // A form that comes back has lost its files, as the studio stores none before the job: they are chosen again.
 const brought = new Map();
 document.addEventListener("htmx:configRequest", (event) => {
-  if (!event.detail.elt.matches?.("[data-panel]")) return;
+  if (!event.detail.elt.matches?.("[data-panel], [data-preset]")) return;
   brought.clear();
-  for (const input of event.detail.elt.querySelectorAll("input[type=file]")) if (input.files.length) brought.set(input.name, input.files);
+  for (const input of event.detail.elt.closest("[data-panel]").querySelectorAll("input[type=file]")) if (input.files.length) brought.set(input.name, input.files);
 });
 
 // A started film: the sheet goes, the stage comes, and an unlocked seed is drawn anew.

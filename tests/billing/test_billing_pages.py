@@ -222,7 +222,7 @@ class TestApi:
             found = {plan["slug"]: plan["powers"] for plan in api.get("/api/v1/plans/").json()}
         assert found["free"] == {
             "film_seconds": 10, "lines": 720, "no_watermark": False, "jobs_at_once": 1, "jobs_in_line": 3,
-            "head_start": 0, "storage_gb": 2, "api_rate": 60,
+            "batch_jobs": 4, "head_start": 0, "storage_gb": 2, "api_rate": 60,
         }  # fmt: skip
         assert (found["pro"]["storage_gb"], found["pro"]["film_seconds"]) == (33, None)
         assert found["business"]["no_watermark"] is True

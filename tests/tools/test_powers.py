@@ -181,6 +181,7 @@ def test_without_payments_everything_is_allowed_within_the_operators_settings(ad
         "no_watermark": True,
         "jobs_at_once": None,
         "jobs_in_line": 7,
+        "batch_jobs": 50,
         "head_start": 0,
         "storage_gb": 3.0,
         "api_rate": 300,

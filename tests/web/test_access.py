@@ -21,6 +21,7 @@ from apps.accounts.links import sign_in_url
 from apps.accounts.models import ApiToken
 from apps.billing.models import Checkout, TopUp
 from apps.library.models import Asset, Generation, Group
+from apps.tools.models import Preset
 from cinevivid.asgi import application
 from tests.factories import AssetFactory, GenerationFactory, UserFactory
 from tests.library.sockets import drain, open_socket
@@ -121,12 +122,20 @@ GET      /home/tools/to-video                       in         200       200    
 POST     /home/tools/to-video                       in         422       422    422
 GET      /home/tools/to-video/quote                 in         200       200    200
 POST     /home/tools/to-video/quote                 in         200       200    200
+POST     /home/tools/to-video/preset                 in         404       404    404
+GET      /home/presets                              in         200       200    200
+GET      /home/presets/{preset}                     in         404       200    404
+POST     /home/presets/{preset}                     in         404       422    404
+GET      /home/presets/{preset}/picture             404        404       404    404
+POST     /home/presets/{preset}/up                  in         404       on     404
 GET      /home/tools/prompt/builder                 in         200       200    200
 POST     /home/tools/prompt/builder                 in         200       200    200
 POST     /home/tools/prompt/suggestion              in         on        on     on
 GET      /home/tools/prompt/suggestion/{written}    in         404       200    404
 GET      /home/activity                             in         200       200    200
 POST     /home/activity/seen                        in         on        on     on
+GET      /home/batches/{group}                      in         404       200    404
+POST     /home/batches/{group}/keep                 in         404       on     404
 POST     /home/jobs/{lost}/again                    in         404       on     404
 POST     /home/jobs/delete                          in         on        on     on
 POST     /home/jobs/restore                         in         on        on     on
@@ -162,6 +171,12 @@ GET      /api/v1/assets/storage/                    401        200       200    
 POST     /api/v1/assets/empty-trash/                401        200       200    200
 GET      /api/v1/groups/{group}/                    401        404       200    404
 POST     /api/v1/groups/{group}/cancel/             401        404       200    404
+GET      /api/v1/presets/                           401        200       200    200
+POST     /api/v1/presets/                           401        422       422    422
+GET      /api/v1/presets/{preset}/                  401        404       200    404
+PATCH    /api/v1/presets/{preset}/                  401        404       200    404
+DELETE   /api/v1/presets/{preset}/                  401        404       204    404
+POST     /api/v1/presets/{preset}/restore/          401        404       200    404
 GET      /api/v1/generations/                       401        200       200    200
 POST     /api/v1/generations/delete/                401        200       200    200
 POST     /api/v1/generations/restore/               401        200       200    200
@@ -198,6 +213,7 @@ FORMS = {
     "/api/v1/generations/delete/": {"ids": ["{made}"]},
     "/api/v1/generations/restore/": {"ids": ["{made}"]},
     "/api/v1/generations/zip/": {"ids": ["{made}"]},
+    "/home/tools/to-video/preset": {"use": "{preset}x"},
     "/accounts/profile": {"name": "Somebody"},
     "/accounts/email/": {"email": "third@example.org", "action_add": ""},
 }
@@ -234,6 +250,7 @@ def world(db):
         "written": GenerationFactory(user=owner, tool="prompt", **ended).pk,
         "lost": GenerationFactory(user=owner, **ended).pk,
         "upload": upload.pk,
+        "preset": Preset.objects.create(user=owner, name="Dusk", tool="to-video").pk,
         "checkout": Checkout.objects.create(user=owner, topup=TopUp.objects.get(slug="small")).pk,
         "token": ApiToken.objects.issue(owner, "test")[0].pk,
         "link": sign_in_url(owner).removeprefix(settings.SITE_URL),

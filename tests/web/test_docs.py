@@ -15,6 +15,7 @@ from apps.reference import code
 from apps.reference.examples import EXAMPLES, answer, examples
 from apps.reference.views import _body
 from apps.tools import registry, services
+from apps.tools.models import Preset
 from tests.factories import AssetFactory, GenerationFactory
 from tests.media import encoded, quarters
 from tests.params import PARAMS
@@ -135,6 +136,11 @@ def reader(live_server, settings, tmp_path, monkeypatch, transactional_db, ada):
             monkeypatch.setenv("JOB_ID", str(job.pk))
         elif example.given == "uploaded":
             monkeypatch.setenv("FILE_ID", str(AssetFactory(generation=None, user=ada, kind="image", recipe={}).pk))
+        elif example.given.endswith("preset"):
+            deleted_at = timezone.now() if example.given.startswith("deleted") else None
+            told = {"words": "at dusk", "params": {"quality": 50}, "deleted_at": deleted_at}
+            preset = Preset.objects.create(user=ada, name="Dusk", tool="text2image", **told)
+            monkeypatch.setenv("PRESET_ID", str(preset.pk))
         elif example.given == "group":
             planned = [services.Planned(registry.get("to-video"), dict(PARAMS)) for _ in range(2)]
             monkeypatch.setenv("GROUP_ID", str(services.submit_group(ada, "batch", "Two shapes", planned).pk))

@@ -8,7 +8,7 @@ from django.core.files.base import ContentFile
 
 from apps.billing import services as billing
 from apps.errors import CATALOGUE
-from apps.library.consumers import card
+from apps.library.consumers import cards
 from apps.library.models import Generation
 from apps.tools import registry, services
 from apps.tools.fields import AssetField
@@ -114,7 +114,7 @@ def test_all_that_a_job_has_made_is_shown_and_can_be_had_and_used(page, ada, boa
     job = assets[0].generation
     library = page.get("/home/my-library").content.decode()
     html = page.get(job.get_absolute_url()).content.decode()
-    live = card.func(ada, str(job.pk))
+    (live,) = cards.func(ada, str(job.pk))
     for shown in (library, html, live):
         pictures = re.findall(r'<img class="card__media" src="([^"]+)" alt="([^"]+)"', shown)
         assert pictures == [(asset.file_url, f"A red boat, {at}") for at, asset in enumerate(assets, 1)]

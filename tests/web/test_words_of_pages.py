@@ -122,6 +122,7 @@ SIGNED_IN = (
         "account_logout",
         "prompts:builder",
         "voices:library",
+        "tools:presets",
     ),
 )
 

@@ -72,8 +72,18 @@ def test_a_prompt_is_read_once_for_all_pictures_of_a_job(painters, monkeypatch):
     forward = base._pipe.text_encoder.forward
     monkeypatch.setattr(base._pipe.text_encoder, "forward", lambda **more: read.append(1) or forward(**more))
     for seed in range(3):
-        paint(base, prompt="a new prompt", noise=Noise(seed))
-    assert len(read) == 2, "with and without the prompt"
+        paint(base, prompt="a new prompt", negative_prompt="new words", noise=Noise(seed))
+    assert len(read) == 2, "what should be seen, and what should not"
+
+
+def test_a_batch_reads_each_text_once(painters, monkeypatch):
+    base, read = painters["Z-Image"], []
+    forward = base._pipe.text_encoder.forward
+    monkeypatch.setattr(base._pipe.text_encoder, "forward", lambda **more: read.append(1) or forward(**more))
+    prompts = ["a first prompt", "a second prompt", "a third prompt"]
+    pictures = [paint(base, prompt=prompt, negative_prompt="grain", noise=Noise(1)) for prompt in prompts * 2]
+    assert len(read) == 4, "three prompts, and what none of them should show"
+    assert all((pictures[place] == pictures[place + 3]).all() for place in range(3))
 
 
 def test_a_stopped_picture_leaves_the_engine_usable(painters):

@@ -7,6 +7,8 @@ from django import template
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.library import batches
+from apps.library.batches import Batch
 from apps.library.models import Asset, Generation
 
 register = template.Library()
@@ -111,5 +113,23 @@ def _of_pictures(job: Generation) -> str:
 
 @register.filter
 def any_active(jobs: Iterable[Generation]) -> bool:
-    """Whether one of the jobs has not ended."""
-    return any(job.is_active for job in jobs)
+    """Whether one of the jobs, or of the batches that they stand for, has not ended."""
+    return any((batches.batch_of(job) or job).is_active for job in jobs)
+
+
+@register.simple_tag
+def batch_of(job: Generation) -> Batch | None:
+    """The batch that a job stands for."""
+    return batches.batch_of(job)
+
+
+@register.filter
+def tally(batch: Batch) -> str:
+    """How far a batch is, in words: "3 of 8 done, 1 failed or cancelled"."""
+    number = len(batch.jobs)
+    told = ngettext("%(made)d of %(jobs)d done", "%(made)d of %(jobs)d done", number)
+    if batch.is_ended and not batch.lost:
+        told = ngettext("%(jobs)d job", "%(jobs)d jobs", number)
+    lost = ngettext("%(lost)d failed or cancelled", "%(lost)d failed or cancelled", batch.lost)
+    numbers = {"made": batch.made, "jobs": number, "lost": batch.lost}
+    return ", ".join(each % numbers for each in ([told, lost] if batch.lost else [told]))

@@ -96,6 +96,7 @@ class PromptTool(Tool):
     verb = _("Suggest")
     noun, nouns = _("prompt"), _("prompts")
     result_template = "prompts/result.html"
+    batches = False
     examples = {_("A few words"): {"prompt": "a swan glides over a lake", "seed": 7}}
     form_class = PromptForm
     prefill = ("prompt", "target", "model_id")

@@ -106,6 +106,7 @@ class Voiceover(Stoppable):
     verb = _("Speak")
     noun, nouns = _("voiceover"), _("voiceovers")
     watchable = False
+    text = "text"
     prefill = ("text", "voice")
     examples = {
         _("A sentence"): {"text": "Every film begins with a voice.", "voice": "rachel"},

@@ -1,8 +1,8 @@
 """The engine of diffusers' picture pipelines: one model on one device, one picture at a time.
 
 The pipelines are called as they are, but for three things: noise is drawn on the CPU, so that a seed makes the same
-picture on every device; a prompt is read once for all the pictures of a job; and guidance is counted as other models
-count it (`PipelineCard.offset`).
+picture on every device; a text is read once for all the pictures of a job, and of a batch; and guidance is counted as
+other models count it (`PipelineCard.offset`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import logging
 import threading
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from workers.engines.skyreels.memory.planner import MemoryPlan, Mode
 from workers.weights import folder as models_folder
 
 log = logging.getLogger(__name__)
+KLEIN = "Flux2KleinPipeline"  # without guidance
+KEPT_TEXTS = 64
 
 
 class Painter:
@@ -39,7 +42,7 @@ class Painter:
         assert isinstance(card, cards.PipelineCard)
         self.card, self.loads = card, 0
         self._pipe, self._lock = pipeline, threading.RLock()
-        self._read: tuple[tuple[str, str, bool], dict[str, Any]] | None = None  # the last prompt, and its embeddings
+        self._read: OrderedDict[str, Any] = OrderedDict()  # embeddings by text, those that were used last at the end
 
     def load(self) -> None:
         """Read the model. Raises EngineError: "model_not_ready", "memory_short" or "model_broken"."""
@@ -52,7 +55,8 @@ class Painter:
     def release(self) -> None:
         """Let the memory go, for another engine that needs it; a picture at work is finished first."""
         with self._lock:
-            self._pipe = self._read = None
+            self._pipe = None
+            self._read.clear()
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -94,12 +98,25 @@ class Painter:
             return np.asarray(made.convert("RGB"))
 
     def _words(self, asked: Picture) -> dict[str, Any]:
-        """Return the embeddings of a request as the pipeline takes them, read again only for another prompt."""
-        guided = asked.guidance_scale > cards.WITHOUT
-        key = (asked.prompt, asked.negative_prompt if guided else "", guided)
-        if self._read is None or self._read[0] != key:
-            self._read = key, _embedded(self._pipe, self.card, *key)
-        return self._read[1]
+        """Return the embeddings of a request as the pipeline takes them."""
+        words = {"prompt_embeds": self._embedded(asked.prompt)}
+        if asked.guidance_scale > cards.WITHOUT and self.card.pipeline != KLEIN:
+            words["negative_prompt_embeds"] = self._embedded(asked.negative_prompt)
+        return words
+
+    def _embedded(self, text: str) -> Any:
+        """Return a text as the model reads it: once for as many pictures as follow each other closely."""
+        if text not in self._read:
+            with torch.inference_mode():
+                if self.card.pipeline == KLEIN:
+                    self._read[text], _ids = self._pipe.encode_prompt(text)
+                else:
+                    self._read[text], _without = self._pipe.encode_prompt(text, do_classifier_free_guidance=False)
+            self._pipe.maybe_free_model_hooks()
+            if len(self._read) > KEPT_TEXTS:
+                self._read.popitem(last=False)
+        self._read.move_to_end(text)
+        return self._read[text]
 
     def _loaded(self) -> Any:
         folder = self.card.folder()
@@ -162,15 +179,3 @@ def latent_shape(pipe: Any, width: int, height: int) -> tuple[int, ...]:
     if isinstance(pipe, diffusers.Flux2KleinPipeline):
         return (1, pipe.transformer.config.in_channels, height // factor // 2, width // factor // 2)
     return (1, pipe.transformer.config.in_channels, height // factor, width // factor)
-
-
-def _embedded(pipe: Any, card: cards.PipelineCard, prompt: str, negative: str, guided: bool) -> dict[str, Any]:
-    """Return the words of a picture as the model reads them."""
-    with torch.inference_mode():
-        if card.pipeline == "Flux2KleinPipeline":
-            embedded, _ids = pipe.encode_prompt(prompt)
-            pipe.maybe_free_model_hooks()
-            return {"prompt_embeds": embedded}
-        positive, without = pipe.encode_prompt(prompt, negative_prompt=negative, do_classifier_free_guidance=guided)
-        pipe.maybe_free_model_hooks()
-        return {"prompt_embeds": positive} | ({"negative_prompt_embeds": without} if guided else {})

@@ -1,0 +1,115 @@
+"""Alternatives in a prompt: "a {red|blue} circle" is two prompts.
+
+Braces may stand within braces. A backslash before a brace or a bar makes it a plain character, braces without a bar are
+plain too, and so is a shot in JSON.
+"""
+
+import json
+from collections.abc import Iterator
+from itertools import product
+from math import prod
+from typing import Any
+
+DEEPEST = 8  # braces within braces
+PLAIN = "{}|"  # what a backslash makes a plain character
+
+
+class UnbalancedError(ValueError):
+    """A brace has no counterpart. `place` is where it stands, counted from 1."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__(f"The brace at character {place} has no counterpart.")
+        self.place = place
+
+
+# A text as its parts one after the other: plain ones, and lists of branches, each of which is such a text again.
+Sequence = list[Any]
+
+
+def offers(text: str) -> bool:
+    """Return whether a text has alternatives, or means to: it has a brace and a bar, and is no shot in JSON."""
+    return "|" in text and ("{" in text or "}" in text) and not _is_shot(text)
+
+
+def count(text: str) -> int:
+    """Return how many texts one is, without making them. Raises UnbalancedError."""
+    return _count(_parsed(text))
+
+
+def expanded(text: str) -> list[str]:
+    """Return the texts that one is, in the order of its alternatives. Raises UnbalancedError."""
+    return list(_texts(_parsed(text)))
+
+
+def _parsed(text: str) -> Sequence:
+    return [text] if _is_shot(text) else _Parser(text).parsed()
+
+
+def _is_shot(text: str) -> bool:
+    if not text.lstrip().startswith("{"):
+        return False
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self.text, self.at = text, 0
+
+    def parsed(self) -> Sequence:
+        found = self._branches(None)
+        return found[0]
+
+    def _branches(self, opened: int | None) -> list[Sequence]:
+        """Read up to the brace that closes the one at `opened`, or the whole text."""
+        branches: list[Sequence] = [[""]]
+        depth = 0 if opened is None else self.depth
+        while self.at < len(self.text):
+            character = self.text[self.at]
+            self.at += 1
+            if character == "\\" and self.text[self.at : self.at + 1] in (*PLAIN,):
+                self._add(branches[-1], self.text[self.at])
+                self.at += 1
+            elif character == "{":
+                self.depth = depth + 1
+                if self.depth > DEEPEST:
+                    raise UnbalancedError(self.at)
+                inner = self._branches(self.at)
+                if len(inner) > 1:
+                    branches[-1].append(inner)
+                else:
+                    for part in ("{", *inner[0], "}"):
+                        self._add(branches[-1], part)
+            elif character == "}":
+                if opened is None:
+                    raise UnbalancedError(self.at)
+                return branches
+            elif character == "|" and opened is not None:
+                branches.append([""])
+            else:
+                self._add(branches[-1], character)
+        if opened is not None:
+            raise UnbalancedError(opened)
+        return branches
+
+    depth = 0
+
+    @staticmethod
+    def _add(sequence: Sequence, part: Any) -> None:
+        if isinstance(part, str) and sequence and isinstance(sequence[-1], str):
+            sequence[-1] += part
+        else:
+            sequence.append(part)
+
+
+def _count(sequence: Sequence) -> int:
+    return prod(sum(map(_count, part)) for part in sequence if not isinstance(part, str))
+
+
+def _texts(sequence: Sequence) -> Iterator[str]:
+    choices = [
+        [part] if isinstance(part, str) else [text for branch in part for text in _texts(branch)] for part in sequence
+    ]
+    return ("".join(chosen) for chosen in product(*choices))

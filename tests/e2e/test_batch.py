@@ -1,0 +1,49 @@
+"""A batch on the page: asked for in the form, one card while it is made, compared, picked from, and undone."""
+
+import pytest
+
+pytestmark = [pytest.mark.browser]
+
+
+def test_a_batch_is_one_card_and_what_is_discarded_comes_back(open_page):
+    page = open_page("bella@example.org", "/home/tools/text2image")
+    page.locator("[name=prompt]").fill("a {red|blue} star at sunset")
+    page.locator("[name=count][value='1']").check(force=True)
+    page.locator("[name=finish]").select_option("")
+    page.locator(".batchfields summary").press("Enter")
+    page.locator("[name=batch_prompts]").fill("a green heart at sunset")
+    page.locator("#quote").get_by_text("3 jobs · 1 image · 128 × 128").wait_for()
+    page.locator("[data-submit]").click()
+    card = page.locator("#stage-list > .card--batch")
+    card.locator("[data-live=state]").get_by_text("3 jobs").wait_for()
+    assert page.locator("#stage-list > .card").count() == 1
+    assert card.locator(".mosaic img").count() == 3
+
+    card.get_by_role("link", name="Compare").click()
+    variants = page.locator(".variant")
+    page.get_by_text("green heart", exact=True).wait_for()
+    variants.first.locator(".card__title a").focus()
+    page.keyboard.press("x")
+    page.get_by_role("button", name="Keep only these").click()
+    page.get_by_text("2 deleted.").wait_for()
+    assert variants.count() == 1
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("2 restored.").wait_for()
+    assert variants.count() == 3
+
+
+def test_a_preset_puts_its_words_into_what_is_typed(open_page):
+    page = open_page("bella@example.org", "/home/tools/text2image")
+    prompt = page.locator("[name=prompt]")
+    prompt.fill("a red star")
+    page.get_by_role("button", name="Save as preset").click()
+    page.locator(".preset").get_by_text("Preset 1").wait_for()
+    page.get_by_role("link", name="Edit presets").click()
+    page.get_by_role("link", name="Edit", exact=True).click()
+    page.get_by_label("Words for the prompt").fill("at sunset")
+    page.get_by_role("button", name="Save").click()
+    page.goto(page.url.replace("/home/presets", "/home/tools/text2image"))
+    prompt.fill("a blue star")
+    page.get_by_role("button", name="Preset 1").click()
+    page.get_by_text("is in the form.").wait_for()
+    assert prompt.input_value() == "a blue star, at sunset"
