@@ -86,7 +86,10 @@ class RestyleForm(ToolForm):
         "image",
         label=_("First frame"),
         use=_("First frame of a restyle"),
-        help_text=_("Optional: the first frame of your video in its new look. Left out, the model makes it."),
+        help_text=explained(
+            _("The first frame of your video in its new look."),
+            _("Leave it out and the model makes one. Choose one to decide what the new look is."),
+        ),
     )
     negative_prompt = forms.CharField(
         label=_("Negative prompt"),
