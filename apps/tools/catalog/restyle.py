@@ -241,7 +241,7 @@ class Restyle(Stoppable):
     about = _(
         "Choose a video and say how it is to look: other colours, another subject, another style. What moves in it and "
         "its sound stay. Videos of any length are made window by window. For a filter such as sepia or film grain, "
-        "without a model and for free, take Film looks."
+        "without a model and for free, take Video looks."
     )
     title = _("Restyle")
     tagline = _("Show a video in another look; its motion and its sound stay.")
