@@ -2,7 +2,7 @@
 
 Every film is made by nano and enlarged by the studio's own Upscale, through the tasks that the tools run. Prompts and
 seeds stand here. The pages get a lighter copy of the result. `make showcase ARGS=--picture` draws only the share
-picture again, from the posters; `ARGS=--tools` makes only the films of Restyle and Video looks, and the looks' pictures.
+picture again, from the posters; `ARGS=--tools` makes only the films of Restyle and Video looks, and their pictures.
 """
 
 import itertools
