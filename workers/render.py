@@ -82,12 +82,7 @@ def render(
     on_progress(Progress(stage="loading", window=min(saved.index + 2, windows) if saved else 1, windows=windows))
     playlists = Playlists(film, _longest_part(layout))
     if spec.video and saved is None:
-        parts = 0
-        for frames in _parts_of_clip(spec):
-            film.append(frames)
-            playlists.append()
-            parts += 1
-        write_whole(folder / CLIP_PARTS, str(parts))
+        _begin_with_clip(film, playlists, spec, folder)
     for window in engine.stream(layout, on_progress, resume=saved, inputs=inputs, run=run):
         if known:
             # A part that players have seen before a crash: it comes out the same, and is there already.
@@ -212,6 +207,16 @@ def _left_off(
         pass
     (folder / STATE).unlink(missing_ok=True)
     return None, Film(folder, spec.width, spec.height, spec.fps, watermark=watermark), 0
+
+
+def _begin_with_clip(film: Film, playlists: Playlists, spec: VideoSpec, folder: Path) -> None:
+    """Write the clip that a film goes on from as its first part, and into how many segments."""
+    parts = 0
+    for frames in _parts_of_clip(spec):
+        film.append(frames)
+        playlists.append()
+        parts += 1
+    write_whole(folder / CLIP_PARTS, str(parts))
 
 
 def _parts_of_clip(spec: VideoSpec) -> Iterator[list[NDArray[np.uint8]]]:
