@@ -178,8 +178,8 @@ def test_a_recording_that_was_cut_off_is_refused_with_sound_as_without(tmp_path)
 
 def test_a_picture_that_stays_longer_than_its_header_says_is_refused(monkeypatch):
     monkeypatch.setattr(ClipReader, "_told", staticmethod(lambda *_: 0.0))
-    monkeypatch.setattr(reader, "MAX_CLIP_SECONDS", -0.8)  # one more is allowed, and this clip lasts half a second
-    assert refused(clip, CLIPS / "theora.ogv", 32, 32, 8) == "video_long"
+    # One second more is allowed, and this clip lasts half a second.
+    assert refused(clip, CLIPS / "theora.ogv", 32, 32, 8, "fill", -0.8) == "video_long"
 
 
 def test_the_sound_of_joined_recordings_goes_on(tmp_path):

@@ -335,7 +335,6 @@ def test_clips_that_cannot_be_used_are_refused_in_words(tmp_path, monkeypatch):
     assert refused(clip, file("new.mp4", data.replace(b"avc1", b"zzz9")), 32, 32, 24) == "video_codec"
     Image.fromarray(quarters()).save(tmp_path / "still.mp4", format="PNG")
     assert refused(clip, tmp_path / "still.mp4", 32, 32, 24) == "video_broken"
-    monkeypatch.setattr(reader, "MAX_CLIP_SECONDS", 1.0)
-    assert refused(clip, whole, 32, 32, 24) == "video_long"
+    assert refused(clip, whole, 32, 32, 24, "fill", 1.0) == "video_long"
     monkeypatch.setattr(reader, "MAX_CLIP_PIXELS", 100)
     assert refused(clip, whole, 32, 32, 24) == "video_large"
