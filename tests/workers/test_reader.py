@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from tests.media import BLUE, GREEN, RED, WHITE, film, quarters
 from tests.workers.test_uploads import corners, grey, levels_of, like, refused
-from workers.media import copying, foreign, reader, uploads
+from workers.media import copying, foreign, uploads
 from workers.media.reader import ClipReader, Orientation
 from workers.media.uploads import clip, first_frame, picture
 
