@@ -323,7 +323,7 @@ RULES: dict[str, list[Rule] | None] = {
         ("restyle empty", NEW, "restyle", None),
         ("lip sync", FULL, "lip-sync?video={asset}", None),
         ("lip sync empty", NEW, "lip-sync", None),
-        ("film looks", FULL, "looks?video={asset}", None),
+        ("video looks", FULL, "looks?video={asset}", None),
         ("prompt", FULL, "prompt", None),
         ("voiceover", FULL, "voiceover", None),
         ("voiceover empty", NEW, "voiceover", None),

@@ -48,6 +48,6 @@ def test_four_pictures_appear_and_one_is_varied_and_becomes_a_first_frame(open_p
     assert page.locator("[name=near]").input_value().isdigit() and page.locator("[name=count][value='4']").is_checked()
 
     page.locator(MADE).nth(1).click()
-    box.get_by_role("link", name="Use as: First frame").click()
+    box.get_by_role("link", name="Use as: First frame", exact=True).click()
     page.wait_for_url(re.compile(r"/home/tools/to-video\?image="))
     assert page.locator("[name=mode][value=picture]").is_checked()

@@ -1,4 +1,4 @@
-"""Film looks: filters over a video, without a model and for free."""
+"""Video looks: filters over a video, without a model and for free."""
 
 import math
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class LooksForm(ToolForm):
     video = AssetField(
         "video",
         label=_("Video"),
-        use=_("Film look"),
+        use=_("Video look"),
         help_text=_("It keeps its size, its length and its sound. At most 120 s long."),
     )
     look = forms.ChoiceField(
@@ -90,7 +90,7 @@ class FilmLooks(Stoppable):
         "Put a filter over a video: noir, black and white, sepia, warm, cool, faded, high contrast, vivid, vintage or "
         "film grain. No model is asked, so it costs nothing. To change what is seen, take Restyle."
     )
-    title = _("Film looks")
+    title = _("Video looks")
     tagline = _("Put a filter over a video, for free.")
     icon = "swatch"
     task = "look"
