@@ -12,7 +12,7 @@ from apps.library.models import Asset, Generation
 from apps.library.uploads import MAX_BYTES
 from apps.tools.fields import AssetField, LookSelect, SeedField, Slider
 from apps.tools.help import explained
-from apps.tools.registry import Stoppable, Timeline, ToolForm, register
+from apps.tools.registry import Stoppable, Timeline, ToolForm, name_of_source, register
 from workers.media.facts import MAX_CLIP_SECONDS
 
 USUAL_FPS = 24  # of a clip whose rate was not told when it was uploaded
@@ -130,10 +130,4 @@ class FilmLooks(Stoppable):
         return f"{LOOKS[params['look']]} · {sides} · {params['seconds']:.1f} s"
 
     def job_title(self, params: Mapping[str, Any]) -> str:
-        source = params["video"]
-        if isinstance(source, Generation):
-            name = source.title  # it begins with what another job will have made
-        else:
-            asset = Asset.objects.filter(pk=source).select_related("generation").first()
-            name = asset.name if asset else _t("Upload")
-        return f"{name}, {LOOKS[params['look']]}"
+        return f"{name_of_source(params['video'])}, {LOOKS[params['look']]}"
