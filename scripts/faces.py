@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -113,6 +114,15 @@ class Clip:
                 if place >= first:
                     yield shown(scene, at / float(self.fps), self.width, self.height, number, self.fine)
                 place += 1
+
+
+def small_clip(path: Path, seconds: float = 1.2) -> Path:
+    """Write a clip of somebody, 320 x 240 at 25 frames a second, and return where."""
+    from workers.media import film
+
+    clip = Clip((Scene((PEOPLE["mara"],), (Pose(160, 110, 110),), seconds),), 320, 240)
+    film.write(path, clip.read(), clip.width, clip.height, clip.fps)
+    return path
 
 
 def shown(scene: Scene, second: float, width: int, height: int, seed: int = 0, fine: int = FINE) -> Picture:

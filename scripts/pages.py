@@ -321,6 +321,8 @@ RULES: dict[str, list[Rule] | None] = {
         ("upscale empty", NEW, "upscale", None),
         ("restyle", FULL, "restyle?video={asset}", None),
         ("restyle empty", NEW, "restyle", None),
+        ("lip sync", FULL, "lip-sync?video={asset}", None),
+        ("lip sync empty", NEW, "lip-sync", None),
         ("video looks", FULL, "looks?video={asset}", None),
         ("prompt", FULL, "prompt", None),
         ("voiceover", FULL, "voiceover", None),

@@ -20,6 +20,7 @@ import numpy as np
 
 from workers import segments
 from workers.base import EngineError, OnProgress, Progress, ignore_progress
+from workers.engines import registry
 from workers.engines import voice as voices
 from workers.keeper import STATE, Keeper, KeepNothing
 from workers.lips import times
@@ -39,8 +40,9 @@ OWN_SOUNDS = (REMOVED, LOWERED, KEPT)
 LOUDNESS, PEAK = -16.0, -2.0  # LUFS and dB of what is heard
 LOWERED_GAIN = 0.2  # of the clip's own sound under the speech
 
-DRAFT = "draft"
+DRAFT, HIGH = "draft", "high"
 ENGINES = {DRAFT: "workers.lips.draft:Draft"}  # by the quality that is asked for: a module, and a `LipSync` in it
+MODELS = {HIGH: "MuseTalk-1.5"}  # by the quality: a model of the catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,9 @@ class FileClip:
 
 def engine(quality: str = DRAFT) -> LipSync:
     """Return the engine of a quality. Raises EngineError("engine_unknown")."""
+    if quality in MODELS:
+        found: LipSync = registry.get("lips", MODELS[quality])
+        return found
     if quality not in ENGINES:
         raise EngineError("engine_unknown", f"There is no engine for the quality {quality}.")
     module, _, name = ENGINES[quality].partition(":")

@@ -24,7 +24,9 @@ FILTERS = ("q", "show", "tool", "kind")
 UPLOAD_SORTS = ("new", "old")
 TOLD_APART = ("prompt", "seed", "mode", "text", "voiceover_text")
 # What a tool works out, not what was asked for.
-FACTS = ("kind", "made_width", "made_height", "seconds", "frames", "voice_engine", "description")
+FACTS = (
+    "kind", "made_width", "made_height", "seconds", "frames", "voice_engine", "description", "face_at", "consent",
+)  # fmt: skip
 
 
 @login_required

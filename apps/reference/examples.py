@@ -26,7 +26,8 @@ class Example:
     """One request: its title, the status of its answer, and what is sent.
 
     `given` is the state of what its id names: a `finished`, `queued`, `cancelled` or `trashed` job, a `made` or an
-    `uploaded` file, a `preset` or a `deleted preset`. An answer that is a file is saved under the name in `saved`.
+    `uploaded` file, a clip of a `face`, a `preset` or a `deleted preset`. An answer that is a file is saved under the
+    name in `saved`.
     """
 
     title: Any
@@ -59,6 +60,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "submit_upscale": (Example(_("Nothing to enlarge"), 422, body={"factor": 2}),),
     "submit_restyle": (Example(_("Nothing to restyle"), 422, body={"prompt": "a blue circle moves right"}),),
+    "submit_lip_sync": (Example(_("Nobody to speak"), 422, body={"text": "Every film begins with a voice."}),),
     "submit_looks": (Example(_("A look that there is not"), 422, body={"look": "neon"}),),
     "presets_list": (Example(_("Yours, and what the staff shares"), 200, given="preset"),),
     "presets_create": (
@@ -161,14 +163,14 @@ def _of_tool(operation: str) -> tuple[Example, ...]:
         return ()
     shown = list(tool.examples.items())
     status, shown = (202, shown) if verb == "submit" else (200, shown[:1])
-    return tuple(_sent(title, status, given) for title, given in shown)
+    return tuple(_sent(title, status, given, tool.example_file) for title, given in shown)
 
 
-def _sent(title: Any, status: int, given: Mapping[str, Any]) -> Example:
+def _sent(title: Any, status: int, given: Mapping[str, Any], file: str) -> Example:
     """Return the request that sends these parameters: a form where a file or an id is among them, JSON otherwise."""
     if any(str(value).startswith(("@", "$")) for value in given.values()):
         form = {name: str(value) for name, value in given.items()}
-        return Example(title, status, form=form, given="made" if "$FILE_ID" in form.values() else "")
+        return Example(title, status, form=form, given=file if "$FILE_ID" in form.values() else "")
     return Example(title, status, body=given)
 
 

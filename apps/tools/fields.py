@@ -17,6 +17,7 @@ from apps.library.ids import as_uuid
 from apps.library.models import Asset
 from apps.tools.help import explained
 from apps.voices import services as voices
+from workers.media.facts import FaceSeen, FacesSeen
 from workers.voice.base import Voice
 
 SHELF = 12  # how many of the newest are offered
@@ -277,6 +278,66 @@ class LanguageField(forms.ChoiceField):
         self.widget.user = user
 
 
+class ReasonSelect(forms.Select):
+    """A choice of which some cannot be had here: `reasons` says why, by value."""
+
+    reasons: Mapping[str, str] = {}
+
+    def create_option(self, name: str, value: Any, label: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, label, *args, **kwargs)
+        if reason := self.reasons.get(str(value)):
+            option["attrs"]["disabled"] = True
+            option["label"] = f"{label}: {reason}"
+        return option
+
+
+class FaceInput(forms.TextInput):
+    """Faces on a frame of a clip, to pick one of; `seen` is None before a clip was looked at."""
+
+    template_name = "forms/faces.html"
+    seen: FacesSeen | None = None
+    follows = True  # the page shows it anew with every quote
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        if seen := self.seen:
+            point = point_of(value)
+            picked = seen.at(*point) if point else None
+            context["widget"] |= {"seen": seen, "faces": [_drawn(seen, face, face is picked) for face in seen.faces]}
+        return context
+
+
+def _drawn(seen: FacesSeen, face: FaceSeen, picked: bool) -> dict[str, Any]:
+    """A face as its frame shows it: its box in pixels, and what is sent for it."""
+    left, top = face.left * seen.width, face.top * seen.height
+    sides = {"width": (face.right - face.left) * seen.width, "height": (face.bottom - face.top) * seen.height}
+    box = {name: round(number) for name, number in ({"x": left, "y": top} | sides).items()}
+    return box | {"value": "{:.4f},{:.4f}".format(*face.middle), "picked": picked, "trouble": bool(face.trouble)}
+
+
+def point_of(value: Any) -> tuple[float, float] | None:
+    """Return the place that a text such as "0.31,0.42" names, in parts of a frame; None where it names none."""
+    parts = str(value or "").split(",")
+    try:
+        x, y = (float(part) for part in parts)
+    except ValueError:
+        return None
+    return (x, y) if 0 <= x <= 1 and 0 <= y <= 1 else None
+
+
+class FaceField(forms.CharField):
+    """A face by a point in or near it: "x,y" in parts of the frame, as text. The form tells its widget what is seen."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, max_length=40, widget=FaceInput, **kwargs)
+
+    def clean(self, value: Any) -> str:
+        text: str = super().clean(value)
+        if text and point_of(text) is None:
+            raise forms.ValidationError(_("send a point as parts of the frame, such as 0.31,0.42."), code="invalid")
+        return text
+
+
 class AssetInput(forms.FileInput):
     """Choose a file to upload or an asset of the library."""
 
@@ -326,16 +387,23 @@ class AssetField(forms.Field):
     Of several `kinds`, an upload is what its bytes say. `modes` are the modes of the tool that show it. `use` is what
     an asset becomes there, in the words of its menu "Use as…"; without it, no asset leads here. The form sets
     `user`. An upload is stored with the job that begins with it, and not before. A `draft`, as for a quote, may lack
-    what is `required`; an `ignored` field is not read at all.
+    what is `required`; an `ignored` field is not read at all. Of an `opened` one the files are at hand in a draft, too,
+    for a form that looks at them and lets them go.
     """
 
     user: User | None = None
     draft = ignored = False
 
     def __init__(
-        self, *kinds: str, use: Any = "", modes: tuple[str, ...] = (), required: bool = False, **kwargs: Any
+        self,
+        *kinds: str,
+        use: Any = "",
+        modes: tuple[str, ...] = (),
+        required: bool = False,
+        opened: bool = False,
+        **kwargs: Any,
     ) -> None:
-        self.kinds, self.use, self.modes = kinds, use, " ".join(modes)
+        self.kinds, self.use, self.modes, self.opened = kinds, use, " ".join(modes), opened
         super().__init__(required=required, widget=AssetInput(kinds), **kwargs)
         self.error_messages["required"] = _("choose a file, or one from your library.")
 
@@ -360,7 +428,8 @@ class AssetField(forms.Field):
             return self._from_library(self.user, str(value))
         try:
             kind = uploads.kind_of(value, self.kinds)
-            return uploads.look(kind, value) if self.draft else uploads.stage(self.user, kind, value)
+            stays = self.opened or not self.draft
+            return uploads.stage(self.user, kind, value) if stays else uploads.look(kind, value)
         except NotOpened:
             raise  # it says nothing about the file
         except StudioError as error:
@@ -374,3 +443,24 @@ class AssetField(forms.Field):
         if asset is None and not (self.draft and not as_uuid(value)):
             raise forms.ValidationError(_("that is not in your library. Choose another."), code="not_found")
         return asset
+
+
+class SoundField(AssetField):
+    """A sound; a film is refused, though it may have one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(Asset.Kind.AUDIO, **kwargs)
+        self.widget.attrs["accept"] = "audio/*"
+
+    def clean(self, value: Any) -> Asset | None:
+        if isinstance(value, UploadedFile) and not self.ignored:
+            self._refuse_film(value)
+        return super().clean(value)
+
+    def _refuse_film(self, value: "UploadedFile[Any]") -> None:
+        try:
+            kind = uploads.kind_of(value, (Asset.Kind.AUDIO, Asset.Kind.VIDEO))
+        except uploads.UnusableFile:
+            return  # cleaning it says why
+        if kind == Asset.Kind.VIDEO:
+            raise forms.ValidationError(_t("this is a video. Choose a sound, such as an MP3 or a WAV."))

@@ -238,6 +238,7 @@ class Tool:
     noun: ClassVar[Any] = _("video")  # what it makes, in one word
     nouns: ClassVar[Any] = _("videos")
     examples: ClassVar[Mapping[Any, Mapping[str, Any]]] = {}  # of the API page: a title, and what is sent
+    example_file: ClassVar[str] = "made"  # what "$FILE_ID" is in them, as `Example.given` names it
     prefill: ClassVar[tuple[str, ...]] = ("prompt",)  # what its page takes from the address, beside its inputs
     compares: ClassVar[str] = ""  # the input that the result is shown beside, before and after
     result_template: ClassVar[str] = RESULT_TEMPLATE  # shows what a job has made: `job` and its assets or data
@@ -248,6 +249,7 @@ class Tool:
     clip: ClassVar[str] = ""
     door: ClassVar[str] = ""  # how the landing page names it among the few ways into the studio; empty: it is none
     watchable: ClassVar[bool] = True  # what is finished of it can be seen while the rest is made
+    synthetic: ClassVar[Any] = ""  # what the page of a result says, where it could be taken for a recording
     form_class: ClassVar[type[ToolForm]]
     template: ClassVar[str] = "tools/tool.html"
 

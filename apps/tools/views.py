@@ -157,6 +157,7 @@ def tool_quote(request: HttpRequest, slug: str) -> HttpResponse:
     form = asked.form
     context: dict[str, Any] = {"tool": tool, "quote": None}
     context |= _quoted(request.user, tool, asked) if asked.params else _refused(form)
+    context["following"] = [each for each in form if getattr(each.field.widget, "follows", False)]
     context["notes"] = [(name, form.notes.get(name, ""), _fault(form, name)) for name in tool.inputs]
     return render(request, "tools/quote.html", context)
 

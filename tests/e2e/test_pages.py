@@ -8,6 +8,7 @@ PRIVATE = [
     "/home/tools/to-video",
     "/home/tools/upscale",
     "/home/tools/restyle",
+    "/home/tools/lip-sync",
     "/home/tools/looks",
     "/home/tools/text2image",
     "/home/my-library",

@@ -162,6 +162,7 @@ def test_the_price_list_shows_what_the_tools_will_ask(monkeypatch):
         ("10-second video", 31, 9),
         ("30-second video", 91, 3),
         ("Image", 1, 300),
+        ("10-second video, its lips moved", 50, 6),
         ("5-second video, restyled", 7, 42),
         ("Image, enlarged", 1, 300),
         ("10-second video, enlarged", 10, 30),

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 from django.conf import settings as studio
+from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from apps.accounts.models import ApiToken
@@ -16,6 +17,7 @@ from apps.reference.examples import EXAMPLES, answer, examples
 from apps.reference.views import _body
 from apps.tools import registry, services
 from apps.tools.models import Preset
+from scripts.faces import small_clip
 from tests.factories import AssetFactory, GenerationFactory
 from tests.media import encoded, quarters
 from tests.params import PARAMS
@@ -134,6 +136,11 @@ def reader(live_server, settings, tmp_path, monkeypatch, transactional_db, ada):
             times = {"finished_at": now, "deleted_at": now if example.given == "trashed" else None}
             job = GenerationFactory(user=ada, status="cancelled", held=False, **times)
             monkeypatch.setenv("JOB_ID", str(job.pk))
+        elif example.given == "face":
+            file = ContentFile(small_clip(tmp_path / "somebody.mp4").read_bytes(), "somebody.mp4")
+            facts = {"width": 320, "height": 240, "frames": 0, "fps": 25, "seconds": 1.2}
+            clip = AssetFactory(generation=None, user=ada, recipe={"name": "somebody.mp4"}, file=file, **facts)
+            monkeypatch.setenv("FILE_ID", str(clip.pk))
         elif example.given == "uploaded":
             monkeypatch.setenv("FILE_ID", str(AssetFactory(generation=None, user=ada, kind="image", recipe={}).pk))
         elif example.given.endswith("preset"):

@@ -227,7 +227,15 @@ def test_every_error_of_the_catalogue_can_happen():
 OPENING = re.compile(
     r"\b(av|Image|wave)\.open\(|\b(imread|VideoCapture|ImageFile\.Parser|fromfile|read_video)\b|import imageio"
 )
-IN_THE_CHILD = ("copying", "kinds", "reader", "sound", "soundtrack", "uploads")  # see tests/workers/test_foreign.py
+IN_THE_CHILD = (
+    "copying",
+    "faces",
+    "kinds",
+    "reader",
+    "sound",
+    "soundtrack",
+    "uploads",
+)  # see tests/workers/test_foreign.py
 OF_THE_STUDIO = (
     "audio",
     "film",

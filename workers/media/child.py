@@ -91,6 +91,18 @@ def sound_of(path: str, out: str) -> bool:
     return soundtrack.sound_of(Path(path), Path(out))
 
 
+def faces(path: str, width: int, height: int, fps: list[int], seconds: float) -> dict[str, Any]:
+    from workers.media import faces as seen  # the others do without the models of faces
+
+    return asdict(seen.faces(Path(path), width, height, Fraction(*fps), seconds))
+
+
+def check_spoken(path: str, out: str) -> float:
+    from workers.media import faces as seen
+
+    return seen.check_spoken(Path(path), Path(out))
+
+
 VERBS: dict[str, Verb] = {
     verb.__name__: verb
     for verb in (
@@ -107,6 +119,8 @@ VERBS: dict[str, Verb] = {
         plain_sound,
         add_sound,
         sound_of,
+        faces,
+        check_spoken,
     )
 }
 

@@ -27,7 +27,16 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from workers.base import Cancelled
 from workers.media.budget import Budget
-from workers.media.facts import MAX_CLIP_BYTES, MAX_CLIP_SECONDS, MAX_SOUND_BYTES, ClipInfo, MediaError, SoundInfo
+from workers.media.facts import (
+    MAX_CLIP_BYTES,
+    MAX_CLIP_SECONDS,
+    MAX_SOUND_BYTES,
+    ClipInfo,
+    FaceSeen,
+    FacesSeen,
+    MediaError,
+    SoundInfo,
+)
 from workers.media.messages import FRAME, read
 
 if TYPE_CHECKING:
@@ -168,6 +177,27 @@ def add_sound(film: Path, source: Path) -> bool:
 def sound_of(path: Path, out: Path) -> bool:
     """Write the sound of a clip, from its first picture on, as the stereo WAV `out`. Returns False when it has none."""
     return bool(_result("video", "sound_of", Budget.of(WORK, MAX_CLIP_BYTES), path=path, out=out))
+
+
+def faces(path: Path, width: int, height: int, fps: Fraction, seconds: float) -> FacesSeen:
+    """Return the faces in the first frame of a clip that shows any, of those that are looked at.
+
+    The sides in pixels, the frames a second and the length are what is known of the clip.
+
+    Raises MediaError("model_not_ready") where this machine cannot find faces.
+    """
+    told = {"path": path, "width": width, "height": height, "fps": [fps.numerator, fps.denominator]}
+    told["seconds"] = seconds
+    seen = _result("video", "faces", Budget.of(WORK), **told)
+    return FacesSeen(**seen | {"faces": tuple(FaceSeen(**face) for face in seen["faces"])})
+
+
+def check_spoken(path: Path, out: Path) -> float:
+    """Return the seconds of a sound in which somebody speaks; `out` is a WAV that is written on the way.
+
+    Raises MediaError("no_speech") where nobody does.
+    """
+    return float(_result("sound", "check_spoken", Budget.of(1, MAX_SOUND_BYTES), path=path, out=out))
 
 
 def _clip_info(told: dict[str, Any]) -> ClipInfo:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from workers.voice.base import Speech
 
 FACTS = ("width", "height", "frames", "fps", "seconds", "bytes", "sha256")
+# What is told of the film in its file: a recording that a model has changed (IPTC's Digital Source Type).
+SYNTHETIC = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 PACKAGES = ("ai-edge-litert", "pocketsphinx", "onnxruntime", "opencv-python-headless")  # what lips depend on
 
 
@@ -39,6 +41,7 @@ def lip_sync(request: Request) -> Made:
     speech = _speech(request)
     asked = Asked(source, _pick(params, source), params.get("own_sound") or REMOVED)
     made_from = recipe("lip-sync", params, quality, inputs=request.inputs, packages=PACKAGES)
+    made_from["digital_source_type"] = SYNTHETIC
     segments, out, stopped = request.folder / "render", request.folder / "film.mp4", False
     copies = {"file": marked(out)} if request.watermark else {}
     told: dict[str, Any] = {"watermark": request.watermark, "engine": engine(quality)}

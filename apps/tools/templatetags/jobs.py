@@ -206,6 +206,13 @@ def chosen(job: Generation, name: str) -> Any:
     return next((title for choice, title in titles.items() if str(choice) == str(value)), value)
 
 
+@register.filter
+def synthetic(job: Generation) -> str:
+    """What is to be said of a result that could be taken for a recording; empty for others."""
+    tool = registry.get(job.tool)
+    return str(tool.synthetic) if tool else ""
+
+
 @register.simple_tag
 def before(job: Generation) -> Asset | None:
     """What the result is compared with: an input of the same kind that is still in the library."""
