@@ -237,7 +237,7 @@ class BatchForm(forms.Form):
             raise _Wrong(_t("this is not a CSV."))
         head = text.partition("\n")[0]
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in head and "," not in head else ",")
-        names = [tidy(name).lower().replace(" ", "_") for name in next(rows, [])]
+        names = _without_end([tidy(name).lower().replace(" ", "_") for name in next(rows, [])], 0)
         fields = self.tool.form_class.base_fields
         unknown = [name for name in names if name not in fields]
         if not any(names) or len(unknown) == len(names):
@@ -259,6 +259,7 @@ class BatchForm(forms.Form):
             if not any(map(tidy, row)):
                 self.skipped.append(number)
                 continue
+            row = _without_end(row, len(names))
             if len(row) != len(names):
                 told = _t("line %(number)d has %(cells)d cells, and the first line has %(columns)d.")
                 raise _Wrong(told % {"number": number, "cells": len(row), "columns": len(names)})
@@ -319,6 +320,14 @@ MAX_SEEDS = 10_000  # that one part names; a batch has fewer, which is told with
 
 class _Wrong(ValueError):
     """A CSV cannot be used, for the reason that it says."""
+
+
+def _without_end(cells: list[str], least: int) -> list[str]:
+    """Return a row without the empty cells at its end, which tables often have; `least` of its cells stay."""
+    number = len(cells)
+    while number > least and not tidy(cells[number - 1]):
+        number -= 1
+    return cells[:number]
 
 
 def tidy_lines(text: str) -> list[str]:

@@ -119,6 +119,12 @@ def test_the_rows_of_a_csv_are_jobs(page):
     assert Group.objects.get().title == "a red star and 2 more"
 
 
+def test_empty_columns_at_the_end_of_a_csv_are_left_out(page):
+    answer = page.post(URL, PARAMS | {"prompt": "", "batch_file": csv("prompt,seed,,\na star,7,,\na ring,\n")}, **HTMX)
+    assert answer.status_code == 200, faults(answer)
+    assert [job.params["prompt"] for job in jobs()] == ["a star", "a ring"]
+
+
 def test_one_prompt_alone_is_a_job_alone(page):
     page.post(URL, PARAMS | {"prompt": "a red star", "batch_prompts": " ", "batch_seeds": ""})
     assert (len(jobs()), Group.objects.count()) == (1, 0)
