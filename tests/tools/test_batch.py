@@ -291,6 +291,9 @@ def test_one_that_fails_does_not_sink_the_rest(page, made, ada):
     assert [job.status for job in jobs()] == ["failed", "queued", "queued"]
     assert (billing.balance(ada), billing.held(ada)) == (98, 2)
     assert "0 of 3 done, 1 failed or cancelled" in page.get(made.get_absolute_url()).content.decode()
+    for job in jobs()[1:]:
+        services.cancel(job)
+    assert "0 of 3 credits" in page.get("/home/my-library").content.decode(), "what was paid, not what was held"
 
 
 def test_a_strangers_batch_is_not_there(client, ben, page, made):
