@@ -13,8 +13,6 @@ import json
 import re
 import resource
 import shutil
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from fractions import Fraction
@@ -26,13 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.faces import PEOPLE, Clip, Pose, Scene
+from scripts.measuring import ROOT, measured, publish
 from workers.lips.base import Pick
 from workers.voice.base import Speech, Timed
 
-ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "var" / "lips"
 PAGE, SHEETS = ROOT / "docs" / "lips.md", ROOT / "docs"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 TEXT = (
     "Hello, and welcome aboard. Before I show you the map, I would like you to meet my team. "
     "Big brown bears move above the river. Oh wow, that was amazing!"
@@ -408,16 +405,7 @@ def main() -> None:
     if asked.one:
         (FOLDER / f"{asked.one}.json").write_text(json.dumps(measure(asked.one)))
         return
-    for name in names:
-        if name in asked.clips if asked.clips else not (FOLDER / f"{name}.json").exists():
-            print(f"measuring {name}", flush=True)
-            subprocess.run([sys.executable, "-m", "scripts.evaluate_lips", "--one", name], check=True, cwd=ROOT)
-    files = [FOLDER / f"{name}.json" for name in names]
-    told = table([json.loads(file.read_text()) for file in files if file.exists()])
-    print(told)
-    if PAGE.exists():
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{told}\n{END}{rest.partition(END)[2]}")
+    publish(PAGE, table(measured("scripts.evaluate_lips", FOLDER, names, asked.clips)))
 
 
 if __name__ == "__main__":

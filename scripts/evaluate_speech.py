@@ -11,8 +11,6 @@ import json
 import re
 import resource
 import struct
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -20,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parents[1]
+from scripts.measuring import ROOT, measured, publish
+
 FOLDER = ROOT / "var" / "speech"
 PAGE = ROOT / "docs" / "speech.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 # Every word is in the recogniser's dictionary.
 TEXT = (
     "Hello, and welcome aboard the evening train. Before we leave, I would like you to meet my team. "
@@ -205,18 +203,10 @@ def main() -> None:
         (FOLDER / f"{asked.one}.json").write_text(json.dumps(measure(asked.one)))
         return
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for slug in slugs:
-        if slug in asked.voices if asked.voices else not (FOLDER / f"{slug}.json").exists():
-            print(f"measuring {slug}", flush=True)
-            subprocess.run([sys.executable, "-m", "scripts.evaluate_speech", "--one", slug], check=True, cwd=ROOT)
-            if asked.pictures:
-                print(picture(slug))
-    files = [FOLDER / f"{slug}.json" for slug in slugs]
-    told = table([json.loads(file.read_text()) for file in files if file.exists()])
-    print(told)
-    if PAGE.exists():
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{told}\n{END}{rest.partition(END)[2]}")
+    publish(PAGE, table(measured("scripts.evaluate_speech", FOLDER, slugs, asked.voices)))
+    if asked.pictures:
+        for slug in asked.voices or slugs:
+            print(picture(slug))
 
 
 if __name__ == "__main__":

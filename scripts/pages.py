@@ -321,7 +321,7 @@ RULES: dict[str, list[Rule] | None] = {
         ("upscale empty", NEW, "upscale", None),
         ("restyle", FULL, "restyle?video={asset}", None),
         ("restyle empty", NEW, "restyle", None),
-        ("film looks", FULL, "looks?video={asset}", None),
+        ("video looks", FULL, "looks?video={asset}", None),
         ("prompt", FULL, "prompt", None),
         ("voiceover", FULL, "voiceover", None),
         ("voiceover empty", NEW, "voiceover", None),

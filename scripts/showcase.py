@@ -2,7 +2,7 @@
 
 Every film is made by nano and enlarged by the studio's own Upscale, through the tasks that the tools run. Prompts and
 seeds stand here. The pages get a lighter copy of the result. `make showcase ARGS=--picture` draws only the share
-picture again, from the posters; `ARGS=--tools` makes only the films of Restyle and Film looks, and the looks' pictures.
+picture again, from the posters; `ARGS=--tools` makes only the films of Restyle and Video looks, and their pictures.
 """
 
 import itertools
@@ -156,7 +156,7 @@ def restyled(film: MadeAsset, folder: Path) -> tuple[MadeAsset, dict[str, Any]]:
 
 
 def tools() -> None:
-    """Make the films of the tools Restyle and Film looks, and the small pictures of the looks."""
+    """Make the films of the tools Restyle and Video looks, and the small pictures of the looks."""
     with tempfile.TemporaryDirectory() as name:
         folders = [Path(name) / each for each in ("made", "restyled", "enlarged", "enlarged-too")]
         film, made_from = made(RESTYLED, folders[0])

@@ -1,7 +1,6 @@
-"""From a clip and a speech to a film whose chosen face says it, in a folder, frame by frame; a crash costs one segment.
+"""From a clip and a speech to a film whose chosen face says it, frame by frame; a crash costs one segment.
 
-The folder holds the face's track, the segments, the saved state and the playlist, as that of `workers.upscale` does;
-whoever asks for the same film in the same folder goes on after the last whole segment.
+The folder is that of `workers.segments`, and holds the face's track as well.
 """
 
 from __future__ import annotations
@@ -11,31 +10,29 @@ import importlib
 import itertools
 import json
 import math
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from workers import segments
 from workers.base import EngineError, OnProgress, Progress, ignore_progress
 from workers.engines import voice as voices
-from workers.keeper import STATE, Keeper, KeepNothing, Kept, write_whole
+from workers.keeper import STATE, Keeper, KeepNothing
 from workers.lips import times
 from workers.lips.base import LipSync, Pick, Picture, Track
 from workers.lips.tracking import follow
 from workers.media import audio, foreign
-from workers.media.facts import ClipInfo, MediaError, sha256
-from workers.media.film import Film, marked
-from workers.media.hls import Playlists
-from workers.media.probe import MediaInfo, probe
+from workers.media.probe import MediaInfo
+from workers.segments import Planned, as_engine_error
 from workers.voice import mix
 from workers.voice.base import Speech, Timed
 from workers.voice.text import sentences
 
-SEGMENT_FRAMES = 48  # what a crash costs at most
+STAGE = "syncing"
 TRACK = "track.npz"
 REMOVED, LOWERED, KEPT = "removed", "lowered", "kept"  # what becomes of the sound that the clip has
 OWN_SOUNDS = (REMOVED, LOWERED, KEPT)
@@ -137,20 +134,23 @@ def heard(path: Path, folder: Path, text: str = "", language: str = "en") -> Spe
     """
     folder.mkdir(parents=True, exist_ok=True)
     plain = folder / "heard.wav"
-    with _as_engine_error():
+    with as_engine_error():
         foreign.plain_sound(path, plain)
         planes, rate = audio.decode(plain)
     return times.listen(planes[0], rate, text, language)
 
 
-def planned(asked: Asked, speech: Speech) -> FileClip:
-    """Decode the clip to see what it is, and return it as long as the speech where that is longer.
+def planned(asked: Asked, speech: Speech) -> Planned:
+    """Decode the clip to see what it is, and say what will come out: as long as the speech where that is longer.
 
     Raises EngineError for a clip that cannot be used.
     """
-    with _as_engine_error():
+    with as_engine_error():
         info = foreign.clip_info(asked.source)
-    return _clip(asked.source, info, speech)
+    own = max(1, round(info.seconds * info.fps))
+    # As H.264 takes them: even.
+    width, height = info.width // 2 * 2, info.height // 2 * 2
+    return Planned(width, height, info.fps, max(own, math.ceil(speech.seconds * info.fps)), info)
 
 
 def sync_film(
@@ -167,33 +167,28 @@ def sync_film(
 ) -> MediaInfo:
     """Write the MP4 `out`, in which the chosen face of a clip says a speech, as the engine draws it.
 
-    Goes on in `folder` where an earlier call was killed. `on_progress` is called after every frame, first of the
-    stage "tracking", then of "syncing", and what it raises goes through: after Stopped, `keep_film` makes a film of the
-    finished segments. Raises EngineError for what cannot be used, LipsError, and what the engine raises.
+    Goes on, streams and ends as `segments.make_film` says; `on_progress` is told of the stage "tracking" before
+    "syncing". Raises EngineError for what cannot be used, LipsError, and what the engine raises.
     """
     keeper = keeper or KeepNothing()
     keeper.fetch(folder)
-    clip = planned(asked, speech)
-    on_progress(Progress(stage="loading", step=0, steps=clip.frames))
-    engine.load()
-    film = _left_off(asked, speech, clip, folder, engine, watermark)
-    with _as_engine_error():
+    makes = planned(asked, speech)
+    clip = FileClip(asked.source, makes.width, makes.height, makes.fps, makes.frames)
+
+    def frames(first: int) -> Iterator[Picture]:
         track = _track(asked, clip, folder, on_progress)
-        first = len(film.segments) * SEGMENT_FRAMES
-        made = engine.sync(clip, speech, track, first=first, on_progress=on_progress)
-        frames = _counted(made, first, clip.frames, on_progress)
-        playlists = Playlists(film, SEGMENT_FRAMES)
-        while (ahead := next(frames, None)) is not None:
-            film.append(itertools.chain([ahead], itertools.islice(frames, SEGMENT_FRAMES - 1)))
-            playlists.append()
-            # After the segment: a state on the disk says that its segment is whole.
-            _save(asked, speech, clip, len(film.segments), folder, engine)
-            count = playlists.frames
-            keeper.keep(folder, Kept(windows=len(film.segments), frames=count, seconds=float(count / clip.fps)))
-        playlists.finish()
-        info = _finish(film, asked, speech, folder, out, comment)
-    (folder / STATE).unlink(missing_ok=True)
-    return info
+        return engine.sync(clip, speech, track, first=first, on_progress=on_progress)
+
+    return segments.make_film(
+        _work(asked, speech, makes, folder, engine, watermark),
+        folder,
+        out,
+        frames,
+        load=engine.load,
+        on_progress=on_progress,
+        keeper=keeper,
+        comment=comment,
+    )
 
 
 def keep_film(
@@ -210,50 +205,40 @@ def keep_film(
 
     Returns what came out and how many segments are in it. Raises EngineError("nothing_to_keep") before the first.
     """
-    film = _left_off(asked, speech, planned(asked, speech), folder, engine, watermark)
-    if not film.segments:
-        raise EngineError("nothing_to_keep", "Nothing of this video is finished yet.")
-    with _as_engine_error():
-        Playlists(film, SEGMENT_FRAMES).finish()
-        return _finish(film, asked, speech, folder, out, comment), len(film.segments)
-
-
-def _clip(source: Path, info: ClipInfo, speech: Speech) -> FileClip:
-    own = max(1, round(info.seconds * info.fps))
-    # As H.264 takes them: even.
-    width, height = info.width // 2 * 2, info.height // 2 * 2
-    return FileClip(source, width, height, info.fps, max(own, math.ceil(speech.seconds * info.fps)))
+    work = _work(asked, speech, planned(asked, speech), folder, engine, watermark)
+    return segments.keep_film(work, folder, out, comment)
 
 
 def _track(asked: Asked, clip: FileClip, folder: Path, on_progress: OnProgress) -> Track:
     """Return where the face is, from the folder where it was found before."""
-    try:
-        track = Track.load(folder / TRACK)
-        if len(track) == clip.frames:
-            return track
-    except (OSError, ValueError, KeyError):
-        pass
+    # `make_film` has removed the state of any other film; where none is left, the track may be of another one as well.
+    if (folder / STATE).exists():
+        try:
+            track = Track.load(folder / TRACK)
+            if len(track) == clip.frames:
+                return track
+        except (OSError, ValueError, KeyError):
+            pass
     track = follow(clip, asked.pick, on_progress=on_progress)
     folder.mkdir(parents=True, exist_ok=True)
     track.save(folder / TRACK)
     return track
 
 
-def _counted(frames: Iterator[Picture], first: int, of: int, on_progress: OnProgress) -> Iterator[Picture]:
-    """Yield the frames and report progress after each, with the expected seconds for the rest."""
-    began = time.monotonic()
-    on_progress(Progress(stage="syncing", step=first, steps=of))
-    for number, frame in enumerate(frames, 1):
-        left = (of - first - number) * (time.monotonic() - began) / number
-        on_progress(Progress(stage="syncing", step=first + number, steps=of, seconds_left=max(left, 0.0)))
-        yield frame
-
-
-def _finish(film: Film, asked: Asked, speech: Speech, folder: Path, out: Path, comment: str) -> MediaInfo:
-    heard = _sound(asked, speech, folder, film.finish(out, comment).seconds)
-    for made in (out, marked(out)) if film.marked else (out,):
-        audio.give_sound(made, heard)
-    return probe(out)
+def _work(
+    asked: Asked, speech: Speech, makes: Planned, folder: Path, engine: LipSync, watermark: bool
+) -> segments.Work:
+    said = hashlib.sha256(np.ascontiguousarray(speech.samples).tobytes()).hexdigest()
+    phonemes = [[part.text, round(part.start, 4), round(part.end, 4)] for part in speech.phonemes]
+    pick = asked.pick
+    depends_on = {
+        "frames": makes.frames,
+        "pick": [pick.frame, pick.index, pick.point] if pick else None,
+        "said": [said, speech.rate, hashlib.sha256(json.dumps(phonemes).encode()).hexdigest()],
+        "engine": type(engine).__qualname__,
+    }
+    sound = partial(_sound, asked, speech, folder)
+    return segments.Work(makes, asked.source, depends_on, STAGE, watermark, sound)
 
 
 def _sound(asked: Asked, speech: Speech, folder: Path, seconds: float) -> mix.Sound:
@@ -268,46 +253,3 @@ def _sound(asked: Asked, speech: Speech, folder: Path, seconds: float) -> mix.So
         gain = LOWERED_GAIN if asked.own_sound == LOWERED else 1.0
         heard[: planes.shape[1]] += gain * planes.T[:length]
     return np.ascontiguousarray(mix.level(heard, audio.RATE, LOUDNESS, PEAK).T)
-
-
-def _left_off(asked: Asked, speech: Speech, clip: FileClip, folder: Path, engine: LipSync, watermark: bool) -> Film:
-    """Return the film of an earlier call with its whole segments; an empty one where they are of no use."""
-    try:
-        state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        if state["lips"] == _identity(asked, speech, clip, engine):
-            return Film(folder, clip.width, clip.height, clip.fps, int(state["segments"]), watermark=watermark)
-    except (MediaError, OSError, ValueError, KeyError):
-        pass
-    for stale in (STATE, TRACK):
-        (folder / stale).unlink(missing_ok=True)
-    return Film(folder, clip.width, clip.height, clip.fps, watermark=watermark)
-
-
-def _save(asked: Asked, speech: Speech, clip: FileClip, segments: int, folder: Path, engine: LipSync) -> None:
-    told = {"segments": segments, "lips": _identity(asked, speech, clip, engine)}
-    write_whole(folder / STATE, json.dumps(told))
-
-
-def _identity(asked: Asked, speech: Speech, clip: FileClip, engine: LipSync) -> str:
-    """Return what the segments of a film depend on, as text."""
-    said = hashlib.sha256(np.ascontiguousarray(speech.samples).tobytes()).hexdigest()
-    phonemes = [[part.text, round(part.start, 4), round(part.end, 4)] for part in speech.phonemes]
-    pick = asked.pick
-    return json.dumps({
-        "source": sha256(asked.source),
-        "clip": [clip.width, clip.height, str(clip.fps), clip.frames],
-        "pick": [pick.frame, pick.index, pick.point] if pick else None,
-        "said": [said, speech.rate, hashlib.sha256(json.dumps(phonemes).encode()).hexdigest()],
-        "engine": type(engine).__qualname__,
-    })  # fmt: skip
-
-
-@contextmanager
-def _as_engine_error() -> Iterator[None]:
-    """Raise what is wrong with a file as an EngineError."""
-    try:
-        yield
-    except MediaError as error:
-        raise EngineError(error.code, error.public_text) from error
-    except FileNotFoundError as error:
-        raise EngineError("input_missing", "A picture or video of this request cannot be read.") from error

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers import segments
-from workers.base import EngineError, OnProgress, ignore_progress
+from workers.base import OnProgress, ignore_progress
 from workers.keeper import Keeper, KeepNothing
 from workers.media import foreign
-from workers.media.facts import MediaError
 from workers.media.looks import graded
 from workers.media.probe import MediaInfo
 from workers.segments import Planned, as_engine_error
@@ -90,9 +89,6 @@ def keep_film(
 def _frames(asked: Look, makes: Planned, first: int) -> Iterator[NDArray[np.uint8]]:
     """Yield the frames of the new film from its frame `first` on."""
     source = makes.source
-    try:
-        given = foreign.clip(asked.source, source.width, source.height, source.fps)
-        for place, frame in enumerate(itertools.islice(given, first, None), first):
-            yield graded(frame[: makes.height, : makes.width], asked.name, asked.amount, place=place, seed=asked.seed)
-    except MediaError as error:
-        raise EngineError(error.code, error.public_text) from error
+    given = foreign.clip(asked.source, source.width, source.height, source.fps)
+    for place, frame in enumerate(itertools.islice(given, first, None), first):
+        yield graded(frame[: makes.height, : makes.width], asked.name, asked.amount, place=place, seed=asked.seed)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from workers.media.facts import MediaError
 from workers.media.film import Film, marked
 from workers.media.hls import Playlists
 from workers.media.probe import MediaInfo, probe
+from workers.segments import as_engine_error
 
 if TYPE_CHECKING:
     from workers.engines.skyreels.engine import SkyReelsEngine
@@ -40,7 +40,7 @@ def inputs_of(spec: VideoSpec) -> Inputs:
 
     Raises EngineError with the sentence of `workers.media.foreign` for what cannot be used.
     """
-    with _as_engine_error():
+    with as_engine_error():
         return Inputs(
             image=_picture(spec, spec.image),
             end_image=_picture(spec, spec.end_image),
@@ -82,12 +82,7 @@ def render(
     on_progress(Progress(stage="loading", window=min(saved.index + 2, windows) if saved else 1, windows=windows))
     playlists = Playlists(film, _longest_part(layout))
     if spec.video and saved is None:
-        parts = 0
-        for frames in _parts_of_clip(spec):
-            film.append(frames)
-            playlists.append()
-            parts += 1
-        write_whole(folder / CLIP_PARTS, str(parts))
+        _begin_with_clip(film, playlists, spec, folder)
     for window in engine.stream(layout, on_progress, resume=saved, inputs=inputs, run=run):
         if known:
             # A part that players have seen before a crash: it comes out the same, and is there already.
@@ -150,7 +145,7 @@ class _Source:
         """Return the frames [T, H, W, 3] from `first` up to `end`. Raises EngineError for a clip that breaks off."""
         if first < self.first:
             self._open()
-        with _as_engine_error():
+        with as_engine_error():
             while self.first + len(self.held) < end and (frame := next(self.frames, None)) is not None:
                 self.held.append(frame)
                 while self.first < first and len(self.held) > 1:
@@ -169,7 +164,7 @@ def _finish(film: Film, spec: VideoSpec, out: Path, comment: str) -> MediaInfo:
     """Join the film; one in another look has the sound of its source."""
     if spec.source is None:
         return film.finish(out, comment)
-    with _as_engine_error():
+    with as_engine_error():
         film.finish(out, comment)
         for made in (out, marked(out)) if film.marked else (out,):
             foreign.add_sound(made, spec.source)
@@ -214,10 +209,20 @@ def _left_off(
     return None, Film(folder, spec.width, spec.height, spec.fps, watermark=watermark), 0
 
 
+def _begin_with_clip(film: Film, playlists: Playlists, spec: VideoSpec, folder: Path) -> None:
+    """Write the clip that a film goes on from as its first part, and into how many segments."""
+    parts = 0
+    for frames in _parts_of_clip(spec):
+        film.append(frames)
+        playlists.append()
+        parts += 1
+    write_whole(folder / CLIP_PARTS, str(parts))
+
+
 def _parts_of_clip(spec: VideoSpec) -> Iterator[list[NDArray[np.uint8]]]:
     """Yield the clip that goes on in parts as long as a window."""
     assert spec.video is not None
-    with _as_engine_error():
+    with as_engine_error():
         frames = _clip(spec, spec.video)
         while part := list(itertools.islice(frames, spec.base_num_frames)):
             yield part
@@ -242,14 +247,3 @@ def _clip(spec: VideoSpec, path: Path) -> Iterator[NDArray[np.uint8]]:
         return foreign.clip(path, spec.width, spec.height, spec.fps)
     # The official code stretches a clip, and takes its frames for those of the film whatever their rate is.
     return foreign.clip(path, spec.width, spec.height, foreign.clip_info(path).fps, "stretch")
-
-
-@contextmanager
-def _as_engine_error() -> Iterator[None]:
-    """Raise what is wrong with a file as an EngineError."""
-    try:
-        yield
-    except MediaError as error:
-        raise EngineError(error.code, error.public_text) from error
-    except OSError as error:
-        raise EngineError("input_missing", "A picture or video of this request cannot be read.") from error

@@ -21,7 +21,7 @@ import numpy as np
 
 from workers.base import EngineError, OnProgress, Progress
 from workers.keeper import STATE, Keeper, Kept
-from workers.media import foreign
+from workers.media import audio, foreign
 from workers.media.facts import ClipInfo, MediaError, sha256
 from workers.media.film import Film, marked
 from workers.media.hls import Playlists
@@ -51,14 +51,16 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A film to be made from `source`, whose sound it gets. `asked` (JSON) is what its frames depend on, `stage` how
-    the work is called while it goes on, and `watermark` says whether there is a copy with one."""
+    """A film to be made from `source`. `asked` (JSON) is what its frames depend on, `stage` how the work is called
+    while it goes on, and `watermark` says whether there is a copy with one. `sound` returns what is heard in a film of
+    so many seconds, [2, N] at audio.RATE; without it the film gets the sound of its source."""
 
     makes: Planned
     source: Path
     asked: Mapping[str, Any]
     stage: str
     watermark: bool = False
+    sound: Callable[[float], audio.Samples] | None = None
 
     @property
     def identity(self) -> str:
@@ -78,9 +80,10 @@ def make_film(
     keeper: Keeper,
     comment: str = "",
 ) -> MediaInfo:
-    """Make the film in `folder` and join it into the MP4 `out`, with the sound of its source.
+    """Make the film in `folder` and join it into the MP4 `out`, with its sound.
 
-    `frames(first)` yields its frames from the one numbered `first` on, [H, W, 3]; `load` is called before.
+    `frames(first)` yields its frames from the one numbered `first` on, [H, W, 3]; `load` is called before. What is
+    wrong with a file that `frames` reads is raised as an EngineError.
     `on_progress` is called after every frame, and what it raises goes through: after Stopped, `keep_film` makes a film
     of the finished segments. With a watermark, `folder`/marked/hls holds another playlist, and `film.marked(out)` is
     the film with it. The folder is what `keeper` has fetched.
@@ -89,9 +92,11 @@ def make_film(
     clock = _Clock(work, len(film.segments), on_progress)
     clock.loading()
     load()
+    with as_engine_error():
+        made = frames(len(film.segments) * SEGMENT_FRAMES)
     clock.begin()
     playlists = Playlists(film, SEGMENT_FRAMES)
-    counted = clock.counted(frames(len(film.segments) * SEGMENT_FRAMES))
+    counted = clock.counted(made)
     while (ahead := next(counted, None)) is not None:
         with as_engine_error():
             film.append(itertools.chain([ahead], itertools.islice(counted, SEGMENT_FRAMES - 1)))
@@ -136,21 +141,26 @@ class _Clock:
     def counted(self, frames: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
         """Yield the frames and report progress after each."""
         began, before = time.monotonic(), self.done
-        for frame in frames:
-            self.done += 1
-            each = (time.monotonic() - began) / (self.done - before)
-            # A film that varies in speed may have a frame more than was counted on.
-            total = max(self.makes.frames, self.done)
-            left = (total - self.done) * each
-            self.on_progress(Progress(stage=self.stage, step=self.done, steps=total, seconds_left=left))
-            yield frame
+        with as_engine_error():
+            for frame in frames:
+                self.done += 1
+                each = (time.monotonic() - began) / (self.done - before)
+                # A film that varies in speed may have a frame more than was counted on.
+                total = max(self.makes.frames, self.done)
+                left = (total - self.done) * each
+                self.on_progress(Progress(stage=self.stage, step=self.done, steps=total, seconds_left=left))
+                yield frame
 
 
 def _finish(film: Film, work: Work, out: Path, comment: str) -> MediaInfo:
     with as_engine_error():
-        film.finish(out, comment)
+        seconds = film.finish(out, comment).seconds
+        heard = work.sound(seconds) if work.sound else None
         for made in (out, marked(out)) if film.marked else (out,):
-            foreign.add_sound(made, work.source)
+            if heard is None:
+                foreign.add_sound(made, work.source)
+            else:
+                audio.give_sound(made, heard)
         return probe(out)
 
 

@@ -120,14 +120,7 @@ def look_at(checkout: Checkout) -> None:
 
 def nudge(actor: str, *args: str) -> None:
     """Send a message to the workers once the transaction is over. A lost one is made good by the sweep."""
-
-    def send() -> None:
-        try:
-            messages.send(QUEUE, actor, *args)
-        except Exception:
-            log.warning("message_not_sent", actor=actor, exc_info=True)
-
-    transaction.on_commit(send)
+    transaction.on_commit(lambda: messages.nudge(QUEUE, actor, *args))
 
 
 def open_portal(user: User, *, card: bool = False) -> str:

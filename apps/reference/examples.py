@@ -83,8 +83,8 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "generations_destroy": (Example(_("To the trash"), 204, given="finished"),),
     "generations_partial_update": (
-        Example(_("A name of your own"), 200, body={"title": "The circle leaves"}, given="finished"),
-        Example(_("No title at all"), 422, body={}, given="finished"),
+        Example(_("A name of your own"), 200, body={"title": "The circle leaves"}, given="queued"),
+        Example(_("No title at all"), 422, body={}, given="queued"),
     ),
     "generations_cancel_create": (
         Example(_("A job that waits"), 200, given="queued"),

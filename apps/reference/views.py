@@ -48,14 +48,11 @@ def document(language: str, site: str, tools: tuple[str, ...]) -> dict[str, Any]
 def _body(language: str, site: str, tools: tuple[str, ...]) -> SafeString:
     """Return the page below the top bar, as HTML."""
     reference = walk.read(document(language, site, tools), site)
-    codes = {
-        code for group in reference.groups for call in group.calls for each in call.refusals for code in each.codes
-    }
     rates: dict[str, str] = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]  # type: ignore[assignment]
     context = {
         "reference": reference,
         "site": site,
-        "errors": [entry for code, entry in CATALOGUE.items() if code in codes],
+        "errors": [entry for code, entry in CATALOGUE.items() if code in reference.codes],
         "of_jobs": [entry for entry in CATALOGUE.values() if entry.code in OF_JOBS],
         "refusal": problem("insufficient_credits"),
         "rates": {name: rate.partition("/")[0] for name, rate in rates.items() if rate},

@@ -62,7 +62,6 @@ class Thing:
 class Shown:
     """An example in each language, with what is answered to it."""
 
-    anchor: str
     title: str
     status: int
     phrase: str
@@ -125,10 +124,18 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Everything that the page shows."""
+    """Everything that the page shows; `usual` are the errors of every call, `usual_sent` those of every body."""
 
     groups: list[Group]
     things: list[Thing]
+    usual: list[str]
+    usual_sent: list[str]
+
+    @property
+    def codes(self) -> set[str]:
+        """Every error that a call may answer with."""
+        own = (code for group in self.groups for call in group.calls for each in call.refusals for code in each.codes)
+        return {*own, *self.usual, *self.usual_sent}
 
 
 def marked(text: str) -> SafeString:
@@ -165,7 +172,10 @@ class Reader:
                     slug = operation["tags"][0]
                     group = groups.setdefault(slug, Group(slug, slug.capitalize(), ""))
                     group.calls.append(self.call(method, path, operation))
-        return Reference([group for group in groups.values() if group.calls], list(self.things()))
+        calls = [call for group in groups.values() for call in group.calls]
+        usual = shared(calls)
+        sent = shared([call for call in calls if call.media])
+        return Reference([group for group in groups.values() if group.calls], list(self.things()), usual, sent)
 
     def call(self, method: str, path: str, operation: Mapping[str, Any]) -> Call:
         status, schema = self.success(operation)
@@ -203,7 +213,6 @@ class Reader:
         if "{id}" in call.path and not example.id:
             sent.append(f"${IDS.get(call.path.split('/')[3], 'ID')}")
         return Shown(
-            anchor=f"{call.id}-{place}",
             title=str(example.title),
             status=example.status,
             phrase=HTTPStatus(example.status).phrase,
@@ -347,6 +356,16 @@ def limits(schema: Mapping[str, Any]) -> Iterator[str]:
         yield _("at most %(high)s") % {"high": high}
     if length := schema.get("maxLength"):
         yield _("at most %(length)s characters") % {"length": length}
+
+
+def shared(calls: list[Call]) -> list[str]:
+    """Take the errors that all of these calls have away from each, and return them."""
+    found = [{code for each in call.refusals for code in each.codes} for call in calls]
+    usual = set.intersection(*found) if found else set()
+    for call in calls:
+        own = (Refusal(each.status, [code for code in each.codes if code not in usual]) for each in call.refusals)
+        call.refusals = [each for each in own if each.codes]
+    return sorted(usual, key=lambda code: (CATALOGUE[code].status, code))
 
 
 def refusals(operation: Mapping[str, Any]) -> Iterator[Refusal]:

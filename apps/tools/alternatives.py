@@ -23,7 +23,7 @@ class UnbalancedError(ValueError):
 
 
 # A text as its parts one after the other: plain ones, and lists of branches, each of which is such a text again.
-Sequence = list[Any]
+Parts = list[Any]
 
 
 def offers(text: str) -> bool:
@@ -41,7 +41,7 @@ def expanded(text: str) -> list[str]:
     return list(_texts(_parsed(text)))
 
 
-def _parsed(text: str) -> Sequence:
+def _parsed(text: str) -> Parts:
     return [text] if _is_shot(text) else _Parser(text).parsed()
 
 
@@ -56,15 +56,14 @@ def _is_shot(text: str) -> bool:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self.text, self.at = text, 0
+        self.text, self.at, self.depth = text, 0, 0
 
-    def parsed(self) -> Sequence:
-        found = self._branches(None)
-        return found[0]
+    def parsed(self) -> Parts:
+        return self._branches(None)[0]
 
-    def _branches(self, opened: int | None) -> list[Sequence]:
+    def _branches(self, opened: int | None) -> list[Parts]:
         """Read up to the brace that closes the one at `opened`, or the whole text."""
-        branches: list[Sequence] = [[""]]
+        branches: list[Parts] = [[""]]
         depth = 0 if opened is None else self.depth
         while self.at < len(self.text):
             character = self.text[self.at]
@@ -94,26 +93,24 @@ class _Parser:
             raise UnbalancedError(opened)
         return branches
 
-    depth = 0
-
     @staticmethod
-    def _add(sequence: Sequence, part: Any) -> None:
-        if isinstance(part, str) and sequence and isinstance(sequence[-1], str):
-            sequence[-1] += part
+    def _add(parts: Parts, part: Any) -> None:
+        if isinstance(part, str) and parts and isinstance(parts[-1], str):
+            parts[-1] += part
         else:
-            sequence.append(part)
+            parts.append(part)
 
 
-def _count(sequence: Sequence) -> int:
+def _count(parts: Parts) -> int:
     number = 1
-    for part in sequence:
+    for part in parts:
         if not isinstance(part, str):
             number = min(MOST, number * sum(map(_count, part)))
     return number
 
 
-def _texts(sequence: Sequence) -> Iterator[str]:
+def _texts(parts: Parts) -> Iterator[str]:
     choices = [
-        [part] if isinstance(part, str) else [text for branch in part for text in _texts(branch)] for part in sequence
+        [part] if isinstance(part, str) else [text for branch in part for text in _texts(branch)] for part in parts
     ]
     return ("".join(chosen) for chosen in product(*choices))

@@ -101,7 +101,7 @@ def with_preset(user: User, tool: Tool, data: Any) -> Any:
     named = as_uuid(data[PRESET])
     preset = Preset.objects.of(user).filter(pk=named).first() if named else None
     if preset is None:
-        raise exceptions.ValidationError({PRESET: [_("It is none of your presets.")]})
+        raise exceptions.ValidationError({PRESET: [_("This is not one of your presets.")]})
     try:
         return presets.applied(preset, tool, sent) | {
             name: value for name, value in sent.items() if name in presets.SETTINGS

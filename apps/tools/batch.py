@@ -77,7 +77,7 @@ class BatchForm(forms.Form):
         validators=[MaxLengthValidator(MAX_LINES)],
         widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
         help_text=explained(
-            _("One a line: each is made, beside the prompt above."),
+            _("One per line. Each is made, as well as the prompt above."),
             _("“a {red|blue} star” is two prompts, here and above: every word between the bars is tried."),
         ),
     )
@@ -86,7 +86,7 @@ class BatchForm(forms.Form):
         required=False,
         widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
         help_text=explained(
-            _("A table in UTF-8: its first line has names of settings, and each other line is made."),
+            _("A table in UTF-8. Its first line names the settings, and each line below is one job."),
             _("The names are those of the API, such as prompt and seed. An empty cell is what this form says."),
         ),
     )
@@ -96,7 +96,7 @@ class BatchForm(forms.Form):
         max_length=2000,
         widget=forms.TextInput(attrs={"placeholder": "1, 2, 3", "autocomplete": "off"}),
         help_text=explained(
-            _("Each is made with each seed: 1, 7, 42 or 1-4. x4 draws four."),
+            _("Every prompt is made with every seed: 1, 7, 42 or 1-4. x4 draws four."),
             _("Left empty, all have the same seed, so that only what you vary differs."),
         ),
     )

@@ -145,10 +145,23 @@ class RatioSelect(forms.RadioSelect):
         return option
 
 
-class StyleSelect(forms.RadioSelect):
-    """Looks as small pictures, of static/looks; only those that are `offered` can be chosen, for the `reason` given."""
+class PictureSelect(forms.RadioSelect):
+    """Choices as small pictures, `<choice>.webp` of the folder `pictures` in static/."""
+
+    template_name = "forms/pictures.html"
+    pictures = ""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        context["widget"]["pictures"] = self.pictures
+        return context
+
+
+class StyleSelect(PictureSelect):
+    """Looks of a model; only those that are `offered` can be chosen, for the `reason` given."""
 
     template_name = "forms/style.html"
+    pictures = "looks"
     offered: Collection[str] | None = None
     reason: str = ""
 
@@ -164,10 +177,10 @@ class StyleSelect(forms.RadioSelect):
         return option
 
 
-class LookSelect(forms.RadioSelect):
-    """Filters as small pictures, of static/filters."""
+class LookSelect(PictureSelect):
+    """Filters over a video."""
 
-    template_name = "forms/filters.html"
+    pictures = "filters"
 
 
 class CountSelect(forms.RadioSelect):

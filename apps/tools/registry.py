@@ -10,6 +10,7 @@ from django import forms
 from django.conf import settings
 from django.http import Http404
 from django.urls import reverse
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
@@ -420,6 +421,14 @@ def doors() -> list[Tool]:
 def main() -> Tool:
     """Return the tool that opens after sign-in."""
     return next(tool for tool in tools() if tool.main)
+
+
+def name_of_source(source: Any) -> str:
+    """Return the name of what a job begins with: the id of an asset, or a job that will have made it."""
+    if isinstance(source, Generation):
+        return source.title
+    asset = Asset.objects.filter(pk=source).select_related("generation").first()
+    return asset.name if asset else _t("Upload")
 
 
 def uses(asset: Asset) -> list[tuple[str, str]]:

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 
-import structlog
 from django.core.cache import cache
 from django.core.files.storage import default_storage
 
@@ -11,7 +10,6 @@ from apps import messages
 from apps.voices.models import VoiceRemoval
 from workers.voice.base import Voice
 
-log = structlog.get_logger(__name__)
 ROOT = "voices"
 QUEUE, ACTOR = "cpu", "make_voice_sample"  # in workers/actors.py
 WAIT_SECONDS, LOOK_SECONDS = 20.0, 0.15
@@ -68,10 +66,7 @@ async def ready(voice: Voice) -> str:
         return path
     if await asyncio.to_thread(failed, voice.slug):
         return ""
-    try:
-        await asyncio.to_thread(messages.send, QUEUE, ACTOR, voice.slug)
-    except Exception:
-        log.warning("message_not_sent", voice=voice.slug, exc_info=True)
+    if not await asyncio.to_thread(messages.nudge, QUEUE, ACTOR, voice.slug):
         return ""
     for _look in range(round(WAIT_SECONDS / LOOK_SECONDS)):
         await asyncio.sleep(LOOK_SECONDS)

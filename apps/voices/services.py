@@ -324,10 +324,7 @@ def _remove(consents: Iterable[VoiceConsent]) -> None:
 def nudge() -> None:
     """Have a worker remove what is due. A message that is lost is made good by the sweep."""
     cache.delete(LIST_KEY)
-    try:
-        messages.send(samples.QUEUE, "remove_voices")
-    except Exception:
-        log.warning("message_not_sent", actor="remove_voices", exc_info=True)
+    messages.nudge(samples.QUEUE, "remove_voices")
 
 
 def go_on() -> None:

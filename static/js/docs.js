@@ -5,7 +5,8 @@ const contents = page.querySelector("[data-contents]");
 const links = new Map([...contents.querySelectorAll("[href^='#']")].map((link) => [link.hash.slice(1), link]));
 const calls = [...page.querySelectorAll("[data-call]")];
 
-for (const button of page.querySelectorAll("[data-copy]")) button.hidden = false;
+const copier = page.querySelector("[data-copier]").content;
+for (const code of page.querySelectorAll(".sample__code")) code.append(copier.cloneNode(true));
 
 // --- contents: folded on a phone, always open beside the text
 const wide = matchMedia("(min-width: 64rem)");

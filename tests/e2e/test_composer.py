@@ -143,7 +143,8 @@ def test_on_a_phone_the_controls_are_a_sheet_with_generate_in_reach(open_page):
     for name in ("Steps", "Overlap by"):
         page.locator(".fold", has=page.get_by_label(name)).locator("summary").click()
     assert box(generate)["y"] + box(generate)["height"] <= 844, "wherever the sheet is scrolled to"
-    for control in page.locator("#panel :is(button, summary, select, input[type=number], .mode, .ratio, .style)").all():
+    targets = "#panel :is(button:not(.visually-hidden), summary, select, input[type=number], .mode, .ratio, .style)"
+    for control in page.locator(targets).all():
         if control.is_visible() and "hint" not in (control.get_attribute("class") or ""):
             assert box(control)["height"] >= 44, control.evaluate("element => element.outerHTML.slice(0, 120)")
     page.get_by_role("button", name="About “Length”").click()

@@ -159,7 +159,7 @@ def test_a_program_does_the_same(site, tmp_path):
     schema = call("schema/?format=json")
     operation = schema["paths"]["/api/v1/tools/mosaic/"]["post"]
     name = operation["requestBody"]["content"]["multipart/form-data"]["schema"]["$ref"].rpartition("/")[2]
-    assert list(schema["components"]["schemas"][name]["properties"]) == ["first", "second", "tiles"]
+    assert list(schema["components"]["schemas"][name]["properties"]) == ["first", "second", "tiles", "batch"]
 
     pictures = {"first": plain(tmp_path, "red", RED), "second": plain(tmp_path, "blue", BLUE)}
     content, kind = multipart(pictures, {"tiles": "8"})

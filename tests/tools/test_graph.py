@@ -174,7 +174,8 @@ def test_it_ends_with_the_one_that_it_waits_for_and_costs_nothing(paper, ada, se
     assert books(ada) == (100, 0, [])
 
 
-def test_a_chain_of_two_hundred_ends_without_going_deeper(paper):
+def test_a_chain_of_two_hundred_ends_without_going_deeper(paper, settings):
+    settings.MAX_BATCH_JOBS = 200
     user, chain = UserFactory(credits=200), []
     for number in range(200):
         chain.append(paper.planned(str(number), chain[-1:], price=1))

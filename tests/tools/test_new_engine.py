@@ -91,7 +91,8 @@ def test_the_scans_find_it(page, tool):
 
 def test_the_page_has_its_fields_and_tells_its_price(page):
     html = page.get(PAGE).content.decode()
-    assert html.count('type="file"') == 2 and "First picture" in html and ">Lay<" in html
+    assert html.count('type="file"') == 3, "two pictures, and the table of a batch"
+    assert "First picture" in html and ">Lay<" in html
     # A price needs no pictures.
     quote = page.get(f"{PAGE}/quote", {"tiles": "32"}).content.decode()
     assert "3 pictures of 32 × 32 tiles" in quote and "5" in quote
@@ -110,7 +111,8 @@ def test_the_api_lists_it_and_the_schema_has_its_fields(api):
     schema = api.get("/api/v1/schema/", HTTP_ACCEPT="application/vnd.oai.openapi+json").json()
     body = schema["components"]["schemas"]["MosaicRequestRequest"]
     assert f"{API}quote/" in schema["paths"] and schema["paths"][API]["post"]["operationId"] == "submit_mosaic"
-    assert set(body["properties"]) == {"first", "second", "tiles"} and set(body["required"]) == {"first", "second"}
+    assert set(body["properties"]) == {"first", "second", "tiles", "batch"}
+    assert set(body["required"]) == {"first", "second"}
     tiles = body["properties"]["tiles"]
     assert (tiles["minimum"], tiles["maximum"]) == (2, 64)
 

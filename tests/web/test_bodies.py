@@ -395,6 +395,7 @@ def test_files_are_taken_at_these_addresses_and_no_others():
         "api/v1/tools/<slug:slug>/",
         "api/v1/tools/<slug:slug>/quote/",
         "home/tools/<slug:slug>",
+        "home/tools/<slug:slug>/preset",
         "home/tools/<slug:slug>/quote",
         "home/voices",
     }

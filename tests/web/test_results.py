@@ -148,7 +148,7 @@ def test_what_an_asset_can_be_is_told_by_the_fields_of_all_tools(ada, boats):
 def test_every_use_leads_to_a_page_that_begins_with_it(page, ada, name, mode):
     kind = "video" if name == "video" else "image"
     (asset,) = made(ada, (kind,), suffix=".mp4" if kind == "video" else ".png")
-    (address,) = (url for _, url in registry.uses(asset) if f"?{name}=" in url)
+    (address,) = (url for _, url in registry.uses(asset) if f"/to-video?{name}=" in url)
     html = page.get(address).content.decode()
     assert re.search(rf'name="{name}" value="{asset.pk}" checked', html)
     assert re.search(rf'name="mode" value="{mode}"[^>]* checked', html)

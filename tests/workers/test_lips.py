@@ -276,8 +276,9 @@ def heard_seconds(film):
 
 @needs_faces
 def test_a_film_is_gone_on_with_after_its_last_kept_segment(source, tmp_path):
-    from workers.lipsync import SEGMENT_FRAMES, Asked, engine, keep_film, sync_film
+    from workers.lipsync import Asked, engine, keep_film, sync_film
     from workers.media.probe import read_frames
+    from workers.segments import SEGMENT_FRAMES
 
     speech, asked = said(("ɑ", 0.1, 0.9), ("m", 0.9, 1.0), ("ɑ", 1.0, 2.4), seconds=2.6), Asked(source)
     whole = sync_film(asked, speech, tmp_path / "whole", tmp_path / "whole.mp4", engine=engine())

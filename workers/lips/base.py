@@ -1,8 +1,8 @@
 """Types shared by all lip sync engines and their callers. Imports neither torch nor Django.
 
 A caller reads a clip (`Clip`), lets `workers.lips.tracking.follow` find the chosen face in every frame (`Track`), and
-gives both to an engine with the speech. The engine yields one frame for each frame of the clip; the caller counts
-them, reports progress and writes segments, as `workers.upscale` does.
+gives both to an engine with the speech. The engine yields one frame for each frame of the clip; the caller makes
+a film of them (`workers.segments`).
 """
 
 from __future__ import annotations

@@ -75,7 +75,6 @@ SHAPES = {
 }
 NEUTRAL = Shape(0.4, 0.0, 0.6)
 CLOSING, TUCKING = frozenset("bpm"), frozenset("fv")
-VOWELS = frozenset("aɑæʌɐɛeøəɘɵɜɝɚɪʏiyɔɒœoʊuɯ")
 
 
 def mouths(speech: Speech, fps: Fraction, frames: int) -> list[Mouth]:

@@ -144,4 +144,3 @@ LOOKS: dict[str, Callable[[Floats, int, int], Floats]] = {
     "vintage": _vintage,
     "grain": _grain,
 }
-GRAINY = ("vintage", "grain")  # looks that a seed changes

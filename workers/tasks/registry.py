@@ -11,12 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workers.base import OnProgress, ignore_progress
 from workers.keeper import Keeper, KeepNothing
 
+if TYPE_CHECKING:
+    from workers.media.probe import MediaInfo
+
 PACKAGE = "workers.tasks"
+FILM_FACTS = ("width", "height", "frames", "fps", "seconds", "bytes", "sha256")
 RECIPE_PACKAGES = ("torch", "diffusers", "transformers")  # what films depend on
 
 
@@ -101,6 +105,19 @@ def get(name: str) -> Task:
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{PACKAGE}.{module.name}")
     return _tasks[name]
+
+
+def film_asset(request: Request, out: Path, info: MediaInfo, more: Mapping[str, Any] | None = None) -> MadeAsset:
+    """Return the film `out` with its poster, strip and facts (`more` beside them), and its copy with the watermark."""
+    from workers.media.film import marked
+    from workers.media.stills import poster, strip
+
+    files = {"file": out}
+    files["poster"] = poster(out, request.folder / "poster.webp")
+    files["strip"] = strip(out, request.folder / "strip.webp")
+    facts = {name: getattr(info, name) for name in FILM_FACTS} | dict(more or {})
+    copies = {"file": marked(out)} if request.watermark else {}
+    return MadeAsset(kind="video", files=files, facts=facts, marked=copies)
 
 
 def recipe(

@@ -6,9 +6,7 @@ import json
 from typing import Any
 
 from workers.base import EngineError, Progress, Stopped
-from workers.tasks.registry import Made, MadeAsset, Request, recipe, task
-
-FACTS = ("width", "height", "frames", "fps", "seconds", "bytes", "sha256")
+from workers.tasks.registry import Made, Request, film_asset, recipe, task
 
 
 @task("restyle")
@@ -54,7 +52,7 @@ def restyle(request: Request) -> Made:
         info, kept = keep(layout, segments, out, **told)
         made_from, stopped = made_from | {"windows_kept": kept}, True
     request.on_progress(Progress(stage="encoding", step=1, steps=1, window=windows, windows=windows))
-    return Made(assets=[_film(request, out, info)], engine=asked.spec.model, recipe=made_from, stopped=stopped)
+    return Made(assets=[film_asset(request, out, info)], engine=asked.spec.model, recipe=made_from, stopped=stopped)
 
 
 @task("look")
@@ -79,15 +77,4 @@ def look(request: Request) -> Made:
         info, kept = keep_film(asked, segments, out, **told)
         made_from, stopped = made_from | {"segments_kept": kept}, True
     request.on_progress(Progress(stage="encoding", step=1, steps=1))
-    return Made(assets=[_film(request, out, info)], engine="", recipe=made_from, stopped=stopped)
-
-
-def _film(request: Request, out: Any, info: Any) -> MadeAsset:
-    from workers.media.film import marked
-    from workers.media.stills import poster, strip
-
-    files = {"file": out}
-    files["poster"] = poster(out, request.folder / "poster.webp")
-    files["strip"] = strip(out, request.folder / "strip.webp")
-    copies = {"file": marked(out)} if request.watermark else {}
-    return MadeAsset(kind="video", files=files, facts={name: getattr(info, name) for name in FACTS}, marked=copies)
+    return Made(assets=[film_asset(request, out, info)], engine="", recipe=made_from, stopped=stopped)

@@ -6,12 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from workers.base import EngineError, Progress, Stopped
-from workers.tasks.registry import Made, MadeAsset, Request, recipe, task
+from workers.tasks.registry import Made, MadeAsset, Request, film_asset, recipe, task
 
 if TYPE_CHECKING:
     from workers.upscale import Upscale
-
-FACTS = ("width", "height", "frames", "fps", "seconds", "bytes", "sha256")
 
 
 @task("upscale")
@@ -56,7 +54,6 @@ def _picture(request: Request, asked: Upscale, made_from: dict[str, Any]) -> Mad
 def _film(request: Request, asked: Upscale, made_from: dict[str, Any]) -> Made:
     from workers.media.film import marked
     from workers.media.probe import probe
-    from workers.media.stills import poster, strip
     from workers.tasks.voiceover import heard
     from workers.upscale import keep_film, upscale_film
 
@@ -73,9 +70,5 @@ def _film(request: Request, asked: Upscale, made_from: dict[str, Any]) -> Made:
     if not stopped and (more := heard(request, [out, *copies.values()], made_from, request.on_progress)):
         info = probe(out)
     request.on_progress(Progress(stage="encoding", step=1, steps=1))
-    files = {"file": out}
-    files["poster"] = poster(out, request.folder / "poster.webp")
-    files["strip"] = strip(out, request.folder / "strip.webp")
-    facts = {name: getattr(info, name) for name in FACTS} | more
-    film = MadeAsset(kind="video", files=files, facts=facts, marked=copies)
+    film = film_asset(request, out, info, more)
     return Made(assets=[film], engine=asked.model, recipe=made_from, stopped=stopped)

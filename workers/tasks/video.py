@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from workers.base import OnProgress, Progress, Stopped
 from workers.keeper import PROMPT, write_whole
-from workers.tasks.registry import Made, MadeAsset, Request, recipe, task
+from workers.tasks.registry import Made, Request, film_asset, recipe, task
 
 if TYPE_CHECKING:
     from workers.engines.skyreels.request.flags import VideoRequest
     from workers.prompts.write import Target
-
-FACTS = ("width", "height", "frames", "fps", "seconds", "bytes", "sha256")
 
 
 @task("video")
@@ -31,7 +29,6 @@ def video(request: Request) -> Made:
     from workers.engines.skyreels.request.plan import plan
     from workers.media.film import marked
     from workers.media.probe import probe
-    from workers.media.stills import poster, strip
     from workers.render import keep, render
     from workers.tasks.voiceover import heard
 
@@ -69,11 +66,7 @@ def video(request: Request) -> Made:
     if more:
         info = probe(out)
     on_progress(Progress(stage="encoding", step=1, steps=1, window=windows, windows=of))
-    poster(out, folder / "poster.webp")
-    strip(out, folder / "strip.webp")
-    files = {"file": out, "poster": folder / "poster.webp", "strip": folder / "strip.webp"}
-    facts = {name: getattr(info, name) for name in FACTS} | more
-    film = MadeAsset(kind="video", files=files, facts=facts, marked=copies)
+    film = film_asset(request, out, info, more)
     return Made(assets=[film], engine=asked.spec.model, recipe=made_from, stopped=stopped)
 
 

@@ -10,8 +10,11 @@ import importlib.util
 import os
 import pkgutil
 import threading
+from typing import TypeVar
 
 from workers.weights.card import WeightCard
+
+Card = TypeVar("Card", bound=WeightCard)
 
 ENGINES = "workers.engines"
 
@@ -38,6 +41,19 @@ def get(model_id: str) -> WeightCard:
     """Return the card of one model; raises KeyError for an id that is not in the catalogue."""
     _read_cards()
     return _cards[model_id]
+
+
+def all_of(*classes: type[Card]) -> tuple[Card, ...]:
+    """Return every model whose card is of one of these classes, in the order of `all`."""
+    return tuple(card for card in all() if isinstance(card, classes))
+
+
+def get_of(model_id: str, *classes: type[Card]) -> Card:
+    """Return the card of one model; raises KeyError for an id that has none of one of these classes."""
+    card = get(model_id)
+    if not isinstance(card, classes):
+        raise KeyError(model_id)
+    return card
 
 
 def named(variable: str) -> list[tuple[str, str]]:

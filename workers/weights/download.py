@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 import httpx2
 from huggingface_hub import HfApi, get_session, hf_hub_url
@@ -157,17 +157,11 @@ def _fetch_file(
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         target.replace(part)
-    digest, have = file.digest(), 0
+    digest = file.digest()
     if part.exists() and part.stat().st_size > file.size:
         part.unlink()
     with part.open("ab+") as out:
-        out.seek(0)
-        while block := out.read(BLOCK):
-            digest.update(block)
-            have += len(block)
-            count(len(block), False)
-            if over(0):
-                raise Cancelled
+        have = _read_again(out, digest, count, over)
         failures = 0
         while have < file.size:
             before = have
@@ -208,6 +202,19 @@ def _fetch_file(
             f"{file.path} is not what the hub says it is. It was thrown away.",
         )
     part.replace(target)
+
+
+def _read_again(out: IO[bytes], digest: Any, count: Callable[[int, bool], None], over: Callable[[float], bool]) -> int:
+    """Add what an earlier attempt has brought to the digest; returns its bytes."""
+    out.seek(0)
+    have = 0
+    while block := out.read(BLOCK):
+        digest.update(block)
+        have += len(block)
+        count(len(block), False)
+        if over(0):
+            raise Cancelled
+    return have
 
 
 def hash_file(file: RemoteFile, path: Path, count: Callable[[int, bool], None]) -> bool:

@@ -1,4 +1,4 @@
-"""Film looks: filters over a video, without a model and for free."""
+"""Video looks: filters over a video, without a model and for free."""
 
 import math
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from apps.library.models import Asset, Generation
 from apps.library.uploads import MAX_BYTES
 from apps.tools.fields import AssetField, LookSelect, SeedField, Slider
 from apps.tools.help import explained
-from apps.tools.registry import Stoppable, Timeline, ToolForm, register
+from apps.tools.registry import Stoppable, Timeline, ToolForm, name_of_source, register
 from workers.media.facts import MAX_CLIP_SECONDS
 
 USUAL_FPS = 24  # of a clip whose rate was not told when it was uploaded
@@ -34,7 +34,7 @@ class LooksForm(ToolForm):
     video = AssetField(
         "video",
         label=_("Video"),
-        use=_("Film look"),
+        use=_("Video look"),
         help_text=_("It keeps its size, its length and its sound. At most 120 s long."),
     )
     look = forms.ChoiceField(
@@ -90,7 +90,7 @@ class FilmLooks(Stoppable):
         "Put a filter over a video: noir, black and white, sepia, warm, cool, faded, high contrast, vivid, vintage or "
         "film grain. No model is asked, so it costs nothing. To change what is seen, take Restyle."
     )
-    title = _("Film looks")
+    title = _("Video looks")
     tagline = _("Put a filter over a video, for free.")
     icon = "swatch"
     task = "look"
@@ -130,10 +130,4 @@ class FilmLooks(Stoppable):
         return f"{LOOKS[params['look']]} · {sides} · {params['seconds']:.1f} s"
 
     def job_title(self, params: Mapping[str, Any]) -> str:
-        source = params["video"]
-        if isinstance(source, Generation):
-            name = source.title  # it begins with what another job will have made
-        else:
-            asset = Asset.objects.filter(pk=source).select_related("generation").first()
-            name = asset.name if asset else _t("Upload")
-        return f"{name}, {LOOKS[params['look']]}"
+        return f"{name_of_source(params['video'])}, {LOOKS[params['look']]}"

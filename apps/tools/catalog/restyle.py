@@ -86,7 +86,10 @@ class RestyleForm(ToolForm):
         "image",
         label=_("First frame"),
         use=_("First frame of a restyle"),
-        help_text=_("Optional: the first frame of your video in its new look. Left out, the model makes it."),
+        help_text=explained(
+            _("The first frame of your video in its new look."),
+            _("Leave it out and the model makes one. Choose one to decide what the new look is."),
+        ),
     )
     negative_prompt = forms.CharField(
         label=_("Negative prompt"),
@@ -238,7 +241,7 @@ class Restyle(Stoppable):
     about = _(
         "Choose a video and say how it is to look: other colours, another subject, another style. What moves in it and "
         "its sound stay. Videos of any length are made window by window. For a filter such as sepia or film grain, "
-        "without a model and for free, take Film looks."
+        "without a model and for free, take Video looks."
     )
     title = _("Restyle")
     tagline = _("Show a video in another look; its motion and its sound stay.")

@@ -13,7 +13,7 @@ from apps.library.uploads import MAX_BYTES
 from apps.tools import prices, voicing
 from apps.tools.fields import AssetField, CatalogueField, PlanSelect
 from apps.tools.help import explained
-from apps.tools.registry import Stoppable, Timeline, ToolForm, register
+from apps.tools.registry import Stoppable, Timeline, ToolForm, name_of_source, register
 from workers.base import EngineError
 from workers.engines.upscale import cards
 from workers.engines.upscale.plan import FACTORS, HEIGHTS, target
@@ -252,10 +252,4 @@ class Upscale(Stoppable):
         )
 
     def job_title(self, params: Mapping[str, Any]) -> str:
-        source = params["source"]
-        if isinstance(source, Generation):
-            name = source.title  # it begins with what another job will have made
-        else:
-            asset = Asset.objects.filter(pk=source).select_related("generation").first()
-            name = asset.name if asset else _t("Upload")
-        return f"{name}, {params['made_width']} × {params['made_height']}"
+        return f"{name_of_source(params['source'])}, {params['made_width']} × {params['made_height']}"

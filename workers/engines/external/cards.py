@@ -115,15 +115,12 @@ def available(model: str, gigabytes: float | None = None) -> Sentence | None:
 
 def all() -> tuple[ExternalCard, ...]:
     """Return every external engine, the smaller first."""
-    return tuple(card for card in catalog.all("avatar") if isinstance(card, ExternalCard))
+    return catalog.all_of(ExternalCard)
 
 
 def get(model: str) -> ExternalCard:
     """Return the card of one engine; raises KeyError for an id that has none."""
-    card = catalog.get(model)
-    if not isinstance(card, ExternalCard):
-        raise KeyError(model)
-    return card
+    return catalog.get_of(model, ExternalCard)
 
 
 catalog.add(

@@ -110,9 +110,9 @@ class External:
 
         `on_progress` is called twice a second; what it raises ends the engine and goes through. `on_kept` is given the
         film as far as it is finished whenever more of it is, by an engine that works in parts. Raises EngineError:
-        "model_not_ready", "sound_long", "engine_lost" for an engine that ended without
-        a result, "generation_timeout" for one that takes too long or says nothing any more, "memory_short", and
-        "generation_failed" for one that gave up or whose result cannot be used. No process of it is left after any.
+        "model_not_ready", "sound_long", "engine_lost" for an engine that ended without a result, "generation_timeout"
+        for one that takes too long or says nothing any more, "memory_short", and "generation_failed" for one that gave
+        up or whose result cannot be used. No process of it is left after any.
         """
         self.load()
         card = self.card

@@ -196,12 +196,9 @@ catalog.add(
 
 def all() -> tuple[ImageCard, ...]:
     """Return every model that makes pictures, the embedded one first."""
-    return tuple(card for card in catalog.all("image") if isinstance(card, ImageCard))
+    return catalog.all_of(ImageCard)
 
 
 def get(model: str) -> ImageCard:
     """Return the card of one model; raises KeyError for an id that has none."""
-    card = catalog.get(model)
-    if not isinstance(card, ImageCard):
-        raise KeyError(model)
-    return card
+    return catalog.get_of(model, ImageCard)

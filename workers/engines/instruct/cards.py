@@ -96,14 +96,11 @@ catalog.add(
 )
 
 
-def all() -> tuple[ComposerCard | InstructCard, ...]:
+def all() -> tuple[WeightCard, ...]:
     """Return everything that writes prompts, the rules first."""
-    return tuple(card for card in catalog.all("prompt") if isinstance(card, ComposerCard | InstructCard))
+    return catalog.all_of(ComposerCard, InstructCard)
 
 
-def get(engine: str) -> ComposerCard | InstructCard:
+def get(engine: str) -> WeightCard:
     """Return the card of one engine; raises KeyError for an id that has none."""
-    card = catalog.get(engine)
-    if not isinstance(card, ComposerCard | InstructCard):
-        raise KeyError(engine)
-    return card
+    return catalog.get_of(engine, ComposerCard, InstructCard)

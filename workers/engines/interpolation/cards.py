@@ -61,9 +61,6 @@ catalog.add(
 )
 
 
-def get(model: str) -> FlowCard | RifeCard:
+def get(model: str) -> WeightCard:
     """Return the card of a model or method; raises KeyError for an id that has none."""
-    card = catalog.get(model)
-    if not isinstance(card, FlowCard | RifeCard):
-        raise KeyError(model)
-    return card
+    return catalog.get_of(model, FlowCard, RifeCard)

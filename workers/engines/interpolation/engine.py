@@ -17,7 +17,7 @@ from workers.engines.interpolation import cards
 from workers.engines.interpolation.network import IFNet, network
 from workers.media import motion
 from workers.weights import folder as models_folder
-from workers.weights.card import checkpoint_in
+from workers.weights.card import WeightCard, checkpoint_in
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def check(card: cards.RifeCard, folder: Path) -> None:
     _read(card, folder)
 
 
-def _read(card: cards.FlowCard | cards.RifeCard, folder: Path | None) -> IFNet:
+def _read(card: WeightCard, folder: Path | None) -> IFNet:
     path = checkpoint_in(folder) if folder else None
     if path is None:
         raise EngineError("model_not_ready", f"The weights of {card.title} are not on this machine.")

@@ -64,7 +64,4 @@ catalog.add(
 
 def get(model: str) -> MuseTalkCard:
     """Return the card of a model; raises KeyError for an id that has none."""
-    card = catalog.get(model)
-    if not isinstance(card, MuseTalkCard):
-        raise KeyError(model)
-    return card
+    return catalog.get_of(model, MuseTalkCard)

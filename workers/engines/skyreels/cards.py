@@ -280,12 +280,9 @@ catalog.add(_nano(), *(_row(*row) for row in _ROWS))
 
 def all() -> tuple[ModelCard, ...]:
     """Return every model of SkyReels-V2, the nano model first, unreleased ones included."""
-    return tuple(card for card in catalog.all("video") if isinstance(card, ModelCard))
+    return catalog.all_of(ModelCard)
 
 
 def get(model_id: str) -> ModelCard:
     """Return the card of one model; raises KeyError for an id that is no model of SkyReels-V2."""
-    card = catalog.get(model_id)
-    if not isinstance(card, ModelCard):
-        raise KeyError(model_id)
-    return card
+    return catalog.get_of(model_id, ModelCard)

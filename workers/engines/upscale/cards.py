@@ -106,12 +106,9 @@ def package_folder() -> Path | None:
 
 def all() -> tuple[UpscaleCard, ...]:
     """Return every model that enlarges, the default first."""
-    return tuple(card for card in catalog.all("upscale") if isinstance(card, UpscaleCard))
+    return catalog.all_of(UpscaleCard)
 
 
 def get(model: str) -> UpscaleCard:
     """Return the card of one model; raises KeyError for an id that has none."""
-    card = catalog.get(model)
-    if not isinstance(card, UpscaleCard):
-        raise KeyError(model)
-    return card
+    return catalog.get_of(model, UpscaleCard)
