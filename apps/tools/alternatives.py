@@ -7,11 +7,11 @@ plain too, and so is a shot in JSON.
 import json
 from collections.abc import Iterator
 from itertools import product
-from math import prod
 from typing import Any
 
 DEEPEST = 8  # braces within braces
 PLAIN = "{}|"  # what a backslash makes a plain character
+MOST = 10**12  # texts that are counted: a page of alternatives has more than Python writes out as a number
 
 
 class UnbalancedError(ValueError):
@@ -32,7 +32,7 @@ def offers(text: str) -> bool:
 
 
 def count(text: str) -> int:
-    """Return how many texts one is, without making them. Raises UnbalancedError."""
+    """Return how many texts one is, up to MOST, without making them. Raises UnbalancedError."""
     return _count(_parsed(text))
 
 
@@ -102,7 +102,11 @@ class _Parser:
 
 
 def _count(parts: Parts) -> int:
-    return prod(sum(map(_count, part)) for part in parts if not isinstance(part, str))
+    number = 1
+    for part in parts:
+        if not isinstance(part, str):
+            number = min(MOST, number * sum(map(_count, part)))
+    return number
 
 
 def _texts(parts: Parts) -> Iterator[str]:

@@ -95,11 +95,13 @@ def with_preset(user: User, tool: Tool, data: Any) -> Any:
     """
     if not (presets.takes(tool) and isinstance(data, dict) and PRESET in data):
         return data
+    sent = {name: data[name] for name in data if name != PRESET}
+    if data[PRESET] is None:
+        return sent
     named = as_uuid(data[PRESET])
     preset = Preset.objects.of(user).filter(pk=named).first() if named else None
     if preset is None:
         raise exceptions.ValidationError({PRESET: [_("This is not one of your presets.")]})
-    sent = {name: data[name] for name in data if name != PRESET}
     try:
         return presets.applied(preset, tool, sent) | {
             name: value for name, value in sent.items() if name in presets.SETTINGS

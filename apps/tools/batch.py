@@ -164,6 +164,8 @@ class BatchForm(forms.Form):
         except NotInPlan as error:
             self.refused_by_plan = True
             told = _t("these are %(number)s jobs.") % {"number": f"{number:,}"}
+            if number >= alternatives.MOST:
+                told = _t("these are %(number)s jobs or more.") % {"number": f"{alternatives.MOST:,}"}
             self._refuse(max(numbers, key=lambda name: numbers[name]), f"{told} {error.message}")
             return data
         drawn = [] if self.seeded or "batch_seeds" not in self.fields else [secrets.randbelow(SEEDS)]
@@ -235,7 +237,7 @@ class BatchForm(forms.Form):
             raise _Wrong(_t("this is not a CSV."))
         head = text.partition("\n")[0]
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in head and "," not in head else ",")
-        names = [tidy(name).lower().replace(" ", "_") for name in next(rows, [])]
+        names = _without_end([tidy(name).lower().replace(" ", "_") for name in next(rows, [])], 0)
         fields = self.tool.form_class.base_fields
         unknown = [name for name in names if name not in fields]
         if not any(names) or len(unknown) == len(names):
@@ -257,6 +259,7 @@ class BatchForm(forms.Form):
             if not any(map(tidy, row)):
                 self.skipped.append(number)
                 continue
+            row = _without_end(row, len(names))
             if len(row) != len(names):
                 told = _t("line %(number)d has %(cells)d cells, and the first line has %(columns)d.")
                 raise _Wrong(told % {"number": number, "cells": len(row), "columns": len(names)})
@@ -317,6 +320,14 @@ MAX_SEEDS = 10_000  # that one part names; a batch has fewer, which is told with
 
 class _Wrong(ValueError):
     """A CSV cannot be used, for the reason that it says."""
+
+
+def _without_end(cells: list[str], least: int) -> list[str]:
+    """Return a row without the empty cells at its end, which tables often have; `least` of its cells stay."""
+    number = len(cells)
+    while number > least and not tidy(cells[number - 1]):
+        number -= 1
+    return cells[:number]
 
 
 def tidy_lines(text: str) -> list[str]:
@@ -481,7 +492,8 @@ def ordered(
             made.append(params(shared | values))
         except ValidationError as error:
             told = error.detail if isinstance(error.detail, dict) else {"": error.detail}
-            wrong += [f"{place}: {sentence}" for found in told.values() for sentence in found]
+            sentences = [f"{place}: {sentence}" for found in told.values() for sentence in found]
+            wrong += [each for each in sentences if each not in wrong]  # once for all alternatives of a job
         for name in tool.inputs:
             if isinstance(shared.get(name), UploadedFile) and made and isinstance(made[-1].get(name), Asset):
                 shared[name] = made[-1][name]
@@ -507,16 +519,18 @@ def _given(batch: Any) -> list[Any]:
 
 def _expanded(tool: Tool, shared: dict[str, Any], given: list[Any], user: User) -> list[tuple[int, dict[str, Any]]]:
     """Return the jobs with their places, those with alternatives in the prompt several times."""
-    number, wrong = 0, []
-    texts = [str(each.get(tool.text, shared.get(tool.text)) or "") for each in given]
+    powers.require(user, {"batch_jobs": len(given)})
+    texts = [each.get(tool.text, shared.get(tool.text)) for each in given]
+    texts = [text if isinstance(text, str) else "" for text in texts]  # the form says what is wrong with another one
+    counts, wrong = dict[str, int](), []
     for place, text in enumerate(texts, start=1):
         try:
-            number += alternatives.count(text)
+            counts[text] = counts.get(text) or alternatives.count(text)
         except UnbalancedError as error:
             wrong.append(f"{place}: {_unbalanced(error)}")
     if wrong:
         raise ValidationError({BATCH: _few(wrong)})
-    powers.require(user, {"batch_jobs": number})
+    powers.require(user, {"batch_jobs": min(alternatives.MOST, sum(counts[text] for text in texts))})
     return [
         (place, each | ({tool.text: spelled} if alternatives.offers(text) else {}))
         for place, (each, text) in enumerate(zip(given, texts, strict=True), start=1)

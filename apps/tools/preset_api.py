@@ -85,7 +85,8 @@ class PresetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         if tool is None or not presets.takes(tool):
             raise exceptions.ValidationError({"tool": [_("This tool takes no presets.")]})
         params = given.get("params", {})
-        if unknown := next((name for name in params if name not in presets.SETTINGS), None):
+        known = tool.form_class.base_fields.keys() & set(presets.SETTINGS)
+        if unknown := next((name for name in params if name not in known), None):
             raise exceptions.ValidationError(
                 {"params": [_("“%(name)s” is no setting of a preset.") % {"name": str(unknown)[:60]}]}
             )

@@ -83,6 +83,8 @@ def one(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
         if chosen and (asset := newest.filter(pk__in=[chosen] if as_uuid(chosen) else []).first()):
             preset.preview = asset
         form.save()
+        if "make" in request.POST:
+            return _previewed(request, preset)
         messages.success(request, _("Saved."))
         return redirect("tools:presets")
     context = {
@@ -111,7 +113,7 @@ def _settings(preset: Preset) -> list[tuple[str, Any]]:
 @login_required
 @require_POST
 def act(request: SignedIn, pk: uuid.UUID, verb: str) -> HttpResponse:
-    """Move a preset up or down, delete it, bring it back, or have its picture made."""
+    """Move a preset up or down, delete it, or bring it back."""
     if verb == "restore":
         preset = get_object_or_404(Preset, user=request.user, pk=pk)
         presets.restore(preset)
@@ -127,15 +129,19 @@ def act(request: SignedIn, pk: uuid.UUID, verb: str) -> HttpResponse:
         messages.success(
             request, _("“%(name)s” is deleted.") % {"name": preset.name}, extra_tags=picks.undo(restored_at)
         )
-    elif verb == "preview":
-        try:
-            presets.make_preview(preset)
-        except StudioError as error:
-            messages.error(request, error.public_text)
-        else:
-            messages.success(request, _("Its picture is being made. It appears here when it is done."))
     else:
         raise Http404
+    return redirect("tools:presets")
+
+
+def _previewed(request: SignedIn, preset: Preset) -> HttpResponse:
+    """Have a picture of a preset made, and say so on the page of them all."""
+    try:
+        presets.make_preview(preset)
+    except StudioError as error:
+        messages.error(request, error.public_text)
+    else:
+        messages.success(request, _("Its picture is being made. It appears here when it is done."))
     return redirect("tools:presets")
 
 

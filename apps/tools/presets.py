@@ -100,7 +100,7 @@ def applied(preset: Preset, tool: Tool, given: Mapping[str, Any], others: Iterab
     found |= {name: value for name, value in preset.params.items() if name in fields and _fits(fields[name], value)}
     others = [each for each in others if each.pk != preset.pk]
     for name, words in ((tool.text, "words"), (NEGATIVE, "negative")):
-        if name in fields:
+        if name in fields and isinstance(given.get(name) or "", str):  # what is no text is refused by the form
             before = [getattr(each, words) for each in (*others, preset)]
             found[name] = joined(_without(str(given.get(name) or ""), before), getattr(preset, words))
     return found

@@ -116,19 +116,24 @@ function bind(panel) {
   panel.querySelectorAll("[name=model_id]").forEach(suit);
   panel.querySelectorAll("[data-fold]").forEach(fold);
   panel.addEventListener("click", leadTo);
-  panel.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) {
-      event.preventDefault();
-      const button = panel.querySelector("[data-submit]");
-      if (!event.repeat && !button.disabled) panel.requestSubmit(button);
-    }
-  });
   panel.addEventListener("input", (event) => {
     const field = event.target.closest(".field--invalid");
     if (field) mended(field);
   });
   showFaults(panel);
 }
+
+// ⌘↵ stands on the button, so it works wherever the focus is but in another form and in a dialog.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.metaKey || event.ctrlKey) || event.defaultPrevented) return;
+  const panel = document.querySelector("[data-panel]");
+  const form = event.target.closest("form");
+  if (!panel || (form && form !== panel) || document.querySelector("dialog[open]")) return;
+  if (event.target.matches("a[href], summary") && !panel.contains(event.target)) return; // opens it in a tab of its own
+  event.preventDefault();
+  const button = panel.querySelector("[data-submit]");
+  if (!event.repeat && !button.disabled) panel.requestSubmit(button);
+});
 
 document.querySelectorAll("[data-panel]").forEach(bind);
 document.addEventListener("htmx:load", (event) => {

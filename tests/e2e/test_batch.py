@@ -18,6 +18,8 @@ def test_a_batch_is_one_card_and_what_is_discarded_comes_back(open_page):
     card.locator("[data-live=state]").get_by_text("3 jobs").wait_for()
     assert page.locator("#stage-list > .card").count() == 1
     assert card.locator(".mosaic img").count() == 3
+    heights = "all => all.map((one) => one.clientHeight >= one.querySelector('img').clientHeight)"
+    assert card.locator(".mosaic__one").evaluate_all(heights) == [True] * 3, "nothing is cut off"
 
     card.get_by_role("link", name="Compare").click()
     variants = page.locator(".variant")

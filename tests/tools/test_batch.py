@@ -77,7 +77,8 @@ def test_a_brace_without_its_counterpart_is_named_by_its_place(text, place):
 
 
 def test_how_many_there_are_is_known_without_writing_them_out():
-    assert alternatives.count("{a|b}" * 300) == 2**300
+    assert alternatives.count("{a|b}" * 39) == 2**39
+    assert alternatives.count("{a|b}" * 60_000) == alternatives.MOST
 
 
 def test_labels_have_the_words_that_differ():
@@ -118,6 +119,12 @@ def test_the_rows_of_a_csv_are_jobs(page):
     assert Group.objects.get().title == "a red star and 2 more"
 
 
+def test_empty_columns_at_the_end_of_a_csv_are_left_out(page):
+    answer = page.post(URL, PARAMS | {"prompt": "", "batch_file": csv("prompt,seed,,\na star,7,,\na ring,\n")}, **HTMX)
+    assert answer.status_code == 200, faults(answer)
+    assert [job.params["prompt"] for job in jobs()] == ["a star", "a ring"]
+
+
 def test_one_prompt_alone_is_a_job_alone(page):
     page.post(URL, PARAMS | {"prompt": "a red star", "batch_prompts": " ", "batch_seeds": ""})
     assert (len(jobs()), Group.objects.count()) == (1, 0)
@@ -147,6 +154,7 @@ def test_the_quote_is_for_all_and_says_which_lines_are_empty(page, ada):
         ),
         ({"batch_prompts": "a star\n" * 1000}, "batch_prompts", "1,002 jobs"),
         ({"prompt": "{a|b}" * 30}, "prompt", "1,073,741,824 jobs"),
+        ({"batch_prompts": "{a|b}" * 50_000}, "batch_prompts", "1,000,000,000,000 jobs or more"),
         ({"batch_seeds": "1-9999"}, "batch_seeds", "19,998 jobs"),
         ({"batch_seeds": "one"}, "batch_seeds", "“one” is no seed"),
         ({"batch_seeds": "9-3"}, "batch_seeds", "“9-3” is no seed"),
@@ -283,6 +291,9 @@ def test_one_that_fails_does_not_sink_the_rest(page, made, ada):
     assert [job.status for job in jobs()] == ["failed", "queued", "queued"]
     assert (billing.balance(ada), billing.held(ada)) == (98, 2)
     assert "0 of 3 done, 1 failed or cancelled" in page.get(made.get_absolute_url()).content.decode()
+    for job in jobs()[1:]:
+        services.cancel(job)
+    assert "0 of 3 credits" in page.get("/home/my-library").content.decode(), "what was paid, not what was held"
 
 
 def test_a_strangers_batch_is_not_there(client, ben, page, made):
@@ -331,6 +342,7 @@ def test_a_key_makes_one_batch_of_two_requests(api):
         ([{"prompt": "a star"}, {}], "2: Prompt: describe what is in the image."),
         ([{"prompt": "a star", "colour": "red"}], "1: Unknown parameter 'colour'."),
         ([{"prompt": "a {red|blue"}], "1: the brace at character 3"),
+        ([{"prompt": ["{a|b}"]}], "1: Prompt"),
         ([{"prompt": "a star", "batch": []}], "Send a list of objects"),
         ([], "Send at least one job."),
         ("text", "Send a list of objects"),
@@ -346,8 +358,16 @@ def test_one_wrong_job_is_told_by_its_place(api, ada, batch, sentence):
     assert state(ada) == NOTHING
 
 
-def test_a_thousand_prompts_are_refused_with_the_limit(api, ada):
-    answer = post(api, {"batch": [{"prompt": f"star {number}"} for number in range(1000)]})
+def test_what_is_wrong_with_all_alternatives_of_a_job_is_told_once(api):
+    answer = post(api, {"batch": [{"prompt": "a {red|blue} star", "quality": 5}]})
+    assert answer.json()["errors"]["batch"] == ["1: Quality: choose 30 or more."]
+
+
+@pytest.mark.parametrize(
+    "batch", [[{"prompt": f"star {number}"} for number in range(1000)], [{"prompt": "{a|b}" * 20_000}]]
+)
+def test_a_thousand_prompts_are_refused_with_the_limit(api, ada, batch):
+    answer = post(api, {"batch": batch})
     assert (answer.status_code, answer.json()["code"]) == (402, "not_in_plan")
     assert state(ada) == NOTHING
 

@@ -81,15 +81,16 @@ def test_it_is_edited_ordered_deleted_and_brought_back(page, ada, dusk):
 
 
 def test_a_picture_is_made_for_it(page, ada, dusk):
-    page.post(f"{dusk.get_absolute_url()}/preview")
+    change = {"name": "Late", "words": "at night", "negative": "", "make": "preview"}
+    page.post(dusk.get_absolute_url(), change)
     job = Generation.objects.get()
     assert (job.tool, job.params["quality"], job.params["prompt"]) == (
         "text2image",
         30,
-        f"{presets.PREVIEWED}, at dusk, long shadows",
+        f"{presets.PREVIEWED}, at night",  # what was typed is saved first
     )
     dusk.refresh_from_db()
-    assert dusk.preview_job == job
+    assert (dusk.preview_job, dusk.name) == (job, "Late")
 
 
 def test_the_staff_shares_and_others_only_use(client, ben, dusk):
@@ -135,12 +136,22 @@ def test_a_program_makes_one_and_uses_it(api, ada):
     assert [each["name"] for each in api.get("/api/v1/presets/").json()] == ["Dusk"]
 
 
+def test_null_is_no_preset_and_a_list_is_no_prompt_with_one(api, dusk):
+    body = {"prompt": "a star", "preset": None}
+    job = api.post("/api/v1/tools/text2image/", body, format="json").json()
+    assert job["params"]["prompt"] == "a star"
+    body = {"prompt": ["a star"], "preset": str(dusk.pk)}
+    answer = api.post("/api/v1/tools/text2image/", body, format="json")
+    assert answer.status_code == 422 and list(answer.json()["errors"]) == ["prompt"]
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
         ({"tool": "upscale"}, "tool"),
         ({"tool": "nothing"}, "tool"),
         ({"params": {"prompt": "x"}}, "params"),
+        ({"params": {"strength": 0.5}}, "params"),
         ({"params": {"quality": 5000}}, "params"),
         ({"name": "n" * 61}, "name"),
         ({"colour": "red"}, "colour"),

@@ -214,8 +214,9 @@ def test_a_stop_keeps_what_is_finished_and_only_that_is_paid_for(page, ada, monk
 def test_the_card_of_a_set_shows_each_picture_with_its_uses(page, pair):
     html = page.get("/home/my-library?kind=image").content.decode()
     assert html.count("data-picture=") == 2 and "2 images" in html
+    assert html.count("lightbox__uses") == 2
     for use in ("First frame", "Last frame", "Upscale"):
-        assert f"Use as: {use}" in html
+        assert f">{use}</a>" in html
     assert page.get(f"/home/my-library?tool=text2image&q={pair.engine}").context["count"] == 1
     assert page.get(pair.get_absolute_url()).status_code == 200
     chosen = pair.asset
