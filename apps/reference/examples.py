@@ -76,7 +76,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example(_("More images than it makes at once"), 422, body={"prompt": "a red star at night", "count": 5}),
     ),
     "generations_list": (
-        Example(_("The newest finished job"), 200, query="status=succeeded&page_size=1", given="finished"),
+        Example(_("The newest job that waits"), 200, query="status=queued&page_size=1", given="queued"),
         Example(_("A filter that is not there"), 422, query="state=succeeded"),
     ),
     "generations_retrieve": (

@@ -62,10 +62,20 @@ def _body(language: str, site: str, tools: tuple[str, ...]) -> SafeString:
     return slim(render_to_string("reference/body.html", context))
 
 
+# Elements beside which white space is not shown.
+_BLOCK = (
+    r"</?(?:div|dl|dt|dd|ul|li|section|figure|figcaption|details|summary|h[1-6]|p|table|thead|tbody|tr|t[dh])\b[^>]*>"
+)
+
+
 def slim(html: SafeString) -> SafeString:
     """Return HTML without its indentation, except in what is shown as it is written."""
     parts = re.split(r"(<pre\b.*?</pre>)", html, flags=re.DOTALL)
-    return mark_safe("".join(part if part.startswith("<pre") else re.sub(r"\s*\n\s*", "\n", part) for part in parts))
+    return mark_safe("".join(part if part.startswith("<pre") else _slim(part) for part in parts))
+
+
+def _slim(html: str) -> str:
+    return re.sub(rf"\s*({_BLOCK})\s*", r"\1", re.sub(r"\s*\n\s*", "\n", html))
 
 
 OF_JOBS = {
