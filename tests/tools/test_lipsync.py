@@ -247,8 +247,8 @@ def test_a_stopped_film_keeps_its_segments_and_pays_for_them(ada, clip, monkeypa
     form = tool.form_class({"video": str(clip().pk), **SENT, "text": text}, user=ada)
     assert form.is_valid(), form.errors
     job = run(services.submit(ada, tool, form.params))
-    assert (job.status, job.error, job.stopped_early, job.asset.frames) == ("succeeded", "", True, 48)
-    assert 0 < billing.receipt(job.reference).captured == tool.price_of_part(job, 48) < job.cost
+    assert (job.status, job.error, job.stopped_early, job.asset.frames) == ("succeeded", "", True, 24)
+    assert 0 < billing.receipt(job.reference).captured == tool.price_of_part(job, 24) < job.cost
 
 
 def test_high_is_greyed_with_its_reason(page, monkeypatch, tmp_path):
