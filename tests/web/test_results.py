@@ -136,7 +136,7 @@ def test_what_an_asset_can_be_is_told_by_the_fields_of_all_tools(ada, boats):
         ("First frame", f"{film}?image={picture.pk}"),
         ("Last frame", f"{film}?end_image={picture.pk}"),
     }
-    assert registry.uses(sound) == [("Horn", f"/home/tools/boats?sound={sound.pk}")]
+    assert ("Horn", f"/home/tools/boats?sound={sound.pk}") in registry.uses(sound)
     assert ("Extend", f"{film}?video={video.pk}") in registry.uses(video)
     assert not {"Sail", "Horn", "First frame"} & {use for use, _ in registry.uses(video)}
     assert registry.uses(package) == []
