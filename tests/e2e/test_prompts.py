@@ -88,7 +88,10 @@ def test_the_prompt_of_a_shot_follows_what_is_typed_and_the_caret_stays(open_pag
     assert (name.input_value(), page.evaluate(caret)) == ("Swaen", ["sub_type-0", 4])
 
     page.get_by_role("button", name="Add a subject").press("Enter")
-    page.locator("#sub_type-1:focus").press_sequentially("Dog")
+    subject = page.locator("#sub_type-1:focus")
+    subject.wait_for()
+    page.locator(".htmx-added").first.wait_for(state="detached")  # until then, nobody listens to the new fields
+    subject.press_sequentially("Dog")
     text.get_by_text("A dog.").wait_for()
     page.get_by_role("button", name="Add a subject").press("Enter")
     page.locator("#sub_type-2:focus").wait_for()
