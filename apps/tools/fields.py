@@ -292,18 +292,22 @@ class ReasonSelect(forms.Select):
 
 
 class FaceInput(forms.TextInput):
-    """Faces on a frame of a clip, to pick one of; `seen` is None before a clip was looked at."""
+    """Faces on a frame, to pick one of; `seen` is None before something was looked at, and `asks` is said then."""
 
     template_name = "forms/faces.html"
     seen: FacesSeen | None = None
+    asks: Any = ""
     follows = True  # the page shows it anew with every quote
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
+        context["widget"]["asks"] = self.asks
         if seen := self.seen:
             point = point_of(value)
             picked = seen.at(*point) if point else None
             context["widget"] |= {"seen": seen, "faces": [_drawn(seen, face, face is picked) for face in seen.faces]}
+            if speaks := picked or next(iter(seen.faces), None):
+                context["widget"]["middle"] = _place(speaks)
         return context
 
 
@@ -312,7 +316,11 @@ def _drawn(seen: FacesSeen, face: FaceSeen, picked: bool) -> dict[str, Any]:
     left, top = face.left * seen.width, face.top * seen.height
     sides = {"width": (face.right - face.left) * seen.width, "height": (face.bottom - face.top) * seen.height}
     box = {name: round(number) for name, number in ({"x": left, "y": top} | sides).items()}
-    return box | {"value": "{:.4f},{:.4f}".format(*face.middle), "picked": picked, "trouble": bool(face.trouble)}
+    return box | {"value": _place(face), "picked": picked, "trouble": bool(face.trouble)}
+
+
+def _place(face: FaceSeen) -> str:
+    return "{:.4f},{:.4f}".format(*face.middle)
 
 
 def point_of(value: Any) -> tuple[float, float] | None:
@@ -328,8 +336,9 @@ def point_of(value: Any) -> tuple[float, float] | None:
 class FaceField(forms.CharField):
     """A face by a point in or near it: "x,y" in parts of the frame, as text. The form tells its widget what is seen."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, asks: Any = "", **kwargs: Any) -> None:
         super().__init__(required=False, max_length=40, widget=FaceInput, **kwargs)
+        self.widget.asks = asks
 
     def clean(self, value: Any) -> str:
         text: str = super().clean(value)
