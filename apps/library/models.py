@@ -220,6 +220,7 @@ class Generation(models.Model):
         "speaking": _("Speaking"),
         "tracking": _("Finding the face"),
         "syncing": _("Moving the lips"),
+        "talking": _("Moving the face"),
         "encoding": _("Saving the file"),
     }
 
