@@ -11,6 +11,7 @@ import json
 import math
 from collections import deque
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -74,6 +75,10 @@ class Cut(NamedTuple):
 
 def engine(quality: str = DRAFT) -> Avatar:
     """Return the engine of a quality. Raises EngineError("engine_unknown")."""
+    if quality in MODELS:
+        from workers.engines.external.avatar import Talker
+
+        return Talker(MODELS[quality])
     if quality not in ENGINES:
         raise EngineError("engine_unknown", f"There is no engine for the quality {quality}.")
     module, _, name = ENGINES[quality].partition(":")
@@ -104,19 +109,21 @@ def talk_film(
     keeper.fetch(folder)
     makes = planned(asked, speech)
     work = _work(asked, speech, makes, folder, engine, watermark)
+    # Files of the engine are not those of the film, which are kept.
+    own = folder.with_name(f"{folder.name}-engine-{hashlib.sha256(work.identity.encode()).hexdigest()[:12]}")
 
     def frames(first: int) -> Iterator[Picture]:
         cut = cut_portrait(asked)
         role = Role(
-            cut.picture, cut.points, speech, makes.fps, makes.frames, folder, asked.expressiveness, asked.seed,
-            _driver(asked, makes, folder, on_progress), asked.prompt,
-            partial(_last, folder, first) if first else None,
+            cut.picture, cut.points, speech, makes.fps, makes.frames, own, asked.expressiveness, asked.seed,
+            _driver(asked, makes, folder, on_progress), asked.prompt, partial(_last, folder, first) if first else None,
         )  # fmt: skip
-        return engine.talk(role, first=first, on_progress=on_progress)
+        return at_work.enter_context(closing(engine.talk(role, first=first, on_progress=on_progress)))
 
-    return segments.make_film(
-        work, folder, out, frames, load=engine.load, on_progress=on_progress, keeper=keeper, comment=comment
-    )
+    with ExitStack() as at_work:  # an engine that is not waited for any more ends
+        return segments.make_film(
+            work, folder, out, frames, load=engine.load, on_progress=on_progress, keeper=keeper, comment=comment
+        )
 
 
 def keep_film(
@@ -225,7 +232,7 @@ def _work(
         "said": _said(speech) if speech else None,
         "acted": [asked.expressiveness, asked.seed, asked.prompt],
         "driver": sha256(asked.driver) if asked.driver else None,
-        "engine": type(engine).__qualname__,
+        "engine": engine.name,
     }
     sound = partial(_sound, asked, speech, folder)
     return segments.Work(makes, asked.portrait, depends_on, STAGE, watermark, sound)

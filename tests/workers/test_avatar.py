@@ -1,5 +1,6 @@
 """Talking avatars: portraits cut to films, what a face does while it speaks, and films that go on after a crash."""
 
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 
@@ -119,3 +120,136 @@ def test_another_way_of_speaking_begins_anew_and_nothing_can_be_said_without_a_s
     with pytest.raises(EngineError) as raised:
         engine("best")
     assert raised.value.code == "engine_unknown"
+
+
+# --- engines of others
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """A studio with the toy as the large engine; what it does is its prompt."""
+    import sys
+
+    from tests import media
+    from workers import avatar
+    from workers.engines import registry
+    from workers.engines.external import cards
+    from workers.engines.external import engine as external
+    from workers.weights import catalog
+
+    models, code = tmp_path / "models", tmp_path / "code"
+    monkeypatch.setenv("CINEVIVID_MODELS", str(models))
+    monkeypatch.setenv(cards.PLACES, f"toy={code}")
+    (models / "toy").mkdir(parents=True)
+    media.film(models / "toy" / "film.mp4", [np.full((64, 64, 3), 40 * i, np.uint8) for i in range(6)], rate=25)
+    (code / ".venv" / "bin").mkdir(parents=True)
+    (code / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    (code / "make.py").touch()
+    card = cards.ExternalCard(
+        id="toy", title="Toy", adapter="tests.workers.toy_external", script="make.py", files=("*.mp4",), card_gb=1.0,
+        host_gb=8.0, patience=60.0, pace=1.0, silence=60.0,
+    )  # fmt: skip
+    catalog.get("nano")  # the catalogue is read before something is added to it
+    monkeypatch.setitem(catalog._cards, "toy", card)
+    monkeypatch.setattr(registry, "make_room", lambda asking: None)
+    monkeypatch.setattr(external, "STOP_SECONDS", 0.2)
+    monkeypatch.setitem(avatar.MODELS, "large", "toy")
+    return engine("large")
+
+
+def levels(film):
+    from workers.media.probe import read_frames
+
+    return [round(float(frame.mean()) / 40) for frame in read_frames(film)]
+
+
+def home_of(folder):
+    (home,) = folder.parent.glob(f"{folder.name}-engine-*/from-*")
+    return home
+
+
+def test_an_engine_of_others_makes_the_film_in_its_own_process(portrait, toy, tmp_path):
+    import json
+
+    asked = Asked(portrait, 128, 128, prompt="good", seed=7, expressiveness=0.8)
+    info = talk_film(asked, said(("ɑ", 0.1, 0.3), seconds=0.5), tmp_path / "job", tmp_path / "out.mp4", engine=toy)
+    assert (info.width, info.height, info.frames) == (128, 128, 13)
+    # Parts share a frame; what is missing at the end is the last frame.
+    assert levels(tmp_path / "out.mp4") == [0, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 5, 5]
+    home = home_of(tmp_path / "job")
+    told = json.loads((home / "asked.json").read_text())
+    assert (told["seed"], told["expressiveness"], told["width"]) == (7, 0.8, 128)
+    assert Image.open(home / "portrait.png").size == (128, 128)
+
+
+def test_what_an_engine_has_finished_survives_a_stop_and_is_gone_on_with(portrait, toy, tmp_path):
+    import shutil
+
+    speech, asked = said(("ɑ", 0.1, 0.3), seconds=1.6), Asked(portrait, 128, 128, prompt="parts")
+    folder, out = tmp_path / "job", tmp_path / "out.mp4"
+
+    def stop(told):
+        if told.stage == "talking" and told.step == 24:
+            stopped.append(told.step)
+        elif stopped and told.stage != "talking":  # after the first segment, while the engine is waited for
+            raise Stopped
+
+    stopped = []
+    with pytest.raises(Stopped):
+        talk_film(asked, speech, folder, out, engine=toy, on_progress=stop)
+    pid = int((home_of(folder) / "pid").read_text())
+    assert not alive(pid)
+    info, segments = keep_film(asked, speech, folder, tmp_path / "kept.mp4", engine=toy)
+    assert segments == 1 and info.frames == 24
+    # Where the engine's folder is left, its parts are used again; where it is not, it goes on from the last frame.
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    talk_film(asked, speech, folder, out, engine=toy)
+    assert home_of(folder).name == "from-000000" and len(levels(out)) == 40
+    assert levels(out)[:12] == [0, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 1]
+    quick = Asked(portrait, 128, 128, prompt="parts")
+    stopped = []
+    with pytest.raises(Stopped):
+        talk_film(quick, speech, other, out, engine=toy, on_progress=lambda told: stop_at_part(told, other))
+    assert home_of(other).name == "from-000024"
+
+
+def stop_at_part(told, folder):
+    if list(folder.parent.glob(f"{folder.name}-engine-*/from-*/part-0.mp4")):
+        raise Stopped
+
+
+def alive(pid):
+    from pathlib import Path
+
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_a_killed_engine_is_a_lost_one_and_a_clip_is_not_followed(portrait, toy, tmp_path):
+    import os
+    import signal
+
+    speech = said(("ɑ", 0.1, 0.3), seconds=0.5)
+    with pytest.raises(EngineError) as raised:
+        talk_film(Asked(portrait, 128, 128, prompt="killed"), speech, tmp_path / "a", tmp_path / "o.mp4", engine=toy)
+    assert raised.value.code == "engine_lost"
+
+    def kill(told):
+        child = list(tmp_path.glob("b-engine-*/from-*/child"))
+        if child and child[0].read_text():
+            with suppress(ProcessLookupError):  # it is told of more than once
+                os.kill(int((child[0].parent / "pid").read_text()), signal.SIGKILL)
+
+    with pytest.raises(EngineError) as raised:
+        asked = Asked(portrait, 128, 128, prompt="busy")
+        talk_film(asked, speech, tmp_path / "b", tmp_path / "o.mp4", engine=toy, on_progress=kill)
+    assert raised.value.code == "engine_lost"
+    assert not alive(int((home_of(tmp_path / "b") / "child").read_text()))
+    for quality in ("high", "large"):
+        assert engine(quality).name in ("EchoMimicV3-Flash", "toy")
+    with pytest.raises(EngineError) as raised:
+        engine("high").load()
+    assert raised.value.code == "model_not_ready"

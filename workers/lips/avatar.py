@@ -5,7 +5,7 @@ Lids and mouth are drawn on the portrait's figure where it stands, then the figu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from workers.base import EngineError, OnProgress, ignore_progress
 from workers.lips.acting import Acts, acted
@@ -22,11 +22,13 @@ from workers.lips.visemes import Mouth, mouths
 class Draft:
     """Draws portraits that speak; a `workers.lips.base.Avatar`. Nothing is kept between two frames."""
 
+    name = "draft"
+
     def load(self) -> None:
         """Read the landmark models, whose mesh is warped. Raises EngineError: model_not_ready, model_broken."""
         landmarker()
 
-    def talk(self, role: Role, *, first: int = 0, on_progress: OnProgress = ignore_progress) -> Iterator[Picture]:
+    def talk(self, role: Role, *, first: int = 0, on_progress: OnProgress = ignore_progress) -> Generator[Picture]:
         """Yield the frames of a role from the place `first` on, uint8 RGB [H, W, 3].
 
         Raises EngineError("input_missing") for a role with neither a speech nor a driver.
