@@ -22,8 +22,9 @@ EYES = (
     ((362, 398, 384, 385, 386, 387, 388, 466, 263), (362, 382, 381, 380, 374, 373, 390, 249, 263)),
 )
 # In distances between the eyes' outer corners.
-ABOVE, BELOW, ASIDE = 0.085, 0.045, 0.03  # how far lashes and folds are painted over around an eye
-LASH = 0.014  # how thick the line of lashes is
+ABOVE, BELOW, ASIDE = 0.095, 0.05, 0.085  # how far lashes and folds are painted over around an eye
+SOFT = 0.022
+LASH = 0.015  # how thick the line of lashes is
 OPEN = 0.022  # what an eye is open at least, to blink
 LOWER = 0.16  # of the way that the lower lid comes up
 FINE = 3  # lines that are drawn for one
@@ -85,9 +86,10 @@ def _lid(portrait: Picture, points: Points, upper: tuple[int, ...], lower: tuple
     up, down = (_edge(edge - low, x) for edge in (above, below))
     # Wider at the corners, where lashes reach out; the place in the eye from one corner to the other is 0 to 1.
     begin, end = sorted((above[0, 0] - low[0], above[-1, 0] - low[0]))
-    place = np.clip((x - begin) / max(end - begin, 1.0), -0.3, 1.3)
-    inside = np.clip(1 - np.maximum(-place, place - 1) / (ASIDE * size / max(end - begin, 1.0)), 0, 1)
-    bulge = np.sqrt(np.clip(1 - (2 * np.clip(place, 0, 1) - 1) ** 2, 0.15, 1))
+    place = (x - begin) / max(end - begin, 1.0)
+    aside = np.maximum(np.maximum(-place, place - 1), 0) * max(end - begin, 1.0) / size
+    inside = np.clip(1 - aside / ASIDE, 0, 1)
+    bulge = np.sqrt(np.clip(1 - (2 * np.clip(place, 0, 1) - 1) ** 2, 0.35, 1))
     high_, low_ = up - ABOVE * size * bulge, down + BELOW * size * bulge
     hidden = ((y > high_) & (y < low_) & (inside > 0)).astype(np.float32)
     skin = _skin(part, hidden, size)
@@ -95,13 +97,15 @@ def _lid(portrait: Picture, points: Points, upper: tuple[int, ...], lower: tuple
     along = np.clip((y - high_) / np.maximum(down - high_, 1), 0, 1)
     light = 1 + 0.05 * np.sin(np.pi * np.clip(along * 1.1, 0, 1)) * bulge - 0.10 * along**3
     skin = skin * light[..., None].astype(np.float32)
-    reach = cv2.GaussianBlur(hidden, (0, 0), max(0.8, 0.012 * size)) * hidden
-    eye = part[(y > up) & (y < up + 0.3 * tall) & (inside >= 1)]
-    dark = np.percentile(eye, 12, axis=0) if len(eye) else np.full(3, 40.0)
-    lash = np.minimum(dark, skin.reshape(-1, 3).mean(0) * 0.5).astype(np.float32)
+    # Its edge is soft.
+    far = cv2.distanceTransform(np.pad(hidden, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    reach = np.clip(far / max(1.5, SOFT * size), 0, 1).astype(np.float32)
+    eye = part[(y > up - 0.02 * size) & (y < up + 0.3 * tall) & (inside >= 1)]
+    dark = np.percentile(eye, 6, axis=0) if len(eye) else np.full(3, 40.0)
+    lash = np.minimum(dark, skin.reshape(-1, 3).mean(0) * 0.35).astype(np.float32)
     return Lid(
         int(low[0]), int(low[1]), skin, reach, up.astype(np.float32), down.astype(np.float32),
-        np.asarray(inside, np.float32), lash, max(1.0, LASH * size),
+        np.asarray(np.clip(1 - aside / 0.02, 0, 1), np.float32), lash, max(1.0, LASH * size),
     )  # fmt: skip
 
 
@@ -151,5 +155,5 @@ def _shut(part: Floats, lid: Lid, shut: float) -> Floats:
         * min(1.0, shut / 0.3)
     )
     out += (lid.skin - out) * cover[..., None]
-    line = np.exp(-(((y - edge) / lid.thick) ** 2)) * 0.85 * min(1.0, shut / 0.25) * lid.inside
+    line = np.exp(-(((y - edge) / lid.thick) ** 2)) * 0.9 * min(1.0, shut / 0.25) * lid.inside
     return np.asarray(out + (lid.lash - out) * line[..., None], np.float32)
