@@ -19,7 +19,7 @@ from workers.lips.shape import MESH_POINTS, OVAL
 CELLS = 22  # of the grid in a distance between the eyes' outer corners
 RIM = 0.12  # how far behind the ears the outline of a head is, in these distances
 AXIS = 0.10  # how far behind that it turns
-NECK = 0.95  # how long the way is on which a neck gives way
+NECK, SHORT = 0.95, 0.4  # how long the way is on which a neck gives way, and at least
 ROUNDS = 4  # in which the way back is found
 BROWS = ((70, 63, 105, 66, 107), (300, 293, 334, 296, 336))
 RAISED = 0.045  # how far a raised brow goes up
@@ -52,18 +52,17 @@ class Turner:
         x, y = np.meshgrid(np.arange(columns, dtype=np.float64) * step, np.arange(rows, dtype=np.float64) * step)
         self._x, self._y = x, y
         self._grid = np.stack([x, y], -1).astype(np.float32)
-        share = _taken(figure.share, self._grid, cv2.INTER_LINEAR)
         ears = head.points[[RIGHT_EAR, LEFT_EAR]].astype(np.float64).mean(0)
-        self.depth = _depth(head, x, y, share > 127)
+        self.depth = _depth(head, x, y)
         rim = float(ears[2]) + RIM * head.size
         across, down = head.seen(x, y)
         size, chin = head.size, head.chin
-        free = 1 - _smooth((down - chin + 0.08 * size) / (NECK * size))
+        # A neck that the picture cuts off has given way at its edge.
+        neck = float(np.clip((self.height - head.eyes[1] - chin) / size, SHORT, NECK)) * size
+        free = 1 - _smooth((down - chin + 0.08 * size) / neck)
         # Beside the neck are shoulders: the lower, the nearer.
-        beside = 1.15 - 0.75 * _smooth((down - chin + 0.2 * size) / (0.7 * size))
-        aside = 1 - _smooth((np.abs(across) / size - beside) / 0.55) * _smooth(
-            (down - chin + 0.5 * size) / (0.6 * size)
-        )
+        beside = 1.10 - 0.70 * _smooth((down - chin + 0.4 * size) / (1.1 * size))
+        aside = 1 - _smooth((np.abs(across) / size - beside) / 0.8) * _smooth((down - chin + 0.9 * size) / (1.2 * size))
         self._head = free * aside
         # It turns on its neck, which is below the ears and behind them.
         below = ears[:2] + 0.45 * size * head.down
@@ -140,7 +139,7 @@ def rotation(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
     return np.asarray(about_z @ about_x @ about_y)
 
 
-def _depth(head: Head, x: NDArray[np.float64], y: NDArray[np.float64], figure: NDArray[np.bool_]) -> Floats:
+def _depth(head: Head, x: NDArray[np.float64], y: NDArray[np.float64]) -> Floats:
     """Return how far away each place is, in pixels as landmarks have it: a face, and a round head around it."""
     size = head.size
     points = head.points[:MESH_POINTS].astype(np.float64)
@@ -156,7 +155,7 @@ def _depth(head: Head, x: NDArray[np.float64], y: NDArray[np.float64], figure: N
     depth[rows, columns] = (weights @ points[:, 2]) / weights.sum(1)
     # From the face to the outline: as a skin that is spanned between them.
     across, down = head.seen(x, y)
-    skull = (np.hypot(across / (1.3 * size), (down - (head.chin + head.top) / 2) / (head.chin - head.top)) < 1) & figure
+    skull = np.hypot(across / (1.3 * size), (down - (head.chin + head.top) / 2) / (head.chin - head.top)) < 1
     between = skull & (oval == 0)
     for _ in range(160):
         soft = cv2.blur(depth, (3, 3))
