@@ -51,6 +51,15 @@ def test_a_portrait_is_cut_around_its_face(tmp_path):
         assert 0.25 * width < x < 0.75 * width and 0.25 * height < y < 0.75 * height
 
 
+def test_a_head_that_a_wide_film_would_cut_off_is_seen_whole(tmp_path):
+    close = saved(tmp_path / "close.png", ("mara", 150, 200, 150), width=300, height=500)
+    cut = cut_portrait(Asked(close, 640, 360))
+    low, high = cut.points[:, :2].min(0), cut.points[:, :2].max(0)
+    assert low[1] > 15 and high[1] < 345 and 250 < (low[0] + high[0]) / 2 < 390
+    assert high[1] - low[1] > 180
+    assert cut.picture[:, :40].std() < 30 and cut.picture[:, :40].mean() > 60  # the wall, blurred
+
+
 def test_the_face_that_speaks_is_picked_and_others_are_refused(tmp_path):
     two = saved(tmp_path / "two.png", ("mara", 200, 200, 110), ("jonas", 600, 200, 100), width=800)
     with pytest.raises(LipsError) as raised:
