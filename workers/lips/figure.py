@@ -21,6 +21,7 @@ from workers.lips.shape import OVAL
 SIDE = 384  # pixels of the longer side in which the figure is looked for
 ROUNDS = 4  # of GrabCut
 CHIN, TOP, RIGHT_EAR, LEFT_EAR, BRIDGE = 152, 10, 234, 454, 168
+MORE = 0.03  # how much more than the figure goes with it, in distances between the eyes' outer corners
 RING = 0.35  # how far under the figure the wall is painted with care, in distances between the eyes' outer corners
 
 Floats = NDArray[np.float32]
@@ -101,9 +102,11 @@ def _share(portrait: Picture, head: Head) -> Mask:
     found = _whole(found, head, zoom)
     rough = cv2.resize(found * np.float32(1), (width, height), interpolation=cv2.INTER_LINEAR)
     fine = _guided(portrait, np.asarray(rough, np.float32), max(2, round(0.06 * head.size)))
-    # A little more than the figure: better some of the wall goes with the hair than hair stays with the wall.
-    fine = np.clip((fine - 0.08) / 0.72, 0, 1)
-    return np.asarray(np.round(fine * 255), np.uint8)
+    # A little more than the figure: better some of the wall goes with an ear than an ear's edge stays with the wall.
+    reach = 2 * round(MORE * head.size) + 1
+    wide = cv2.dilate(np.clip((fine - 0.08) / 0.72, 0, 1), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    soft = cv2.GaussianBlur(wide, (0, 0), max(0.7, MORE * head.size / 3))
+    return np.asarray(np.round(np.clip(soft * 1.06 - 0.03, 0, 1) * 255), np.uint8)
 
 
 def _guess(width: int, height: int, head: Head, zoom: float) -> Mask:
