@@ -22,6 +22,8 @@ AXIS = 0.10  # how far behind that it turns
 NECK, SHORT = 0.95, 0.4  # how long the way is on which a neck gives way, and at least
 ROUNDS = 4  # in which the way back is found
 BROWS = ((70, 63, 105, 66, 107), (300, 293, 334, 296, 336))
+IRISES = (468, 473)  # their middles
+EYE, FARTHEST = 0.10, 0.022  # how far an iris goes aside for a radian, and at most
 RAISED = 0.045  # how far a raised brow goes up
 
 Floats = NDArray[np.float32]
@@ -70,6 +72,7 @@ class Turner:
         shoulders = min(head.eyes[1] + chin + 0.9 * size, self.height - 1.0)
         self._body = _smooth((self.height - y) / max(self.height - shoulders, 0.5 * size))
         self._brows = _brows(head, across, down)
+        self._irises = _irises(head, x, y)
         self._box = self._bounds()
         left, top, right, bottom = self._box
         columns_, rows_ = np.arange(left, right, dtype=np.float32), np.arange(top, bottom, dtype=np.float32)
@@ -99,6 +102,10 @@ class Turner:
         by_y = self._head * (d * x + e * y + f * z - y + turn.y * size)
         by_x += self._body * turn.lean * size
         by_y -= self._body * turn.breath * size
+        # Eyes that look at somebody keep doing so.
+        aside = float(np.clip(turn.yaw * EYE, -FARTHEST, FARTHEST)) * size
+        by_x -= self._irises * aside * self.head.across[0]
+        by_y -= self._irises * aside * self.head.across[1]
         if turn.brow:
             by_x -= self._brows * turn.brow * RAISED * size * self.head.down[0]
             by_y -= self._brows * turn.brow * RAISED * size * self.head.down[1]
@@ -161,6 +168,15 @@ def _depth(head: Head, x: NDArray[np.float64], y: NDArray[np.float64]) -> Floats
         soft = cv2.blur(depth, (3, 3))
         depth[between] = soft[between]
     return np.asarray(cv2.GaussianBlur(depth, (0, 0), max(0.8, 0.06 * size / step)), np.float32)
+
+
+def _irises(head: Head, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far each place goes with the irises, 0 to 1."""
+    out = np.zeros(x.shape)
+    for at in IRISES:
+        away = np.hypot(x - head.points[at, 0], y - head.points[at, 1]) / (0.10 * head.size)
+        out = np.maximum(out, np.exp(-(away**4)))
+    return out
 
 
 def _brows(head: Head, across: NDArray[np.float64], down: NDArray[np.float64]) -> NDArray[np.float64]:
