@@ -17,6 +17,7 @@ from apps.library.ids import as_uuid
 from apps.library.models import Asset
 from apps.tools.help import explained
 from apps.voices import services as voices
+from workers import presenters
 from workers.media.facts import FaceSeen, FacesSeen
 from workers.voice.base import Voice
 
@@ -473,3 +474,37 @@ class SoundField(AssetField):
             return  # cleaning it says why
         if kind == Asset.Kind.VIDEO:
             raise forms.ValidationError(_t("this is a video. Choose a sound, such as an MP3 or a WAV."))
+
+
+class PortraitPicker(AssetInput):
+    """Choose one of the studio's presenters, or a picture as in AssetInput."""
+
+    template_name = "forms/portrait.html"
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        context["widget"]["presenters"] = [
+            {"slug": each.slug, "title": _t(each.title), "about": _t(each.about), "alt": _t(each.alt)}
+            | {"voice": each.voice, "voice_name": voices.name_of(each.voice), "chosen": each.slug == value}
+            for each in presenters.PRESENTERS
+        ]
+        return context
+
+
+class PortraitField(AssetField):
+    """Somebody who speaks: the slug of a presenter, or a picture as in AssetField; cleaned, a slug or an Asset."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(Asset.Kind.IMAGE, **kwargs)
+        self.widget = PortraitPicker(self.kinds)
+
+    def clean(self, value: Any) -> Asset | str | None:  # type: ignore[override]
+        if not isinstance(value, str) or not value:
+            return super().clean(value)
+        slugs = [each.slug for each in presenters.PRESENTERS]
+        if value in slugs:
+            return value
+        if not (as_uuid(value) or self.draft):
+            text = _t("no presenter is called so. Choose {choices}, or a picture.")
+            raise forms.ValidationError(text.format(choices=", ".join(slugs)), code="not_found")
+        return super().clean(value)
