@@ -32,8 +32,8 @@ from workers import presenters
 SIDE, SMALL = 1920, 480
 FINE = 2  # pixels that are drawn for one of a head, in each direction
 WINDOW = (0.29, 0.26, 0.71, 0.86)  # of the picture: where head and hair are
-CROP = (0.19, 0.19, 0.81, 0.81)  # of the picture: what the small one shows
-QUALITY, SMALL_QUALITY = 93, 88
+CROP = (0.25, 0.235, 0.75, 0.735)  # of the picture: what the small one shows
+QUALITY, SMALL_QUALITY = 94, 88
 ROOT = Path(__file__).resolve().parents[1]
 STATIC, DOCS = ROOT / "static" / "presenters", ROOT / "docs"
 

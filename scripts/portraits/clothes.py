@@ -152,4 +152,4 @@ class Tailor:
         padded = cv2.copyMakeBorder((mask > 0.5).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
         far = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1] / unit
         share = 1 - np.clip(far / deep, 0, 1)
-        return blurred(deep * np.sqrt(np.clip(1 - share**2, 0, 1)).astype(np.float32) * 0.9, 0.8, unit)
+        return blurred(deep * np.sqrt(np.clip(1 - share**2, 0, 1)).astype(np.float32) * 0.9, 1.3, unit)

@@ -207,7 +207,7 @@ def cloth_light(normal: Array, albedo: Array, lights: Lights, lit: Array, sheen:
     total = total + key[..., None] * np.array(lights.key.colour, np.float32)
     total += fill[..., None] * np.array(lights.fill.colour, np.float32)
     out = total * albedo + edge(normal, 3.0)[..., None] * sheen * (albedo * 0.6 + 0.02)
-    return np.asarray(out + rim_light(normal, lights) * (albedo * 0.5 + 0.05))
+    return np.asarray(out + rim_light(normal, lights, 5.0) * (albedo * 0.5 + 0.05))
 
 
 def over(below: Array, above: Array, share: Array) -> None:
