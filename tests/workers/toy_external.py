@@ -24,7 +24,7 @@ def main():
     Path("pid").write_text(str(os.getpid()))
     say({"alive": True})
     match how:
-        case "good" | "resumed":
+        case "good" | "resumed" | "A person is speaking.":  # the last is what it is told by default
             for step in range(1, 5):
                 say({"progress": {"stage": "denoising", "step": step, "steps": 4}})
                 time.sleep(0.2)

@@ -146,6 +146,10 @@ class AvatarForm(SpeakingForm):
             self._check_picture(picture)
         if driver:
             self.check_clip("driver", driver)
+            if (quality := data.get("quality") or DRAFT) in MODELS:
+                text = _t("only a draft follows a video. Leave it out, or choose the quality {draft}, not {quality}.")
+                named = {"draft": str(QUALITIES[DRAFT]), "quality": str(QUALITIES[quality])}
+                self.add_error("driver", text.format(**named))
         self.check_consent(data, {"portrait": picture, "audio": audio, "driver": driver})
         if not portrait or (self.errors and not self.draft):
             return data
