@@ -241,6 +241,7 @@ NO_PAGE = None
 RULES: dict[str, list[Rule] | None] = {
     "landing": [("visitor", None, "", None), ("signed in", FULL, "", None)],
     "docs": [("visitor", None, "", None)],
+    "docs_chapter": [("tool", None, "tools/to-video", None), ("group", None, "generations", None)],
     "licence": NO_PAGE,
     "robots": NO_PAGE,
     "sitemap": NO_PAGE,

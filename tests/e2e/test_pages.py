@@ -3,7 +3,8 @@
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.look, pytest.mark.slow]
-PUBLIC = ["/", "/home/tools/all", "/docs", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
+PUBLIC = ["/", "/home/tools/all", "/docs", "/docs/tools/to-video", "/docs/generations"]
+PUBLIC += ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
 PRIVATE = [
     "/home/tools/to-video",
     "/home/tools/upscale",

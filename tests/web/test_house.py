@@ -24,7 +24,7 @@ def test_pages_and_api_run_without_torch():
 
 def test_nothing_is_inline_and_the_policy_says_so(page, ada):
     AssetFactory(generation__user=ada)
-    for path in ("/", "/home/tools/to-video", "/home/my-library", "/home/credits", "/accounts/profile", "/docs"):
+    for path in ("/", "/home/tools/to-video", "/home/my-library", "/home/credits", "/accounts/profile", "/docs/voices"):
         answer = page.get(path)
         policy = answer["Content-Security-Policy"]
         assert "script-src 'self'" in policy and "unsafe" not in policy
