@@ -51,6 +51,31 @@ class SeedField(forms.IntegerField):
         return secrets.randbelow(2**31) if seed is None else int(seed)
 
 
+def number(help_text: Any, low: int, high: int, **kwargs: Any) -> forms.IntegerField:
+    """A whole number that may be left empty, for what the model recommends."""
+    return forms.IntegerField(required=False, min_value=low, max_value=high, help_text=help_text, **kwargs)
+
+
+def fraction(
+    help_text: Any, low: float, high: float, *, step: str = "any", usual: str = "", **kwargs: Any
+) -> forms.FloatField:
+    """A number that may be left empty; `usual` is shown there."""
+    shown = {"step": step} | ({"placeholder": usual} if usual else {})
+    return forms.FloatField(
+        required=False,
+        min_value=low,
+        max_value=high,
+        help_text=help_text,
+        widget=forms.NumberInput(attrs=shown),
+        **kwargs,
+    )
+
+
+def switch(help_text: Any, **kwargs: Any) -> forms.BooleanField:
+    """Something that is on or off, and off where it is left out."""
+    return forms.BooleanField(required=False, help_text=help_text, **kwargs)
+
+
 class CatalogueField(forms.ChoiceField):
     """A choice of what this machine has. `known` is what any machine may have; the API's schema lists that."""
 

@@ -16,7 +16,7 @@ from apps.billing import powers
 from apps.billing.powers import Powers
 from apps.library.ids import as_uuid
 from apps.library.models import Asset, Generation
-from apps.tools import allowed, prices, registry, videos, voicing
+from apps.tools import allowed, prices, prompting, registry, videos, voicing
 from apps.tools.fields import (
     AssetField,
     CatalogueField,
@@ -25,7 +25,9 @@ from apps.tools.fields import (
     PlanSelect,
     RatioSelect,
     SeedField,
-    StyleSelect,
+    fraction,
+    number,
+    switch,
 )
 from apps.tools.help import Clip, either, explained
 from apps.tools.registry import LARGE_QUEUE, Stoppable, Timeline, ToolForm, register
@@ -48,7 +50,6 @@ from workers.engines.upscale.plan import FACTORS, target
 from workers.media.facts import MAX_CLIP_SECONDS
 from workers.prompts.compose import written
 from workers.prompts.shot import PromptError
-from workers.prompts.styles import STYLES, styled
 from workers.prompts.write import Target
 from workers.voice.length import expected
 from workers.weights import catalog
@@ -74,20 +75,6 @@ MISSING = {
 FIELD_OF_SPEC = {"width": "ratio", "height": "ratio", "teacache": "teacache_thresh"}
 
 
-def number(help_text: Any, low: int, high: int, **kwargs: Any) -> forms.IntegerField:
-    """A whole number that has the model's recommended value where it is left empty."""
-    return forms.IntegerField(required=False, min_value=low, max_value=high, help_text=help_text, **kwargs)
-
-
-def fraction(help_text: Any, low: float, high: float, **kwargs: Any) -> forms.FloatField:
-    widget = forms.NumberInput(attrs={"step": "any"})
-    return forms.FloatField(required=False, min_value=low, max_value=high, help_text=help_text, widget=widget, **kwargs)
-
-
-def switch(help_text: Any, **kwargs: Any) -> forms.BooleanField:
-    return forms.BooleanField(required=False, help_text=help_text, **kwargs)
-
-
 class VideoForm(ToolForm):
     mode = forms.ChoiceField(
         label=_("Begin with"),
@@ -96,16 +83,11 @@ class VideoForm(ToolForm):
         widget=ModeSelect,
         help_text=_("What your video begins with. Left out, it follows from the image or video that is sent."),
     )
-    prompt = forms.CharField(
-        label=_("Prompt"),
-        max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 3, "placeholder": videos.example()}),
-        error_messages={"required": _("describe what is in the video and how it moves.")},
-    )
+    prompt = prompting.prompt(_("describe what is in the video and how it moves."), example=videos.example())
     prompt_original = forms.CharField(
         label=_("Your own prompt"),
         required=False,
-        max_length=2000,
+        max_length=prompting.MOST,
         widget=forms.HiddenInput,
         help_text=_("What you wrote, where the prompt is a suggestion that you took. Both are kept with your video."),
     )
@@ -166,28 +148,10 @@ class VideoForm(ToolForm):
         widget=forms.NumberInput(attrs={"step": "any"}),
         help_text=_("How long your video runs, as the nearest length that the model makes. Used instead of frames."),
     )
-    style = forms.ChoiceField(
-        label=_("Style"),
-        choices=[(key, _(look.title)) for key, look in STYLES.items()],
-        initial="realistic",
-        widget=StyleSelect,
-        help_text=explained(
-            _("The look of your video. Its words are added to your prompt."),
-            _("Choose one instead of describing the look yourself. A model is offered the looks whose words it knows."),
-        ),
-    )
-    finish = forms.TypedChoiceField(
-        label=_("Finish"),
-        required=False,
-        coerce=int,
-        empty_value=None,
-        choices=[("", _("As made")), *((factor, f"× {factor}") for factor in FACTORS)],
-        widget=PlanSelect,
-        help_text=explained(
-            _("Makes your video larger and clearer at the end, as the tool Upscale does."),
-            _("Leave it as made for a quick look; enlarge what you keep."),
-            drawing="finish",
-        ),
+    style = prompting.style(_("The look of your video. Its words are added to your prompt."))
+    finish = prompting.finish(
+        _("Makes your video larger and clearer at the end, as the tool Upscale does."),
+        _("Leave it as made for a quick look; enlarge what you keep."),
     )
     prompt_enhancer = switch(
         explained(
@@ -196,21 +160,12 @@ class VideoForm(ToolForm):
         ),
         label=_("Prompt enhancer"),
     )
-    negative_prompt = forms.CharField(
-        label=_("Negative prompt"),
-        required=False,
-        max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=explained(
-            _("What should not be seen. Leave empty for the recommended exclusions."),
-            _("Name things, not wishes: “text, blur” rather than “no text”."),
-        ),
-    )
+    negative_prompt = prompting.negative_prompt()
     model_id = CatalogueField(
         label=_("Model"),
         required=False,
         known=(card.id for card in RELEASED),
-        error_messages={"invalid_choice": _("%(value)s is not on this machine.")},
+        error_messages=prompting.NOT_HERE,
         choices=lambda: [(card.id, card.title) for card in videos.models()],
         widget=ModelSelect,
         help_text=explained(
@@ -238,16 +193,7 @@ class VideoForm(ToolForm):
         100,
         label=_("Steps"),
     )
-    guidance_scale = fraction(
-        explained(
-            _("How strictly the prompt is followed."),
-            _("Raise it when something of the prompt is missing, lower it when colours look burnt or motion stiff."),
-            clips=(Clip("guidance-1", _("Guidance 1")), Clip("guidance-2", _("Guidance 4"))),
-        ),
-        1,
-        20,
-        label=_("Guidance"),
-    )
+    guidance_scale = prompting.guidance(Clip("guidance-1", _("Guidance 1")), Clip("guidance-2", _("Guidance 4")))
     shift = fraction(
         explained(
             _("Where the steps go: a higher shift spends more of them on large shapes and motion, fewer on detail."),
@@ -268,7 +214,7 @@ class VideoForm(ToolForm):
         60,
         label=_("Frame rate"),
     )
-    seed = SeedField(label=_("Seed"))
+    seed = SeedField()
     base_num_frames = number(
         explained(
             _("Frames of one window."),
@@ -449,10 +395,7 @@ class VideoForm(ToolForm):
         ratio = self.fields["ratio"].widget
         ratio.offered, ratio.automatic, ratio.sizes = card.ratios, SHAPED, card.sizes
         ratio.own = "" if self["mode"].value() in SHAPED else card.ratios[0]
-        style = self.fields["style"].widget
-        style.offered, style.reason = card.looks, videos.look_reason(card)
-        if not self.is_bound and self["style"].value() not in card.looks:
-            self.initial["style"] = card.looks[0]  # of a film that another model made
+        prompting.offer_looks(self, card)
         values = videos.recommended(card) | (card.picture if self["mode"].value() in IMAGED else {})
         for name, value in values.items():
             self.fields[name].widget.attrs["placeholder"] = value
@@ -465,15 +408,12 @@ class VideoForm(ToolForm):
                 self.add_error(name, MISSING[name])
         data["model_id"] = data.get("model_id") or videos.MODEL.id
         card = cards.get(data["model_id"])
-        if not card.folder():
-            text = _t("{model} is not on this machine yet. Choose another for now.").format(model=card.title)
-            self.add_error("model_id", text)
+        prompting.refuse_missing(self, card)
         if seconds := data.pop("seconds", None):
             data["num_frames"] = frames_for_seconds(seconds, data.get("fps") or card.fps)
         if data.get("num_frames") is None:
             data["num_frames"] = videos.usual_length(card)
-        if data.get("style") and data["style"] not in card.looks:
-            self.add_error("style", videos.look_refused(card))
+        prompting.refuse_look(self, card, data.get("style"))
         self._lengthen(card, data)
         self._check_length(card, data["num_frames"])
         if data.get("prompt_enhancer") and data.get("prompt"):
@@ -666,9 +606,7 @@ class ToVideo(Stoppable):
         return prices.whole(rate * Fraction(spec.new_frames, card.fps)) + voicing.price_in_film(params)
 
     def said(self, params: Mapping[str, Any]) -> str:
-        """The prompt with the words of its look."""
-        prompt, style = str(params.get("prompt") or ""), params.get("style")
-        return styled(prompt, style) if prompt and style else prompt
+        return prompting.said(params)
 
     def price_of_part(self, job: Generation, frames: int) -> int:
         """The price without the finish and the speech: a film that is stopped is kept as it is."""

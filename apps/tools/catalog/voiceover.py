@@ -10,11 +10,9 @@ from django.utils.translation import ngettext
 
 from apps.library.models import Generation
 from apps.tools import voicing
-from apps.tools.fields import LanguageField, VoiceField
 from apps.tools.help import explained
 from apps.tools.registry import Stoppable, ToolForm, register
-from apps.voices.services import LANGUAGES
-from workers.voice.base import HIGHEST, LOWEST, MAX_CHARACTERS
+from workers.voice.base import MAX_CHARACTERS
 from workers.voice.length import expected
 from workers.voice.text import sentences
 
@@ -38,27 +36,10 @@ class VoiceoverForm(ToolForm):
             _("Write numbers and abbreviations as usual: they are spoken as words."),
         ),
     )
-    voice = VoiceField(
-        label=_("Voice"),
-        help_text=explained(_("Who speaks. Left out, it is the studio's usual voice."), _("Listen before you choose.")),
-    )
-    language = LanguageField(
-        label=_("Language"),
-        required=False,
-        choices=[("", _("As the voice speaks")), *sorted(LANGUAGES.items(), key=lambda each: each[0])],
-        help_text=explained(_("The language of the text."), _("Choose one for voices that speak several.")),
-    )
+    voice = voicing.voice()
+    language = voicing.language(_("The language of the text."), _("Choose one for voices that speak several."))
     speed = voicing.speed()
-    pitch = forms.FloatField(
-        label=_("Pitch"),
-        required=False,
-        min_value=LOWEST,
-        max_value=HIGHEST,
-        widget=forms.NumberInput(attrs={"step": "0.5", "placeholder": "0"}),
-        help_text=explained(
-            _("Semitones higher or, below 0, lower."), _("Small steps: beyond 2 a voice sounds made up.")
-        ),
-    )
+    pitch = voicing.pitch()
     format = forms.ChoiceField(
         label=_("Format"),
         required=False,
