@@ -139,6 +139,17 @@ def recommended(card: ModelCard) -> dict[str, Any]:
     return {name: getattr(card, name) for name in RECOMMENDED} | {"teacache_thresh": TEACACHE_THRESHOLD}
 
 
+def cut(width: int, height: int, to_width: int, to_height: int) -> str:
+    """Say what is cut off a picture that is fitted into another shape; empty below 1 %."""
+    shape = math.gcd(to_width, to_height)
+    words = {"ratio": f"{to_width // shape}:{to_height // shape}"}
+    if (lost := round(100 * (1 - height * to_width / (width * to_height)))) > 0:
+        return _("Cut to %(ratio)s: %(lost)d %% of the width is lost.") % (words | {"lost": lost})
+    if (lost := round(100 * (1 - width * to_height / (height * to_width)))) > 0:
+        return _("Cut to %(ratio)s: %(lost)d %% of the height is lost.") % (words | {"lost": lost})
+    return ""
+
+
 class ModelSelect(ModelChoice):
     """A choice of models. Each option carries, as JSON, what model.js changes on the page when it is chosen."""
 

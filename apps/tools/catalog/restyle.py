@@ -14,7 +14,6 @@ from django.utils.translation import ngettext
 
 from apps.library.models import Asset, Generation
 from apps.tools import prices, prompting, videos
-from apps.tools.catalog.to_video import cut
 from apps.tools.fields import AssetField, CatalogueField, SeedField, Slider, number
 from apps.tools.help import explained
 from apps.tools.registry import Stoppable, Timeline, ToolForm, register
@@ -178,7 +177,7 @@ class RestyleForm(ToolForm):
 
     def _tell(self, source: Asset, spec: VideoSpec, image: Asset | None) -> None:
         """Say what is cut off or resampled, beside the inputs."""
-        told = [cut(source.width, source.height, spec.width, spec.height)]
+        told = [videos.cut(source.width, source.height, spec.width, spec.height)]
         if (source.width, source.height) != (spec.width, spec.height):
             told.append(_t("Made at %(width)s × %(height)s.") % {"width": spec.width, "height": spec.height})
         if source.fps and round(source.fps, 2) != spec.fps:
@@ -188,7 +187,7 @@ class RestyleForm(ToolForm):
             told.append(_t("The last %(lost).1f s are left out.") % {"lost": lost})
         self.notes["video"] = " ".join(filter(None, told))
         if image:
-            self.notes["image"] = cut(image.width, image.height, spec.width, spec.height)
+            self.notes["image"] = videos.cut(image.width, image.height, spec.width, spec.height)
 
 
 def spec_of(params: Mapping[str, Any]) -> VideoSpec:
