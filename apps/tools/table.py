@@ -85,7 +85,7 @@ def _text(file: "UploadedFile[Any]") -> str:
     if (file.size or 0) > MAX_BYTES:
         raise TableError(_("the file is too large. A CSV has at most %(most)d MB.") % {"most": 1})
     try:
-        text = file.read().decode("utf-8-sig")
+        text: str = file.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise TableError(_("the file is not written in UTF-8. Save it as “CSV UTF-8”.")) from error
     if "\0" in text:
