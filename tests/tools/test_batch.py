@@ -1,16 +1,20 @@
 """Batches: several prompts, seeds and values, checked together, paid together, and shown as one thing."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from apps.billing import services as billing
 from apps.billing.models import Power
 from apps.errors import StudioError
+from apps.library.batches import batch_of
 from apps.library.models import Asset, Generation, Group
 from apps.tools import alternatives, services
 from apps.tools.batches import told_apart
+from tests.factories import AssetFactory, GenerationFactory
 from tests.media import encoded, quarters
 from tests.plans import give
 
@@ -289,6 +293,28 @@ def test_it_is_one_row_in_the_library_and_on_the_stage(page, made):
         assert f"/home/batches/{made.pk}" in html
     assert "0 of 3 done" in page.get("/home/my-library").content.decode()
     assert "1 item" in page.get("/home/my-library").content.decode()
+
+
+def test_its_card_begins_with_what_was_finished_first(page, ada):
+    group = Group.objects.create(user=ada, kind=Group.BATCH, title="Stars")
+    now = timezone.now()
+    last, first, lost, still = (
+        GenerationFactory(user=ada, group=group, status=status, params={"count": 3}, finished_at=at, created_at=now)
+        for status, at in (
+            ("succeeded", now + timedelta(minutes=2)),
+            ("succeeded", now),
+            ("failed", now),
+            ("queued", None),
+        )
+    )
+    files = [AssetFactory(user=ada, generation=job, position=place) for place in range(3) for job in (last, first)]
+    batch = batch_of(still)
+    assert batch.pictures == [*files[1::2], *files[::2], None, None, None] and batch.more == 0
+    GenerationFactory(user=ada, group=group, params={"count": 4})
+    batch = batch_of(Generation.objects.get(pk=lost.pk))
+    assert (len(batch.pictures), batch.more) == (9, 4)
+    html = page.get("/home/my-library").content.decode()
+    assert html.count('class="mosaic__one"') == 9 and "+4" in html
 
 
 def test_its_page_compares_by_what_differs(page, made):
