@@ -5,11 +5,22 @@ import shutil
 
 import pytest
 
+from tests.e2e import jitter
 from tests.e2e.site import Site
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+def pytest_terminal_summary(terminalreporter):
+    if jitter.ASKED:
+        terminalreporter.line(f"Every answer was late; once more the same: E2E_JITTER={jitter.SEED}")
+
+
+def slow(page):
+    """Give a page less of the processor than it is used to."""
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": jitter.CPU_RATE})
 
 
 @pytest.fixture(scope="package")
@@ -48,6 +59,8 @@ def open_page(browser, site):
         context = browser.new_context(**options)
         context.set_default_timeout(60_000)
         contexts.append(context)
+        if jitter.ASKED:
+            context.on("page", slow)
         page = context.new_page()
         if not problems_expected:
             page.on("console", lambda message: message.type == "error" and note(message.text, message.location["url"]))
