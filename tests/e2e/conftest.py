@@ -36,8 +36,9 @@ def site(tmp_path_factory):
 def browser():
     if not CHROMIUM:
         pytest.skip("No Chromium on this machine: install it (Debian: apt-get install chromium) or set CHROMIUM.")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser

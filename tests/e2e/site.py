@@ -19,8 +19,7 @@ class Site(Studio):
         self.relay = jitter.Relay(self.port) if jitter.ASKED else None
         if self.relay:
             self.url = f"http://localhost:{self.relay.port}"
-        self.env |= {"LEASE_SECONDS": "8", "CINEVIVID_WARM": "0"}  # most tests make no film
-        self.env["SITE_URL"] = self.url
+        self.env |= {"SITE_URL": self.url, "CINEVIVID_WARM": "0"}  # most tests make no film
         self.fleet = bool(os.environ.get("REDIS_URL"))
 
     def start(self) -> Self:

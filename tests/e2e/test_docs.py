@@ -1,6 +1,9 @@
 """The API page in a browser: found by a word, in the language of the reader, and on a phone without scripts."""
 
 import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.test_main_job import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.look, pytest.mark.slow]
 CALL = "[id=submit_to_video]"
@@ -11,17 +14,19 @@ def test_a_call_is_found_and_its_example_taken(open_page, site):
     page.locator(".docs__contents [aria-current=location]").get_by_text("Get a job").wait_for()
     page.get_by_role("searchbox", name="Filter calls and fields").fill("causal_block")
     shown = page.locator("[data-call]:visible")
-    assert shown.first.get_attribute("id") == "submit_to_video" and shown.count() == 1
-    assert page.locator(CALL).get_by_text("causal_block_size", exact=True).is_visible(), "its fold is opened"
+    expect(shown).to_have_count(1)
+    expect(shown).to_have_id("submit_to_video")
+    expect(page.locator(CALL).get_by_text("causal_block_size", exact=True), "its fold is opened").to_be_visible()
     page.get_by_role("searchbox").fill("zebra")
     page.get_by_text("No call has that.").wait_for()
     page.get_by_role("searchbox").fill("")
-    assert page.locator("[data-call]:visible").count() > 15 and page.locator("#errors").is_visible()
+    until(page, lambda: page.locator("[data-call]:visible").count() > 15)
+    expect(page.locator("#errors")).to_be_visible()
     page.get_by_role("radio", name="Python").check(force=True)
-    assert page.locator(f"{CALL} pre[aria-label=Python]").first.is_visible()
-    assert not page.locator(f"{CALL} pre[aria-label=curl]").first.is_visible()
+    expect(page.locator(f"{CALL} pre[aria-label=Python]").first).to_be_visible()
+    expect(page.locator(f"{CALL} pre[aria-label=curl]").first).to_be_hidden()
     page.reload()
-    assert page.locator(f"{CALL} pre[aria-label=Python]").first.is_visible(), "the choice is remembered"
+    expect(page.locator(f"{CALL} pre[aria-label=Python]").first, "the choice is remembered").to_be_visible()
 
 
 def test_the_page_is_small(open_page):
@@ -34,6 +39,6 @@ def test_it_is_whole_without_scripts_on_a_phone(open_page):
     page = open_page(path="/docs", java_script_enabled=False, viewport={"width": 390, "height": 844})
     page.get_by_text("Contents").click()
     page.get_by_role("navigation", name="API reference").get_by_text("Cancel a job").click()
-    assert page.locator("[id=generations_cancel_create] h3").is_visible()
-    assert page.locator("[id=generations_cancel_create] pre[aria-label=curl]").first.is_visible()
-    assert page.get_by_role("searchbox").count() == 0
+    expect(page.locator("[id=generations_cancel_create] h3")).to_be_visible()
+    expect(page.locator("[id=generations_cancel_create] pre[aria-label=curl]").first).to_be_visible()
+    expect(page.get_by_role("searchbox")).to_have_count(0)
