@@ -1,8 +1,8 @@
 """A network that is late: what a site sends reaches its pages after a moment that nobody can foresee.
 
 Opt-in, by E2E_JITTER=<seed> (0 chooses one). The browser speaks to a relay in front of the site, which holds every
-answer, and every message of a socket, for a random time; those of one connection stay in order, and connections overtake
-one another. Pages run on a slower processor as well. A test that passes only while everything is quick fails here.
+answer, and every message of a socket, for a random time; those of one connection stay in order, and connections
+overtake one another. Pages run on a slower processor as well. A test that passes only on a quick network fails here.
 """
 
 import asyncio

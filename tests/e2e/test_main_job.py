@@ -63,6 +63,11 @@ def until(page, condition, seconds=60):
     raise AssertionError("It did not happen in time.")
 
 
+def settled(page):
+    """Wait until htmx has put in what came, and listens to it: a key that is pressed earlier is not heard."""
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added")).to_have_count(0)
+
+
 def at_rest(locator):
     """The box of something that may still glide to its place, once it stays where it is."""
     boxes = [None]
