@@ -286,7 +286,7 @@ def stage():
         def __call__(self, params, folder, on_progress):
             (folder / "half.txt").write_text(PROMPT)
             self.reached.set()
-            assert self.go_on.wait(30)
+            assert self.go_on.wait(120)
 
     stage = Stage()
     stage.reached.clear()
@@ -299,7 +299,7 @@ def stage():
 
 def test_a_running_job_stores_nothing_afterwards(stage, ada, worker, wait_until, tmp_path):
     job = services.submit(ada, toy.ToyTool(), {"prompt": "swan", "size": 2})
-    assert stage.reached.wait(30)
+    assert stage.reached.wait(120)
     delete_account(ada)
     assert billing.audit() == [] and not Generation.objects.exists()
     stage.go_on.set()
