@@ -12,7 +12,9 @@ import socket
 import threading
 
 ASKED = os.environ.get("E2E_JITTER", "")
-SEED = int(ASKED) or random.randrange(1, 10_000) if ASKED else 0
+SEED = (int(ASKED) or random.randrange(1, 10_000)) if ASKED else 0
+if ASKED:
+    os.environ["E2E_JITTER"] = str(SEED)  # for the processes of pytest -n
 LONGEST = 1.5  # seconds that an answer or a message is held
 LONGEST_FILE = 0.15  # a page has dozens of scripts, styles and pictures
 ALLOWANCE = 4 * LONGEST if ASKED else 0.0  # seconds that a measured time may be longer: a few hops

@@ -35,7 +35,7 @@ def test_the_whole_choice_is_in_view_beside_the_price_and_generate(open_page):
     assert foot["y"] + foot["height"] <= 900
     rows = {box(shape)["y"] for shape in page.locator(".ratio:visible").all()}
     assert len(rows) == 1, "no ratio stands alone in a second row"
-    assert page.locator(".ratio:has(:checked)").is_visible(), "the chosen one is among them"
+    expect(page.locator(".ratio:has(:checked)"), "the chosen one is among them").to_be_visible()
     shown = "images => images.length && images.every((image) => image.naturalWidth > 0)"
     until(page, lambda: page.locator(".style img").evaluate_all(shown))
     expect(page.get_by_text("Auto matches your image or video.")).to_be_hidden()

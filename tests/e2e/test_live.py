@@ -62,7 +62,7 @@ def test_it_plays_while_it_renders_and_the_finished_film_takes_over_without_a_ju
     expect(page.locator("[data-film]")).to_have_count(0)
     asset = job_of(page, site)["assets"][0]
     assert asset["frames"] == LONG
-    assert asset["url"].endswith(page.locator("article.card video").first.get_attribute("src"))
+    until(page, lambda: asset["url"].endswith(page.locator("article.card video").first.get_attribute("src")))
     until(page, lambda: page.evaluate("seen.some(([, live]) => !live)"))
     page.wait_for_timeout(1000)
     seen = page.evaluate("seen")
@@ -136,7 +136,7 @@ def test_what_stands_beside_a_film_is_there_when_it_is_finished_without_a_reload
     order(page, frames=LONG, steps=STEPS)
     page.goto(site.url + card(page).get_by_role("link").first.get_attribute("href"))
     page.evaluate("window.same = true")
-    assert page.get_by_text("Details").count() == 0
+    expect(page.get_by_text("Details")).to_have_count(0)
     page.get_by_text("Details").wait_for(timeout=300_000)
     expect(page.get_by_text(f"{LONG} frames")).to_have_count(1)
     assert page.evaluate("window.same") is True

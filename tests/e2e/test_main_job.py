@@ -173,12 +173,12 @@ def test_a_second_person_sees_none_of_it(open_page, site):
     film = finished(page).get_attribute("src")
     about = card(page).locator("h3 a").get_attribute("href")
     other = open_page("ben@example.org", TOOL)
-    assert other.locator("article[id^=generation-]").count() == 0
+    expect(other.locator("article[id^=generation-]")).to_have_count(0)
     for address in (film, about):
         assert page.request.get(f"{site.url}{address}").status == 200
         assert other.request.get(f"{site.url}{address}").status == 404
     other.goto(f"{site.url}/home/my-library")
-    assert other.locator("article[id^=generation-]").count() == 0
+    expect(other.locator("article[id^=generation-]")).to_have_count(0)
 
 
 def test_bad_input_is_told_on_its_field(open_page):
