@@ -1,6 +1,7 @@
 """A real browser on a real site."""
 
 import os
+import re
 import shutil
 
 import pytest
@@ -48,12 +49,19 @@ def browser():
 @pytest.fixture
 def open_page(browser, site):
     """Open a page in a browser of its own; at the end, nothing was refused by the CSP and no script failed."""
-    contexts, problems = [], []
+    contexts, problems, missed = [], [], []
 
-    def note(text, address=""):
+    def note(text, address="", context=None):
+        # A page asks for the next part of a film until it has heard that this was cancelled.
+        if context and "404" in text and (film := re.search(r"/live/([0-9a-f-]{36})/", address)):
+            missed.append((context, film[1], text))
         # htmx reports a quote that was still on its way when the page was left.
-        if not text.startswith(("htmx:sendAbort", "htmx:afterRequest")):
+        elif not text.startswith(("htmx:sendAbort", "htmx:afterRequest")):
             problems.append(f"{text} {address}".strip())
+
+    def told(message, context):
+        if message.type == "error":
+            note(message.text, message.location["url"], context)
 
     def open_page(email=None, path="/", problems_expected=False, **options):
         options = {"viewport": {"width": 1440, "height": 900}} | options
@@ -64,7 +72,7 @@ def open_page(browser, site):
             context.on("page", slow)
         page = context.new_page()
         if not problems_expected:
-            page.on("console", lambda message: message.type == "error" and note(message.text, message.location["url"]))
+            page.on("console", lambda message: told(message, context))
             page.on("pageerror", lambda error: note(str(error)))
         if email:
             page.goto(site.sign_in_link(email))
@@ -74,6 +82,10 @@ def open_page(browser, site):
         return page
 
     yield open_page
+    for context, film, text in missed:
+        answer = context.request.get(f"{site.url}/api/v1/generations/{film}/")
+        if answer.status != 404 and answer.json()["status"] != "cancelled":
+            note(text, film)
     for context in contexts:
         context.close()
     assert problems == []
