@@ -53,7 +53,7 @@ def test_two_tabs_agree_from_the_first_job_to_the_last_deletion(open_page, site)
     expect(other.get_by_text("Nothing here yet.")).to_be_visible()
 
     # One tab starts a film, the other shows it: as a card, as a number, and in the title of both.
-    order(page, frames=LONG, steps=12)
+    order(page, frames=LONG, steps=40)  # it is at work until all that is looked at meanwhile has been seen
     card(page, "running").wait_for()
     first = card(page).get_attribute("id")
     shows(other, first, "running").wait_for()

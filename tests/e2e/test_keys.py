@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.test_main_job import NANO, PROMPT, STEP, TOOL, card, credits, finished, order, slide, until
+from tests.e2e.test_main_job import LONG, NANO, PROMPT, STEP, TOOL, card, credits, finished, order, slide, until
 from tests.media import encoded, quarters
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -51,7 +51,7 @@ def test_a_session_that_ended_meanwhile_costs_no_prompt(open_page):
 
 def test_undo_stays_until_it_worked_and_keys_go_on_where_they_were(open_page):
     page = open_page("noa@example.org", TOOL, problems_expected=True)
-    order(page, frames=NANO.base_num_frames + 2 * STEP, steps=40)
+    order(page, frames=LONG, steps=40)
     card(page, "running").wait_for()
     card(page).get_by_role("button", name="Cancel").focus()
     page.keyboard.press("Enter")

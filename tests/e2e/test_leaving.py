@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from tests.e2e.test_main_job import NANO, STEP, TOOL, card, finished, order, until
+from tests.e2e.test_main_job import LONG, TOOL, card, finished, order, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ADDRESS, PASSWORD, PROMPT = "leaver@example.org", "a-long-enough-phrase", "a green star at a lighthouse"
@@ -28,7 +28,7 @@ def test_an_account_is_downloaded_then_deleted_while_a_film_is_made(open_page, s
     page = sign_up(open_page, site)
     order(page, PROMPT)
     finished(page)
-    order(page, f"{PROMPT} again", frames=NANO.base_num_frames + 10 * STEP, steps=40)  # longer than anybody stays
+    order(page, f"{PROMPT} again", frames=LONG, steps=40)
     card(page, "running").wait_for()
     # It plays the film that goes with the account, and may still ask for the next part.
     other = open_page(ADDRESS, "/home/my-library", problems_expected=True)

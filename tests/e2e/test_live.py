@@ -11,7 +11,7 @@ from tests.e2e.test_main_job import NANO, STEP, TOOL, card, credits, order, unti
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 WINDOWS = 6
 LONG = NANO.base_num_frames + (WINDOWS - 1) * STEP
-STEPS = 12  # enough of them for somebody to come, look and press before it is done
+STEPS = 24  # enough of them for somebody to come, look and press before it is done
 
 NOTE = """() => {
   window.seen = [];
