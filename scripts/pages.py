@@ -72,13 +72,13 @@ class World:
         films = [self.order(**usual, prompt=prompt, seed=1, finish="" if self.quick else 4) for prompt in prompts]
         self.ids["picture"] = self.upload("Boat.png", picture())
         self.upload("Sea.wav", wave())
-        # While the films are made: one that loses what it begins with, and one that nobody wants any more.
+        # While a long film is made: one that loses what it begins with, and one that nobody wants any more.
+        thrown = self.order(**LONG)
         lost = self.upload("Lost.png", picture(90))
         failed = self.order(prompt="a blue circle moves left", image=lost, **usual)
         self.call("delete", f"assets/{lost}/")
         cancelled = self.order(prompt="a green star grows on a black background", **usual)
         self.call("post", f"generations/{cancelled}/cancel/")
-        thrown = self.order(prompt="an orange triangle moves down", **usual)
         self.call("post", f"generations/{thrown}/cancel/")
         self.call("delete", f"generations/{thrown}/")
         enlarged = self.order("upscale", source=self.ids["picture"], factor=2)

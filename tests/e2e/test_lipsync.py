@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.test_main_job import card, finished, until
 
@@ -35,27 +36,30 @@ def test_one_of_two_faces_is_picked_and_speaks(open_page, tmp_path, size):
     page = open_page(OWNER, "/home/tools/lip-sync", viewport={"width": size[0], "height": size[1]})
     look(page, f"{size[0]}-empty")
     page.locator("input[type=file][name=video]").set_input_files(clip(tmp_path / "two.mp4"))
-    until(page, lambda: page.locator(".faces input").count() == 2)
-    assert "2 faces are seen" in page.locator(".faces__told").inner_text()
-    first, second = page.locator(".faces input").all()
+    faces = page.locator(".faces input")
+    expect(faces).to_have_count(2)
+    expect(page.locator(".faces__told")).to_contain_text("2 faces are seen")
+    first, second = faces.nth(0), faces.nth(1)
     page.locator(".faces").scroll_into_view_if_needed()
     first.click()
-    assert first.is_checked()
+    expect(first).to_be_checked()
     page.keyboard.press("ArrowRight")
-    assert second.is_checked()
-    page.locator("textarea[name=text]").fill("Mama, papa.")
-    page.wait_for_timeout(1500)
-    until(page, lambda: page.locator(".quote__credits").count() == 1)
+    expect(second).to_be_checked()
+    with page.expect_response("**/quote"):
+        page.locator("textarea[name=text]").fill("Mama, papa.")
+    expect(page.locator(".quote__credits")).to_have_count(1)
+    expect(page.locator("#quote.htmx-request")).to_have_count(0)
     page.locator(".faces").scroll_into_view_if_needed()
     look(page, f"{size[0]}-picked")
-    assert page.locator(".faces input:checked").count() == 1, "a quote leaves what is picked"
+    expect(page.locator(".faces input:checked"), "a quote leaves what is picked").to_have_count(1)
     page.locator("input[name=consent]").check()
     look(page, f"{size[0]}-consent")
     page.locator("[data-submit]").click()
     finished(page)
     look(page, f"{size[0]}-made")
-    card(page).get_by_role("link").first.click()
+    with page.expect_navigation():
+        card(page).get_by_role("link").first.click()
     until(page, lambda: page.locator(".compare video:visible").count() == 2)
-    assert "Synthetic" in page.locator(".asset__side").inner_text()
+    expect(page.locator(".asset__side")).to_contain_text("Synthetic")
     look(page, f"{size[0]}-result-whole")
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]

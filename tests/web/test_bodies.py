@@ -353,9 +353,9 @@ def test_one_account_sends_only_so_many_files_at_once(site, line, keys, wait_unt
     (first, _), (_, invited), (_, refused) = upload(), upload(), upload()
     assert (invited[0], refused[0], json.loads(refused[2])["code"]) == (100, 429, "rate_limited")
     first.send(NOISE)
-    wait_until(on_disk, 10, "what arrives is not on the disk")
+    wait_until(on_disk, message="what arrives is not on the disk")
     first.socket.close()
-    wait_until(lambda: not on_disk(), 10, "what has left still has its bytes here")
+    wait_until(lambda: not on_disk(), message="what has left still has its bytes here")
     assert upload()[1][0] == 100, "one that has left makes room"
 
 
