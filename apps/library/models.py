@@ -218,11 +218,14 @@ class Generation(models.Model):
         "upscaling": _("Enlarging"),
         "grading": _("Changing the look"),
         "speaking": _("Speaking"),
+        "voicing": _("Speaking the text"),
         "tracking": _("Finding the face"),
         "syncing": _("Moving the lips"),
         "encoding": _("Saving the file"),
     }
 
+    # Stages that follow one another in work without windows: where each begins and ends, in percent.
+    SHARES = {"voicing": (0, 15), "tracking": (15, 30), "syncing": (30, 100)}
     FINISH_PERCENT = 20  # of a film that is made larger at its end
 
     ACTIVE = (Status.WAITING, Status.QUEUED, Status.RUNNING, Status.OFFERED)
@@ -407,7 +410,8 @@ class Generation(models.Model):
             return 100
         share = self.step / self.steps if self.steps else 0.0
         if not self.windows:
-            return min(99, int(100 * share))
+            begin, end = self.SHARES.get(self.stage, (0, 100))
+            return min(99, begin + int((end - begin) * share))
         if not (self.steps and self.window):
             return 0
         before_finish = 100 - self.FINISH_PERCENT if self.params.get("finish") and not self.in_pictures else 100

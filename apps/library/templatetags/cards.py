@@ -93,7 +93,7 @@ def detail(job: Generation) -> str:
     steps = {"number": job.step, "all": job.steps}
     frame = _("frame %(number)d of %(all)d")
     words = dict.fromkeys(("upscaling", "grading", "tracking", "syncing"), frame)
-    words["speaking"] = _("%(number)d of %(all)d sentences")
+    words |= dict.fromkeys(("speaking", "voicing"), _("%(number)d of %(all)d sentences"))
     step = words.get(job.stage, _("step %(number)d of %(all)d")) % steps
     if job.stage == "speaking" and job.steps == 1:
         step = ""  # of a film, in which speech is a moment

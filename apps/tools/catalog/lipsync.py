@@ -47,7 +47,10 @@ class LipSyncForm(ToolForm):
         label=_("Video"),
         use=_("Lip sync"),
         opened=True,
-        help_text=_("A face that looks at the camera, and is not hidden by a hand. At most 120 s long."),
+        help_text=_(
+            "A face that looks at the camera, and is not hidden by a hand. At most 120 s long; where the speech is "
+            "longer, the last picture stays."
+        ),
     )
     face = FaceField(
         label=_("Who speaks"),
@@ -66,6 +69,7 @@ class LipSyncForm(ToolForm):
             _("About 17 characters are a second of speech."),
         ),
     )
+    text.widget.either = True  # this, or a sound
     voice = VoiceField(
         label=_("Voice"),
         help_text=explained(
@@ -151,7 +155,7 @@ class LipSyncForm(ToolForm):
         said = self._said(data, audio)
         if video is not None:
             self._check_video(video, audio, bool(data.get("consent")))
-        if video is None or (self.errors and not self.draft):
+        if video is None:
             return data
         seen = self._seen(video)
         face = self._picked(seen, data.get("face") or "") if seen else None
@@ -219,7 +223,8 @@ class LipSyncForm(ToolForm):
             return None
         self.fields["face"].widget.seen = seen
         if not seen.faces:
-            self.add_error("video", _t("no face is seen in this video. Choose one in which a face can be seen."))
+            nobody = _t("no face is seen in this video. Choose one in which a face looks at the camera.")
+            self.add_error("video", nobody)
         return seen
 
     def _picked(self, seen: FacesSeen, place: str) -> FaceSeen | None:
