@@ -3,8 +3,6 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.test_main_job import until
-
 pytestmark = [pytest.mark.browser, pytest.mark.look, pytest.mark.slow]
 CALL = "[id=submit_to_video]"
 
