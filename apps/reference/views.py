@@ -25,7 +25,7 @@ def docs(request: HttpRequest, slug: str = "") -> HttpResponse:
     What it shows is the same for everybody, and made once for each language.
     """
     same = _same()
-    chapter = next((each for each in _reference(*same).chapters if each.slug == slug), None)
+    chapter = _reference(*same).chapter(slug)
     if slug and not chapter:
         raise Http404
     return render(request, "reference/docs.html", {"chapter": chapter, "body": _body(slug, *same)})
@@ -64,7 +64,7 @@ def _body(slug: str, language: str, site: str, tools: tuple[str, ...]) -> SafeSt
     rates: dict[str, str] = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]  # type: ignore[assignment]
     context = {
         "reference": reference,
-        "chapter": next((each for each in reference.chapters if each.slug == slug), None),
+        "chapter": reference.chapter(slug),
         "site": site,
         "errors": [entry for code, entry in CATALOGUE.items() if code in reference.codes],
         "of_jobs": [entry for entry in CATALOGUE.values() if entry.code in OF_JOBS],

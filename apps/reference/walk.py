@@ -145,6 +145,9 @@ class Reference:
     usual: list[str]
     usual_sent: list[str]
 
+    def chapter(self, slug: str) -> Chapter | None:
+        return next((each for each in self.chapters if each.slug == slug), None)
+
     @property
     def codes(self) -> set[str]:
         """Every error that a call may answer with."""

@@ -482,12 +482,9 @@ class VideoForm(ToolForm):
 
     def _check_clip(self, job: VideoRequest, clip: Asset | None) -> None:
         """Refuse a clip that the engine would refuse later, when credits are held."""
-        if clip is None:
+        if clip is None or videos.refuse_long(self, "video", clip):
             return
-        if clip.seconds > MAX_CLIP_SECONDS:
-            text = _t("this video is {seconds:.0f} s long. Choose one of at most {most:.0f} s.")
-            self.add_error("video", text.format(seconds=clip.seconds, most=MAX_CLIP_SECONDS))
-        elif round(clip.seconds * job.spec.fps) < job.spec.overlap_history:
+        if round(clip.seconds * job.spec.fps) < job.spec.overlap_history:
             needed = job.spec.overlap_history / job.spec.fps
             text = _t("this video is too short to extend. Choose one of {needed:.1f} s or more.")
             self.add_error("video", text.format(needed=needed))

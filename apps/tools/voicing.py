@@ -25,6 +25,7 @@ from workers.voice.text import plain
 
 FILM_CHARACTERS = 3000  # of the text in a film
 CHARACTERS_OF_A_RATE = 150
+TITLE = 120  # characters of a text that name its job
 LONGER, FASTER, RUN_ON = "longer", "faster", "run_on"
 FITS = {LONGER: _("Make the video longer"), FASTER: _("Speak faster"), RUN_ON: _("Let it run on")}
 AROUND = 0.3  # seconds that stay silent around a description
@@ -241,3 +242,9 @@ def summary(params: Mapping[str, Any]) -> str:
         told += " · " + _t("%.0f s of speech") % max(1, expected(text, params.get("voiceover_speed") or 1.0))
     told += " · " + _t("music") if params.get("music") else ""
     return told + (" · " + _t("audio description") if params.get("description") else "")
+
+
+def job_title(text: str) -> str:
+    """Return the beginning of a text in whole words, as the title of the job that speaks it."""
+    text = " ".join(text.split())
+    return text if len(text) <= TITLE else f"{text[:TITLE].rsplit(' ', 1)[0]}…"

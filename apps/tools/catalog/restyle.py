@@ -161,10 +161,8 @@ class RestyleForm(ToolForm):
         """Refuse what is too long, too short or too small to be shown by the model."""
         longest = min(MAX_CLIP_SECONDS, card.max_num_frames / card.fps)
         width, height = card.sizes[nearest_ratio(card, source.width or 1, source.height or 1)]
-        if source.seconds > longest:
-            text = _t("this video is {seconds:.0f} s long. Choose one of at most {most:.0f} s.")
-            self.add_error("video", text.format(seconds=source.seconds, most=longest))
-        elif frames_within(source.seconds, card.fps) < SHORTEST:
+        too_long = videos.refuse_long(self, "video", source, longest)
+        if not too_long and frames_within(source.seconds, card.fps) < SHORTEST:
             text = _t("this video is too short. Choose one of {needed:.1f} s or more.")
             self.add_error("video", text.format(needed=SHORTEST / card.fps))
         if source.width < width or source.height < height:

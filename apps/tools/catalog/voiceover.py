@@ -17,7 +17,6 @@ from workers.voice.length import expected
 from workers.voice.text import sentences
 
 FORMATS = {"mp3": _("MP3"), "wav": _("WAV"), "m4a": _("M4A (AAC)"), "ogg": _("OGG (Opus)")}
-TITLE = 120  # characters of the text that name the job
 EXAMPLES = (
     _("Every film begins with a voice. Close your eyes, and listen to the rain."),
     _("Welcome back. In this lesson we look at how light draws a face."),
@@ -122,8 +121,7 @@ class Voiceover(Stoppable):
         return told % numbers
 
     def job_title(self, params: Mapping[str, Any]) -> str:
-        text = " ".join(params["text"].split())
-        return text if len(text) <= TITLE else f"{text[:TITLE].rsplit(' ', 1)[0]}…"
+        return voicing.job_title(params["text"])
 
     @property
     def priced(self) -> list[tuple[str, Mapping[str, Any]]]:
