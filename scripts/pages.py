@@ -6,9 +6,11 @@ what keeps people out of them.
 
 import io
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,7 +66,7 @@ class World:
 
     def fill(self) -> "World":
         """Make three people and, for one of them, films, uploads, an enlargement, jobs that ended badly, and trash."""
-        told = self.studio.manage("shell", "-v", "0", "-c", PEOPLE).strip().splitlines()[-1]
+        told = self.studio.manage("shell", "-v", "0", "-c", ACCOUNTS).strip().splitlines()[-1]
         self.token = json.loads(told)["token"]
         self.links = json.loads(told)["links"]
         usual = {"num_frames": 17, "steps": 6} if self.quick else {"num_frames": 33}
@@ -72,6 +74,7 @@ class World:
         films = [self.order(**usual, prompt=prompt, seed=1, finish="" if self.quick else 4) for prompt in prompts]
         self.ids["picture"] = self.upload("Boat.png", picture())
         self.upload("Sea.wav", wave())
+        self.ids["people"] = self.upload("Two.mp4", people())
         # While the films are made: one that loses what it begins with, and one that nobody wants any more.
         lost = self.upload("Lost.png", picture(90))
         failed = self.order(prompt="a blue circle moves left", image=lost, **usual)
@@ -130,7 +133,7 @@ class World:
             time.sleep(0.25)
 
     def upload(self, name: str, content: bytes) -> str:
-        kind = "audio/wav" if name.endswith("wav") else "image/png"
+        kind = {"wav": "audio/wav", "mp4": "video/mp4", "png": "image/png"}[name.rpartition(".")[2]]
         parts = {"file": {"name": name, "mimeType": kind, "buffer": content}}
         return str(
             self._answer(self.request.post(self._address("assets/"), headers=self._headers, multipart=parts))["id"]
@@ -165,7 +168,7 @@ class World:
         page.wait_for_url(lambda address: "/accounts/link/" not in address)
 
 
-PEOPLE = f"""
+ACCOUNTS = f"""
 import json
 from django.conf import settings
 from apps.accounts.links import sign_in_url
@@ -202,6 +205,18 @@ def picture(shade: int = 30) -> bytes:
     return file.getvalue()
 
 
+def people() -> bytes:
+    """Return a clip of two people side by side, 320 x 240, as MP4."""
+    from scripts.faces import PEOPLE, Clip, Pose, Scene
+    from workers.media import film
+
+    poses = (Pose(85, 110, 90), Pose(235, 110, 90))
+    made = Clip((Scene((PEOPLE["mara"], PEOPLE["jonas"]), poses, 0.4),), 320, 240)
+    with tempfile.TemporaryDirectory() as folder:
+        film.write(path := Path(folder) / "two.mp4", made.read(), made.width, made.height, made.fps)
+        return path.read_bytes()
+
+
 def wave(seconds: float = 2.0, rate: int = 16_000) -> bytes:
     """Return a sound that swells and fades, as WAV."""
     times = np.arange(int(seconds * rate)) / rate
@@ -232,6 +247,10 @@ def _wrong_sign_up(page: Any) -> None:
 def _no_prompt(page: Any) -> None:
     with page.expect_navigation():
         page.locator("#panel").evaluate("form => form.submit()")  # as without scripts: the page comes back whole
+
+
+def _faces(page: Any) -> None:
+    page.locator(".faces input").nth(1).check()
 
 
 # Rules: (state, who, arguments of the address or a query, what they do). None is no page: it takes POST only, sends
@@ -322,6 +341,7 @@ RULES: dict[str, list[Rule] | None] = {
         ("restyle", FULL, "restyle?video={asset}", None),
         ("restyle empty", NEW, "restyle", None),
         ("lip sync", FULL, "lip-sync?video={asset}", None),
+        ("lip sync faces", FULL, "lip-sync?video={people}", _faces),
         ("lip sync empty", NEW, "lip-sync", None),
         ("video looks", FULL, "looks?video={asset}", None),
         ("prompt", FULL, "prompt", None),
