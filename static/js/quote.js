@@ -27,7 +27,10 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
   const inputs = [...form.querySelectorAll("input[type=file]")];
   const bytes = bytesOf(form);
   const brings = bytes > 0 && bytes < LOOKED_AT;
-  if (bytes >= LOOKED_AT) for (const box of form.querySelectorAll("[data-following][data-old]")) tellLarge(box);
+  if (bytes >= LOOKED_AT) {
+    detail.formData.set("large", "1"); // so that no price is promised
+    for (const box of form.querySelectorAll("[data-following][data-old]")) tellLarge(box);
+  }
   detail.elt.setAttribute("hx-encoding", brings ? "multipart/form-data" : FORM);
   if (brings) delete detail.headers["Content-Type"];
   else {

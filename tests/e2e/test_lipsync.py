@@ -80,6 +80,7 @@ def test_another_clip_has_nobody_picked_and_a_large_one_is_looked_at_when_it_is_
 
     video.set_input_files(large)
     expect(page.locator(".faces__told")).to_contain_text("This file is large", timeout=60_000)
+    expect(page.locator("#quote")).to_contain_text("once you start")
     page.locator("textarea[name=text]").fill("Mama, papa.")
     page.locator("input[name=consent]").check()
     page.locator("[data-submit]").click()
