@@ -66,7 +66,7 @@ class World:
 
     def fill(self) -> "World":
         """Make three people and, for one of them, films, uploads, an enlargement, jobs that ended badly, and trash."""
-        told = self.studio.manage("shell", "-v", "0", "-c", ACCOUNTS).strip().splitlines()[-1]
+        told = self.studio.manage("shell", "-v", "0", "-c", PEOPLE).strip().splitlines()[-1]
         self.token = json.loads(told)["token"]
         self.links = json.loads(told)["links"]
         usual = {"num_frames": 17, "steps": 6} if self.quick else {"num_frames": 33}
@@ -168,7 +168,7 @@ class World:
         page.wait_for_url(lambda address: "/accounts/link/" not in address)
 
 
-ACCOUNTS = f"""
+PEOPLE = f"""
 import json
 from django.conf import settings
 from apps.accounts.links import sign_in_url
@@ -207,11 +207,12 @@ def picture(shade: int = 30) -> bytes:
 
 def people() -> bytes:
     """Return a clip of two people side by side, 320 x 240, as MP4."""
-    from scripts.faces import PEOPLE, Clip, Pose, Scene
+    from scripts import faces
     from workers.media import film
 
-    poses = (Pose(85, 110, 90), Pose(235, 110, 90))
-    made = Clip((Scene((PEOPLE["mara"], PEOPLE["jonas"]), poses, 0.4),), 320, 240)
+    poses = (faces.Pose(85, 110, 90), faces.Pose(235, 110, 90))
+    scene = faces.Scene((faces.PEOPLE["mara"], faces.PEOPLE["jonas"]), poses, 0.4)
+    made = faces.Clip((scene,), 320, 240)
     with tempfile.TemporaryDirectory() as folder:
         film.write(path := Path(folder) / "two.mp4", made.read(), made.width, made.height, made.fps)
         return path.read_bytes()
