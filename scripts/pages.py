@@ -69,12 +69,12 @@ class World:
         told = self.studio.manage("shell", "-v", "0", "-c", PEOPLE).strip().splitlines()[-1]
         self.token = json.loads(told)["token"]
         self.links = json.loads(told)["links"]
+        self.ids["people"] = self.upload("Two.mp4", people())
         usual = {"num_frames": 17, "steps": 6} if self.quick else {"num_frames": 33}
         prompts = PROMPTS[:1] if self.quick else PROMPTS
         films = [self.order(**usual, prompt=prompt, seed=1, finish="" if self.quick else 4) for prompt in prompts]
         self.ids["picture"] = self.upload("Boat.png", picture())
         self.upload("Sea.wav", wave())
-        self.ids["people"] = self.upload("Two.mp4", people())
         # While the films are made: one that loses what it begins with, and one that nobody wants any more.
         lost = self.upload("Lost.png", picture(90))
         failed = self.order(prompt="a blue circle moves left", image=lost, **usual)
