@@ -28,7 +28,7 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
   const bytes = bytesOf(form);
   const brings = bytes > 0 && bytes < LOOKED_AT;
   if (bytes >= LOOKED_AT) {
-    detail.formData.set("large", "1"); // so that no price is promised
+    detail.headers["Large-File"] = "1"; // so that no price is promised
     for (const box of form.querySelectorAll("[data-following][data-old]")) tellLarge(box);
   }
   detail.elt.setAttribute("hx-encoding", brings ? "multipart/form-data" : FORM);
