@@ -103,8 +103,8 @@ def said(
 ) -> Speech:
     """Return a text as a voice says it, sentence by sentence, with the times of its phonemes.
 
-    Where the voice's engine gives none, they are found in the sound. `on_progress` is told of the stage "voicing" before
-    every sentence. Raises VoiceError and LipsError.
+    Where the voice's engine gives none, they are found in the sound. `on_progress` is told of the stage "voicing"
+    before every sentence. Raises VoiceError and LipsError.
     """
     pieces: list[Speech] = []
     todo = sentences(text)

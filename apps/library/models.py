@@ -155,12 +155,13 @@ class Generation(models.Model):
         "speaking": _("Speaking"),
         "voicing": _("Speaking the text"),
         "tracking": _("Finding the face"),
+        "listening": _("Listening to the speech"),
         "syncing": _("Moving the lips"),
         "encoding": _("Saving the file"),
     }
 
     # Stages that follow one another in work without windows: where each begins and ends, in percent.
-    SHARES = {"voicing": (0, 15), "tracking": (15, 30), "syncing": (30, 100)}
+    SHARES = {"voicing": (0, 15), "tracking": (15, 30), "listening": (30, 30), "syncing": (30, 100)}
     FINISH_PERCENT = 20  # of a film that is made larger at its end
 
     ACTIVE = (Status.WAITING, Status.QUEUED, Status.RUNNING, Status.OFFERED)

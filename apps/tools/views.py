@@ -156,7 +156,7 @@ def tool_quote(request: HttpRequest, slug: str) -> HttpResponse:
         return render(request, "tools/quote.html", {"tool": tool, "quote": None, "problem": problem})
     asked = batch.read(tool, request.POST or request.GET, request.FILES, user=request.user, draft=True)
     form = asked.form
-    context: dict[str, Any] = {"tool": tool, "quote": None}
+    context: dict[str, Any] = {"tool": tool, "quote": None, "large": "Large-File" in request.headers}
     context |= _quoted(request.user, tool, asked) if asked.params else _refused(form)
     context["following"] = [each for each in form if getattr(each.field.widget, "follows", False)]
     context["notes"] = [(name, form.notes.get(name, ""), _fault(form, name)) for name in tool.inputs]

@@ -19,14 +19,18 @@ if (quote && chip) {
 
 // The price of an upload needs the upload; a large one is looked at only when it is started.
 const LOOKED_AT = 50e6;
-let withheld = false; // whether the last quote was asked for without the files of the form
+const filesOf = (form) => [...form.querySelectorAll("input[type=file]")].flatMap((input) => [...input.files]);
+const bytesOf = (form) => filesOf(form).reduce((sum, file) => sum + file.size, 0);
 document.addEventListener("htmx:configRequest", ({ detail }) => {
   if (detail.elt.id !== "quote") return;
-  const inputs = [...detail.elt.closest("form").querySelectorAll("input[type=file]")];
-  const bytes = inputs.flatMap((input) => [...input.files]).reduce((sum, file) => sum + file.size, 0);
+  const form = detail.elt.closest("form");
+  const inputs = [...form.querySelectorAll("input[type=file]")];
+  const bytes = bytesOf(form);
   const brings = bytes > 0 && bytes < LOOKED_AT;
-  withheld = bytes >= LOOKED_AT;
-  if (withheld) for (const box of document.querySelectorAll("[data-following][data-old]")) tellLarge(box);
+  if (bytes >= LOOKED_AT) {
+    detail.headers["Large-File"] = "1"; // so that no price is promised
+    for (const box of form.querySelectorAll("[data-following][data-old]")) tellLarge(box);
+  }
   detail.elt.setAttribute("hx-encoding", brings ? "multipart/form-data" : FORM);
   if (brings) delete detail.headers["Content-Type"];
   else {
@@ -69,8 +73,9 @@ function tellLarge(box) {
 }
 
 document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
-  if (!detail.target?.matches?.("[data-following]")) return;
-  if (withheld) detail.shouldSwap = false; // the studio has not seen the file: what it said with the form stands
+  const form = detail.target?.matches?.("[data-following]") && detail.target.closest("form");
+  if (!form) return;
+  if (bytesOf(form) >= LOOKED_AT) detail.shouldSwap = false; // the studio has not seen the file: what it said with the form stands
   else delete detail.target.dataset.old;
 });
 

@@ -241,6 +241,8 @@ def test_a_clip_from_the_disk_is_looked_at_with_the_quote_and_started_from_the_p
 
     shown = page.post(f"{PAGE}/quote", {"video": upload()}, headers={"HX-Request": "true"}).content.decode()
     assert shown.count('type="radio"') == 2 and not stored()
+    shown = page.post(f"{PAGE}/quote", headers={"HX-Request": "true", "Large-File": "1"}).content.decode()
+    assert "priced once you start" in shown and "before you pay" not in shown
     answer = page.post(PAGE, SENT | {"video": upload()})
     assert answer.status_code == 422 and answer.content.decode().count('name="face"') == 2, "to be picked from at once"
     answer = page.post(PAGE, SENT | {"video": upload(), "face": "0.27,0.45"})

@@ -88,7 +88,7 @@ def detail(job: Generation) -> str:
         return window
     if job.stage == job.LOADING and job.seconds_left:
         return _("About %s left") % duration(job.seconds_left)
-    if job.stage in (job.WAITING, job.LOADING, job.ENCODING, "decoding"):
+    if job.stage in (job.WAITING, job.LOADING, job.ENCODING, "decoding", "listening"):
         return ""
     steps = {"number": job.step, "all": job.steps}
     frame = _("frame %(number)d of %(all)d")
