@@ -41,7 +41,7 @@ def test_a_batch_is_one_card_and_what_is_discarded_comes_back(open_page):
 def test_what_is_typed_while_a_preset_is_saved_stays(open_page):
     page = open_page("carla@example.org", "/home/tools/text2image")
     prompt, held = page.locator("[name=prompt]"), []
-    page.route("**/preset", held.append)
+    page.route("**/preset", lambda route: held.append(route))
     prompt.fill("a red star")
     page.get_by_role("button", name="Save as preset").click()
     until(page, lambda: held)
