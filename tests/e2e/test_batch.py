@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.test_main_job import until
+from tests.e2e.test_main_job import settled, until
 
 pytestmark = [pytest.mark.browser]
 
@@ -36,6 +36,23 @@ def test_a_batch_is_one_card_and_what_is_discarded_comes_back(open_page):
     page.get_by_role("button", name="Undo").click()
     page.get_by_text("2 restored.").wait_for()
     expect(variants).to_have_count(3)
+
+
+def test_what_is_typed_while_a_preset_is_saved_stays(open_page):
+    page = open_page("carla@example.org", "/home/tools/text2image")
+    prompt, held = page.locator("[name=prompt]"), []
+    page.route("**/preset", lambda route: held.append(route))
+    prompt.fill("a red star")
+    page.get_by_role("button", name="Save as preset").click()
+    until(page, lambda: held)
+    prompt.fill("a red star at sea")
+    page.locator("[name=count][value='1']").check(force=True)
+    held[0].continue_()
+    page.locator(".preset").get_by_text("Preset 1").wait_for()
+    settled(page)
+    expect(prompt).to_have_value("a red star at sea")
+    expect(page.locator("[name=count][value='1']")).to_be_checked()
+    expect(page.locator("#quote")).to_contain_text("1 image")
 
 
 def test_a_preset_puts_its_words_into_what_is_typed(open_page):

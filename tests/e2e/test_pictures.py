@@ -21,7 +21,8 @@ def test_four_pictures_appear_and_one_is_varied_and_becomes_a_first_frame(open_p
     page.locator("[name=finish]").select_option("")
     page.get_by_text("4 images · 128 × 128").wait_for()
     page.locator("[data-submit]").click()
-    expect(page.locator("#stage-list .results--growing .results__one")).to_have_count(4)
+    growing = "#stage-list .results--growing .results__one"  # looked for with every frame, as it does not stay
+    page.wait_for_function(f"() => document.querySelectorAll('{growing}').length === 4")
     expect(page.locator(MADE)).to_have_count(4, timeout=300_000)
 
     page.locator(MADE).first.focus()

@@ -23,7 +23,7 @@ FORM = "multipart/form-data; boundary=b"
 FIELDS = "application/x-www-form-urlencoded"
 NOISE = os.urandom(MB).replace(b"--b", b"--c")  # by chance the boundary of the forms would be in it
 IDLE = 6  # seconds
-SLOWEST = 3  # seconds; less than 1 where nothing else runs, 15 and more when a body is parsed on the loop
+SLOWEST = 8  # seconds; less than 1 where nothing else runs, 15 and more when a body is parsed on the loop
 SIGN_IN, QUOTE, ASSETS = "/accounts/login/", "/api/v1/tools/to-video/quote/", "/api/v1/assets/"
 
 
