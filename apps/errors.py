@@ -125,6 +125,12 @@ CATALOGUE: dict[str, Entry] = {
             _("Choose a clip in which it looks at the camera."),
         ),
         Entry("several_faces", 422, _("Several faces are seen here."), _("Pick the one that speaks.")),
+        Entry(
+            "consent_withdrawn",
+            409,
+            _("The consent to use this face or voice was withdrawn."),
+            _("Choose another file, or allow it again under Uploads in your library."),
+        ),
         Entry("no_speech", 422, _("Nothing is spoken in this sound."), _("Choose a sound in which somebody speaks.")),
         Entry(
             "voice_not_cloned",

@@ -100,8 +100,9 @@ def spoken(slug: str) -> Speech:
 
 def measure(name: str) -> dict[str, Any]:
     """Render, sync and measure one clip in this process."""
+    from workers.clips import FileClip
     from workers.lips.landmarks import size_of
-    from workers.lipsync import Asked, FileClip, engine, sync_film
+    from workers.lipsync import Asked, engine, sync_film
     from workers.media import film
 
     clip, pick = clips()[name]

@@ -321,6 +321,7 @@ RULES: dict[str, list[Rule] | None] = {
     "library:uploads": [("full", FULL, "", None), ("empty", NEW, "", None)],
     "library:trash": [("full", FULL, "", None), ("empty", NEW, "", None)],
     "library:delete_upload": NO_PAGE,
+    "library:consent": NO_PAGE,
     "library:delete_uploads": NO_PAGE,
     "library:restore_uploads": NO_PAGE,
     "library:zip": NO_PAGE,

@@ -23,7 +23,7 @@ from dramatiq.middleware.threading import raise_thread_exception
 from apps.billing import events, payments, reconcile, sync
 from apps.billing.models import Checkout, Customer
 from apps.errors import CATALOGUE, StudioError
-from apps.library import progress
+from apps.library import consents, progress
 from apps.library.ids import is_uuid
 from apps.library.keeper import StorageKeeper
 from apps.library.models import Asset, Generation
@@ -84,7 +84,7 @@ def run_generation(queue: str) -> None:
         progress.queue_moved(job.queue)
         started = time.monotonic()
         tool = services.tool_of(job)
-        limit = tool.time_limit if tool else settings.JOB_TIME_LIMIT_SECONDS
+        limit = tool.limit_of(job.params) if tool else settings.JOB_TIME_LIMIT_SECONDS
         try:
             with heartbeat(job, limit), workshop(job) as folder:
                 make(job, folder)
@@ -217,6 +217,8 @@ def make(job: Generation, folder: Path) -> None:
     except KeyError:
         raise StudioError(code="configuration") from None
     voices.refuse_hidden(job.user_id, job.params)
+    if tool and tool.likeness:
+        consents.refuse_withdrawn(job)
     (work := folder / "work").mkdir()
     request = tasks.Request(
         params=job.params,

@@ -12,7 +12,6 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import numpy as np
 
 from workers import segments
 from workers.base import EngineError, OnProgress, Progress, ignore_progress
+from workers.clips import FileClip
 from workers.engines import registry
 from workers.engines import voice as voices
 from workers.keeper import STATE, TRACK, Keeper, KeepNothing
@@ -51,33 +51,6 @@ class Asked:
     source: Path
     pick: Pick | None = None
     own_sound: str = REMOVED
-
-
-@dataclass(frozen=True, slots=True)
-class FileClip:
-    """A clip that somebody brought, as `workers.lips.base.Clip`; a child process opens it.
-
-    It has `frames` of them: where the file has fewer, its last picture stands.
-    """
-
-    path: Path
-    width: int
-    height: int
-    fps: Fraction
-    frames: int
-
-    def read(self, first: int = 0) -> Iterator[Picture]:
-        """Yield the frames from the place `first` on, uint8 RGB [H, W, 3]."""
-        last: Picture | None = None
-        place = 0
-        for last in itertools.islice(foreign.clip(self.path, self.width, self.height, self.fps), self.frames):
-            if place >= first:
-                yield last
-            place += 1
-        while last is not None and place < self.frames:
-            if place >= first:
-                yield last
-            place += 1
 
 
 def engine(quality: str = DRAFT) -> LipSync:

@@ -53,14 +53,15 @@ class Planned:
 class Work:
     """A film to be made from `source`. `asked` (JSON) is what its frames depend on, `stage` how the work is called
     while it goes on, and `watermark` says whether there is a copy with one. `sound` returns what is heard in a film of
-    so many seconds, [2, N] at audio.RATE; without it the film gets the sound of its source."""
+    so many seconds, [2, N] at audio.RATE, or None for a silent one; without it the film gets the sound of its source.
+    """
 
     makes: Planned
     source: Path
     asked: Mapping[str, Any]
     stage: str
     watermark: bool = False
-    sound: Callable[[float], audio.Samples] | None = None
+    sound: Callable[[float], audio.Samples | None] | None = None
 
     @property
     def identity(self) -> str:
@@ -158,9 +159,9 @@ def _finish(film: Film, work: Work, out: Path, comment: str) -> MediaInfo:
         seconds = film.finish(out, comment).seconds
         heard = work.sound(seconds) if work.sound else None
         for made in (out, marked(out)) if film.marked else (out,):
-            if heard is None:
+            if work.sound is None:
                 foreign.add_sound(made, work.source)
-            else:
+            elif heard is not None:
                 audio.give_sound(made, heard)
         return probe(out)
 

@@ -157,6 +157,7 @@ class Generation(models.Model):
         "tracking": _("Finding the face"),
         "listening": _("Listening to the speech"),
         "syncing": _("Moving the lips"),
+        "talking": _("Moving the face"),
         "encoding": _("Saving the file"),
     }
 
@@ -534,6 +535,11 @@ class Asset(models.Model):
         return from_json(self.captions.get("cues", ()))
 
     @property
+    def consent(self) -> "LikenessConsent | None":
+        """The latest consent to its face or voice, standing or withdrawn (uses a prefetch when there is one)."""
+        return next(iter(self.consents.all()), None)
+
+    @property
     def descriptions(self) -> list[Cue]:
         """What is seen in it, told in the gaps of what is said."""
         return from_json(self.captions.get("descriptions", ()))
@@ -589,3 +595,34 @@ class GenerationInput(models.Model):
         """The asset as it is in the owner's library now; None when it is not (any more)."""
         asset = self.asset or (self.source.asset if self.source else None)
         return asset if asset and asset.deleted_at is None and asset.file else None
+
+
+class LikenessConsentQuerySet(models.QuerySet["LikenessConsent"]):
+    def standing(self) -> Self:
+        """Those that were not withdrawn."""
+        return self.filter(withdrawn_at=None)
+
+
+class LikenessConsent(models.Model):
+    """That the face or the voice of an upload may be made to say something: recorded with the first job that does it.
+
+    `statement` is the sentence as it was agreed to. After `withdrawn_at` no such job begins with the upload, nor with
+    what was made of it, until it is agreed to anew: that is another row.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="likeness_consents")
+    asset = models.ForeignKey(Asset, on_delete=models.CASCADE, related_name="consents")
+    statement = models.TextField()
+    created_at = models.DateTimeField(default=timezone.now)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    objects = LikenessConsentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["asset"], condition=Q(withdrawn_at=None), name="one_standing_consent")
+        ]
+
+    def __str__(self) -> str:
+        return f"Consent to {self.asset_id}"

@@ -8,6 +8,7 @@ urlpatterns = [
     path("home/my-library/<uuid:pk>", views.generation, name="generation"),
     path("home/my-library/uploads", views.my_uploads, name="uploads"),
     path("home/my-library/uploads/<uuid:pk>/delete", views.delete_upload, name="delete_upload"),
+    path("home/my-library/uploads/<uuid:pk>/consent", views.consent, name="consent"),
     path("home/my-library/uploads/delete", views.delete_uploads, name="delete_uploads"),
     path("home/my-library/uploads/restore", views.restore_uploads, name="restore_uploads"),
     path("home/my-library/zip", views.download, name="zip"),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from apps.accounts.http import SignedIn
-from apps.library import filters, limits, picks, storage, uploads, zips
+from apps.library import consents, filters, limits, picks, storage, uploads, zips
 from apps.library.filters import SORTS
 from apps.library.models import Asset, Generation
 from apps.paging import Page, page
@@ -102,7 +102,7 @@ def my_uploads(request: SignedIn) -> HttpResponse:
         brought = brought.filter(kind=kind)
     sort = filters.order(request.GET, UPLOAD_SORTS)
     context = {
-        "page": page(brought, request.GET, SORTS[sort][1], PAGE_SIZE),
+        "page": page(brought.prefetch_related("consents"), request.GET, SORTS[sort][1], PAGE_SIZE),
         "count": brought.count(),
         "share": storage.share(request.user),
         "sort": sort,
@@ -120,6 +120,21 @@ def delete_upload(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
     uploads.delete(get_object_or_404(Asset.objects.of(request.user), pk=pk, generation=None))
     picks.say_deleted(request, [pk], restored_at="library:restore_uploads")
     return redirect("library:uploads")
+
+
+@login_required
+@require_POST
+def consent(request: SignedIn, pk: uuid.UUID) -> HttpResponse:
+    """Withdraw the consent to the face or voice of an upload, or `give` it again in the words of the last time."""
+    asset = get_object_or_404(Asset.objects.brought(request.user), pk=pk)
+    before = asset.consent
+    if "give" in request.POST:
+        consents.give(request.user, [asset], before.statement if before else str(consents.STATEMENT))
+        messages.success(request, _("Its face and voice may be used again."))
+    else:
+        consents.withdraw(request.user, asset)
+        messages.success(request, _("Consent withdrawn: its face and voice are not used any more."))
+    return redirect(picks.back(request, "library:uploads"))
 
 
 @login_required

@@ -44,7 +44,7 @@ from apps.billing.models import Checkout
 from apps.errors import StudioError
 from apps.library import keeper, storage
 from apps.library.ids import as_uuid
-from apps.library.models import Asset, Generation, GenerationInput, Group
+from apps.library.models import Asset, Generation, GenerationInput, Group, LikenessConsent
 from apps.privacy.models import Deletion, Leftover
 from apps.tools import services
 from apps.tools.models import Preset
@@ -61,6 +61,7 @@ BETWEEN_LETTERS = "-" * 79 + "\n"  # as Django's backend writes them into a file
 # Rows that point to a user and are removed, in this order; the first ones hold on to those after them.
 GONE: tuple[tuple[type[models.Model], str], ...] = (
     (GenerationInput, "generation__user"),
+    (LikenessConsent, "user"),
     (Asset, "user"),
     (Generation, "user"),
     (Group, "user"),

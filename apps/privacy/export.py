@@ -23,7 +23,7 @@ from apps.billing import services as billing
 from apps.billing.models import Payment
 from apps.billing.plans import plan_of
 from apps.library import limits, zips
-from apps.library.models import Asset, Generation, Group
+from apps.library.models import Asset, Generation, Group, LikenessConsent
 from apps.library.zips import Document, Medium, zipped
 from apps.tools.models import Preset
 from apps.voices.models import FavouriteVoice, VoiceConsent
@@ -102,6 +102,9 @@ def _account(user: User) -> dict[str, Any]:
         "favourite_voices": list(FavouriteVoice.objects.filter(user=user).values_list("voice", flat=True)),
         "voice_consents": list(
             VoiceConsent.objects.filter(user=user).values("name", "speaker", "statement", "voice", "created_at")
+        ),
+        "likeness_consents": list(
+            LikenessConsent.objects.filter(user=user).values("asset", "statement", "created_at", "withdrawn_at")
         ),
         "presets": list(
             Preset.objects.filter(user=user).values(

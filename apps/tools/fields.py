@@ -319,20 +319,24 @@ class ReasonSelect(forms.Select):
 
 
 class FaceInput(forms.TextInput):
-    """Faces on a frame of a clip, to pick one of; `seen` is None before a clip was looked at."""
+    """Faces on a frame, to pick one of; `seen` is None before something was looked at, and `asks` is said then."""
 
     template_name = "forms/faces.html"
     seen: FacesSeen | None = None
+    asks: Any = ""
     follows = True  # the page shows it anew with every quote
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
+        context["widget"]["asks"] = self.asks
         if seen := self.seen:
             point = point_of(value)
             picked = seen.at(*point) if point else None
             across = sorted(seen.faces, key=lambda face: face.middle)  # as they are counted by whoever looks
             context["widget"] |= {"seen": seen, "faces": [_drawn(seen, face, face is picked) for face in across]}
             context["widget"]["troubled"] = any(face.trouble for face in across)
+            if speaks := picked or next(iter(seen.faces), None):
+                context["widget"]["middle"] = _place(speaks)
         return context
 
 
@@ -341,7 +345,7 @@ def _drawn(seen: FacesSeen, face: FaceSeen, picked: bool) -> dict[str, Any]:
     left, top = face.left * seen.width, face.top * seen.height
     sides = {"width": (face.right - face.left) * seen.width, "height": (face.bottom - face.top) * seen.height}
     box = {name: round(number) for name, number in ({"x": left, "y": top} | sides).items()}
-    drawn: dict[str, Any] = {"value": "{:.4f},{:.4f}".format(*face.middle), "picked": picked, "trouble": face.trouble}
+    drawn: dict[str, Any] = {"value": _place(face), "picked": picked, "trouble": face.trouble}
     # What is clicked is never smaller than a finger needs, on a picture that is shown as large as FACES_SHOWN.
     least = LEAST_TARGET / min(side / there for side, there in zip(FACES_SHOWN, (seen.width, seen.height), strict=True))
     wide, high = max(box["width"], least), max(box["height"], least)
@@ -353,6 +357,10 @@ def _drawn(seen: FacesSeen, face: FaceSeen, picked: bool) -> dict[str, Any]:
 def _across(x: float) -> str:
     """Say where a face is."""
     return _t("on the left") if x < 0.4 else _t("on the right") if x > 0.6 else _t("in the middle")
+
+
+def _place(face: FaceSeen) -> str:
+    return "{:.4f},{:.4f}".format(*face.middle)
 
 
 def point_of(value: Any) -> tuple[float, float] | None:
@@ -368,8 +376,9 @@ def point_of(value: Any) -> tuple[float, float] | None:
 class FaceField(forms.CharField):
     """A face by a point in or near it: "x,y" in parts of the frame, as text. The form tells its widget what is seen."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, asks: Any = "", **kwargs: Any) -> None:
         super().__init__(required=False, max_length=40, widget=FaceInput, **kwargs)
+        self.widget.asks = asks
 
     def clean(self, value: Any) -> str:
         text: str = super().clean(value)

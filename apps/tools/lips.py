@@ -1,4 +1,4 @@
-"""Clips and sounds for lip sync, looked at before anything is paid for, each once."""
+"""Pictures, clips and sounds of faces that are to speak, looked at before anything is paid for, each once."""
 
 import tempfile
 from collections.abc import Iterator
@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from uuid import UUID
 
 from django.core.cache import cache
 
@@ -18,15 +17,17 @@ from workers.media.facts import FaceSeen, FacesSeen, MediaError
 KEPT_SECONDS = 3600  # how long it is known what was seen and heard
 USUAL_FPS = 25  # of a clip whose rate was not told when it was uploaded
 FINEST = 100_000  # the largest denominator of a rate: 24000/1001 is found again in its float
-DEEPEST = 50  # jobs, one from the result of another, that are looked through for an upload
 
 
-def faces(clip: Asset) -> FacesSeen:
-    """Return the faces in the first frame of a clip that shows any. Raises MediaError and NotOpened."""
-    key = f"faces:{_name(clip)}"
+def faces(asset: Asset) -> FacesSeen:
+    """Return the faces of a picture, or of the first frame of a clip with any. Raises MediaError and NotOpened."""
+    key = f"faces:{_name(asset)}"
     if (known := cache.get(key)) is None:
-        with _on_disk(clip) as path, turn():
-            seen = foreign.faces(path, clip.width, clip.height, rate(clip), clip.seconds)
+        with _on_disk(asset) as path, turn():
+            if asset.kind == Asset.Kind.IMAGE:
+                seen = foreign.faces_of_picture(path, asset.width, asset.height)
+            else:
+                seen = foreign.faces(path, asset.width, asset.height, rate(asset), asset.seconds)
         cache.set(key, asdict(seen), KEPT_SECONDS)
         return seen
     return FacesSeen(**known | {"faces": tuple(FaceSeen(**face) for face in known["faces"])})
@@ -53,26 +54,6 @@ def check_spoken(sound: Asset) -> None:
 def rate(clip: Asset) -> Fraction:
     """Return the frames a second of a clip."""
     return Fraction(clip.fps or USUAL_FPS).limit_denominator(FINEST)
-
-
-def is_brought(asset: Asset) -> bool:
-    """Return whether somebody has brought an asset, or something that it was made from, job by job."""
-    todo, jobs = [asset], set[UUID]()
-    while todo and len(jobs) < DEEPEST:
-        each = todo.pop()
-        job = each.generation
-        if job is None:
-            film = Asset.objects.filter(pk=each.recipe.get("last_frame_of")).first()
-            if film is None:
-                return True
-            todo.append(film)
-        elif job.pk not in jobs:
-            jobs.add(job.pk)
-            given = [one.asset or (one.source.asset if one.source else None) for one in job.inputs.all()]
-            if None in given:
-                return True  # it is gone, and nobody knows what it was
-            todo += [one for one in given if one]
-    return bool(todo)
 
 
 def _name(asset: Asset) -> str:

@@ -256,6 +256,7 @@ class Tool:
     door: ClassVar[str] = ""  # how the landing page names it among the few ways into the studio; empty: it is none
     watchable: ClassVar[bool] = True  # what is finished of it can be seen while the rest is made
     synthetic: ClassVar[Any] = ""  # what the page of a result says, where it could be taken for a recording
+    likeness: ClassVar[bool] = False  # it begins with faces and voices, for which consent is asked
     form_class: ClassVar[type[ToolForm]]
     template: ClassVar[str] = "tools/tool.html"
 
@@ -279,6 +280,10 @@ class Tool:
     def time_limit(self) -> float:
         """Seconds after which a run of it is given up."""
         return float(settings.JOB_TIME_LIMIT_SECONDS)
+
+    def limit_of(self, params: Mapping[str, Any]) -> float:
+        """Seconds after which a run of these parameters is given up."""
+        return self.time_limit
 
     def queue_of(self, params: Mapping[str, Any]) -> str:
         """The queue of the workers that can run these parameters."""
@@ -342,6 +347,10 @@ class Tool:
     def inputs(self) -> list[str]:
         """The names of the parameters that hold an asset of the user."""
         return list(self.asset_fields)
+
+    def inputs_of(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of some parameters that hold assets of the user."""
+        return {name: params[name] for name in self.inputs if params.get(name)}
 
     @property
     def a_noun(self) -> str:

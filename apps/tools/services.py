@@ -21,7 +21,7 @@ from apps.billing import powers
 from apps.billing import services as billing
 from apps.billing.powers import Powers
 from apps.errors import StudioError
-from apps.library import progress, storage, uploads
+from apps.library import consents, progress, storage, uploads
 from apps.library.models import Asset, Generation, GenerationInput, GenerationQuerySet, Group
 from apps.tools import graph, registry, turns
 from apps.tools.pace import pace
@@ -220,7 +220,7 @@ def _record(
     user: User, tool: Tool, params: Mapping[str, Any], waits_for: Sequence[Generation], now: Powers, **columns: Any
 ) -> Generation:
     """Write the rows of one job, and let a worker know once they are committed."""
-    inputs = {name: _listed(params[name]) for name in tool.inputs if params.get(name)}
+    inputs = {name: _listed(value) for name, value in tool.inputs_of(params).items()}
     plain = {name: value for name, value in params.items() if name not in inputs}
     job = Generation(user=user, tool=tool.slug, params=plain, queue=tool.queue_of(params), **columns)
     job.title, job.cost, job.work = tool.job_title(params)[:200], tool.price(params), tool.work(params)
@@ -246,6 +246,8 @@ def _record(
         for name, values in inputs.items()
         for position, value in enumerate(values)
     )
+    if tool.likeness and params.get("consent"):
+        consents.give(user, mine.values(), str(params.get("statement") or consents.STATEMENT))
     transaction.on_commit(partial(graph.start, job))
     log.info("generation_queued", generation=str(job.pk), tool=tool.slug, credits=job.cost)
     return job

@@ -95,6 +95,7 @@ GET      /home/my-library                           in         200       200    
 GET      /home/my-library/{job}                     in         404       200    404
 GET      /home/my-library/uploads                   in         200       200    200
 POST     /home/my-library/uploads/{upload}/delete   in         404       on     404
+POST     /home/my-library/uploads/{upload}/consent  in         404       on     404
 POST     /home/my-library/uploads/delete            in         on        on     on
 POST     /home/my-library/uploads/restore           in         on        on     on
 POST     /home/my-library/zip                       in         on        200    on

@@ -7,7 +7,7 @@ a film of them (`workers.segments`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -144,4 +144,41 @@ class LipSync(Protocol):
         Frames in which the face is not seen come out bit for bit. Whoever goes on at `first` gets the frames that a
         run from 0 gives there. `speech.phonemes` are in IPA and may be empty for an engine that only listens.
         `on_progress` is for what takes long before the first frame; the caller counts frames.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Role:
+    """What an avatar is to do: a portrait, uint8 RGB [H, W, 3] as it fills the film, whose face at `points` speaks.
+
+    The film has `frames` at `fps`. `speech` may be None where there is a `driver`: what the face of another clip does,
+    frame by frame of the film. `expressiveness` is 0, nearly still, to 1; the same `seed` gives the same frames.
+    `prompt` says who is seen, for engines that read. `folder` is for files of the engine, which lie there for whoever
+    goes on; `last` returns the last frame that is kept.
+    """
+
+    portrait: Picture
+    points: Points
+    speech: Speech | None
+    fps: Fraction
+    frames: int
+    folder: Path
+    expressiveness: float = 0.5
+    seed: int = 0
+    driver: Track | None = None
+    prompt: str = ""
+    last: Callable[[], Picture] | None = None
+
+
+class Avatar(Protocol):
+    """An engine that lets a portrait speak."""
+
+    def load(self) -> None:
+        """Read the engine's model into memory, once. Raises EngineError when it is not there, damaged or too large."""
+
+    def talk(self, role: Role, *, first: int = 0, on_progress: OnProgress = ignore_progress) -> Iterator[Picture]:
+        """Yield the frames of a role from the place `first` on, uint8 RGB [H, W, 3] as the portrait.
+
+        Frame i is shown from i / fps on. `on_progress` is for what takes long before a frame; the caller counts frames.
+        Raises EngineError.
         """

@@ -97,6 +97,12 @@ def faces(path: str, width: int, height: int, fps: list[int], seconds: float) ->
     return asdict(seen.faces(Path(path), width, height, Fraction(*fps), seconds))
 
 
+def faces_of_picture(path: str, width: int, height: int) -> dict[str, Any]:
+    from workers.media import faces as seen
+
+    return asdict(seen.faces_of_picture(Path(path), width, height))
+
+
 def check_spoken(path: str, out: str) -> float:
     from workers.media import faces as seen
 
@@ -120,6 +126,7 @@ VERBS: dict[str, Verb] = {
         add_sound,
         sound_of,
         faces,
+        faces_of_picture,
         check_spoken,
     )
 }

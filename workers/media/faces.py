@@ -1,4 +1,4 @@
-"""The faces of an uploaded clip, seen before anything is paid for. No file is trusted.
+"""The faces of an uploaded picture or clip, seen before anything is paid for. No file is trusted.
 
 Only `workers.media.child` calls this, in a process with a budget; others ask `workers.media.foreign`.
 """
@@ -24,6 +24,7 @@ from workers.media.talking import check_speech
 
 MOST_LOOKS, LOOKS_A_SECOND = 12, 2  # frames of a clip that are looked at until one shows a face
 MOST_FACES = 9
+LOOKED_SIDE = 1920  # of a picture that is looked at: the longest that a film has
 SHOWN_SIDE, QUALITY = 480, 70  # the longer side of the frame that is shown, in pixels, and of its JPEG
 
 
@@ -42,6 +43,13 @@ def faces(path: Path, width: int, height: int, fps: Fraction, seconds: float) ->
     if first is None:
         raise MediaError("video_broken", "The video has no picture.")
     return _told(first, [], 0.0)
+
+
+def faces_of_picture(path: Path, width: int, height: int) -> FacesSeen:
+    """Return the faces of a picture of these sides. Raises MediaError as `faces` does."""
+    scale = LOOKED_SIDE / max(width, height, LOOKED_SIDE)
+    picture = uploads.picture(path, max(1, round(width * scale)), max(1, round(height * scale)), "stretch")
+    return _told(picture, _found(picture), 0.0)
 
 
 def check_spoken(path: Path, out: Path) -> float:

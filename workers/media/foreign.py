@@ -188,8 +188,12 @@ def faces(path: Path, width: int, height: int, fps: Fraction, seconds: float) ->
     """
     told = {"path": path, "width": width, "height": height, "fps": [fps.numerator, fps.denominator]}
     told["seconds"] = seconds
-    seen = _result("video", "faces", Budget.of(WORK), **told)
-    return FacesSeen(**seen | {"faces": tuple(FaceSeen(**face) for face in seen["faces"])})
+    return _faces_seen(_result("video", "faces", Budget.of(WORK), **told))
+
+
+def faces_of_picture(path: Path, width: int, height: int) -> FacesSeen:
+    """Return the faces of a picture of these sides, at the second 0; raises as `faces` does."""
+    return _faces_seen(_result("picture", "faces_of_picture", Budget.of(WORK), path=path, width=width, height=height))
 
 
 def check_spoken(path: Path, out: Path) -> float:
@@ -198,6 +202,10 @@ def check_spoken(path: Path, out: Path) -> float:
     Raises MediaError("no_speech") where nobody does.
     """
     return float(_result("sound", "check_spoken", Budget.of(1, MAX_SOUND_BYTES), path=path, out=out))
+
+
+def _faces_seen(told: dict[str, Any]) -> FacesSeen:
+    return FacesSeen(**told | {"faces": tuple(FaceSeen(**face) for face in told["faces"])})
 
 
 def _clip_info(told: dict[str, Any]) -> ClipInfo:

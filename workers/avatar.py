@@ -1,0 +1,254 @@
+"""From a portrait and a speech, or a clip to follow, to a film of somebody who speaks; a crash costs one segment.
+
+The folder is that of `workers.segments`, and holds the track of the clip's face as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from workers import segments
+from workers.base import EngineError, OnProgress, ignore_progress
+from workers.clips import FileClip
+from workers.keeper import STATE, Keeper, KeepNothing
+from workers.lips.base import Avatar, Pick, Picture, Points, Role, Track
+from workers.lips.landmarks import landmarker
+from workers.lips.tracking import follow, pick_face
+from workers.media import audio, foreign
+from workers.media.facts import ClipInfo, sha256
+from workers.media.probe import MediaInfo, read_frames
+from workers.media.talking import check_portrait
+from workers.segments import SEGMENT_FRAMES, Planned, as_engine_error
+from workers.voice import mix
+from workers.voice.base import Speech
+
+STAGE = "talking"
+TRACK = "track.npz"
+FPS = 25
+LOUDNESS, PEAK = -16.0, -2.0  # LUFS and dB of what is heard
+MOST_PIXELS = 12_000_000  # of a portrait that is looked at
+EYES_AT = 0.42  # of the height of the film, from above, where the portrait has room
+
+DRAFT, HIGH, LARGE = "draft", "high", "large"
+ENGINES = {DRAFT: "workers.lips.avatar:Draft"}  # by the quality that is asked for: a module, and an `Avatar` in it
+MODELS = {HIGH: "EchoMimicV3-Flash", LARGE: "SkyReels-V3-A2V-19B"}  # by the quality: an external engine
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked for: a picture file and the face in it that speaks, cut to fill `width` x `height`, which are even.
+
+    `pick` is in pixels of the picture. `expressiveness` is 0, nearly still, to 1. `driver` is a clip whose head pose,
+    mouth and blinks are followed; `prompt` says who is seen, for engines that read.
+    """
+
+    portrait: Path
+    width: int
+    height: int
+    pick: Pick | None = None
+    expressiveness: float = 0.5
+    seed: int = 0
+    driver: Path | None = None
+    prompt: str = ""
+
+
+class Cut(NamedTuple):
+    """A portrait as it fills a film, uint8 RGB [H, W, 3], and the landmarks of its face, [478, 3]."""
+
+    picture: Picture
+    points: Points
+
+
+def engine(quality: str = DRAFT) -> Avatar:
+    """Return the engine of a quality. Raises EngineError("engine_unknown")."""
+    if quality not in ENGINES:
+        raise EngineError("engine_unknown", f"There is no engine for the quality {quality}.")
+    module, _, name = ENGINES[quality].partition(":")
+    made: Avatar = getattr(importlib.import_module(module), name)()
+    return made
+
+
+def talk_film(
+    asked: Asked,
+    speech: Speech | None,
+    folder: Path,
+    out: Path,
+    *,
+    on_progress: OnProgress = ignore_progress,
+    keeper: Keeper | None = None,
+    comment: str = "",
+    engine: Avatar,
+    watermark: bool = False,
+) -> MediaInfo:
+    """Write the MP4 `out`, in which the face of a portrait says a speech, as the engine draws it.
+
+    Without a speech it does what the driver does, with the sound of that clip and as long. With both, head and lids go
+    with the clip, to and fro where it is shorter, and the mouth with the speech. Goes on, streams and ends as
+    `segments.make_film` says; with a driver, `on_progress` is told of the stage "tracking" before "talking". Raises
+    EngineError for what cannot be used, LipsError, and what the engine raises.
+    """
+    keeper = keeper or KeepNothing()
+    keeper.fetch(folder)
+    makes = planned(asked, speech)
+    work = _work(asked, speech, makes, folder, engine, watermark)
+
+    def frames(first: int) -> Iterator[Picture]:
+        cut = cut_portrait(asked)
+        role = Role(
+            cut.picture, cut.points, speech, makes.fps, makes.frames, folder, asked.expressiveness, asked.seed,
+            _driver(asked, makes, folder, on_progress), asked.prompt,
+            partial(_last, folder, first) if first else None,
+        )  # fmt: skip
+        return engine.talk(role, first=first, on_progress=on_progress)
+
+    return segments.make_film(
+        work, folder, out, frames, load=engine.load, on_progress=on_progress, keeper=keeper, comment=comment
+    )
+
+
+def keep_film(
+    asked: Asked,
+    speech: Speech | None,
+    folder: Path,
+    out: Path,
+    comment: str = "",
+    *,
+    engine: Avatar,
+    watermark: bool = False,
+) -> tuple[MediaInfo, int]:
+    """Join the segments that a stopped `talk_film` has left in `folder` into the MP4 `out`; nothing is computed.
+
+    Returns what came out and how many segments are in it. Raises EngineError("nothing_to_keep") before the first.
+    """
+    work = _work(asked, speech, planned(asked, speech), folder, engine, watermark)
+    return segments.keep_film(work, folder, out, comment)
+
+
+def planned(asked: Asked, speech: Speech | None) -> Planned:
+    """Say what will come out: as long as the speech, or as the driver's clip. Raises EngineError."""
+    with as_engine_error():
+        width, height = foreign.picture_size(asked.portrait)
+        check_portrait(width, height)
+        if speech is not None:
+            seconds = speech.seconds
+        elif asked.driver is not None:
+            seconds = foreign.clip_info(asked.driver).seconds
+        else:
+            raise EngineError("input_missing", "There is neither a speech nor a clip to follow.")
+    count = max(1, math.ceil(seconds * FPS - 1e-6) if speech else round(seconds * FPS))
+    info = ClipInfo(width, height, count / FPS, Fraction(FPS))
+    return Planned(asked.width, asked.height, Fraction(FPS), count, info)
+
+
+def cut_portrait(asked: Asked) -> Cut:
+    """Cut the picture so that it fills the film around the face that speaks.
+
+    Raises EngineError for a picture that cannot be used, and LipsError: no_face, face_small, face_turned and
+    several_faces.
+    """
+    with as_engine_error():
+        width, height = foreign.picture_size(asked.portrait)
+        check_portrait(width, height)
+        fill = max(asked.width / width, asked.height / height)
+        zoom = min(fill, math.sqrt(MOST_PIXELS / (width * height)))
+        # Rounded up, so that the film is filled.
+        sides = math.ceil(width * zoom - 1e-6), math.ceil(height * zoom - 1e-6)
+        whole = foreign.picture(asked.portrait, *sides)
+    pick = asked.pick or Pick()
+    if pick.point is not None:
+        pick = Pick(pick.frame, pick.index, (pick.point[0] * zoom, pick.point[1] * zoom))
+    points = pick_face(whole, pick).points
+    zoom = fill / zoom
+    span = asked.width / zoom, asked.height / zoom  # of the picture that is seen
+    x, y = points[[33, 263], :2].mean(0)
+    left = float(np.clip(x - span[0] / 2, 0, max(sides[0] - span[0], 0)))
+    top = float(np.clip(y - EYES_AT * span[1], 0, max(sides[1] - span[1], 0)))
+    if zoom < 1.001:
+        left, top = round(left), round(top)
+        picture = np.ascontiguousarray(whole[top : top + asked.height, left : left + asked.width])
+    else:
+        turn = np.array([[zoom, 0, -left * zoom], [0, zoom, -top * zoom]])
+        size = asked.width, asked.height
+        warped = cv2.warpAffine(whole, turn, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        picture = np.asarray(warped, np.uint8)
+    placed = ((points - (left, top, 0)) * zoom).astype(np.float32)
+    face = landmarker().again(picture, placed)
+    return Cut(picture, face.points if face else placed)
+
+
+def _driver(asked: Asked, makes: Planned, folder: Path, on_progress: OnProgress) -> Track | None:
+    """Return what the face of the clip does, which is followed once."""
+    if asked.driver is None:
+        return None
+    # `make_film` has removed the state of any other film; where none is left, the track may be of another one as well.
+    if (folder / STATE).exists():
+        try:
+            return Track.load(folder / TRACK)
+        except (OSError, ValueError, KeyError):
+            pass
+    with as_engine_error():
+        info = foreign.clip_info(asked.driver)
+    width, height = info.width // 2 * 2, info.height // 2 * 2
+    count = max(1, round(info.seconds * FPS))
+    track = follow(FileClip(asked.driver, width, height, makes.fps, count), on_progress=on_progress)
+    folder.mkdir(parents=True, exist_ok=True)
+    track.save(folder / TRACK)
+    return track
+
+
+def _last(folder: Path, first: int) -> Picture:
+    """Return the frame before the one numbered `first`."""
+    (last,) = deque(read_frames(folder / f"{first // SEGMENT_FRAMES - 1:04d}.mp4"), maxlen=1)
+    return last
+
+
+def _work(
+    asked: Asked, speech: Speech | None, makes: Planned, folder: Path, engine: Avatar, watermark: bool
+) -> segments.Work:
+    pick = asked.pick
+    depends_on = {
+        "frames": makes.frames,
+        "pick": [pick.frame, pick.index, pick.point] if pick else None,
+        "said": _said(speech) if speech else None,
+        "acted": [asked.expressiveness, asked.seed, asked.prompt],
+        "driver": sha256(asked.driver) if asked.driver else None,
+        "engine": type(engine).__qualname__,
+    }
+    sound = partial(_sound, asked, speech, folder)
+    return segments.Work(makes, asked.portrait, depends_on, STAGE, watermark, sound)
+
+
+def _said(speech: Speech) -> list[object]:
+    samples = hashlib.sha256(np.ascontiguousarray(speech.samples).tobytes()).hexdigest()
+    phonemes = [[part.text, round(part.start, 4), round(part.end, 4)] for part in speech.phonemes]
+    return [samples, speech.rate, hashlib.sha256(json.dumps(phonemes).encode()).hexdigest()]
+
+
+def _sound(asked: Asked, speech: Speech | None, folder: Path, seconds: float) -> audio.Samples | None:
+    """Return what is heard, [2, N] at audio.RATE and as long as the pictures; None where a clip has no sound."""
+    length = round(seconds * audio.RATE)
+    if speech is not None:
+        voice = audio.resampled(mix.level(speech.samples, speech.rate, LOUDNESS, PEAK), speech.rate, audio.RATE)
+        planes = np.stack([voice, voice])
+    else:
+        own = folder / "own.wav"
+        if asked.driver is None or not foreign.sound_of(asked.driver, own):
+            return None
+        planes, _ = audio.decode(own, audio.RATE)
+        planes = planes if len(planes) == 2 else np.concatenate([planes[:1], planes[:1]])
+    heard = np.zeros((2, length), np.float32)
+    heard[:, : planes.shape[1]] = planes[:, :length]
+    return heard
