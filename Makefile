@@ -6,7 +6,7 @@ BIN := .venv/bin
 PARALLEL ?= -p tests.parallel -n auto --maxprocesses 4 --dist loadfile
 export PYTHONUNBUFFERED = 1
 
-.PHONY: install install-dev run test test-services test-quantised check bench video showcase helps looks presenters screenshots api-examples messages nano storybook evaluate evaluate-speech evaluate-lips evaluate-avatar image format clean
+.PHONY: install install-dev run test test-services test-quantised test-jitter check bench video showcase helps looks presenters screenshots api-examples messages nano storybook evaluate evaluate-speech evaluate-lips evaluate-avatar image format clean
 
 install: .venv/.installed
 
@@ -34,6 +34,11 @@ test: install-dev
 test-services: install-dev
 	@sh scripts/browser.sh
 	$(BIN)/python -m scripts.with_services $(BIN)/python -m pytest $(PARALLEL) --ignore tests/workers -m "not look" $(ARGS)
+
+# The browser suite over a network that is late, on a slower processor; SEED=7 makes a run anew.
+test-jitter: install-dev
+	@sh scripts/browser.sh
+	E2E_JITTER=$(or $(SEED),0) $(BIN)/python -m pytest $(PARALLEL) tests/e2e $(ARGS)
 
 # torchao lies apart: diffusers imports it wherever it finds it.
 test-quantised: install-dev .venv/quantised/.installed

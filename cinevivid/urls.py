@@ -17,6 +17,7 @@ urlpatterns = [
     path("robots.txt", landing.robots, name="robots"),
     path("sitemap.xml", landing.sitemap, name="sitemap"),
     path("docs", docs, name="docs"),
+    path("docs/<path:slug>", docs, name="docs_chapter"),
     path("manifest.webmanifest", cache_control(max_age=86400)(views.manifest), name="manifest"),
     path("accounts/", include("apps.accounts.urls")),
     path("accounts/", include("apps.privacy.urls")),

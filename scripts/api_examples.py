@@ -137,7 +137,7 @@ class Recorder:
             return str(Preset.objects.create(user=self.user, name="Dusk", tool="text2image", **told).pk)
         assert given == "group", given
         from apps.tools import registry, services
-        from apps.tools.catalog.to_video import VideoForm
+        from apps.tools.video_form import VideoForm
 
         planned = []
         for prompt in ("a red circle moves right", "a blue star grows"):

@@ -6,9 +6,11 @@ what keeps people out of them.
 
 import io
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,18 +69,19 @@ class World:
         told = self.studio.manage("shell", "-v", "0", "-c", PEOPLE).strip().splitlines()[-1]
         self.token = json.loads(told)["token"]
         self.links = json.loads(told)["links"]
+        self.ids["people"] = self.upload("Two.mp4", people())
         usual = {"num_frames": 17, "steps": 6} if self.quick else {"num_frames": 33}
         prompts = PROMPTS[:1] if self.quick else PROMPTS
         films = [self.order(**usual, prompt=prompt, seed=1, finish="" if self.quick else 4) for prompt in prompts]
         self.ids["picture"] = self.upload("Boat.png", picture())
         self.upload("Sea.wav", wave())
-        # While the films are made: one that loses what it begins with, and one that nobody wants any more.
+        # While a long film is made: one that loses what it begins with, and one that nobody wants any more.
+        thrown = self.order(**LONG)
         lost = self.upload("Lost.png", picture(90))
         failed = self.order(prompt="a blue circle moves left", image=lost, **usual)
         self.call("delete", f"assets/{lost}/")
         cancelled = self.order(prompt="a green star grows on a black background", **usual)
         self.call("post", f"generations/{cancelled}/cancel/")
-        thrown = self.order(prompt="an orange triangle moves down", **usual)
         self.call("post", f"generations/{thrown}/cancel/")
         self.call("delete", f"generations/{thrown}/")
         enlarged = self.order("upscale", source=self.ids["picture"], factor=2)
@@ -130,7 +133,7 @@ class World:
             time.sleep(0.25)
 
     def upload(self, name: str, content: bytes) -> str:
-        kind = "audio/wav" if name.endswith("wav") else "image/png"
+        kind = {"wav": "audio/wav", "mp4": "video/mp4", "png": "image/png"}[name.rpartition(".")[2]]
         parts = {"file": {"name": name, "mimeType": kind, "buffer": content}}
         return str(
             self._answer(self.request.post(self._address("assets/"), headers=self._headers, multipart=parts))["id"]
@@ -202,6 +205,19 @@ def picture(shade: int = 30) -> bytes:
     return file.getvalue()
 
 
+def people() -> bytes:
+    """Return a clip of two people side by side, 320 x 240, as MP4."""
+    from scripts import faces
+    from workers.media import film
+
+    poses = (faces.Pose(85, 110, 90), faces.Pose(235, 110, 90))
+    scene = faces.Scene((faces.PEOPLE["mara"], faces.PEOPLE["jonas"]), poses, 0.4)
+    made = faces.Clip((scene,), 320, 240)
+    with tempfile.TemporaryDirectory() as folder:
+        film.write(path := Path(folder) / "two.mp4", made.read(), made.width, made.height, made.fps)
+        return path.read_bytes()
+
+
 def wave(seconds: float = 2.0, rate: int = 16_000) -> bytes:
     """Return a sound that swells and fades, as WAV."""
     times = np.arange(int(seconds * rate)) / rate
@@ -234,6 +250,10 @@ def _no_prompt(page: Any) -> None:
         page.locator("#panel").evaluate("form => form.submit()")  # as without scripts: the page comes back whole
 
 
+def _faces(page: Any) -> None:
+    page.locator(".faces input").nth(1).check()
+
+
 # Rules: (state, who, arguments of the address or a query, what they do). None is no page: it takes POST only, sends
 # on to another page, or is a file.
 Rule = tuple[str, str | None, str, Callable[[Any], None] | None]
@@ -241,6 +261,7 @@ NO_PAGE = None
 RULES: dict[str, list[Rule] | None] = {
     "landing": [("visitor", None, "", None), ("signed in", FULL, "", None)],
     "docs": [("visitor", None, "", None)],
+    "docs_chapter": [("tool", None, "tools/to-video", None), ("group", None, "generations", None)],
     "licence": NO_PAGE,
     "robots": NO_PAGE,
     "sitemap": NO_PAGE,
@@ -323,6 +344,7 @@ RULES: dict[str, list[Rule] | None] = {
         ("restyle", FULL, "restyle?video={asset}", None),
         ("restyle empty", NEW, "restyle", None),
         ("lip sync", FULL, "lip-sync?video={asset}", None),
+        ("lip sync faces", FULL, "lip-sync?video={people}", _faces),
         ("lip sync empty", NEW, "lip-sync", None),
         ("video looks", FULL, "looks?video={asset}", None),
         ("prompt", FULL, "prompt", None),

@@ -13,6 +13,7 @@ PROMPT = "prompt"  # as it was written for the model, where a model wrote it
 PLAYLIST = "hls"
 INDEX = "index.m3u8"
 MARKED = "marked"  # a folder with the segments and the playlist once more, with the watermark on every frame
+TRACK = "track.npz"  # where a face is in each frame
 PICTURE = "picture-"  # how the names of single pictures begin
 # These change with every window; the others are written once.
 CHANGING = (STATE, f"{PLAYLIST}/{INDEX}", f"{MARKED}/{PLAYLIST}/{INDEX}")

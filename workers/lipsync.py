@@ -22,7 +22,7 @@ from workers.base import EngineError, OnProgress, Progress, ignore_progress
 from workers.clips import FileClip
 from workers.engines import registry
 from workers.engines import voice as voices
-from workers.keeper import STATE, Keeper, KeepNothing
+from workers.keeper import STATE, TRACK, Keeper, KeepNothing
 from workers.lips import times
 from workers.lips.base import LipSync, Pick, Picture, Track
 from workers.lips.tracking import follow
@@ -34,7 +34,6 @@ from workers.voice.base import Speech, Timed
 from workers.voice.text import sentences
 
 STAGE = "syncing"
-TRACK = "track.npz"
 REMOVED, LOWERED, KEPT = "removed", "lowered", "kept"  # what becomes of the sound that the clip has
 OWN_SOUNDS = (REMOVED, LOWERED, KEPT)
 LOUDNESS, PEAK = -16.0, -2.0  # LUFS and dB of what is heard
@@ -77,13 +76,13 @@ def said(
 ) -> Speech:
     """Return a text as a voice says it, sentence by sentence, with the times of its phonemes.
 
-    Where the voice's engine gives none, they are found in the sound. `on_progress` is called before every sentence.
-    Raises VoiceError and LipsError.
+    Where the voice's engine gives none, they are found in the sound. `on_progress` is told of the stage "voicing"
+    before every sentence. Raises VoiceError and LipsError.
     """
     pieces: list[Speech] = []
     todo = sentences(text)
     for number, sentence in enumerate(todo):
-        on_progress(Progress(stage="speaking", step=number, steps=len(todo)))
+        on_progress(Progress(stage="voicing", step=number, steps=len(todo)))
         made = voices.say(sentence.text, voice, language, speed, pitch)
         if not made.phonemes:
             spoken = language or next(iter(voices.get(voice).language), "en")

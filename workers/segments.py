@@ -148,7 +148,8 @@ class _Clock:
                 each = (time.monotonic() - began) / (self.done - before)
                 # A film that varies in speed may have a frame more than was counted on.
                 total = max(self.makes.frames, self.done)
-                left = (total - self.done) * each
+                # The first frame has waited for what is read and made once.
+                left = (total - self.done) * each if self.done - before > 1 else None
                 self.on_progress(Progress(stage=self.stage, step=self.done, steps=total, seconds_left=left))
                 yield frame
 

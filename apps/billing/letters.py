@@ -1,4 +1,4 @@
-"""Mail about money: receipts, failed payments, plans that end. Each is sent once, whatever is told how often."""
+"""Mail about money: receipts, failed payments, plans that end, disputes. Each is sent once."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +46,22 @@ def plan_ended(subscription: Subscription, plan: Plan) -> None:
     _send(f"ended:{subscription.stripe_id}", subscription.user, subject, "plan_ended", plan=plan)
 
 
+def disputed(payment: Payment, amount: int) -> None:
+    """Tell the operator that so much of a payment is disputed now, in the currency's smallest unit."""
+    told = money(amount, payment.currency)
+    subject = _("%(amount)s of %(email)s is disputed") % {"amount": told, "email": payment.user.email}
+    address = f"{settings.SITE_URL}{reverse('admin:billing_payment_change', args=[payment.pk])}"
+    key = f"disputed:{payment.reference}:{payment.version}"
+    _post(key, settings.OPERATOR_EMAIL, subject, "disputed", payment=payment, disputed=told, address=address)
+
+
 def _send(key: str, user: User, subject: str, template: str, **context: Any) -> None:
-    if not user.is_active or not Letter.objects.get_or_create(key=key)[1]:
+    if user.is_active:
+        _post(key, user.email, subject, template, **context)
+
+
+def _post(key: str, to: str, subject: str, template: str, **context: Any) -> None:
+    if not to or not Letter.objects.get_or_create(key=key)[1]:
         return
     links = {
         "billing_url": f"{settings.SITE_URL}{reverse('billing:billing')}",
@@ -55,4 +69,4 @@ def _send(key: str, user: User, subject: str, template: str, **context: Any) -> 
         "operator": settings.OPERATOR_EMAIL,
     }
     text = render_to_string(f"billing/email/{template}.txt", context | links).strip() + "\n"
-    outbox.send(EmailMessage(subject, text, to=[user.email]))
+    outbox.send(EmailMessage(subject, text, to=[to]))

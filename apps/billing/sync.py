@@ -378,6 +378,9 @@ def _sync_money(payment_intent: str) -> Payment:
         Payment.objects.filter(pk=payment.pk).update(
             refunded=now.refunded, disputed=now.disputed, taken_back=target, version=payment.version + 1
         )
+        if now.disputed > payment.disputed:
+            letters.disputed(payment, now.disputed)
+            log.warning("payment_disputed", user=payment.user_id, reference=payment.reference, amount=now.disputed)
         if changed:
             log.info("credits_taken_back", user=payment.user_id, reference=payment.reference, credits=changed)
     return payment

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 
 from apps.library.models import Asset, Generation, Group
 
@@ -12,7 +13,7 @@ ORDER = (
     *(Status.RUNNING, Status.OFFERED, Status.QUEUED, Status.WAITING),
     *(Status.SUCCEEDED, Status.FAILED, Status.CANCELLED),
 )
-MOSAIC = 4  # pictures that stand for all
+MOSAIC = 9  # places on the card of a batch
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,22 @@ class Batch:
         """The ids of its jobs, as a form sends them."""
         return ",".join(str(job.pk) for job in self.jobs)
 
+    @cached_property
+    def files(self) -> list[Asset | None]:
+        """All that it has made, what was finished first in front, and None for each file that is still to come."""
+        finished = sorted(filter(lambda job: job.finished_at, self.jobs), key=attrgetter("finished_at"))
+        coming = sum(int(job.params.get("count") or 1) for job in self.jobs if job.is_active)
+        return [*(asset for job in finished for asset in job.assets.all()), *[None] * coming] or [None]
+
     @property
     def pictures(self) -> list[Asset | None]:
-        """What is shown of it: a file for each of the first jobs that has made one, None for each that has not yet."""
-        shown = [job.asset for job in self.jobs if job.asset]
-        return [*shown, *[None] * len(self.jobs)][: min(MOSAIC, len(self.jobs))]
+        """The files that its card has places for."""
+        return self.files[:MOSAIC]
+
+    @property
+    def more(self) -> int:
+        """How many files its card has no place for."""
+        return max(0, len(self.files) - MOSAIC)
 
 
 def batch_of(job: Generation) -> Batch | None:

@@ -23,7 +23,19 @@ from apps.library import progress
 from apps.library.ids import is_uuid
 from apps.library.models import Asset, Generation
 from workers.base import Cancelled
-from workers.keeper import CHANGING, CLIP_PARTS, INDEX, MARKED, PICTURE, PLAYLIST, PROMPT, STATE, Kept, picture_name
+from workers.keeper import (
+    CHANGING,
+    CLIP_PARTS,
+    INDEX,
+    MARKED,
+    PICTURE,
+    PLAYLIST,
+    PROMPT,
+    STATE,
+    TRACK,
+    Kept,
+    picture_name,
+)
 
 log = structlog.get_logger(__name__)
 ROOT = "live"
@@ -81,7 +93,7 @@ class StorageKeeper:
             to = folder / (STATE if name == state else name)
             number = PurePosixPath(name).stem
             whole = name.endswith(PARTS) and number.isdigit() and int(number) < parts
-            if (whole or PICTURES.fullmatch(name) or name in (CLIP_PARTS, PROMPT, state)) and not to.exists():
+            if (whole or PICTURES.fullmatch(name) or name in (CLIP_PARTS, PROMPT, TRACK, state)) and not to.exists():
                 with default_storage.open(f"{source}/{name}") as stored, to.open("wb") as local:
                     shutil.copyfileobj(stored, local)
 

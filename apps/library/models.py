@@ -9,10 +9,9 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.core.files import File
-from django.db import models, transaction
-from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q
+from django.db import models
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q
 from django.db.models.fields.files import FieldFile
-from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -21,16 +20,15 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.models import User
 from apps.errors import CATALOGUE
 from apps.library.names import file_name, without_suffix
+from apps.library.queue import QueueQuerySet
 from apps.text import folded
 from workers.keeper import picture_name
 from workers.media.captions import Cue, from_json, transcript
 
 SEARCHED = 4000  # characters of a text that a search looks in
 
-TURN = Coalesce("turn_at", "created_at")
 
-
-class GenerationQuerySet(models.QuerySet["Generation"]):
+class GenerationQuerySet(QueueQuerySet):
     def of(self, user: User) -> Self:
         """What this user may see: their own, not in the trash."""
         return self.filter(user=user, deleted_at=None)
@@ -38,9 +36,6 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
     def in_trash(self, user: User) -> Self:
         """What this user has deleted and can still bring back."""
         return self.filter(user=user, deleted_at__isnull=False, gone_at=None)
-
-    def queued(self) -> Self:
-        return self.filter(status=Generation.Status.QUEUED)
 
     def active(self) -> Self:
         return self.filter(status__in=Generation.ACTIVE)
@@ -81,66 +76,6 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         before = Q(created_at__lt=OuterRef("created_at")) | Q(created_at=OuterRef("created_at"), pk__lt=OuterRef("pk"))
         batch = Q(group=OuterRef("group"), group__kind=Group.BATCH)
         return self.filter(~Exists(self.filter(batch, before).order_by()))
-
-    def in_turn(self) -> Self:
-        """The policy of the queues: which row starts first, in front. It is the one whose turn came first.
-
-        `ahead_of` counts by it.
-        """
-        return self.order_by(TURN, "created_at", "pk")
-
-    def ahead_of(self, job: "Generation") -> Self:
-        """Queued rows that start before a queued one: those of its queue that `in_turn` puts in front of it."""
-        turn = job.turn_at or job.created_at
-        created = Q(created_at__lt=job.created_at) | Q(created_at=job.created_at, pk__lt=job.pk)
-        earlier = Q(turn__lt=turn) | Q(created, turn=turn)
-        return self.queued().annotate(turn=TURN).filter(earlier, queue=job.queue)
-
-    def claimable(self) -> Self:
-        """Queued rows that may start now, in the order in which they start."""
-        running = Generation.objects.filter(user=OuterRef("user"), status=Generation.Status.RUNNING, cost__gt=0)
-        count = running.order_by().values("user").annotate(count=Count("pk")).values("count")
-        at_once = Q(at_once=None) | Q(at_once__gt=Coalesce(models.Subquery(count), 0))
-        return self.queued().filter(at_once, Q(ready_at=None) | Q(ready_at__lte=timezone.now())).in_turn()
-
-    def claim(self, queue: str) -> "Generation | None":
-        """Take the best row of a queue for this worker; None when nothing waits there that may start now.
-
-        One statement decides who gets it. Rows that another worker is just taking are passed over, where the database
-        can tell (PostgreSQL: SKIP LOCKED); SQLite lets one writer in at a time. Of somebody who may have so many jobs
-        made at once, one is taken at a time, so that two workers cannot both take the last that is allowed.
-        """
-        able, passed = self.claimable().filter(queue=queue), Q(pk=None)
-        while first := able.exclude(passed).values_list("user", "at_once").first():
-            user, limited = first[0], first[1] is not None
-            mine = Q(user=user, at_once__isnull=False) if limited else Q(at_once=None)
-            with transaction.atomic():
-                if limited:
-                    User.objects.select_for_update(no_key=True).filter(pk=user).values_list("pk").first()
-                job = able.filter(mine)._take()
-            if job:
-                return Generation.objects.select_related("user").get(claimed_by=job)
-            passed |= mine
-        return None
-
-    def _take(self) -> uuid.UUID | None:
-        """Take the first of these rows that no other worker is just taking; returns what this claim is called."""
-        now, claim = timezone.now(), uuid.uuid4()
-        # No key: a job that is being submitted to wait for a row holds its key, and must not hide it.
-        best = self.select_for_update(skip_locked=True, no_key=True).values("pk")[:1]
-        # With "=" the subquery runs once. With "IN" a plan may run it for each row, and lock another one each time.
-        taken = Generation.objects.filter(pk=models.Subquery(best), status=Generation.Status.QUEUED).update(
-            status=Generation.Status.RUNNING,
-            attempt=F("attempt") + 1,
-            claimed_by=claim,
-            heartbeat_at=now,
-            started_at=now,
-            stage=Generation.LOADING,
-            step=0,
-            steps=0,
-            seconds_left=None,
-        )
-        return claim if taken else None
 
 
 class Group(models.Model):
@@ -218,12 +153,16 @@ class Generation(models.Model):
         "upscaling": _("Enlarging"),
         "grading": _("Changing the look"),
         "speaking": _("Speaking"),
+        "voicing": _("Speaking the text"),
         "tracking": _("Finding the face"),
+        "listening": _("Listening to the speech"),
         "syncing": _("Moving the lips"),
         "talking": _("Moving the face"),
         "encoding": _("Saving the file"),
     }
 
+    # Stages that follow one another in work without windows: where each begins and ends, in percent.
+    SHARES = {"voicing": (0, 15), "tracking": (15, 30), "listening": (30, 30), "syncing": (30, 100)}
     FINISH_PERCENT = 20  # of a film that is made larger at its end
 
     ACTIVE = (Status.WAITING, Status.QUEUED, Status.RUNNING, Status.OFFERED)
@@ -408,7 +347,8 @@ class Generation(models.Model):
             return 100
         share = self.step / self.steps if self.steps else 0.0
         if not self.windows:
-            return min(99, int(100 * share))
+            begin, end = self.SHARES.get(self.stage, (0, 100))
+            return min(99, begin + int((end - begin) * share))
         if not (self.steps and self.window):
             return 0
         before_finish = 100 - self.FINISH_PERCENT if self.params.get("finish") and not self.in_pictures else 100

@@ -22,8 +22,8 @@ from apps.library.models import Generation
 from apps.text import tidy, told
 from apps.tools import registry, services, videos
 from apps.tools.catalog.prompt import PromptForm, engines
-from apps.tools.catalog.to_video import target_of
 from apps.tools.fields import SEEDS
+from apps.tools.video_modes import target_of
 from apps.tools.views import HANDED_PROMPT, taken_prompt
 from workers.engines.skyreels.cards import ModelCard
 from workers.prompts.changes import Span, pieces

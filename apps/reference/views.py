@@ -1,11 +1,11 @@
-"""The API page, and the OpenAPI document that it is made from."""
+"""The API reference, and the OpenAPI document that it is made from."""
 
 import re
 from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
@@ -19,9 +19,16 @@ from apps.reference import walk
 from apps.tools import registry
 
 
-def docs(request: HttpRequest) -> HttpResponse:
-    """Every call of the API. What it shows is the same for everybody, and made once for each language."""
-    return render(request, "reference/docs.html", {"reference": _body(*_same())})
+def docs(request: HttpRequest, slug: str = "") -> HttpResponse:
+    """One chapter of the API reference, or its first page: how to begin, the chapters, the errors and the objects.
+
+    What it shows is the same for everybody, and made once for each language.
+    """
+    same = _same()
+    chapter = _reference(*same).chapter(slug)
+    if slug and not chapter:
+        raise Http404
+    return render(request, "reference/docs.html", {"chapter": chapter, "body": _body(slug, *same)})
 
 
 class Schema(SpectacularAPIView):
@@ -45,12 +52,19 @@ def document(language: str, site: str, tools: tuple[str, ...]) -> dict[str, Any]
 
 
 @lru_cache(maxsize=8)
-def _body(language: str, site: str, tools: tuple[str, ...]) -> SafeString:
-    """Return the page below the top bar, as HTML."""
-    reference = walk.read(document(language, site, tools), site)
+def _reference(language: str, site: str, tools: tuple[str, ...]) -> walk.Reference:
+    """Return what the pages show of the document."""
+    return walk.read(document(language, site, tools), site)
+
+
+@lru_cache(maxsize=256)
+def _body(slug: str, language: str, site: str, tools: tuple[str, ...]) -> SafeString:
+    """Return a page below the top bar, as HTML."""
+    reference = _reference(language, site, tools)
     rates: dict[str, str] = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]  # type: ignore[assignment]
     context = {
         "reference": reference,
+        "chapter": reference.chapter(slug),
         "site": site,
         "errors": [entry for code, entry in CATALOGUE.items() if code in reference.codes],
         "of_jobs": [entry for entry in CATALOGUE.values() if entry.code in OF_JOBS],

@@ -1,4 +1,4 @@
-"""The OpenAPI document, read into what the API page shows: groups of calls, their fields, answers and refusals."""
+"""The OpenAPI document, read into what the API reference shows: calls, their fields, answers and refusals."""
 
 import json
 import re
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -85,6 +86,7 @@ class Call:
     """One operation."""
 
     id: str
+    chapter: str
     method: str
     path: str
     summary: str
@@ -100,6 +102,10 @@ class Call:
     examples: list[Shown]
 
     @property
+    def address(self) -> str:
+        return f"{reverse('docs_chapter', args=[self.chapter])}#{self.id}"
+
+    @property
     def more(self) -> int:
         """How many fields of the body are folded away."""
         return max(0, len(self.body) - UNFOLDED)
@@ -113,28 +119,40 @@ class Call:
 
 
 @dataclass(slots=True)
-class Group:
-    """Calls about one kind of thing."""
+class Chapter:
+    """A page of the reference: the calls about one kind of thing, or those of one tool."""
 
     slug: str
     title: str
     text: str
     calls: list[Call] = field(default_factory=list)
 
+    @property
+    def address(self) -> str:
+        return reverse("docs_chapter", args=[self.slug])
+
+    @property
+    def of_tool(self) -> bool:
+        return "/" in self.slug
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Everything that the page shows; `usual` are the errors of every call, `usual_sent` those of every body."""
+    """Everything that the pages show; `usual` are the errors of every call, `usual_sent` those of every body."""
 
-    groups: list[Group]
+    chapters: list[Chapter]
     things: list[Thing]
     usual: list[str]
     usual_sent: list[str]
 
+    def chapter(self, slug: str) -> Chapter | None:
+        return next((each for each in self.chapters if each.slug == slug), None)
+
     @property
     def codes(self) -> set[str]:
         """Every error that a call may answer with."""
-        own = (code for group in self.groups for call in group.calls for each in call.refusals for code in each.codes)
+        calls = (call for chapter in self.chapters for call in chapter.calls)
+        own = (code for call in calls for each in call.refusals for code in each.codes)
         return {*own, *self.usual, *self.usual_sent}
 
 
@@ -163,26 +181,25 @@ class Reader:
         self.answered: list[str] = []
 
     def reference(self) -> Reference:
-        groups: dict[str, Group] = {}
-        for slug, (title, text) in GROUPS.items():
-            groups[slug] = Group(slug, str(title), str(text))
+        chapters = {chapter.slug: chapter for chapter in outline()}
         for path, operations in sorted(self.document["paths"].items(), key=lambda item: order(item[0])):
             for method in METHODS:
                 if operation := operations.get(method):
-                    slug = operation["tags"][0]
-                    group = groups.setdefault(slug, Group(slug, slug.capitalize(), ""))
-                    group.calls.append(self.call(method, path, operation))
-        calls = [call for group in groups.values() for call in group.calls]
+                    tag = operation["tags"][0]
+                    chapter = chapters.get(chapter_of(path)) or chapters.setdefault(tag, Chapter(tag, tag.title(), ""))
+                    chapter.calls.append(self.call(chapter.slug, method, path, operation))
+        calls = [call for chapter in chapters.values() for call in chapter.calls]
         usual = shared(calls)
         sent = shared([call for call in calls if call.media])
-        return Reference([group for group in groups.values() if group.calls], list(self.things()), usual, sent)
+        return Reference([each for each in chapters.values() if each.calls], list(self.things()), usual, sent)
 
-    def call(self, method: str, path: str, operation: Mapping[str, Any]) -> Call:
+    def call(self, chapter: str, method: str, path: str, operation: Mapping[str, Any]) -> Call:
         status, schema = self.success(operation)
         answers, many = self.answer_of(schema)
         media = list(operation.get("requestBody", {}).get("content", {}))
         one = Call(
             id=operation["operationId"],
+            chapter=chapter,
             method=method.upper(),
             path=path,
             summary=operation.get("summary", ""),
@@ -325,6 +342,21 @@ class Reader:
             if "properties" in self.components.get(name, FREE):
                 return name
         return ""
+
+
+def outline() -> Iterator[Chapter]:
+    """The chapters, still empty: each tool has one of its own, after the list of all tools."""
+    for slug, (title, text) in GROUPS.items():
+        yield Chapter(slug, str(title), str(text))
+        if slug == "tools":
+            for tool in registry.tools():
+                yield Chapter(f"tools/{tool.slug}", str(tool.title), tool.description)
+
+
+def chapter_of(path: str) -> str:
+    """Return the slug of the chapter that a call's path alone decides: that of a tool, or "" for any other."""
+    parts = path.split("/")
+    return "/".join(parts[3:5]) if parts[3] == "tools" and parts[4] else ""
 
 
 def order(path: str) -> tuple[int, str]:

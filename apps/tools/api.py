@@ -35,7 +35,7 @@ from apps.library.models import Generation, GenerationQuerySet, Group
 from apps.paging import NewestFirst
 from apps.tools import presets, registry, services
 from apps.tools.again import try_again
-from apps.tools.batch import BATCH, ordered
+from apps.tools.batch_api import BATCH, ordered
 from apps.tools.models import Preset
 from apps.tools.registry import Tool
 from apps.tools.schema import ToolSchema

@@ -22,6 +22,8 @@ from workers.media.facts import FaceSeen, FacesSeen
 from workers.voice.base import Voice
 
 SHELF = 12  # how many of the newest are offered
+FACES_SHOWN = (320, 240)  # CSS pixels of a frame on which a face is picked, about
+LEAST_TARGET = 28  # CSS pixels of what is clicked there, at least
 
 
 class SeedInput(forms.NumberInput):
@@ -50,6 +52,31 @@ class SeedField(forms.IntegerField):
     def clean(self, value: Any) -> int:
         seed = super().clean(value)
         return secrets.randbelow(2**31) if seed is None else int(seed)
+
+
+def number(help_text: Any, low: int, high: int, **kwargs: Any) -> forms.IntegerField:
+    """A whole number that may be left empty, for what the model recommends."""
+    return forms.IntegerField(required=False, min_value=low, max_value=high, help_text=help_text, **kwargs)
+
+
+def fraction(
+    help_text: Any, low: float, high: float, *, step: str = "any", usual: str = "", **kwargs: Any
+) -> forms.FloatField:
+    """A number that may be left empty; `usual` is shown there."""
+    shown = {"step": step} | ({"placeholder": usual} if usual else {})
+    return forms.FloatField(
+        required=False,
+        min_value=low,
+        max_value=high,
+        help_text=help_text,
+        widget=forms.NumberInput(attrs=shown),
+        **kwargs,
+    )
+
+
+def switch(help_text: Any, **kwargs: Any) -> forms.BooleanField:
+    """Something that is on or off, and off where it is left out."""
+    return forms.BooleanField(required=False, help_text=help_text, **kwargs)
 
 
 class CatalogueField(forms.ChoiceField):
@@ -306,7 +333,9 @@ class FaceInput(forms.TextInput):
         if seen := self.seen:
             point = point_of(value)
             picked = seen.at(*point) if point else None
-            context["widget"] |= {"seen": seen, "faces": [_drawn(seen, face, face is picked) for face in seen.faces]}
+            across = sorted(seen.faces, key=lambda face: face.middle)  # as they are counted by whoever looks
+            context["widget"] |= {"seen": seen, "faces": [_drawn(seen, face, face is picked) for face in across]}
+            context["widget"]["troubled"] = any(face.trouble for face in across)
             if speaks := picked or next(iter(seen.faces), None):
                 context["widget"]["middle"] = _place(speaks)
         return context
@@ -317,7 +346,18 @@ def _drawn(seen: FacesSeen, face: FaceSeen, picked: bool) -> dict[str, Any]:
     left, top = face.left * seen.width, face.top * seen.height
     sides = {"width": (face.right - face.left) * seen.width, "height": (face.bottom - face.top) * seen.height}
     box = {name: round(number) for name, number in ({"x": left, "y": top} | sides).items()}
-    return box | {"value": _place(face), "picked": picked, "trouble": bool(face.trouble)}
+    drawn: dict[str, Any] = {"value": _place(face), "picked": picked, "trouble": face.trouble}
+    # What is clicked is never smaller than a finger needs, on a picture that is shown as large as FACES_SHOWN.
+    least = LEAST_TARGET / min(side / there for side, there in zip(FACES_SHOWN, (seen.width, seen.height), strict=True))
+    wide, high = max(box["width"], least), max(box["height"], least)
+    target = {"x": left - (wide - sides["width"]) / 2, "y": top - (high - sides["height"]) / 2}
+    drawn["target"] = {name: round(number) for name, number in (target | {"width": wide, "height": high}).items()}
+    return box | drawn | {"place": _across(face.middle[0])}
+
+
+def _across(x: float) -> str:
+    """Say where a face is."""
+    return _t("on the left") if x < 0.4 else _t("on the right") if x > 0.6 else _t("in the middle")
 
 
 def _place(face: FaceSeen) -> str:

@@ -128,5 +128,7 @@ def behind_label(sentence: str) -> str:
 
 
 def naming(label: str, text: str) -> str:
-    """A sentence with the name of its field before it."""
+    """A sentence with the name of its field before it; without it where the name is a sentence, to be agreed to."""
+    if label.endswith("."):
+        return text[:1].upper() + text[1:]
     return text if text.startswith(f"{label}:") else f"{label}: {text}"

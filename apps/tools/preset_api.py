@@ -40,6 +40,9 @@ class PresetChangeSerializer(StrictSerializer):
     name = serializers.CharField(max_length=60, required=False)
     words = serializers.CharField(max_length=500, required=False, allow_blank=True)
     negative = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    shared = serializers.BooleanField(
+        required=False, help_text=_("Everybody of the studio sees it. Only the staff may share one.")
+    )
 
 
 class PresetCreateSerializer(PresetChangeSerializer):
@@ -92,7 +95,8 @@ class PresetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
             )
         data = params | {presets.NEGATIVE: given.get("negative", "")}
         try:
-            preset = presets.save(caller(request), tool, data, name=given["name"], words=given.get("words", ""))
+            told = {name: given[name] for name in ("name", "words", "shared") if name in given}
+            preset = presets.save(caller(request), tool, data, **told)
         except StudioError as error:
             raise exceptions.ValidationError({"params": [error.message]}) from error
         return Response(self.get_serializer(preset).data, status=201)
@@ -131,4 +135,6 @@ class PresetViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     def _given(self, kind: type[StrictSerializer], request: Request) -> dict[str, Any]:
         asked = kind(data=request.data)
         asked.is_valid(raise_exception=True)
+        if asked.validated_data.get("shared") and not caller(request).is_staff:
+            raise exceptions.ValidationError({"shared": [_("Only the staff may share a preset.")]})
         return dict(asked.validated_data)

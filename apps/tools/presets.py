@@ -63,7 +63,9 @@ def _fits(field: forms.Field, value: Any) -> bool:
     return True
 
 
-def save(user: User, tool: Tool, data: Mapping[str, Any], *, name: str = "", words: str = "") -> Preset:
+def save(
+    user: User, tool: Tool, data: Mapping[str, Any], *, name: str = "", words: str = "", shared: bool = False
+) -> Preset:
     """Save the look of a form as it is filled in. Raises StudioError where it does not fit, or there are too many."""
     fields, usual = tool.form_class.base_fields, tool.form_class.page_data()
     params: dict[str, Any] = {}
@@ -85,7 +87,7 @@ def save(user: User, tool: Tool, data: Mapping[str, Any], *, name: str = "", wor
     last = mine.aggregate(last=Max("position"))["last"]
     name = name or _("Preset %(number)d") % {"number": mine.count() + 1}
     position = 0 if last is None else last + 1
-    told = {"name": name, "words": words, "negative": negative, "position": position}
+    told = {"name": name, "words": words, "shared": shared, "negative": negative, "position": position}
     return Preset.objects.create(user=user, tool=tool.slug, params=params, **told)
 
 

@@ -219,6 +219,12 @@ class Timeline:
     def seconds(self) -> float:
         return self.frames / self.fps
 
+    @classmethod
+    def of_source(cls, job: Generation) -> "Timeline | None":
+        """A film that is being made from another one, as long as its params say; None once it is made."""
+        frames, seconds = job.params.get("frames") or 0, job.params.get("seconds") or 0
+        return cls(frames, frames / seconds) if job.is_active and frames and seconds else None
+
 
 class Tool:
     """Something that a user can make. Subclass, fill in, decorate with `@register`."""

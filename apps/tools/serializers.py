@@ -19,7 +19,7 @@ from apps.library.models import Asset, Generation, GenerationInput, Group
 from apps.library.serializers import AssetSerializer
 from apps.problems import ProblemSerializer
 from apps.tools import services
-from apps.tools.batch import BATCH
+from apps.tools.batch_api import BATCH
 from apps.tools.fields import AssetField, CatalogueField, PortraitField
 from apps.tools.help import described, sentences
 from apps.tools.registry import Tool, ToolForm

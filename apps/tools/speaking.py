@@ -16,30 +16,28 @@ from apps.library.models import Asset, Generation
 from apps.library.uploads import MAX_BYTES
 from apps.text import told
 from apps.tools import lips, prices, voicing
-from apps.tools.fields import LanguageField, ReasonSelect, SoundField, VoiceField, point_of
+from apps.tools.fields import ReasonSelect, SoundField, point_of
 from apps.tools.help import behind_label, explained
 from apps.tools.registry import Stoppable, Timeline, ToolForm, name_of_source
-from apps.voices.services import LANGUAGES
 from workers.media.facts import MAX_CLIP_SECONDS, FaceSeen, FacesSeen, MediaError
-from workers.voice.base import HIGHEST, LOWEST, Voice
+from workers.voice.base import Voice
 from workers.voice.length import expected
 
 DRAFT = "draft"  # the quality that every studio has
 LONGEST = 200.0  # seconds of speech
 HARDLY = 0.01  # of a frame, by which a sound is longer than it says
-TITLE = 120  # characters of the text that name the job
 PRICED_SECONDS = 10  # of the film in the price list
 EXAMPLE = _("Every film begins with a voice.")
 HOW = _("How it is spoken")  # the fold of HOW_FIELDS
 HOW_FIELDS = ("language", "speed", "pitch")
 # What is wrong with a face, or that there is none, in a video and in a picture.
 OF_VIDEO = {
-    "no_face": _("no face is seen in this video. Choose one in which a face can be seen."),
+    "no_face": _("no face is seen in this video. Choose one in which a face looks at the camera."),
     "face_small": _("the face is too small for its mouth to be seen. Choose a video in which it is nearer."),
     "face_turned": _("the face looks too far to the side. Choose a video in which it looks at the camera."),
 }
 OF_PICTURE = {
-    "no_face": _("no face is seen in this picture. Choose one in which a face can be seen."),
+    "no_face": _("no face is seen in this picture. Choose one in which a face looks at the camera."),
     "face_small": _("the face is too small for its mouth to be seen. Choose a picture in which it is nearer."),
     "face_turned": _("the face looks too far to the side. Choose a picture in which it looks at the camera."),
 }
@@ -50,49 +48,32 @@ def fields(use: Any) -> tuple[forms.Field, ...]:
 
     `use` is what a sound of the library becomes there, in the words of its menu.
     """
+    text = forms.CharField(
+        label=_("Text"),
+        required=False,
+        max_length=voicing.FILM_CHARACTERS,
+        widget=forms.Textarea(attrs={"rows": 4, "placeholder": EXAMPLE}),
+        help_text=explained(
+            _("What the face says. Write it here, or choose a sound below."),
+            _("About 17 characters are a second of speech."),
+        ),
+    )
+    text.widget.either = True  # this, or a sound
     return (
-        forms.CharField(
-            label=_("Text"),
-            required=False,
-            max_length=voicing.FILM_CHARACTERS,
-            widget=forms.Textarea(attrs={"rows": 4, "placeholder": EXAMPLE}),
-            help_text=explained(
-                _("What the face says. Write it here, or choose a sound below."),
-                _("About 17 characters are a second of speech."),
-            ),
-        ),
-        VoiceField(
-            label=_("Voice"),
-            help_text=explained(
-                _("Who speaks the text. Left out, it is the studio's usual voice."), _("Listen before you choose.")
-            ),
-        ),
+        text,
+        voicing.voice(_("Who speaks the text. Left out, it is the studio's usual voice.")),
         SoundField(
             label=_("Sound"),
             use=use,
             opened=True,
             help_text=_("Somebody who speaks, up to 200 s, instead of a text."),
         ),
-        LanguageField(
-            label=_("Language"),
-            required=False,
-            choices=[("", _("As the voice speaks")), *sorted(LANGUAGES.items(), key=lambda each: each[0])],
-            help_text=explained(
-                _("The language of the text, or of the sound."),
-                _("Choose one for voices that speak several, and for a sound that is not English."),
-            ),
+        voicing.language(
+            _("The language of the text, or of the sound."),
+            _("Choose one for voices that speak several, and for a sound that is not English."),
         ),
         voicing.speed(),
-        forms.FloatField(
-            label=_("Pitch"),
-            required=False,
-            min_value=LOWEST,
-            max_value=HIGHEST,
-            widget=forms.NumberInput(attrs={"step": "0.5", "placeholder": "0"}),
-            help_text=explained(
-                _("Semitones higher or, below 0, lower."), _("Small steps: beyond 2 a voice sounds made up.")
-            ),
-        ),
+        voicing.pitch(),
         forms.BooleanField(
             label=consents.STATEMENT,
             required=False,
@@ -296,8 +277,8 @@ class SpeakingTool(Stoppable):
 
     def job_title(self, params: Mapping[str, Any]) -> str:
         """What is said, or the name of the file that it is heard in."""
-        if text := " ".join(str(params.get("text") or "").split()):
-            return text if len(text) <= TITLE else f"{text[:TITLE].rsplit(' ', 1)[0]}…"
+        if text := voicing.job_title(str(params.get("text") or "")):
+            return text
         source = params.get("audio") or params.get("driver")
         return name_of_source(source) if source else str(self.title)
 

@@ -8,6 +8,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from apps.library.models import Asset
+from apps.library.uploads import MAX_BYTES
 from apps.text import told as told_sentence
 from apps.tools.fields import ModelChoice
 from apps.tools.help import either
@@ -21,6 +23,7 @@ from workers.engines.skyreels.request.spec import (
     is_frame_count,
     legal_num_frames,
 )
+from workers.media.facts import MAX_CLIP_SECONDS
 from workers.prompts.styles import STYLES
 from workers.weights import catalog
 
@@ -137,6 +140,33 @@ def told(card: ModelCard, frames: int) -> str:
 def recommended(card: ModelCard) -> dict[str, Any]:
     """Return the values that a model uses for fields left empty."""
     return {name: getattr(card, name) for name in RECOMMENDED} | {"teacache_thresh": TEACACHE_THRESHOLD}
+
+
+def cut(width: int, height: int, to_width: int, to_height: int) -> str:
+    """Say what is cut off a picture that is fitted into another shape; empty below 1 %."""
+    shape = math.gcd(to_width, to_height)
+    words = {"ratio": f"{to_width // shape}:{to_height // shape}"}
+    if (lost := round(100 * (1 - height * to_width / (width * to_height)))) > 0:
+        return _("Cut to %(ratio)s: %(lost)d %% of the width is lost.") % (words | {"lost": lost})
+    if (lost := round(100 * (1 - width * to_height / (height * to_width)))) > 0:
+        return _("Cut to %(ratio)s: %(lost)d %% of the height is lost.") % (words | {"lost": lost})
+    return ""
+
+
+def refuse_long(form: Any, name: str, clip: Asset, most: float = MAX_CLIP_SECONDS) -> bool:
+    """Add an error to the field of a clip that is longer than `most` seconds; returns whether it is."""
+    if clip.seconds <= most:
+        return False
+    text = _("this video is {seconds:.0f} s long. Choose one of at most {most:.0f} s.")
+    form.add_error(name, text.format(seconds=clip.seconds, most=most))
+    return True
+
+
+def refuse_file(form: Any, name: str, asset: Asset) -> None:
+    """Add an error to the field of a file that is longer or larger than a worker reads."""
+    if not refuse_long(form, name, asset) and asset.bytes > (most := MAX_BYTES[Asset.Kind(asset.kind)]):
+        text = _("this file is too large. Choose one of at most {most} MB.")
+        form.add_error(name, text.format(most=most // 1_000_000))
 
 
 class ModelSelect(ModelChoice):

@@ -31,6 +31,7 @@ from apps.library.models import Generation
 from apps.text import tidy
 from apps.tools import batch, presets, registry, services, starting
 from apps.tools.again import key_of_try, try_again
+from apps.tools.batch_form import BatchForm
 from apps.tools.models import Preset
 from apps.tools.registry import CSRF_FIELD, ONCE_FIELD, Tool, ToolForm
 
@@ -155,7 +156,7 @@ def tool_quote(request: HttpRequest, slug: str) -> HttpResponse:
         return render(request, "tools/quote.html", {"tool": tool, "quote": None, "problem": problem})
     asked = batch.read(tool, request.POST or request.GET, request.FILES, user=request.user, draft=True)
     form = asked.form
-    context: dict[str, Any] = {"tool": tool, "quote": None}
+    context: dict[str, Any] = {"tool": tool, "quote": None, "large": "Large-File" in request.headers}
     context |= _quoted(request.user, tool, asked) if asked.params else _refused(form)
     context["following"] = [each for each in form if getattr(each.field.widget, "follows", False)]
     context["notes"] = [(name, form.notes.get(name, ""), _fault(form, name)) for name in tool.inputs]
@@ -323,7 +324,7 @@ def _page(request: SignedIn, tool: Tool, form: ToolForm, of_batch: Mapping[str, 
     if form.is_bound:
         quoted |= _refused(form)
     else:
-        form.batch = batch.BatchForm(tool, initial=of_batch) if tool.batches else None
+        form.batch = BatchForm(tool, initial=of_batch) if tool.batches else None
         draft = tool.form_class(_data(form), user=request.user, draft=True)
         if draft.is_valid():
             quoted = _quoted(request.user, tool, batch.Asked(draft, [draft.params]))

@@ -9,21 +9,23 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from apps.tools import prices
-from apps.tools.fields import VoiceField
+from apps.tools.fields import LanguageField, VoiceField, fraction
 from apps.tools.help import explained
 from apps.voices import services as voices
+from apps.voices.services import LANGUAGES
 from workers.base import PublicError
 from workers.media.captions import undrawn
 from workers.prompts.read import read
 from workers.prompts.write import write
 from workers.voice import text as texts
-from workers.voice.base import FASTEST, SLOWEST, Voice
+from workers.voice.base import FASTEST, HIGHEST, LOWEST, SLOWEST, Voice
 from workers.voice.length import expected, length
 from workers.voice.music import MOODS
 from workers.voice.text import plain
 
 FILM_CHARACTERS = 3000  # of the text in a film
 CHARACTERS_OF_A_RATE = 150
+TITLE = 120  # characters of a text that name its job
 LONGER, FASTER, RUN_ON = "longer", "faster", "run_on"
 FITS = {LONGER: _("Make the video longer"), FASTER: _("Speak faster"), RUN_ON: _("Let it run on")}
 AROUND = 0.3  # seconds that stay silent around a description
@@ -38,22 +40,37 @@ FIELDS = (
     "audio_description",
 )
 FOLD = _("Voiceover and music")
+SPEAKER = _("Who speaks. Left out, it is the studio's usual voice.")
 MOOD_WORDS = {"calm": _("Calm"), "hopeful": _("Hopeful"), "tense": _("Tense"), "playful": _("Playful")}
 
 
 def speed(**kwargs: Any) -> forms.FloatField:
     """A field for how fast a voice speaks."""
-    return forms.FloatField(
-        label=_("Speed"),
+    told = explained(
+        _("How fast the voice speaks; 1 is its own pace."),
+        _("A little slower for explanations, faster for adverts."),
+    )
+    return fraction(told, SLOWEST, FASTEST, step="0.05", usual="1", label=_("Speed"), **kwargs)
+
+
+def pitch() -> forms.FloatField:
+    """A field for how much higher or lower a voice speaks."""
+    told = explained(_("Semitones higher or, below 0, lower."), _("Small steps: beyond 2 a voice sounds made up."))
+    return fraction(told, LOWEST, HIGHEST, step="0.5", usual="0", label=_("Pitch"))
+
+
+def voice(says: Any = SPEAKER) -> VoiceField:
+    """A field for who speaks."""
+    return VoiceField(label=_("Voice"), help_text=explained(says, _("Listen before you choose.")))
+
+
+def language(says: Any, when: Any) -> LanguageField:
+    """A field for the language of what is said."""
+    return LanguageField(
+        label=_("Language"),
         required=False,
-        min_value=SLOWEST,
-        max_value=FASTEST,
-        widget=forms.NumberInput(attrs={"step": "0.05", "placeholder": "1"}),
-        help_text=explained(
-            _("How fast the voice speaks; 1 is its own pace."),
-            _("A little slower for explanations, faster for adverts."),
-        ),
-        **kwargs,
+        choices=[("", _("As the voice speaks")), *sorted(LANGUAGES.items(), key=lambda each: each[0])],
+        help_text=explained(says, when),
     )
 
 
@@ -70,12 +87,7 @@ def film_fields(fits: tuple[str, ...] = (LONGER, FASTER, RUN_ON)) -> tuple[forms
                 _("About 17 characters are a second of speech."),
             ),
         ),
-        VoiceField(
-            label=_("Voice"),
-            help_text=explained(
-                _("Who speaks. Left out, it is the studio's usual voice."), _("Listen before you choose.")
-            ),
-        ),
+        voice(),
         speed(),
         forms.ChoiceField(
             label=_("When there is more speech than video"),
@@ -230,3 +242,9 @@ def summary(params: Mapping[str, Any]) -> str:
         told += " · " + _t("%.0f s of speech") % max(1, expected(text, params.get("voiceover_speed") or 1.0))
     told += " · " + _t("music") if params.get("music") else ""
     return told + (" · " + _t("audio description") if params.get("description") else "")
+
+
+def job_title(text: str) -> str:
+    """Return the beginning of a text in whole words, as the title of the job that speaks it."""
+    text = " ".join(text.split())
+    return text if len(text) <= TITLE else f"{text[:TITLE].rsplit(' ', 1)[0]}…"

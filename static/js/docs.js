@@ -1,9 +1,13 @@
-// The API page: a filter, the place in the contents, the language of the examples, and buttons that copy.
+// The API reference: a filter, the place in the contents, the language of the examples, and buttons that copy.
 
 const page = document.querySelector("[data-docs]");
 const contents = page.querySelector("[data-contents]");
-const links = new Map([...contents.querySelectorAll("[href^='#']")].map((link) => [link.hash.slice(1), link]));
-const calls = [...page.querySelectorAll("[data-call]")];
+const links = new Map([...contents.querySelectorAll("a[href*='#']")].map((link) => [link.hash.slice(1), link]));
+const calls = [...links].filter(([, link]) => link.dataset.words); // those of every page
+
+// An address from when all calls were on one page.
+const asked = links.get(location.hash.slice(1));
+if (asked && asked.pathname !== location.pathname) location.replace(asked.href);
 
 const copier = page.querySelector("[data-copier]").content;
 for (const code of page.querySelectorAll(".sample__code")) code.append(copier.cloneNode(true));
@@ -42,28 +46,47 @@ const watch = () => {
 watch();
 addEventListener("resize", watch);
 
-// --- filter
+// --- filter: hides what is on this page, and lists what is on others
 const filter = page.querySelector("[data-filter]");
+const elsewhere = page.querySelector("[data-elsewhere]");
 filter.hidden = false;
-filter.addEventListener("input", (event) => {
-  const words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
+
+const find = (text) => {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   let found = 0;
-  for (const call of calls) {
-    call.hidden = !words.every((word) => call.dataset.words.includes(word));
-    links.get(call.id).parentElement.hidden = call.hidden;
-    found += !call.hidden;
+  const others = [];
+  for (const [id, link] of calls) {
+    const fits = words.every((word) => link.dataset.words.includes(word));
+    const call = document.getElementById(id);
+    link.parentElement.hidden = !fits;
+    found += fits;
+    if (!call) {
+      link.search = words.length ? new URLSearchParams({ find: text }) : "";
+      if (fits && words.length) others.push(link.parentElement.cloneNode(true));
+      continue;
+    }
+    call.hidden = !fits;
     for (const more of call.querySelectorAll(".more")) {
       more.open = [...more.querySelectorAll(".spec__name")].some((name) => words.some((word) => name.textContent.includes(word)));
     }
   }
   for (const group of page.querySelectorAll("[data-group]")) {
-    group.hidden = false; // so that what is in it is hidden only by itself
-    group.hidden = ![...group.querySelectorAll("[data-call], [data-link]")].some((one) => !one.closest("[hidden]"));
+    group.hidden = [...group.querySelectorAll("[data-words]")].every((link) => link.parentElement.hidden);
   }
   for (const rest of page.querySelectorAll("[data-rest], .docs__intro")) rest.hidden = words.length > 0;
+  elsewhere.querySelector("ul").replaceChildren(...others);
+  elsewhere.hidden = others.length === 0;
   page.querySelector("[data-nothing]").hidden = found > 0;
   if (words.length) contents.open = true;
-});
+};
+
+const field = filter.querySelector("input");
+field.addEventListener("input", () => find(field.value));
+field.value = new URLSearchParams(location.search).get("find") ?? "";
+if (field.value) {
+  find(field.value);
+  history.replaceState(null, "", location.pathname + location.hash); // so that links within the page stay within it
+}
 
 // --- language, remembered
 const KEPT = "docs-language";

@@ -140,6 +140,8 @@ document.addEventListener("htmx:load", (event) => {
   if (event.detail.elt.matches?.("[data-panel]")) {
     showSheet(true);
     bind(event.detail.elt); // last, because it puts the focus on what is wrong
+    for (const field of fieldsOf(event.detail.elt)) if (meanwhile.has(keyOf(field))) put(field, meanwhile.get(keyOf(field)));
+    meanwhile.clear();
     for (const input of event.detail.elt.querySelectorAll("input[type=file]")) {
       if (!brought.has(input.name)) continue;
       input.files = brought.get(input.name);
@@ -163,6 +165,33 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (!event.detail.elt.matches?.("[data-panel], [data-preset]")) return;
   brought.clear();
   for (const input of event.detail.elt.closest("[data-panel]").querySelectorAll("input[type=file]")) if (input.files.length) brought.set(input.name, input.files);
+});
+
+// What is typed or chosen while the answer is on its way is newer than the form that comes with it.
+const sent = new Map();
+const meanwhile = new Map();
+const isChoice = ({ type }) => type === "radio" || type === "checkbox";
+const fieldsOf = (panel) => panel.querySelectorAll("textarea[name], select[name], input[name]:not([type=hidden], [type=file])");
+const keyOf = (field) => `${field.name}=${isChoice(field) ? field.value : ""}`;
+const stateOf = (field) => (isChoice(field) ? field.checked : field.value);
+
+function put(field, state) {
+  if (stateOf(field) === state) return;
+  if (isChoice(field)) field.checked = state;
+  else field.value = state;
+  for (const type of ["input", "change"]) field.dispatchEvent(new Event(type, { bubbles: true }));
+}
+
+document.addEventListener("htmx:configRequest", ({ detail: { elt } }) => {
+  if (!elt.matches?.("[data-panel], [data-preset]")) return;
+  sent.clear();
+  for (const field of fieldsOf(elt.closest("[data-panel]"))) sent.set(keyOf(field), stateOf(field));
+});
+document.addEventListener("htmx:oobBeforeSwap", ({ detail: { target } }) => {
+  if (!target.matches?.("[data-panel]")) return;
+  for (const field of fieldsOf(target)) {
+    if (sent.has(keyOf(field)) && sent.get(keyOf(field)) !== stateOf(field)) meanwhile.set(keyOf(field), stateOf(field));
+  }
 });
 
 // A started film: the sheet goes, the stage comes, and an unlocked seed is drawn anew.

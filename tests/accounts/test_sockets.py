@@ -9,7 +9,7 @@ from apps.billing.models import Account, Transfer
 from apps.library import progress
 from cinevivid import consumers
 from tests.factories import GenerationFactory
-from tests.library.sockets import HOST, browser, drain, open_socket
+from tests.library.sockets import HOST, SECONDS, browser, drain, open_socket
 
 PASSWORD, NEW = "a-long-enough-phrase", "another-long-phrase"
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -18,7 +18,7 @@ make, browse = sync_to_async(GenerationFactory), sync_to_async(browser)
 
 async def closed(socket):
     """Whether the socket ends now, with nothing but its end."""
-    message = await socket.receive_output(5)
+    message = await socket.receive_output(SECONDS)
     return message["type"] == "websocket.close" and message["code"] == consumers.SIGNED_OUT
 
 
@@ -72,7 +72,7 @@ async def test_signing_out_in_one_browser_leaves_the_others_alone(ada, ben):
     job = await make(user=ada)
     await sync_to_async(progress.changed)(job)
     assert any(f"generation-{job.pk}" in message for message in await drain(sockets[1]))
-    assert await sockets[2].receive_nothing(0.2)
+    assert await drain(sockets[2]) == []
     for socket in sockets[1:]:
         await socket.disconnect()
 

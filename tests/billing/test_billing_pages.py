@@ -334,6 +334,6 @@ def test_a_real_worker_handles_what_stripe_tells(standin, worker, wait_until, se
     row = shop.checkout(ada, "small")
     standin.pay(row.session_id)
     standin.deliver(shop.post, twice=1.0)
-    wait_until(lambda: billing.balance(ada) == 600, seconds=10)
-    wait_until(lambda: not sync.Checkout.objects.exclude(status="done").exists(), seconds=10)
+    wait_until(lambda: billing.balance(ada) == 600)
+    wait_until(lambda: not sync.Checkout.objects.exclude(status="done").exists())
     assert billing.audit() == []

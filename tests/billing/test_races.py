@@ -66,7 +66,7 @@ def test_whoever_holds_credits_of_a_user_waits_for_another_who_does(amount):
             order.append("first")
 
     def second():
-        assert holding.wait(10)
+        assert holding.wait(60)
         with transaction.atomic():
             billing.hold(user, amount, "generation:second")
             order.append("second")
@@ -101,7 +101,7 @@ def test_cancelling_one_job_while_starting_another_never_locks_up():
             time.sleep(0.5)
 
     def cancel():
-        submitted.wait(10)
+        submitted.wait(60)
         services.cancel(job)
 
     actions = iter([submit_slowly, cancel])

@@ -408,6 +408,16 @@ class TestMoneyBack:
         shop.hear()
         assert (shop.state(ada).credits, shop.state(ada).books) == (credits, [])
 
+    def test_the_operator_is_told_of_a_dispute_once(self, shop, ada, settings):
+        settings.OPERATOR_EMAIL = "house@example.org"
+        shop.buy(ada, "pro")
+        mail.outbox.clear()
+        shop.standin.dispute(shop.intent(ada))
+        shop.hear(twice=1.0)
+        (letter,) = mail.outbox
+        assert (letter.to, letter.subject) == (["house@example.org"], f"$19.99 of {ada.email} is disputed")
+        assert shop.intent(ada) in letter.body and f"/billing/payment/{Payment.objects.get().pk}/" in letter.body
+
     def test_a_question_of_the_bank_takes_nothing(self, shop, ada):
         shop.buy(ada, "pro")
         shop.standin.dispute(shop.intent(ada), "warning_needs_response")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from scripts.studio import ROOT, Studio, free_port
+from tests.e2e import jitter
 
 __all__ = ["ROOT", "Site", "free_port"]
 
@@ -15,7 +16,10 @@ class Site(Studio):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.env |= {"LEASE_SECONDS": "8", "CINEVIVID_WARM": "0"}  # most tests make no film
+        self.relay = jitter.Relay(self.port) if jitter.ASKED else None
+        if self.relay:
+            self.url = f"http://localhost:{self.relay.port}"
+        self.env |= {"SITE_URL": self.url, "CINEVIVID_WARM": "0"}  # most tests make no film
         self.fleet = bool(os.environ.get("REDIS_URL"))
 
     def start(self) -> Self:
@@ -30,6 +34,11 @@ class Site(Studio):
         self.run("sweep", *self.program, "sweep", "--every", "2")
         self.wait()
         return self
+
+    def stop(self) -> None:
+        super().stop()
+        if self.relay:
+            self.relay.stop()
 
     def start_worker(self) -> None:
         self.run("worker", *self.program, "rundramatiq", "-p", "1", "-t", "1")

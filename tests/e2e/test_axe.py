@@ -17,8 +17,14 @@ EVERY = [(1440, 900, "dark", None)]
 MAIN = [*EVERY, (1440, 900, "light", ["color-contrast"]), (390, 844, "light", None)]
 OFTEN = {
     *("landing-visitor", "docs-visitor", "tools-tool-full", "tools-tool-running", "library-library-full"),
-    *("library-generation-film", "library-generation-failed", "tools-activity-full", "billing-credits-full"),
-    *("prompts-builder-full", "models-full", "account-login-error"),
+    *(
+        "library-generation-film",
+        "tools-tool-lip-sync-faces",
+        "library-generation-failed",
+        "tools-activity-full",
+        "billing-credits-full",
+    ),
+    *("prompts-builder-full", "models-full", "account-login-error", "tools-tool-lip-sync-faces"),
 }
 RUN = """
 async (rules) => {

@@ -1,6 +1,9 @@
 """A batch on the page: asked for in the form, one card while it is made, compared, picked from, and undone."""
 
 import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.test_main_job import settled, until
 
 pytestmark = [pytest.mark.browser]
 
@@ -16,22 +19,40 @@ def test_a_batch_is_one_card_and_what_is_discarded_comes_back(open_page):
     page.locator("[data-submit]").click()
     card = page.locator("#stage-list > .card--batch")
     card.locator("[data-live=state]").get_by_text("3 jobs").wait_for()
-    assert page.locator("#stage-list > .card").count() == 1
-    assert card.locator(".mosaic img").count() == 3
-    heights = "all => all.map((one) => one.clientHeight >= one.querySelector('img').clientHeight)"
-    assert card.locator(".mosaic__one").evaluate_all(heights) == [True] * 3, "nothing is cut off"
+    expect(page.locator("#stage-list > .card")).to_have_count(1)
+    expect(card.locator(".mosaic img")).to_have_count(3, timeout=300_000)
+    whole = "all => all.map((one) => one.clientHeight >= (one.querySelector('img')?.clientHeight ?? Infinity))"
+    until(page, lambda: card.locator(".mosaic__one").evaluate_all(whole) == [True] * 3)  # nothing is cut off
 
-    card.get_by_role("link", name="Compare").click()
+    with page.expect_navigation():
+        card.get_by_role("link", name="Compare").click()
     variants = page.locator(".variant")
     page.get_by_text("green heart", exact=True).wait_for()
     variants.first.locator(".card__title a").focus()
     page.keyboard.press("x")
     page.get_by_role("button", name="Keep only these").click()
     page.get_by_text("2 deleted.").wait_for()
-    assert variants.count() == 1
+    expect(variants).to_have_count(1)
     page.get_by_role("button", name="Undo").click()
     page.get_by_text("2 restored.").wait_for()
-    assert variants.count() == 3
+    expect(variants).to_have_count(3)
+
+
+def test_what_is_typed_while_a_preset_is_saved_stays(open_page):
+    page = open_page("carla@example.org", "/home/tools/text2image")
+    prompt, held = page.locator("[name=prompt]"), []
+    page.route("**/preset", lambda route: held.append(route))
+    prompt.fill("a red star")
+    page.get_by_role("button", name="Save as preset").click()
+    until(page, lambda: held)
+    prompt.fill("a red star at sea")
+    page.locator("[name=count][value='1']").check(force=True)
+    held[0].continue_()
+    page.locator(".preset").get_by_text("Preset 1").wait_for()
+    settled(page)
+    expect(prompt).to_have_value("a red star at sea")
+    expect(page.locator("[name=count][value='1']")).to_be_checked()
+    expect(page.locator("#quote")).to_contain_text("1 image")
 
 
 def test_a_preset_puts_its_words_into_what_is_typed(open_page):
@@ -40,12 +61,16 @@ def test_a_preset_puts_its_words_into_what_is_typed(open_page):
     prompt.fill("a red star")
     page.get_by_role("button", name="Save as preset").click()
     page.locator(".preset").get_by_text("Preset 1").wait_for()
-    page.get_by_role("link", name="Edit presets").click()
-    page.get_by_role("link", name="Edit", exact=True).click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Edit presets").click()
+    address = page.url
+    with page.expect_navigation():
+        page.get_by_role("link", name="Edit", exact=True).click()
     page.get_by_label("Words for the prompt").fill("at sunset")
-    page.get_by_role("button", name="Save").click()
-    page.goto(page.url.replace("/home/presets", "/home/tools/text2image"))
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save").click()
+    page.goto(address.replace("/home/presets", "/home/tools/text2image"))
     prompt.fill("a blue star")
     page.get_by_role("button", name="Preset 1").click()
     page.get_by_text("is in the form.").wait_for()
-    assert prompt.input_value() == "a blue star, at sunset"
+    expect(prompt).to_have_value("a blue star, at sunset")

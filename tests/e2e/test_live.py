@@ -4,13 +4,14 @@ import itertools
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.test_main_job import NANO, STEP, TOOL, card, credits, order, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 WINDOWS = 6
 LONG = NANO.base_num_frames + (WINDOWS - 1) * STEP
-PRICE = -(-LONG // (2 * NANO.fps))  # a quarter of the recommended steps, a quarter of 2 a second
+STEPS = 24  # enough of them for somebody to come, look and press before it is done
 
 NOTE = """() => {
   window.seen = [];
@@ -32,6 +33,10 @@ NOTE = """() => {
 }"""
 
 
+def price(frames):
+    return -(-2 * frames * STEPS // (NANO.fps * NANO.steps))  # 2 a second for the recommended steps
+
+
 def job_of(page, site):
     name = card(page).get_attribute("id").removeprefix("generation-")
     return page.request.get(f"{site.url}/api/v1/generations/{name}/").json()
@@ -45,7 +50,7 @@ def playing(page):
 
 def test_it_plays_while_it_renders_and_the_finished_film_takes_over_without_a_jump(open_page, site):
     page = open_page("live@example.org", TOOL)
-    order(page, frames=LONG, steps=4)
+    order(page, frames=LONG, steps=STEPS)
     film = playing(page)
     page.evaluate(NOTE)
     until(page, lambda: film.evaluate("video => video.currentTime") > 1, seconds=60)
@@ -54,10 +59,11 @@ def test_it_plays_while_it_renders_and_the_finished_film_takes_over_without_a_ju
     assert job["created_at"] < job["first_frames_at"]
     assert job["kept"]["live_url"].endswith("/index.m3u8")
     card(page, "succeeded").wait_for(timeout=300_000)
-    until(page, lambda: page.locator("[data-film]").count() == 0, seconds=60)
+    expect(page.locator("[data-film]")).to_have_count(0)
     asset = job_of(page, site)["assets"][0]
     assert asset["frames"] == LONG
-    assert asset["url"].endswith(page.locator("article.card video").first.get_attribute("src"))
+    until(page, lambda: asset["url"].endswith(page.locator("article.card video").first.get_attribute("src")))
+    until(page, lambda: page.evaluate("seen.some(([, live]) => !live)"))
     page.wait_for_timeout(1000)
     seen = page.evaluate("seen")
     live, final = [one for one in seen if one[1]], [one for one in seen if not one[1]]
@@ -81,7 +87,7 @@ def test_a_finished_film_that_does_not_load_or_play_at_first_is_shown_where_the_
             route.continue_()
 
     page.route(re.compile(r"/file"), lose)
-    order(page, frames=LONG, steps=4)
+    order(page, frames=LONG, steps=STEPS)
     film = playing(page)
     until(page, lambda: film.evaluate("video => video.currentTime") > 1, seconds=60)
     page.evaluate(NOTE)
@@ -92,7 +98,7 @@ def test_a_finished_film_that_does_not_load_or_play_at_first_is_shown_where_the_
       };
     }""")
     card(page, "succeeded").wait_for(timeout=300_000)
-    until(page, lambda: page.locator("[data-film]").count() == 0, seconds=60)
+    expect(page.locator("[data-film]")).to_have_count(0)
     assert len(lost) == 2
     page.wait_for_timeout(500)
     last = page.evaluate("left")
@@ -105,40 +111,43 @@ def test_a_finished_film_that_does_not_load_or_play_at_first_is_shown_where_the_
 
 def test_stop_here_keeps_what_is_finished_and_says_what_it_cost(open_page, site):
     page = open_page("stopper@example.org", TOOL)
-    order(page, frames=LONG, steps=4)
-    film = playing(page)
-    stop = card(page).get_by_role("button", name=re.compile(rf"Stop here: keep \d+\.\d s, pay \d+ of {PRICE} credits"))
+    order(page, frames=LONG, steps=STEPS)
+    playing(page)
+    page.evaluate(NOTE)
+    whole = price(LONG)
+    stop = card(page).get_by_role("button", name=re.compile(rf"Stop here: keep \d+\.\d s, pay \d+ of {whole} credits"))
     stop.click()
     page.get_by_text("What is finished is kept").wait_for()
-    assert film.evaluate("video => video.isConnected"), "the answer swapped the film away"
     card(page, "succeeded").wait_for(timeout=300_000)
+    expect(page.locator("[data-film]")).to_have_count(0)
+    assert page.evaluate("taken") is not None, "the answer swapped the film away"
     job = job_of(page, site)
     assert job["stopped_early"] and job["assets"][0]["frames"] < LONG
     paid = job["credits"]
-    assert paid["captured"] == -(-job["assets"][0]["frames"] // (2 * NANO.fps))
-    assert paid["captured"] + paid["released"] == paid["held"] == PRICE
+    assert paid["captured"] == price(job["assets"][0]["frames"])
+    assert paid["captured"] + paid["released"] == paid["held"] == whole
     card(page).get_by_text(re.compile(rf"Stopped early: \d of {WINDOWS} windows kept")).wait_for()
-    card(page).get_by_text(f"{paid['captured']} of {PRICE} credits").wait_for()
+    card(page).get_by_text(f"{paid['captured']} of {whole} credits").wait_for()
     until(page, lambda: credits(page) == 300 - paid["captured"])
 
 
 def test_what_stands_beside_a_film_is_there_when_it_is_finished_without_a_reload(open_page, site):
     page = open_page("beside@example.org", TOOL)
-    order(page, frames=LONG, steps=4)
+    order(page, frames=LONG, steps=STEPS)
     page.goto(site.url + card(page).get_by_role("link").first.get_attribute("href"))
     page.evaluate("window.same = true")
-    assert page.get_by_text("Details").count() == 0
+    expect(page.get_by_text("Details")).to_have_count(0)
     page.get_by_text("Details").wait_for(timeout=300_000)
-    assert page.get_by_text(f"{LONG} frames").count() == 1
+    expect(page.get_by_text(f"{LONG} frames")).to_have_count(1)
     assert page.evaluate("window.same") is True
 
 
 def test_with_reduced_motion_it_waits_to_be_asked(open_page):
     page = open_page("calm@example.org", TOOL, reduced_motion="reduce")
-    order(page, frames=LONG, steps=4)
+    order(page, frames=LONG, steps=STEPS)
     film = playing(page)
     page.wait_for_timeout(1000)
     assert film.evaluate("video => video.paused") is True
-    assert card(page).get_by_role("button", name="Play").is_visible()
+    expect(card(page).get_by_role("button", name="Play")).to_be_visible()
     card(page).get_by_role("button", name="Cancel").click()
     card(page, "cancelled").wait_for()

@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.e2e.site import Site
+from tests.e2e.test_main_job import until
 from tests.media import BLUE, RED, encoded
 from tests.toy_engine.repository import MODEL, REPO, repository
 
@@ -42,7 +43,7 @@ def site(tmp_path_factory):
     hub.repos[REPO] = repository(folder / "tesserae")
     site = ToySite(folder / "site")
     site.folder.mkdir()
-    site.env |= {"HF_ENDPOINT": hub.url, "CINEVIVID_MODELS": str(folder / "models")}
+    site.env |= {"HF_ENDPOINT": hub.url, "CINEVIVID_MODELS": str(folder / "models"), "MOSAIC_PAUSE": "0.1"}
     try:
         site.start()
         site.sign_in_link(STAFF)
@@ -77,11 +78,11 @@ def order(page, folder, tiles):
     page.get_by_label("Second picture").set_input_files(plain(folder, "blue", BLUE))
     page.get_by_label("Tiles").fill(str(tiles))
     page.locator("#quote").get_by_text(f"3 pictures of {tiles} × {tiles} tiles").wait_for()
-    assert str(1 + tiles // 8) in page.locator("#quote").inner_text()
+    expect(page.locator("#quote")).to_contain_text(str(1 + tiles // 8))
     cards = page.locator("article[id^=generation-]")
     before = cards.count()
     page.get_by_role("button", name=re.compile("^Lay")).click()
-    expect(cards).to_have_count(before + 1, timeout=30_000)
+    expect(cards).to_have_count(before + 1)
     return cards.first
 
 
@@ -95,7 +96,7 @@ def test_staff_bring_the_model_and_verify_it(open_page, site):
     with page.expect_response(f"**/{MODEL}/verify") as answer:
         row.get_by_role("button", name="Verify").click()
     assert answer.value.status == 200
-    expect(row.get_by_role("button", name="Verify")).to_be_visible(timeout=30_000)
+    expect(row.get_by_role("button", name="Verify")).to_be_visible()
     row.get_by_text("Ready").wait_for()
 
 
@@ -107,11 +108,12 @@ def test_two_pictures_become_three_while_one_watches(open_page, site, tmp_path):
     card = order(page, tmp_path, 64)
     number = card.get_attribute("id")
     seen = set()
-    for _ in range(600):
+
+    def done():
         seen.add(card.inner_text())
-        if card.get_attribute("data-status") == "succeeded":
-            break
-        page.wait_for_timeout(50)
+        return card.get_attribute("data-status") == "succeeded"
+
+    until(page, done, seconds=300)
     words = "\n".join(seen)
     assert "Laying" in words and re.search(r"Step \d+ of 128", words), words
     assert "window" not in words.lower() and "film" not in words.lower()
@@ -167,11 +169,9 @@ def test_a_program_does_the_same(site, tmp_path):
     made = [call(tool["path"], content, **kind, **{"Idempotency-Key": "one"}) for _ in range(2)]
     assert made[0]["id"] == made[1]["id"]
     job = made[0]
-    for _ in range(300):
-        job = call(f"generations/{job['id']}/")
-        if job["status"] not in ("queued", "running"):
-            break
+    while job["status"] in ("queued", "running"):
         time.sleep(0.1)
+        job = call(f"generations/{job['id']}/")
     assert job["status"] == "succeeded", job["error"]
     assert [colours(call(asset["url"])) for asset in job["assets"]] == [{RED}, {BLUE}, {RED, BLUE}]
     assert job["credits"] == {"held": 2, "captured": 2, "released": 0}
@@ -200,13 +200,13 @@ def test_the_model_stays_while_a_job_needs_it_and_goes_later(open_page, site, tm
     card = order(page, tmp_path, 64)
     remove()
     staff.locator("#toasts").get_by_text("is needed by mosaics that wait or are being made").wait_for()
-    expect(card).to_have_attribute("data-status", "succeeded", timeout=60_000)
+    expect(card).to_have_attribute("data-status", "succeeded", timeout=300_000)
     staff.reload()
     remove()
     row.get_by_text("Not installed").wait_for()
 
     # Without it a job says what is missing, and costs nothing.
     card = order(page, tmp_path, 8)
-    expect(card).to_have_attribute("data-status", "failed", timeout=30_000)
+    expect(card).to_have_attribute("data-status", "failed", timeout=300_000)
     expect(card).to_contain_text("The model Tesserae is not on this machine.")
     expect(card).to_contain_text("given back")

@@ -1,9 +1,13 @@
 """Every page opens, in the site's look, at both widths, without a script error or a refused resource."""
 
+import re
+
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.look, pytest.mark.slow]
-PUBLIC = ["/", "/home/tools/all", "/docs", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
+PUBLIC = ["/", "/home/tools/all", "/docs", "/docs/tools/to-video", "/docs/generations"]
+PUBLIC += ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
 PRIVATE = [
     "/home/tools/to-video",
     "/home/tools/upscale",
@@ -33,7 +37,7 @@ def test_pages_open_and_fit_the_screen(open_page, site, email, width):
             continue
         answer = page.goto(f"{site.url}{path}", wait_until="load")
         assert answer.status == 200, path
-        assert page.title(), path
+        expect(page, path).to_have_title(re.compile("."))
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
@@ -47,8 +51,8 @@ def test_a_page_that_is_not_there_is_told_in_the_sites_look(open_page, site):
     page = open_page(problems_expected=True)
     answer = page.goto(f"{site.url}/home/nothing")
     assert answer.status == 404
-    assert page.get_by_text("There is nothing here.").count() == 1
-    assert page.locator("header a[href='/']").count() >= 1
+    expect(page.get_by_text("There is nothing here.")).to_have_count(1)
+    expect(page.locator("header a[href='/']").first).to_be_attached()
 
 
 def test_a_token_is_shown_once_and_works_until_it_is_revoked(open_page, site):

@@ -6,10 +6,11 @@ import pytest
 
 from tests.e2e.site import Site
 from tests.e2e.test_axe import AXE, HEAVY, RUN
+from tests.e2e.test_main_job import until
 from tests.stripe_standin import Standin
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.look]
-WAIT = 30_000  # milliseconds
+WAIT = 60_000  # milliseconds
 
 
 class Till:
@@ -114,11 +115,12 @@ def test_free_pays_upgrades_downgrades_and_cancels(till, browser):
 
     page.get_by_role("button", name="Change card").click()  # a form that leads to the portal
     page.get_by_role("button", name="Use the card “action”").click()
-    for _ in range(50):  # a worker hears of it from Stripe
+
+    def changed():
         page.goto(f"{site.url}/home/billing")
-        if page.locator(".mine__card", has_text="3220").count():
-            break
-        page.wait_for_timeout(100)
+        return page.locator(".mine__card", has_text="3220").count()
+
+    until(page, changed)  # a worker hears of it from Stripe
     page.get_by_role("link", name="Upgrade to Enterprise").click()
     page.get_by_role("button", name="Pay $149.99 and upgrade").click()
     page.get_by_role("button", name="Confirm and pay 149.99 USD").wait_for()

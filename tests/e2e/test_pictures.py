@@ -3,6 +3,9 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.test_main_job import until
 
 pytestmark = [pytest.mark.browser]
 MADE = "#stage-list > .card--succeeded [data-picture]"
@@ -18,10 +21,9 @@ def test_four_pictures_appear_and_one_is_varied_and_becomes_a_first_frame(open_p
     page.locator("[name=finish]").select_option("")
     page.get_by_text("4 images · 128 × 128").wait_for()
     page.locator("[data-submit]").click()
-    page.wait_for_function(
-        "() => document.querySelectorAll('#stage-list .results--growing .results__one').length === 4"
-    )
-    page.wait_for_function(f"() => document.querySelectorAll('{MADE}').length === 4")
+    growing = "#stage-list .results--growing .results__one"  # looked for with every frame, as it does not stay
+    page.wait_for_function(f"() => document.querySelectorAll('{growing}').length === 4")
+    expect(page.locator(MADE)).to_have_count(4, timeout=300_000)
 
     page.locator(MADE).first.focus()
     page.keyboard.press("Enter")
@@ -33,23 +35,26 @@ def test_four_pictures_appear_and_one_is_varied_and_becomes_a_first_frame(open_p
     page.keyboard.press("ArrowLeft")
     box.get_by_text("4 of 4").wait_for()
     page.keyboard.press("+")
-    assert box.locator("[data-zoomed]").count(), "+ comes closer"
+    expect(box.locator("[data-zoomed]"), "+ comes closer").to_have_count(1)
     page.keyboard.press("Escape")
-    assert box.is_visible() and not box.locator("[data-zoomed]").count()
+    expect(box.locator("[data-zoomed]")).to_have_count(0)
+    expect(box).to_be_visible()
     page.keyboard.press("Escape")
     box.wait_for(state="hidden")
-    assert page.evaluate("document.activeElement.matches('[data-picture]')")
+    until(page, lambda: page.evaluate("document.activeElement.matches('[data-picture]')"))
 
     page.keyboard.press("Enter")
     box.get_by_text("4 of 4").wait_for()
     page.keyboard.press("v")
     page.wait_for_url(re.compile("near="))
-    assert (prompt.input_value(), quality.input_value()) == (PROMPT, "30")
-    assert page.locator("[name=near]").input_value().isdigit() and page.locator("[name=count][value='4']").is_checked()
+    expect(prompt).to_have_value(PROMPT)
+    expect(quality).to_have_value("30")
+    expect(page.locator("[name=near]")).to_have_value(re.compile(r"^\d+$"))
+    expect(page.locator("[name=count][value='4']")).to_be_checked()
     page.keyboard.press("Control+Enter")  # stands on the button, and needs no focus in the form
-    page.wait_for_function(f"() => document.querySelectorAll('{MADE}').length === 8")
+    expect(page.locator(MADE)).to_have_count(8, timeout=300_000)
 
     page.locator(MADE).nth(1).click()
     box.get_by_role("link", name="First frame", exact=True).click()
     page.wait_for_url(re.compile(r"/home/tools/to-video\?image="))
-    assert page.locator("[name=mode][value=picture]").is_checked()
+    expect(page.locator("[name=mode][value=picture]")).to_be_checked()

@@ -3,6 +3,9 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.test_main_job import at_rest, settled, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.look]
 
@@ -18,37 +21,41 @@ def test_a_suggestion_stands_beside_the_prompt_and_is_taken_by_hand_only(open_pa
     prompt.fill(MINE)
     page.get_by_role("button", name="Enhance").click()
     panel.locator("[data-suggested]").wait_for()
-    assert prompt.input_value() == MINE, "nothing is taken by itself"
-    assert panel.locator("ins").count() and panel.get_by_text("Yours").is_visible()
-    assert page.evaluate("document.activeElement.closest('#suggestion') !== null")
-    box, body = prompt.bounding_box(), page.locator(".panel__body").bounding_box()
+    expect(prompt, "nothing is taken by itself").to_have_value(MINE)
+    expect(panel.locator("ins").first).to_be_attached()
+    expect(panel.get_by_text("Yours")).to_be_visible()
+    until(page, lambda: page.evaluate("document.activeElement.closest('#suggestion') !== null"))
+    box, body = at_rest(prompt), page.locator(".panel__body").bounding_box()
     assert box["y"] >= max(0, body["y"]), "the prompt stays in view"
-    assert page.locator("[data-rewrite]").count() == 0 or page.locator("[data-rewrite]").is_hidden()
+    expect(page.locator("[data-rewrite]:visible")).to_have_count(0)
 
     suggested = panel.locator("[data-suggested]").get_attribute("data-whole")
+    settled(page)
     panel.get_by_role("button", name="Another").click()
-    page.wait_for_function("was => document.querySelector('[data-suggested]').dataset.whole !== was", arg=suggested)
+    expect(panel.locator("[data-suggested]")).not_to_have_attribute("data-whole", suggested)
     suggested = panel.locator("[data-suggested]").get_attribute("data-whole")
 
     first = panel.get_by_role("button", name="Use this part").first
     first.focus()
     page.keyboard.press("Enter")
-    assert first.get_attribute("aria-pressed") == "true"
-    assert prompt.input_value() not in (MINE, suggested) and kept.input_value() == MINE
+    expect(first).to_have_attribute("aria-pressed", "true")
+    until(page, lambda: prompt.input_value() not in (MINE, suggested) and kept.input_value() == MINE)
     undo.click()
-    assert (prompt.input_value(), kept.input_value()) == (MINE, "")
-    assert first.get_attribute("aria-pressed") == "false" and undo.is_hidden()
+    until(page, lambda: (prompt.input_value(), kept.input_value()) == (MINE, ""))
+    expect(first).to_have_attribute("aria-pressed", "false")
+    expect(undo).to_be_hidden()
 
     panel.get_by_role("button", name="Use it").click()
-    assert (prompt.input_value(), kept.input_value()) == (suggested, MINE)
-    assert panel.inner_text() == ""
+    until(page, lambda: (prompt.input_value(), kept.input_value()) == (suggested, MINE))
+    expect(panel).to_have_text("")
     undo.click()
-    assert (prompt.input_value(), kept.input_value()) == (MINE, "")
+    until(page, lambda: (prompt.input_value(), kept.input_value()) == (MINE, ""))
 
     page.get_by_role("button", name="Enhance").click()
     panel.get_by_role("button", name="Keep mine").focus()
     page.keyboard.press("Escape")
-    assert panel.inner_text() == "" and prompt.input_value() == MINE
+    expect(panel).to_have_text("")
+    expect(prompt).to_have_value(MINE)
 
 
 def test_a_shot_is_built_over_the_prompt_and_put_into_it(open_page):
@@ -57,9 +64,12 @@ def test_a_shot_is_built_over_the_prompt_and_put_into_it(open_page):
     prompt.fill("close-up of a swan at night")
     page.get_by_role("link", name="Build a shot").click()
     dialog.locator("#builder").wait_for()
-    assert dialog.get_by_role("radio", name="Close-up not for nano", exact=True).is_checked()
-    assert dialog.locator("[name=sub_type-0]").input_value().lower() == "swan"
+    expect(dialog.get_by_role("radio", name="Close-up not for nano", exact=True)).to_be_checked()
+    expect(dialog.locator("[name=sub_type-0]")).to_have_value(re.compile("^swan$", re.I))
+    settled(page)
     dialog.get_by_role("button", name="Add a subject").click()
+    dialog.locator("[name=sub_type-1]").wait_for()
+    settled(page)
     dialog.locator("[name=sub_type-1]").fill("Dog")
     dialog.get_by_role("group", name="Camera motion").get_by_role("radio", name=re.compile("Pan left", re.I)).check(
         force=True
@@ -67,9 +77,10 @@ def test_a_shot_is_built_over_the_prompt_and_put_into_it(open_page):
     dialog.locator("#built-text").get_by_text("pans left").wait_for()
     dialog.get_by_role("button", name="Use this prompt").click()
     dialog.wait_for(state="detached")
-    assert "dog" in prompt.input_value().lower() and "camera pans left" in prompt.input_value()
+    expect(prompt).to_have_value(re.compile("dog", re.I))
+    expect(prompt).to_have_value(re.compile("camera pans left"))
     page.locator("[data-fill-undo]").click()
-    assert prompt.input_value() == "close-up of a swan at night"
+    expect(prompt).to_have_value("close-up of a swan at night")
 
 
 def test_the_prompt_of_a_shot_follows_what_is_typed_and_the_caret_stays(open_page):
@@ -81,40 +92,44 @@ def test_the_prompt_of_a_shot_follows_what_is_typed_and_the_caret_stays(open_pag
     name.press("ArrowLeft")
     name.press("e")
     text.get_by_text("A swaen.", exact=True).wait_for()
-    assert page.evaluate(caret) == ["sub_type-0", 4]
+    until(page, lambda: page.evaluate(caret) == ["sub_type-0", 4])
+    settled(page)
     with page.expect_response("**/builder"):
         name.press("Enter")  # writes it anew, and presses nothing else
+    settled(page)
     text.get_by_text("A swaen.", exact=True).wait_for()
-    assert (name.input_value(), page.evaluate(caret)) == ("Swaen", ["sub_type-0", 4])
+    until(page, lambda: (name.input_value(), page.evaluate(caret)) == ("Swaen", ["sub_type-0", 4]))
 
     page.get_by_role("button", name="Add a subject").press("Enter")
     subject = page.locator("#sub_type-1:focus")
     subject.wait_for()
-    page.locator(".htmx-added").first.wait_for(state="detached")  # until then, nobody listens to the new fields
+    settled(page)
     subject.press_sequentially("Dog")
     text.get_by_text("A dog.").wait_for()
     page.get_by_role("button", name="Add a subject").press("Enter")
     page.locator("#sub_type-2:focus").wait_for()
+    settled(page)
     page.get_by_role("button", name="Remove subject 1").press("Enter")
     page.locator("#sub_type-0:focus").wait_for()
-    assert name.input_value() == "Dog" and page.locator("form#builder").count() == 1
+    settled(page)
+    expect(name).to_have_value("Dog")
+    expect(page.locator("form#builder")).to_have_count(1)
 
     page.locator("#builder summary").first.press("Enter")
     page.locator("#paste").fill('{"shot_type": "huge"}')
     page.get_by_role("button", name="Fill in the choices").press("Enter")
     page.locator("#paste[aria-invalid]:focus").wait_for()
-    assert text.inner_text() == "A dog."
+    expect(text).to_have_text("A dog.")
 
 
 def test_both_fit_a_phone(open_page):
     page = open_page("wim@example.org", TOOL, **PHONE)
     prompt = page.locator("[name=prompt]")
-    if not prompt.is_visible():
-        page.locator("[data-sheet-open]").click()
+    expect(prompt).to_be_visible()
     prompt.fill(MINE)
     page.get_by_role("button", name="Enhance").click()
     page.locator("[data-suggested]").wait_for()
-    box = prompt.bounding_box()
+    box = at_rest(prompt)
     assert box["y"] >= 0 and box["y"] + box["height"] <= 844, "the prompt stays in view"
     for button in page.locator("#suggestion button").all():
         assert button.bounding_box()["height"] >= 44

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.test_main_job import card, finished, until
 from tests.media import film
@@ -21,12 +22,13 @@ def clip(path):
 
 def compared(page):
     """On the page of what was made, both films are shown, and the slider between them works by key."""
-    card(page).get_by_role("link").first.click()
+    with page.expect_navigation():
+        card(page).get_by_role("link").first.click()
     until(page, lambda: page.locator(".compare video:visible").count() == 2)
     slider = page.locator(".compare__slider input")
     slider.focus()
     page.keyboard.press("ArrowRight")
-    assert slider.input_value() == "51"
+    expect(slider).to_have_value("51")
     page.keyboard.press("Home")
     until(page, lambda: page.locator(".compare").evaluate("it => it.style.getPropertyValue('--compare')") == "0%")
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
@@ -37,7 +39,7 @@ def test_a_video_is_restyled_and_gets_a_look_on_a_phone(open_page, site, tmp_pat
     page.locator("input[type=file][name=video]").set_input_files(clip(tmp_path / "square.mp4"))
     page.get_by_label("Prompt", exact=True).fill("a blue square moves right on a black background")
     page.locator("input[name=strength]").evaluate("it => { it.value = 0.3; it.dispatchEvent(new Event('input')) }")
-    until(page, lambda: "Made at 128 × 128." in page.locator("#note-video").inner_text())
+    expect(page.locator("#note-video")).to_contain_text("Made at 128 × 128.")
     page.locator("[data-submit]").click()
     finished(page)
     compared(page)

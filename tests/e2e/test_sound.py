@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.test_main_job import until
+from tests.e2e.test_main_job import at_rest, until
 from tests.media import sound
 
 pytestmark = [pytest.mark.browser, pytest.mark.look]
@@ -33,7 +33,7 @@ def test_a_sound_can_be_played_wherever_it_is_shown(open_page, site, tmp_path):
         page.goto(f"{site.url}{place}")
         player, play = page.locator("audio"), page.get_by_role("button", name="Play")
         play.scroll_into_view_if_needed()
-        assert page.locator("[data-bar]").bounding_box()["width"] > 180, f"too narrow for its buttons on {place}"
+        assert at_rest(page.locator("[data-bar]"))["width"] > 180, f"too narrow for its buttons on {place}"
         player.evaluate("audio => (audio.muted = true)")
         play.click()  # Playwright refuses where something lies over it
         until(page, lambda: page.locator("audio").evaluate("audio => audio.currentTime") > 0)

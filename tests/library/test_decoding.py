@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import threading
 import time
 
@@ -51,7 +52,7 @@ def test_a_few_files_are_opened_at_once_and_the_others_wait(settings):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert (now, most) == (0, settings.DECODERS)
 
 
@@ -110,13 +111,14 @@ async def test_a_client_that_leaves_takes_the_work_on_its_file_along(ada, tmp_pa
     }
     client = ApplicationCommunicator(application, scope)
     await client.send_input({"type": "http.request", "body": body})
-    for _ in range(200):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    for _ in range(1200):
         await asyncio.sleep(0.05)
         if opening(busy=0.3):
             break
     assert opening()
-    left = time.monotonic()
     await client.send_input({"type": "http.disconnect"})
-    await client.wait(10)
-    assert not opening() and time.monotonic() - left < 8
+    await client.wait(60)
+    # By its own seconds: those of the clock pass for its neighbours as well.
+    assert not opening() and resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 8
     assert not await Asset.objects.aexists()

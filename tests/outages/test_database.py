@@ -41,5 +41,5 @@ def test_everything_says_that_the_studio_is_away_and_then_goes_on(fleet):
     finally:
         fleet.postgres.start()
     with httpx2.Client(base_url=fleet.url, cookies=cookies, timeout=30) as browser:
-        wait_until(lambda: browser.get("/home/my-library").status_code == 200, seconds=15)
+        wait_until(lambda: browser.get("/home/my-library").status_code == 200)
         assert browser.get("/readyz").status_code == 200

@@ -33,7 +33,7 @@ from apps.privacy.deletion import GONE, LastSuperuser, delete_account
 from apps.privacy.models import Deletion, Leftover
 from apps.tools import services, sweeper
 from tests.factories import AssetFactory, GenerationFactory, UserFactory
-from tests.library.sockets import connect, drain
+from tests.library.sockets import SECONDS, connect, drain
 from tests.privacy.traces import files, traces
 from tests.threads import Killed, at_once, killed
 from tests.tools import toy
@@ -227,7 +227,7 @@ async def test_open_pages_lose_their_socket(ada):
     await drain(socket)
     await sync_to_async(delete_account)(ada)
     for _ in range(10):  # the credits that went may be painted first
-        last = await socket.receive_output(5)
+        last = await socket.receive_output(SECONDS)
         if last["type"] == "websocket.close":
             break
     assert (last["type"], last["code"]) == ("websocket.close", 4401)
@@ -286,7 +286,7 @@ def stage():
         def __call__(self, params, folder, on_progress):
             (folder / "half.txt").write_text(PROMPT)
             self.reached.set()
-            assert self.go_on.wait(30)
+            assert self.go_on.wait(120)
 
     stage = Stage()
     stage.reached.clear()
@@ -299,7 +299,7 @@ def stage():
 
 def test_a_running_job_stores_nothing_afterwards(stage, ada, worker, wait_until, tmp_path):
     job = services.submit(ada, toy.ToyTool(), {"prompt": "swan", "size": 2})
-    assert stage.reached.wait(30)
+    assert stage.reached.wait(120)
     delete_account(ada)
     assert billing.audit() == [] and not Generation.objects.exists()
     stage.go_on.set()

@@ -237,7 +237,7 @@ async def test_a_reader_who_leaves_in_the_middle_of_a_chunk_leaves_nothing_open(
     with pytest.raises(asyncio.CancelledError):
         await reading
     go_on.set()
-    for _ in range(100):
+    for _ in range(1200):
         if slow.closed:
             break
         await asyncio.sleep(0.05)

@@ -68,7 +68,7 @@ class Paper:
         if prompt in self.held:
             reached, go_on = self.held[prompt]
             reached.set()
-            assert go_on.wait(30)
+            assert go_on.wait(120)
         if errors := self.errors.get(prompt):
             raise errors.pop(0)
         before = [path.read_text() for paths in request.inputs.values() for path in paths]

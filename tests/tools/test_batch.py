@@ -1,16 +1,20 @@
 """Batches: several prompts, seeds and values, checked together, paid together, and shown as one thing."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from apps.billing import services as billing
 from apps.billing.models import Power
 from apps.errors import StudioError
+from apps.library.batches import batch_of
 from apps.library.models import Asset, Generation, Group
 from apps.tools import alternatives, services
 from apps.tools.batches import told_apart
+from tests.factories import AssetFactory, GenerationFactory
 from tests.media import encoded, quarters
 from tests.plans import give
 
@@ -119,6 +123,30 @@ def test_the_rows_of_a_csv_are_jobs(page):
     assert Group.objects.get().title == "a red star and 2 more"
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "\ufeffsep=;\r\nprompt;seed\r\na star, far away;7\r\n\r\na ring;8\r\n",
+        "Sep=|\nprompt|seed\na star, far away|7\n\na ring|8\n",
+        "sep=\t\nprompt\tseed\na star, far away\t7\n\na ring\t8\n",
+        '"sep=,",\nprompt,seed\n"a star, far away",7\n\na ring,8\n',
+    ],
+)
+def test_a_csv_may_name_its_separator_first(page, rows):
+    answer = page.post(URL, PARAMS | {"prompt": "", "batch_file": csv(rows)}, **HTMX)
+    assert answer.status_code == 200, faults(answer)
+    assert [(job.params["prompt"], job.params["seed"]) for job in jobs()] == [("a star, far away", 7), ("a ring", 8)]
+    quote = page.post(f"{URL}/quote", PARAMS | {"prompt": "", "batch_file": csv(rows)})
+    assert "Line 4 is empty and left out." in quote.content.decode()
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_separator_of_a_csv_is_told_from_its_first_line(page, separator):
+    rows = f"seed{separator}prompt{separator}quality\n7{separator}a star{separator}30\n"
+    page.post(URL, PARAMS | {"prompt": "", "batch_file": csv(rows)}, **HTMX)
+    assert [(job.params["seed"], job.params["quality"]) for job in jobs()] == [(7, 30)]
+
+
 def test_empty_columns_at_the_end_of_a_csv_are_left_out(page):
     answer = page.post(URL, PARAMS | {"prompt": "", "batch_file": csv("prompt,seed,,\na star,7,,\na ring,\n")}, **HTMX)
     assert answer.status_code == 200, faults(answer)
@@ -183,6 +211,8 @@ def test_what_is_wrong_is_told_at_its_field_before_a_credit_moves(page, ada, cha
         ("words;colours\na;b", "the first line has to name settings, such as prompt, seed."),
         ("prompt,colour\na,red", "“colour” is no setting of this tool"),
         ("prompt,prompt\na,b", "the column “prompt” is there twice"),
+        ("sep=;", "the first line has to name settings"),
+        ("sep=;\nprompt;seed\na star\n", "line 3 has 1 cells, and the first line has 2."),
         ("prompt,seed\na star\n", "line 2 has 1 cells, and the first line has 2."),
         ("prompt\na star\na ring,5", "line 3 has 2 cells"),
         ("prompt,seed\na star,1\na ring,two", "line 3: Seed: enter a whole number."),
@@ -263,6 +293,28 @@ def test_it_is_one_row_in_the_library_and_on_the_stage(page, made):
         assert f"/home/batches/{made.pk}" in html
     assert "0 of 3 done" in page.get("/home/my-library").content.decode()
     assert "1 item" in page.get("/home/my-library").content.decode()
+
+
+def test_its_card_begins_with_what_was_finished_first(page, ada):
+    group = Group.objects.create(user=ada, kind=Group.BATCH, title="Stars")
+    now = timezone.now()
+    last, first, lost, still = (
+        GenerationFactory(user=ada, group=group, status=status, params={"count": 3}, finished_at=at, created_at=now)
+        for status, at in (
+            ("succeeded", now + timedelta(minutes=2)),
+            ("succeeded", now),
+            ("failed", now),
+            ("queued", None),
+        )
+    )
+    files = [AssetFactory(user=ada, generation=job, position=place) for place in range(3) for job in (last, first)]
+    batch = batch_of(still)
+    assert batch.pictures == [*files[1::2], *files[::2], None, None, None] and batch.more == 0
+    GenerationFactory(user=ada, group=group, params={"count": 4})
+    batch = batch_of(Generation.objects.get(pk=lost.pk))
+    assert (len(batch.pictures), batch.more) == (9, 4)
+    html = page.get("/home/my-library").content.decode()
+    assert html.count('class="mosaic__one"') == 9 and "+4" in html
 
 
 def test_its_page_compares_by_what_differs(page, made):

@@ -146,7 +146,7 @@ def test_cancelling_a_job_while_another_is_submitted_that_waits_for_it_never_loc
             time.sleep(0.5)
 
     def cancel():
-        submitted.wait(10)
+        submitted.wait(60)
         return services.cancel(first)
 
     assert at_once([submit_slowly, cancel])[1] == 10

@@ -58,7 +58,7 @@ def test_it_begins_with_the_file_that_the_other_made(paper, ada, worker, wait_un
     reached, go_on = paper.hold("swan")
     first = paper.submit(ada, "swan")
     second = paper.submit(ada, "lake", first=first)
-    assert reached.wait(30)
+    assert reached.wait(120)
     assert (fresh(second).status, second.inputs.get().source, billing.held(ada)) == (Status.WAITING, first, 20)
     assert Generation.objects.claim("gpu") is None, "no worker takes a job that waits"
     go_on.set()
@@ -74,7 +74,7 @@ def test_it_waits_for_all_and_takes_the_file_of_each(paper, ada, worker, wait_un
     two = paper.submit(ada, "two", queue="cpu")
     last = paper.submit(ada, "three", first=one, second=two)
     for reached, _ in holds:
-        assert reached.wait(30)
+        assert reached.wait(120)
     holds[0][1].set()
     wait_until(lambda: fresh(one).is_ended)
     assert fresh(last).status == Status.WAITING

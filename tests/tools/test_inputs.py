@@ -14,7 +14,7 @@ from apps.billing import services as billing
 from apps.library import uploads
 from apps.library.models import Asset, Generation
 from apps.tools import registry, videos
-from apps.tools.catalog import to_video
+from apps.tools.video_modes import spec_of
 from tests.factories import AssetFactory, GenerationFactory
 from tests.media import encoded, film, quarters, sound
 from tests.params import PARAMS
@@ -459,7 +459,7 @@ def test_what_is_shown_as_recommended_is_what_is_used(page, ada, large_models, k
     asked = {"prompt": "a swan", "model_id": large_models[kind], "mode": mode, "num_frames": 97} | picture
     form = remixed(page, ada, guidance_scale=None, shift=None, **asked)
     assert f'placeholder="{shown}"' in str(form["guidance_scale"])
-    spec = to_video.spec_of(asked)
+    spec = spec_of(asked)
     values = {name: form.fields[name].widget.attrs["placeholder"] for name in ("guidance_scale", "shift", "steps")}
     assert values == {name: getattr(spec, name) for name in values}
 

@@ -1,5 +1,6 @@
 """Lip sync, from the page and from a program: a face in a clip says a text or a sound."""
 
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -138,6 +139,24 @@ def test_of_two_faces_the_picked_one_speaks(api, page, clip):
     assert (job.status, job.error) == ("succeeded", "") and 0.6 < job.params["face_at"][1] < 0.85
 
 
+def test_everything_that_is_missing_is_told_at_once_and_faces_can_be_picked_then(page, clip):
+    answer = page.post(PAGE, {"video": str(clip(TWO).pk)})
+    shown = answer.content.decode()
+    assert answer.status_code == 422 and shown.count('name="face"') == 2
+    for words in ("2 faces are seen", "write what is to be said", "Say that you may use"):
+        assert words in shown
+
+
+def test_faces_are_counted_from_the_left_and_told_where_they_are(page, clip):
+    three = (("jonas", 60, 110, 80, 0), ("mara", 250, 110, 100, 0), ("ada", 155, 60, 24, 0))
+    quote = page.post(f"{PAGE}/quote", {"video": str(clip(three).pk)}, headers={"HX-Request": "true"})
+    shown = quote.content.decode()
+    names = re.findall(r'aria-label="(Face [^"]+)"', shown)
+    assert names == ["Face 1 of 3, on the left", "Face 2 of 3, in the middle", "Face 3 of 3, on the right"]
+    sides = [int(side) for side in re.findall(r'<foreignObject [^>]*width="(\d+)"', shown)]
+    assert min(sides) >= 28 and "broken line" in shown and shown.count("disabled>") == 1
+
+
 @pytest.mark.parametrize(
     ("people", "field", "words"),
     [
@@ -161,7 +180,7 @@ def test_a_face_that_cannot_speak_is_refused(api, clip, people, field, words):
         ({}, {"quality": "high"}, "quality", "MuseTalk 1.5"),
         ({}, {"quality": "best"}, "quality", "best"),
         ({}, {"own_sound": "loud"}, "own_sound", "loud"),
-        ({}, {"consent": False}, "consent", "say that you may use this face and voice"),
+        ({}, {"consent": False}, "consent", "Say that you may use this face and voice"),
         ({"kind": "image"}, {}, "video", "not in your library"),
         ({"kind": "audio"}, {}, "video", "not in your library"),
         ({"deleted_at": timezone.now()}, {}, "video", "not in your library"),
@@ -213,7 +232,7 @@ def test_consent_is_asked_for_what_was_brought_and_for_what_was_made_of_it(api, 
     assert "statement" not in Generation.objects.get(tool="lip-sync").params
     Generation.objects.filter(tool="lip-sync").delete()
     GenerationInput.objects.create(generation=made, name="image", asset=clip(NOBODY))
-    refused(api.post(API, sent, format="json"), "consent", "say that you may use")
+    refused(api.post(API, sent, format="json"), "consent", "Say that you may use")
 
 
 def test_a_clip_from_the_disk_is_looked_at_with_the_quote_and_started_from_the_page(page, ada, films, stored):
@@ -222,6 +241,8 @@ def test_a_clip_from_the_disk_is_looked_at_with_the_quote_and_started_from_the_p
 
     shown = page.post(f"{PAGE}/quote", {"video": upload()}, headers={"HX-Request": "true"}).content.decode()
     assert shown.count('type="radio"') == 2 and not stored()
+    shown = page.post(f"{PAGE}/quote", headers={"HX-Request": "true", "Large-File": "1"}).content.decode()
+    assert "priced once you start" in shown and "before you pay" not in shown
     answer = page.post(PAGE, SENT | {"video": upload()})
     assert answer.status_code == 422 and answer.content.decode().count('name="face"') == 2, "to be picked from at once"
     answer = page.post(PAGE, SENT | {"video": upload(), "face": "0.27,0.45"})
@@ -245,6 +266,31 @@ def test_a_stopped_film_keeps_its_segments_and_pays_for_them(ada, clip, monkeypa
     job = run(services.submit(ada, tool, form.params))
     assert (job.status, job.error, job.stopped_early, job.asset.frames) == ("succeeded", "", True, 24)
     assert 0 < billing.receipt(job.reference).captured == tool.price_of_part(job, 24) < job.cost
+
+
+def test_a_job_that_is_taken_over_knows_where_the_face_was(ada, clip, monkeypatch):
+    class Killed(BaseException):
+        """What a worker is not told of."""
+
+    keep = StorageKeeper.keep
+
+    def keep_and_die(self, folder, kept):
+        keep(self, folder, kept)
+        raise Killed
+
+    tool = registry.get("lip-sync")
+    form = tool.form_class({"video": str(clip().pk), **SENT, "text": "Every film begins with a voice."}, user=ada)
+    assert form.is_valid(), form.errors
+    job = services.submit(ada, tool, form.params)
+    monkeypatch.setattr(StorageKeeper, "keep", keep_and_die)
+    with pytest.raises(Killed):
+        run_generation(job.queue)
+    monkeypatch.setattr(StorageKeeper, "keep", keep)
+    monkeypatch.setattr("workers.lipsync.follow", None)
+    Generation.objects.filter(pk=job.pk).update(status="queued")
+    job = run(job)
+    assert (job.status, job.error, job.attempt) == ("succeeded", "", 2)
+    assert billing.receipt(job.reference).captured == job.cost and billing.held(ada) == 0
 
 
 def test_high_is_greyed_with_its_reason(page, monkeypatch, tmp_path):

@@ -5,8 +5,8 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.tools.catalog.to_video import VideoForm
 from apps.tools.registry import get
+from apps.tools.video_form import VideoForm
 
 
 def form(**values):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from apps.accounts.models import User
 from apps.library.models import Generation
 from apps.tools import presets, registry
 from apps.tools.models import Preset
@@ -134,6 +135,21 @@ def test_a_program_makes_one_and_uses_it(api, ada):
     assert api.delete(one).status_code == 204 and api.get(one).status_code == 404
     assert api.post(f"{one}restore/").status_code == 200
     assert [each["name"] for each in api.get("/api/v1/presets/").json()] == ["Dusk"]
+
+
+def test_the_staff_shares_one_by_a_program(api, ada):
+    look = {"name": "Dusk", "words": "at dusk", "tool": "text2image"}
+    own = f"/api/v1/presets/{api.post('/api/v1/presets/', look, format='json').json()['id']}/"
+    for answer in (
+        api.post("/api/v1/presets/", look | {"shared": True}, format="json"),
+        api.patch(own, {"shared": True}, format="json"),
+    ):
+        assert (answer.status_code, list(answer.json()["errors"])) == (422, ["shared"])
+    assert not Preset.objects.filter(shared=True).exists() and Preset.objects.count() == 1
+    User.objects.filter(pk=ada.pk).update(is_staff=True)
+    assert api.patch(own, {"shared": True}, format="json").json()["shared"] is True
+    assert api.patch(own, {"shared": False}, format="json").json()["shared"] is False
+    assert api.post("/api/v1/presets/", look | {"shared": True}, format="json").json()["shared"] is True
 
 
 def test_null_is_no_preset_and_a_list_is_no_prompt_with_one(api, dusk):

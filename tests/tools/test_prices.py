@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from apps.library.models import Generation
 from apps.tools import prices, registry, services
-from apps.tools.catalog.to_video import spec_of
+from apps.tools.video_modes import spec_of
 from cinevivid import landing
 from tests.params import PARAMS
 from workers.engines.skyreels import cards

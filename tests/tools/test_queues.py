@@ -33,7 +33,7 @@ def test_a_voice_is_made_while_a_film_is_rendered_and_a_download_hangs(paper, ad
     rendering, go_on = paper.hold("film")
     film = paper.submit(ada, "film")
     next_film = paper.submit(ada, "next film")
-    assert rendering.wait(30)
+    assert rendering.wait(120)
     wait_until(lambda: store.status(MODEL).state == "downloading" and remote.served)
     voice = paper.submit(ada, "voice", queue="cpu")
     wait_until(lambda: fresh(voice).is_ended)

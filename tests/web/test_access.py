@@ -36,6 +36,8 @@ method   address                                    anonymous  stranger  owner  
 
 GET      /                                          200        200       200    200
 GET      /docs                                      200        200       200    200
+GET      /docs/generations                          200        200       200    200
+GET      /docs/tools/to-video                       200        200       200    200
 GET      /licence                                   200        200       200    200
 GET      /robots.txt                                200        200       200    200
 GET      /sitemap.xml                               200        200       200    200

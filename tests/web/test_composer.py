@@ -11,8 +11,8 @@ from django.template.loader import get_template
 
 from apps.library.models import Generation
 from apps.tools import registry, services, videos
-from apps.tools.catalog.to_video import MODES
 from apps.tools.help import Help
+from apps.tools.video_modes import MODES
 from tests.params import PARAMS
 from tests.tools import toy
 from workers.engines.skyreels import cards

@@ -1,4 +1,4 @@
-"""The API page: every call has words and examples, and each example runs as it is shown."""
+"""The API reference: every call has words and examples, and each example runs as it is shown."""
 
 import json
 import os
@@ -29,7 +29,7 @@ SHOWN = [(name, place) for name in sorted({*EXAMPLES, *TOOLS}) for place in rang
 
 
 class Anchors(HTMLParser):
-    """The ids of a page, and where its own links lead."""
+    """The ids of a page, and where its links to places of the reference lead."""
 
     def __init__(self, html):
         super().__init__()
@@ -39,8 +39,8 @@ class Anchors(HTMLParser):
     def handle_starttag(self, tag, attrs):
         given = dict(attrs)
         self.ids += [given["id"]] if "id" in given else []
-        if given.get("href", "").startswith("#"):
-            self.links.add(given["href"][1:])
+        if "#" in given.get("href", ""):
+            self.links.add(given["href"])
         if "style" in given or (tag == "script" and "src" not in given):
             self.inline.append(tag)
 
@@ -82,28 +82,48 @@ def test_the_document_can_be_downloaded_with_its_examples(client, db, operations
     assert b"openapi: 3" in client.get("/api/v1/schema/?format=yaml").content
 
 
-def test_the_page_is_ours_small_and_whole_without_scripts(client, db):
-    html = client.get("/docs").content.decode()
-    page = Anchors(html)
-    assert len(html) < 400_000 and "swagger" not in html.lower()
-    assert page.links <= set(page.ids) and len(page.ids) == len(set(page.ids)) and not page.inline
+@pytest.fixture
+def reference(client, db):
+    """Every page of the reference, by its address, as its first page leads to them."""
+    first = client.get("/docs").content.decode()
+    chapters = sorted(set(re.findall(r'href="(/docs/[^"#]+)"', first)))
+    return {"/docs": first} | {path: client.get(path).content.decode() for path in chapters}
+
+
+def test_its_pages_are_ours_small_and_whole_without_scripts(reference):
+    pages = {path: Anchors(html) for path, html in reference.items()}
+    places = {f"{path}#{id}" for path, page in pages.items() for id in page.ids}
+    for path, page in pages.items():
+        assert len(reference[path]) < 100_000 and "swagger" not in reference[path].lower(), path
+        assert {link if link[0] == "/" else path + link for link in page.links} <= places, path
+        assert len(page.ids) == len(set(page.ids)) and not page.inline, path
+        assert "drf_spectacular" not in reference[path], path
     for word in ("Idempotency-Key", "num_frames", "5 to 1457", "insufficient_credits", "$CINEVIVID_TOKEN", "16:9"):
-        assert word in html
-    assert studio.SITE_URL + "/api/v1/tools/to-video/" in html
-    for sheet in re.findall(r'(?:href|src)="/static/([^"]+\.(?:css|js))"', html):
-        assert "drf_spectacular" not in sheet
+        assert word in reference["/docs/tools/to-video"]
+    assert studio.SITE_URL + "/api/v1/tools/to-video/" in reference["/docs/tools/to-video"]
 
 
-def test_the_page_is_made_once(client, db):
-    client.get("/docs")
+def test_every_call_is_on_one_page_and_in_the_contents_of_each(reference, operations):
+    for name in operations:
+        assert len([html for html in reference.values() if f'<section class="call" id="{name}"' in html]) == 1, name
+        assert all(f'#{name}" data-words="' in html for html in reference.values()), name
+
+
+def test_a_chapter_that_is_not_there_is_not_found(client, db):
+    assert client.get("/docs/tools/to-audio").status_code == 404
+
+
+def test_a_page_is_made_once(client, db):
+    client.get("/docs/voices")
     before = _body.cache_info()
-    client.get("/docs")
+    client.get("/docs/voices")
     assert (_body.cache_info().hits, _body.cache_info().misses) == (before.hits + 1, before.misses)
 
 
-def test_a_new_tool_is_on_the_page(client, db):
+def test_a_new_tool_has_a_chapter(client, db):
     remove = toy.install()
     try:
+        assert "Fold a paper boat." in client.get(f"/docs/tools/{toy.ToyTool.slug}").content.decode()
         assert "Fold a paper boat." in client.get("/docs").content.decode()
     finally:
         remove()

@@ -1,5 +1,6 @@
 """Promises of the whole site."""
 
+import ast
 import os
 import re
 import subprocess
@@ -24,7 +25,7 @@ def test_pages_and_api_run_without_torch():
 
 def test_nothing_is_inline_and_the_policy_says_so(page, ada):
     AssetFactory(generation__user=ada)
-    for path in ("/", "/home/tools/to-video", "/home/my-library", "/home/credits", "/accounts/profile", "/docs"):
+    for path in ("/", "/home/tools/to-video", "/home/my-library", "/home/credits", "/accounts/profile", "/docs/voices"):
         answer = page.get(path)
         policy = answer["Content-Security-Policy"]
         assert "script-src 'self'" in policy and "unsafe" not in policy
@@ -255,3 +256,21 @@ def test_what_people_bring_is_opened_nowhere_but_in_the_child():
     media = {root / "workers" / "media" / f"{name}.py" for name in IN_THE_CHILD + OF_THE_STUDIO}
     assert [str(file) for file in files if file not in media and OPENING.search(file.read_text())] == []
     assert [file.name for file in media if not OPENING.search(file.read_text())] == []
+
+
+READ_AT_ONCE = {
+    *("all_inner_texts", "all_text_contents", "count", "get_attribute", "inner_html", "inner_text", "input_value"),
+    *("is_checked", "is_disabled", "is_editable", "is_enabled", "is_hidden", "is_visible", "text_content", "title"),
+}
+
+
+def test_no_test_in_a_browser_asserts_what_the_page_may_show_only_in_a_moment():
+    hasty = []
+    for file in sorted((Path(__file__).resolve().parents[1] / "e2e").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.Assert):
+                continue
+            called = {each.func for each in ast.walk(node.test) if isinstance(each, ast.Call)}
+            if any(isinstance(each, ast.Attribute) and each.attr in READ_AT_ONCE for each in called):
+                hasty.append(f"{file.name}:{node.lineno}")
+    assert not hasty, f"Wait for it, by expect(…) or until(…): {', '.join(hasty)}"

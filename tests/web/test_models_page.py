@@ -69,7 +69,7 @@ def test_nothing_happens_by_following_a_link(staff, remote):
 def test_a_download_from_the_page_is_done_by_the_worker(worker, staff, remote, wait_until):
     # Importing torch takes its time, which is not what is waited for here.
     importlib.import_module("workers.engines.skyreels.check")
-    remote.seconds_a_block = 0.02
+    remote.seconds_a_block = 0.2
     html = staff.post(f"{PAGE}/{ID}/download", **HTMX).content.decode()
     assert 'hx-trigger="every 2s"' in html and ">Cancel<" in html
     wait_until(lambda: store.status(ID).done, message="no byte came")
@@ -86,7 +86,7 @@ def test_a_download_from_the_page_is_done_by_the_worker(worker, staff, remote, w
 
 
 def test_a_cancelled_download_keeps_what_came_and_offers_to_go_on(worker, staff, remote, wait_until):
-    remote.seconds_a_block = 0.05
+    remote.seconds_a_block = 0.2
     staff.post(f"{PAGE}/{ID}/download")
     wait_until(lambda: store.status(ID).done, message="no byte came")
     staff.post(f"{PAGE}/{ID}/cancel")
@@ -100,7 +100,7 @@ def test_a_worker_that_is_stopped_leaves_what_came_and_says_so(transactional_db,
 
     worker = dramatiq.Worker(dramatiq.get_broker(), worker_timeout=50, worker_threads=1)
     worker.start()
-    remote.seconds_a_block = 0.05
+    remote.seconds_a_block = 0.2
     staff.post(f"{PAGE}/{ID}/download")
     wait_until(lambda: store.status(ID).done, message="no byte came")
     worker.stop()

@@ -37,7 +37,7 @@ def test_the_demo_account_needs_no_password_and_no_credits(db, settings):
 
 
 def test_one_download_does_not_keep_another_one_waiting(transactional_db, monkeypatch):
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
     done = []
 
     def download(model_id, queued):
@@ -54,7 +54,7 @@ def test_one_download_does_not_keep_another_one_waiting(transactional_db, monkey
     for model_id in ("one", "two"):
         actors.work_on_model.send(model_id, "download")
     rest.start()
-    dramatiq.get_broker().join("models", timeout=20_000)
+    dramatiq.get_broker().join("models", timeout=60_000)
     rest.stop()
     assert sorted(done) == ["one", "two"]
 

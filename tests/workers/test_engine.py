@@ -137,7 +137,7 @@ def test_a_second_job_waits_for_the_device_and_can_be_cancelled_while_it_waits(t
 
     thread = threading.Thread(target=second)
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert outcome == ["cancelled"]
     first.close()
     assert len(list(tiny_engine.stream(tiny_spec()))) == 1

@@ -104,7 +104,7 @@ def alive(pid):
 def gone(studio, *names):
     """Whether the processes whose ids the toy has written down have ended."""
     pids = [int((studio / "job" / name).read_text()) for name in names]
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while any(map(alive, pids)) and time.monotonic() < until:
         time.sleep(0.05)
     return not any(map(alive, pids))

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import wave
 from fractions import Fraction
 from pathlib import Path
@@ -140,11 +139,11 @@ def test_a_file_that_needs_more_memory_than_its_budget_is_refused(tmp_path, monk
 
 
 @linux
-def test_a_file_that_runs_away_is_ended(slow, monkeypatch):
+def test_a_file_that_runs_away_is_ended(slow, monkeypatch, costs):
     monkeypatch.setenv("CINEVIVID_DECODE_SECONDS", "1")
-    began = time.monotonic()
+    made = costs()[1]
     assert "takes too long to open" in refused(foreign.picture_size, slow)
-    assert time.monotonic() - began < 8 and not opening()
+    assert costs()[1] - made < 8 and not opening()
 
 
 @linux
@@ -176,7 +175,7 @@ def test_a_child_ends_with_its_request_and_knows_no_secret(slow, monkeypatch, wa
     assert "Max open files            64 " in limits and "Max cpu time              unlimited" not in limits
     assert "torch" not in Path(f"/proc/{child.pid}/maps").read_text()
     event.set()
-    asking.join(2)
+    asking.join(60)
     assert not asking.is_alive() and len(outcome) == 1 and not opening()
 
 
@@ -187,7 +186,7 @@ def test_a_child_ends_with_the_process_that_started_it(slow, wait_until):
     (child,) = wait_until(lambda: opening(parent.pid, busy=0.4))
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
-    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, seconds=5)
+    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_frames_that_nobody_takes_any_more_end_their_child(tmp_path):

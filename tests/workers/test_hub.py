@@ -219,7 +219,7 @@ def test_weights_of_another_model_are_never_used(remote, nano_repo, tmp_path):
 
 
 def test_a_download_can_be_cancelled_and_keeps_what_came(remote):
-    remote.seconds_a_block = 0.02
+    remote.seconds_a_block = 0.2
     seen = []
 
     def stop_soon(now):
@@ -291,7 +291,7 @@ def test_of_two_downloads_that_begin_together_only_as_many_are_let_in_as_the_dis
 
 
 def test_two_downloads_of_a_model_do_not_meet(remote):
-    remote.seconds_a_block = 0.02
+    remote.seconds_a_block = 0.2
     first = threading.Thread(target=store.download, args=(ID,))
     first.start()
     while store.status(ID).state != "downloading" or not remote.served:
@@ -303,7 +303,7 @@ def test_two_downloads_of_a_model_do_not_meet(remote):
 
 
 def test_a_killed_downloader_blocks_nobody_and_its_bytes_count(remote):
-    remote.seconds_a_block = 0.05
+    remote.seconds_a_block = 0.2
     store.queue(ID, "download")
     code = f"from workers.weights import store; store.download({ID!r}, queued=True)"
     process = subprocess.Popen([sys.executable, "-c", code], env=os.environ, cwd=Path(__file__).parents[2])

@@ -165,7 +165,7 @@ def test_a_killed_rank_ends_the_job_within_seconds_and_leaves_no_process(two):
     with pytest.raises(EngineError) as caught:
         list(two.stream(tiny_spec(**LONG, steps=200), kill, run=TWO))
     assert caught.value.code == "rank_lost"
-    assert time.monotonic() - killed < 20
+    assert time.monotonic() - killed < 60
     assert gone(ranks)
 
 

@@ -100,9 +100,13 @@ def test_training_waits_while_a_file_exists(tmp_path) -> None:
     file = tmp_path / "PAUSE"
     assert pause(None) < 1 and pause(file) < 1
     file.touch()
-    timer = threading.Timer(0.2, file.unlink)
-    timer.start()
-    assert pause(file) > 0.15 and not file.exists()
+    waiting = threading.Thread(target=pause, args=[file])
+    waiting.start()
+    waiting.join(0.5)
+    assert waiting.is_alive()
+    file.unlink()
+    waiting.join(60)
+    assert not waiting.is_alive()
 
 
 def test_every_lesson_has_labels_for_every_token() -> None:

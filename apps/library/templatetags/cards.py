@@ -88,12 +88,12 @@ def detail(job: Generation) -> str:
         return window
     if job.stage == job.LOADING and job.seconds_left:
         return _("About %s left") % duration(job.seconds_left)
-    if job.stage in (job.WAITING, job.LOADING, job.ENCODING, "decoding"):
+    if job.stage in (job.WAITING, job.LOADING, job.ENCODING, "decoding", "listening"):
         return ""
     steps = {"number": job.step, "all": job.steps}
     frame = _("frame %(number)d of %(all)d")
     words = dict.fromkeys(("upscaling", "grading", "tracking", "syncing"), frame)
-    words["speaking"] = _("%(number)d of %(all)d sentences")
+    words |= dict.fromkeys(("speaking", "voicing"), _("%(number)d of %(all)d sentences"))
     step = words.get(job.stage, _("step %(number)d of %(all)d")) % steps
     if job.stage == "speaking" and job.steps == 1:
         step = ""  # of a film, in which speech is a moment

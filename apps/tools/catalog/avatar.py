@@ -89,7 +89,7 @@ class AvatarForm(SpeakingForm):
         initial=EXPRESSIVENESS,
         widget=Slider(attrs={"step": "0.1", "min": 0, "max": 1}),
         help_text=explained(
-            _("How much head and brows move: 0 is nearly still, 1 is lively."), _("Less for news, more for adverts.")
+            _("How much the head moves: 0 is nearly still, 1 is lively."), _("Less for news, more for adverts.")
         ),
     )
     driver = AssetField(
@@ -151,7 +151,7 @@ class AvatarForm(SpeakingForm):
                 named = {"draft": str(QUALITIES[DRAFT]), "quality": str(QUALITIES[quality])}
                 self.add_error("driver", text.format(**named))
         self.check_consent(data, {"portrait": picture, "audio": audio, "driver": driver})
-        if not portrait or (self.errors and not self.draft):
+        if not portrait:
             return data
         seen = self.seen("portrait", picture) if picture else None
         face = self.picked(seen, data.get("face") or "") if seen else None

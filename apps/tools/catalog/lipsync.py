@@ -29,7 +29,10 @@ class LipSyncForm(SpeakingForm):
         label=_("Video"),
         use=_("Lip sync"),
         opened=True,
-        help_text=_("A face that looks at the camera, and is not hidden by a hand. At most 120 s long."),
+        help_text=_(
+            "A face that looks at the camera, and is not hidden by a hand. At most 120 s long; where the speech is "
+            "longer, the last picture stays."
+        ),
     )
     face = FaceField(
         label=_("Who speaks"),
@@ -77,7 +80,7 @@ class LipSyncForm(SpeakingForm):
         if video is not None:
             self.check_clip("video", video)
             self.check_consent(data, {"video": video, "audio": audio})
-        if video is None or (self.errors and not self.draft):
+        if video is None:
             return data
         seen = self.seen("video", video)
         face = self.picked(seen, data.get("face") or "") if seen else None

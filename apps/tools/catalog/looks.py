@@ -9,11 +9,10 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from apps.library.models import Asset, Generation
-from apps.library.uploads import MAX_BYTES
+from apps.tools import videos
 from apps.tools.fields import AssetField, LookSelect, SeedField, Slider
 from apps.tools.help import explained
 from apps.tools.registry import Stoppable, Timeline, ToolForm, name_of_source, register
-from workers.media.facts import MAX_CLIP_SECONDS
 
 USUAL_FPS = 24  # of a clip whose rate was not told when it was uploaded
 LOOKS = {
@@ -70,12 +69,7 @@ class LooksForm(ToolForm):
             self.add_error("video", forms.ValidationError(missing, code="required"))
         if self.errors or source is None:
             return data
-        if source.seconds > MAX_CLIP_SECONDS:
-            text = _t("this video is {seconds:.0f} s long. Choose one of at most {most:.0f} s.")
-            self.add_error("video", text.format(seconds=source.seconds, most=MAX_CLIP_SECONDS))
-        elif source.bytes > (most := MAX_BYTES[Asset.Kind.VIDEO]):
-            text = _t("this file is too large. Choose one of at most {most} MB.")
-            self.add_error("video", text.format(most=most // 1_000_000))
+        videos.refuse_file(self, "video", source)
         frames = source.frames or round(source.seconds * (source.fps or USUAL_FPS)) or 1
         sides = {"made_width": source.width - source.width % 2, "made_height": source.height - source.height % 2}
         return data | sides | {"amount": data.get("amount") or 100, "seconds": source.seconds, "frames": frames}
@@ -121,9 +115,7 @@ class FilmLooks(Stoppable):
         return {"film_seconds": math.floor(params["seconds"])}
 
     def timeline(self, job: Generation) -> Timeline | None:
-        """How long a film is that gets its look: as long as its source."""
-        frames, seconds = job.params.get("frames") or 0, job.params.get("seconds") or 0
-        return Timeline(frames, frames / seconds) if job.is_active and frames and seconds else None
+        return Timeline.of_source(job)
 
     def summary(self, params: Mapping[str, Any]) -> str:
         sides = f"{params['made_width']} × {params['made_height']}"

@@ -7,7 +7,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from apps.tools import pictures, prices, videos
+from apps.tools import pictures, prices, prompting, videos
 from apps.tools.fields import CatalogueField, SeedField
 from apps.tools.help import explained
 from apps.tools.registry import Tool, ToolForm, register
@@ -27,12 +27,7 @@ def engines() -> list[tuple[str, str]]:
 
 
 class PromptForm(ToolForm):
-    prompt = forms.CharField(
-        label=_("Prompt"),
-        max_length=MAX_JSON,
-        widget=forms.Textarea(attrs={"rows": 3, "placeholder": videos.example()}),
-        error_messages={"required": _("write what should be seen.")},
-    )
+    prompt = prompting.prompt(_("write what should be seen."), example=videos.example(), max_length=MAX_JSON)
     target = forms.ChoiceField(
         label=_("For a video"),
         required=False,
@@ -50,7 +45,7 @@ class PromptForm(ToolForm):
         label=_("Written by"),
         required=False,
         known=(card.id for card in cards.all()),
-        error_messages={"invalid_choice": _("%(value)s is not on this machine.")},
+        error_messages=prompting.NOT_HERE,
         choices=engines,
         help_text=explained(
             _("What writes your prompt: the studio's own rules, or a language model."),

@@ -13,9 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from apps.library.models import Asset, Generation
-from apps.tools import prices, videos
-from apps.tools.catalog.to_video import cut
-from apps.tools.fields import AssetField, CatalogueField, SeedField, Slider, StyleSelect
+from apps.tools import prices, prompting, videos
+from apps.tools.fields import AssetField, CatalogueField, SeedField, Slider, number
 from apps.tools.help import explained
 from apps.tools.registry import Stoppable, Timeline, ToolForm, register
 from workers.base import EngineError
@@ -26,7 +25,6 @@ from workers.engines.skyreels.request.plan import effort, plan
 from workers.engines.skyreels.request.restyle import SHORTEST, STRENGTH, can, frames_within, restyle_request
 from workers.engines.skyreels.request.spec import MAX_STRENGTH, MIN_STRENGTH, SpecError, VideoSpec
 from workers.media.facts import MAX_CLIP_SECONDS
-from workers.prompts.styles import STYLES, styled
 
 PRICED_SECONDS = 5  # of the film in the price list
 STEP = 0.01
@@ -50,23 +48,12 @@ class RestyleForm(ToolForm):
         use=_("Restyle"),
         help_text=_("What moves in it stays as it is, and so does its sound. At most 120 s long."),
     )
-    prompt = forms.CharField(
-        label=_("Prompt"),
-        max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 3, "placeholder": videos.example()}),
-        error_messages={"required": _("describe the video as it is to look.")},
+    prompt = prompting.prompt(
+        _("describe the video as it is to look."),
+        example=videos.example(),
         help_text=_("What is to be seen afterwards, with what moves in it."),
     )
-    style = forms.ChoiceField(
-        label=_("Style"),
-        choices=[(key, _(look.title)) for key, look in STYLES.items()],
-        initial="realistic",
-        widget=StyleSelect,
-        help_text=explained(
-            _("The look of your video. Its words are added to your prompt."),
-            _("Choose one instead of describing the look yourself. A model is offered the looks whose words it knows."),
-        ),
-    )
+    style = prompting.style(_("The look of your video. Its words are added to your prompt."))
     strength = forms.FloatField(
         label=_("Strength"),
         required=False,
@@ -91,16 +78,7 @@ class RestyleForm(ToolForm):
             _("Leave it out and the model makes one. Choose one to decide what the new look is."),
         ),
     )
-    negative_prompt = forms.CharField(
-        label=_("Negative prompt"),
-        required=False,
-        max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=explained(
-            _("What should not be seen. Leave empty for the recommended exclusions."),
-            _("Name things, not wishes: “text, blur” rather than “no text”."),
-        ),
-    )
+    negative_prompt = prompting.negative_prompt()
     model_id = CatalogueField(
         label=_("Model"),
         required=False,
@@ -112,28 +90,17 @@ class RestyleForm(ToolForm):
             _("Larger models follow longer prompts and take longer; the quote says how long."),
         ),
     )
-    steps = forms.IntegerField(
-        label=_("Steps"),
-        required=False,
-        min_value=4,
-        max_value=100,
-        help_text=explained(
+    steps = number(
+        explained(
             _("How often a video is refined from noise alone; it takes the part of them that its strength leaves."),
             _("Fewer for a first try, more for the final version."),
         ),
+        4,
+        100,
+        label=_("Steps"),
     )
-    guidance_scale = forms.FloatField(
-        label=_("Guidance"),
-        required=False,
-        min_value=1,
-        max_value=20,
-        widget=forms.NumberInput(attrs={"step": "any"}),
-        help_text=explained(
-            _("How strictly the prompt is followed."),
-            _("Raise it when something of the prompt is missing, lower it when colours look burnt or motion stiff."),
-        ),
-    )
-    seed = SeedField(label=_("Seed"))
+    guidance_scale = prompting.guidance()
+    seed = SeedField()
 
     advanced: ClassVar[Mapping[Any, tuple[str, ...]]] = {
         _("First frame"): ("image",),
@@ -145,10 +112,7 @@ class RestyleForm(ToolForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         card = self._card()
-        style = self.fields["style"].widget
-        style.offered, style.reason = card.looks, videos.look_reason(card)
-        if not self.is_bound and self["style"].value() not in card.looks:
-            self.initial["style"] = card.looks[0]
+        prompting.offer_looks(self, card)
         for name, value in (videos.recommended(card) | card.picture).items():
             if name in self.fields:
                 self.fields[name].widget.attrs["placeholder"] = value
@@ -168,8 +132,7 @@ class RestyleForm(ToolForm):
         card = self._card()
         if not can(card):
             self.add_error("model_id", _t("no model on this machine can restyle."))
-        if data.get("style") and data["style"] not in card.looks:
-            self.add_error("style", videos.look_refused(card))
+        prompting.refuse_look(self, card, data.get("style"))
         if self.errors or source is None:
             return data
         data["model_id"], data["strength"] = card.id, data.get("strength") or STRENGTH
@@ -198,10 +161,8 @@ class RestyleForm(ToolForm):
         """Refuse what is too long, too short or too small to be shown by the model."""
         longest = min(MAX_CLIP_SECONDS, card.max_num_frames / card.fps)
         width, height = card.sizes[nearest_ratio(card, source.width or 1, source.height or 1)]
-        if source.seconds > longest:
-            text = _t("this video is {seconds:.0f} s long. Choose one of at most {most:.0f} s.")
-            self.add_error("video", text.format(seconds=source.seconds, most=longest))
-        elif frames_within(source.seconds, card.fps) < SHORTEST:
+        too_long = videos.refuse_long(self, "video", source, longest)
+        if not too_long and frames_within(source.seconds, card.fps) < SHORTEST:
             text = _t("this video is too short. Choose one of {needed:.1f} s or more.")
             self.add_error("video", text.format(needed=SHORTEST / card.fps))
         if source.width < width or source.height < height:
@@ -214,7 +175,7 @@ class RestyleForm(ToolForm):
 
     def _tell(self, source: Asset, spec: VideoSpec, image: Asset | None) -> None:
         """Say what is cut off or resampled, beside the inputs."""
-        told = [cut(source.width, source.height, spec.width, spec.height)]
+        told = [videos.cut(source.width, source.height, spec.width, spec.height)]
         if (source.width, source.height) != (spec.width, spec.height):
             told.append(_t("Made at %(width)s × %(height)s.") % {"width": spec.width, "height": spec.height})
         if source.fps and round(source.fps, 2) != spec.fps:
@@ -224,7 +185,7 @@ class RestyleForm(ToolForm):
             told.append(_t("The last %(lost).1f s are left out.") % {"lost": lost})
         self.notes["video"] = " ".join(filter(None, told))
         if image:
-            self.notes["image"] = cut(image.width, image.height, spec.width, spec.height)
+            self.notes["image"] = videos.cut(image.width, image.height, spec.width, spec.height)
 
 
 def spec_of(params: Mapping[str, Any]) -> VideoSpec:
@@ -270,9 +231,7 @@ class Restyle(Stoppable):
         return min(job.cost, math.ceil(job.cost * frames / job.params["num_frames"])) if frames else 0
 
     def said(self, params: Mapping[str, Any]) -> str:
-        """The prompt with the words of its look."""
-        prompt, style = str(params.get("prompt") or ""), params.get("style")
-        return styled(prompt, style) if prompt and style else prompt
+        return prompting.said(params)
 
     def size(self, params: Mapping[str, Any]) -> tuple[int, int] | None:
         return self._card_of(params).sizes.get(str(params.get("ratio")))

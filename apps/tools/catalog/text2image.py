@@ -12,8 +12,8 @@ from django.utils.translation import ngettext
 
 from apps.billing.powers import Powers
 from apps.library.models import Generation
-from apps.tools import allowed, pictures, prices, videos
-from apps.tools.fields import CatalogueField, CountSelect, PlanSelect, RatioSelect, SeedField, Slider, StyleSelect
+from apps.tools import allowed, pictures, prices, prompting
+from apps.tools.fields import CatalogueField, CountSelect, RatioSelect, SeedField, Slider, fraction
 from apps.tools.help import either, explained
 from apps.tools.pictures import PictureModelSelect
 from apps.tools.registry import Stoppable, ToolForm, register
@@ -23,7 +23,6 @@ from workers.engines.image.cards import HIGH, LOW, QUALITY, WITHOUT
 from workers.engines.image.request import Noise, NoiseError
 from workers.engines.skyreels.cards import NANO_ID
 from workers.engines.upscale.plan import FACTORS, target
-from workers.prompts.styles import STYLES
 from workers.weights import catalog
 
 MOST = 4  # pictures of one job
@@ -38,22 +37,8 @@ TIPS = (
 
 
 class ImageForm(ToolForm):
-    prompt = forms.CharField(
-        label=_("Prompt"),
-        max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        error_messages={"required": _("describe what is in the image.")},
-    )
-    style = forms.ChoiceField(
-        label=_("Style"),
-        choices=[(key, _(look.title)) for key, look in STYLES.items()],
-        initial="realistic",
-        widget=StyleSelect,
-        help_text=explained(
-            _("The look of your images. Its words are added to your prompt."),
-            _("Choose one instead of describing the look yourself. A model is offered the looks whose words it knows."),
-        ),
-    )
+    prompt = prompting.prompt(_("describe what is in the image."))
+    style = prompting.style(_("The look of your images. Its words are added to your prompt."))
     ratio = CatalogueField(
         label=_("Ratio"),
         required=False,
@@ -86,49 +71,30 @@ class ImageForm(ToolForm):
             _("Lower it for a first look. Above 70 an image costs as much more as it takes."),
         ),
     )
-    finish = forms.TypedChoiceField(
-        label=_("Finish"),
-        required=False,
-        coerce=int,
-        empty_value=None,
-        choices=[("", _("As made")), *((factor, f"× {factor}") for factor in FACTORS)],
-        widget=PlanSelect,
-        help_text=explained(
-            _("Makes each image larger and clearer, as the tool Upscale does."),
-            _("Leave them as made for a quick look; enlarge what you keep."),
-            drawing="finish",
-        ),
+    finish = prompting.finish(
+        _("Makes each image larger and clearer, as the tool Upscale does."),
+        _("Leave them as made for a quick look; enlarge what you keep."),
     )
-    negative_prompt = forms.CharField(
-        label=_("Negative prompt"),
-        required=False,
-        max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=explained(
-            _("What should not be seen."), _("Name things, not wishes: “text, blur” rather than “no text”.")
-        ),
-    )
+    negative_prompt = prompting.negative_prompt(_("What should not be seen."))
     model_id = CatalogueField(
         label=_("Model"),
         required=False,
         known=(card.id for card in cards.all()),
         choices=lambda: [(card.id, card.title) for card in pictures.models()],
         widget=PictureModelSelect,
-        error_messages={"invalid_choice": _("%(value)s is not on this machine.")},
+        error_messages=prompting.NOT_HERE,
         help_text=explained(
             _("Installed models."), _("What a model takes no notice of is greyed, with the reason beside it.")
         ),
     )
-    guidance_scale = forms.FloatField(
-        label=_("Guidance"),
-        required=False,
-        min_value=WITHOUT,
-        max_value=20,
-        widget=forms.NumberInput(attrs={"step": "any"}),
-        help_text=explained(
+    guidance_scale = fraction(
+        explained(
             _("How strictly the prompt is followed. 1 is no guidance: half the time, and no negative prompt."),
             _("Z-Image's makers count from 0: their 4 is 5 here."),
         ),
+        WITHOUT,
+        20,
+        label=_("Guidance"),
     )
     seed = SeedField(
         help_text=explained(
@@ -188,10 +154,7 @@ class ImageForm(ToolForm):
         if card.examples:
             self.fields["prompt"].widget.attrs["placeholder"] = card.examples[0]
         self.fields["ratio"].widget.offered = card.ratios
-        style = self.fields["style"].widget
-        style.offered, style.reason = card.looks, videos.look_reason(card)
-        if not self.is_bound and self["style"].value() not in card.looks:
-            self.initial["style"] = card.looks[0]  # of images that another model made
+        prompting.offer_looks(self, card)
         self.fields["guidance_scale"].widget.attrs["placeholder"] = card.guidance_scale
         told = pictures.ignored(card)
         for name in pictures.IGNORED:
@@ -210,8 +173,7 @@ class ImageForm(ToolForm):
             text = _t("{model} does not make {ratio}. Choose {choices}.")
             told = {"model": card.title, "ratio": data["ratio"], "choices": either(list(card.ratios))}
             self.add_error("ratio", text.format(**told))
-        if data.get("style") and data["style"] not in card.looks:
-            self.add_error("style", videos.look_refused(card))
+        prompting.refuse_look(self, card, data.get("style"))
         self._check_variation(data)
         if self.errors:
             return data
@@ -223,9 +185,7 @@ class ImageForm(ToolForm):
         return {name: value for name, value in data.items() if value not in (None, "")}
 
     def _check_model(self, card: cards.ImageCard, data: dict[str, Any]) -> None:
-        if not card.folder():
-            text = _t("{model} is not on this machine yet. Choose another for now.").format(model=card.title)
-            self.add_error("model_id", text)
+        prompting.refuse_missing(self, card)
         try:
             plan.check(card, settings.DEVICE_GB)
         except EngineError as error:

@@ -9,15 +9,13 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from apps.library.models import Asset, Generation
-from apps.library.uploads import MAX_BYTES
-from apps.tools import prices, voicing
-from apps.tools.fields import AssetField, CatalogueField, PlanSelect
+from apps.tools import prices, prompting, videos, voicing
+from apps.tools.fields import AssetField, CatalogueField, PlanSelect, number
 from apps.tools.help import explained
 from apps.tools.registry import Stoppable, Timeline, ToolForm, name_of_source, register
 from workers.base import EngineError
 from workers.engines.upscale import cards
 from workers.engines.upscale.plan import FACTORS, HEIGHTS, target
-from workers.media.facts import MAX_CLIP_SECONDS
 from workers.weights import catalog
 
 USUAL_FPS = 24  # of a clip whose rate was not told when it was uploaded
@@ -66,15 +64,14 @@ class UpscaleForm(ToolForm):
             _("Use it where a screen or a platform asks for Full HD or 4K."),
         ),
     )
-    fps = forms.IntegerField(
-        label=_("Smoother motion"),
-        required=False,
-        min_value=1,
-        max_value=MAX_FPS,
-        help_text=explained(
+    fps = number(
+        explained(
             _("Frames a second of a video, up to 60. Leave empty to keep its own."),
             _("Use it for a video that stutters. The frames between are made up, so fast motion may smear."),
         ),
+        1,
+        MAX_FPS,
+        label=_("Smoother motion"),
     )
     model_id = CatalogueField(
         label=_("Model"),
@@ -84,7 +81,7 @@ class UpscaleForm(ToolForm):
             ("", _("The studio's own")),
             *((card.id, f"{card.title}: {card.good_for}") for card in models()),
         ],
-        error_messages={"invalid_choice": _("%(value)s is not on this machine.")},
+        error_messages=prompting.NOT_HERE,
         help_text=explained(
             _("Installed models."), _("Each is best with one kind of image: drawings, photographs or old videos.")
         ),
@@ -127,12 +124,7 @@ class UpscaleForm(ToolForm):
         except EngineError as error:
             self.add_error("height" if height else "factor", error.public_text)
             return data
-        if source.seconds > MAX_CLIP_SECONDS:
-            text = _t("this video is {seconds:.0f} s long. Choose one of at most {most:.0f} s.")
-            self.add_error("source", text.format(seconds=source.seconds, most=MAX_CLIP_SECONDS))
-        elif source.bytes > (most := MAX_BYTES[Asset.Kind(source.kind)]):
-            text = _t("this file is too large. Choose one of at most {most} MB.")
-            self.add_error("source", text.format(most=most // 1_000_000))
+        videos.refuse_file(self, "source", source)
         if fps and source.kind == Asset.Kind.IMAGE:
             self.add_error("fps", _t("an image does not move. Leave this empty."))
         elif fps and source.fps and fps < source.fps:
@@ -191,10 +183,7 @@ class Upscale(Stoppable):
 
     def timeline(self, job: Generation) -> Timeline | None:
         """How long a film is that is being made larger: as long as its source."""
-        if job.params.get("kind") != Asset.Kind.VIDEO or not job.is_active:
-            return None
-        frames, seconds = job.params.get("frames") or 0, job.params.get("seconds") or 0
-        return Timeline(frames, frames / seconds) if frames and seconds else None
+        return Timeline.of_source(job) if job.params.get("kind") == Asset.Kind.VIDEO else None
 
     def price(self, params: Mapping[str, Any]) -> int:
         rate = prices.rate("upscale").credits * self._tier(params)

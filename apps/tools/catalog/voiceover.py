@@ -10,16 +10,13 @@ from django.utils.translation import ngettext
 
 from apps.library.models import Generation
 from apps.tools import voicing
-from apps.tools.fields import LanguageField, VoiceField
 from apps.tools.help import explained
 from apps.tools.registry import Stoppable, ToolForm, register
-from apps.voices.services import LANGUAGES
-from workers.voice.base import HIGHEST, LOWEST, MAX_CHARACTERS
+from workers.voice.base import MAX_CHARACTERS
 from workers.voice.length import expected
 from workers.voice.text import sentences
 
 FORMATS = {"mp3": _("MP3"), "wav": _("WAV"), "m4a": _("M4A (AAC)"), "ogg": _("OGG (Opus)")}
-TITLE = 120  # characters of the text that name the job
 EXAMPLES = (
     _("Every film begins with a voice. Close your eyes, and listen to the rain."),
     _("Welcome back. In this lesson we look at how light draws a face."),
@@ -38,27 +35,10 @@ class VoiceoverForm(ToolForm):
             _("Write numbers and abbreviations as usual: they are spoken as words."),
         ),
     )
-    voice = VoiceField(
-        label=_("Voice"),
-        help_text=explained(_("Who speaks. Left out, it is the studio's usual voice."), _("Listen before you choose.")),
-    )
-    language = LanguageField(
-        label=_("Language"),
-        required=False,
-        choices=[("", _("As the voice speaks")), *sorted(LANGUAGES.items(), key=lambda each: each[0])],
-        help_text=explained(_("The language of the text."), _("Choose one for voices that speak several.")),
-    )
+    voice = voicing.voice()
+    language = voicing.language(_("The language of the text."), _("Choose one for voices that speak several."))
     speed = voicing.speed()
-    pitch = forms.FloatField(
-        label=_("Pitch"),
-        required=False,
-        min_value=LOWEST,
-        max_value=HIGHEST,
-        widget=forms.NumberInput(attrs={"step": "0.5", "placeholder": "0"}),
-        help_text=explained(
-            _("Semitones higher or, below 0, lower."), _("Small steps: beyond 2 a voice sounds made up.")
-        ),
-    )
+    pitch = voicing.pitch()
     format = forms.ChoiceField(
         label=_("Format"),
         required=False,
@@ -141,8 +121,7 @@ class Voiceover(Stoppable):
         return told % numbers
 
     def job_title(self, params: Mapping[str, Any]) -> str:
-        text = " ".join(params["text"].split())
-        return text if len(text) <= TITLE else f"{text[:TITLE].rsplit(' ', 1)[0]}…"
+        return voicing.job_title(params["text"])
 
     @property
     def priced(self) -> list[tuple[str, Mapping[str, Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +19,8 @@ from workers.weights import catalog, folder
 
 WEIGHTS = "colours.safetensors"
 SIDE = 512  # pixels of a mosaic, at most: every tile has the same whole number of them
-PAUSE = 0.01  # seconds that a row of tiles takes longer than it must, so that one sees it being laid
+# Seconds that a row of tiles takes longer than it must, so that one sees it being laid.
+PAUSE = float(os.environ.get("MOSAIC_PAUSE", "0.01"))
 
 Colours = NDArray[np.uint8]
 
