@@ -68,7 +68,7 @@ def drawn(tmp_path_factory):
 def brought(ada, drawn):
     """A picture or a clip that ada has uploaded; call it with its kind, the people in it, and what is told of it."""
 
-    def given(kind, people=ONE, **facts):
+    def given(kind, people=ONE, /, **facts):
         known = {"width": 400, "height": 400, "user": ada, "generation": None, "recipe": {"name": "somebody"}}
         known |= {"frames": 30, "fps": 25, "seconds": 1.2} if kind == "video" else {"seconds": 0}
         name = "face.png" if kind == "image" else "clip.mp4"
@@ -112,7 +112,7 @@ def refused(answer, field, words):
 # --- what is made
 
 
-def test_a_presenter_says_a_text_in_the_voice_that_fits(api, tmp_path):
+def test_a_presenter_says_a_text_in_the_voice_that_fits(api, page, tmp_path):
     quote = api.post(f"{API}quote/", SENT, format="json").json()
     assert quote["summary"].endswith("s · 1280 × 720 · Draft"), quote
     job = run(started(api.post(API, SENT, format="json")))
@@ -124,6 +124,7 @@ def test_a_presenter_says_a_text_in_the_voice_that_fits(api, tmp_path):
     assert (info.width, info.height, info.fps) == (1280, 720, 25)
     told = read_comment(path)
     assert '"task": "talking-avatar"' in told and "compositeWithTrainedAlgorithmicMedia" in told
+    assert "Synthetic: this portrait was moved" in page.get(job.get_absolute_url()).content.decode()
 
 
 def test_a_portrait_of_ones_own_says_a_sound_with_consent(api, ada, brought, tmp_path):
@@ -159,15 +160,13 @@ def test_of_two_faces_the_picked_one_speaks(api, page, brought):
     assert 0.6 < job.params["face_at"][1] < 0.85
 
 
-def test_a_film_begins_where_its_page_is_filled_in_and_says_that_it_is_synthetic(page, brought):
+def test_a_film_begins_where_its_page_is_filled_in(page, brought):
     answer = page.post(PAGE, SENT | {"ratio": "9:16"})
     assert answer.status_code == 302, answer.content.decode()
     job = Generation.objects.get(tool="talking-avatar")
     assert (job.params["made_width"], job.params["made_height"]) == (720, 1280)
     shown = page.get(f"{PAGE}?from={job.pk}").content.decode()
     assert 'value="business-man"' in shown and "Mama, papa." in shown
-    Generation.objects.filter(pk=job.pk).update(status="succeeded", finished_at=timezone.now())
-    assert "Synthetic: this portrait was moved" in page.get(job.get_absolute_url()).content.decode()
     picture = brought("image")
     assert (str(registry.get("talking-avatar").title), f"{PAGE}?portrait={picture.pk}") in registry.uses(picture)
     assert f'value="{picture.pk}" checked' in page.get(f"{PAGE}?portrait={picture.pk}").content.decode()
@@ -254,7 +253,7 @@ def test_a_sound_that_cannot_be_said_is_refused(api, ada, drawn, tmp_path):
     refused(answer("voice.wav", b"RIFF\0\0\0\0WAVE" + b"x" * 4000), "audio", "damaged")
     voice = voice_of(tmp_path / "voice.wav").read_bytes()
     refused(answer("voice.wav", voice, text="Mama."), "audio", "either a text or a sound")
-    refused(answer("voice.wav", voice, consent="false"), "consent", "say that you may use this face and voice")
+    refused(answer("voice.wav", voice, consent="false"), "consent", "Say that you may use this face and voice")
     long = AssetFactory(generation=None, user=ada, recipe={}, kind="audio", seconds=201.0)
     refused(api.post(API, sent | {"audio": str(long.pk)}, format="json"), "audio", "up to 200 seconds")
 
@@ -269,7 +268,7 @@ def test_a_clip_that_cannot_be_followed_is_refused(api, ada, ben, brought, tmp_p
     refused(answer(brought("video", TURNED)), "driver", "too far to the side")
     refused(answer(brought("video", seconds=121.0)), "driver", "Choose one of at most 120 s")
     refused(answer(brought("video", user=ben)), "driver", "not in your library")
-    refused(answer(brought("video"), consent=False), "consent", "say that you may use")
+    refused(answer(brought("video"), consent=False), "consent", "Say that you may use")
     sound = SimpleUploadedFile("clip.mp4", media.sound(tmp_path / "a.m4a", seconds=1.0).read_bytes(), "video/mp4")
     assert "driver" in api.post(API, sent | {"driver": sound}, format="multipart").json()["errors"]
 
@@ -282,7 +281,7 @@ def test_consent_is_never_asked_for_what_was_made_here_and_can_be_withdrawn(api,
     Generation.objects.filter(tool="talking-avatar").delete()
     mine = brought("image")
     GenerationInput.objects.create(generation=made, name="image", asset=mine)
-    refused(api.post(API, sent, format="json"), "consent", "say that you may use")
+    refused(api.post(API, sent, format="json"), "consent", "Say that you may use")
     refused(api.post(API, OWN | {"portrait": str(theirs.pk)}, format="json"), "portrait", "not in your library")
     consents.give(ada, [mine], "yes")
     consents.withdraw(ada, mine)
