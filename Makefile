@@ -6,7 +6,7 @@ BIN := .venv/bin
 PARALLEL ?= -p tests.parallel -n auto --maxprocesses 4 --dist loadfile
 export PYTHONUNBUFFERED = 1
 
-.PHONY: install install-dev run test test-services test-quantised check bench video showcase helps looks screenshots api-examples messages nano storybook evaluate evaluate-speech evaluate-lips evaluate-avatar image format clean
+.PHONY: install install-dev run test test-services test-quantised check bench video showcase helps looks presenters screenshots api-examples messages nano storybook evaluate evaluate-speech evaluate-lips evaluate-avatar image format clean
 
 install: .venv/.installed
 
@@ -78,6 +78,10 @@ helps: install
 
 looks: install
 	$(BIN)/python -m scripts.looks
+
+# The portraits of the presenters and their sheets, some minutes; ARGS="--quick var/presenters" draws rough ones to look at.
+presenters: install-dev
+	$(BIN)/python -m scripts.presenters $(ARGS)
 
 # Every page in every state to var/screenshots; ARGS=--readme writes those of the README.
 screenshots: install-dev
