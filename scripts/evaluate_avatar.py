@@ -111,8 +111,9 @@ def measure(name: str) -> dict[str, Any]:
     if speech is None:
         return told | _followed(track)
     phones = lips.aligned(speech.samples, speech.rate, lips.TEXT)
-    lips.sheet(film, track, phones, SHEETS / f"avatar-{name}-mouths.webp")
-    heads(film, track, SHEETS / f"avatar-{name}.webp")
+    if (face.width, face.height) == (1280, 720):
+        lips.sheet(film, track, phones, SHEETS / f"avatar-{name}-mouths.webp")
+        heads(film, track, SHEETS / f"avatar-{name}.webp")
     gaps = np.array([lips._gap(track.at(at)) for at in range(info.frames)])
     return told | lips.compared(gaps, phones, lips.silent(speech.samples, speech.rate, info.frames))
 
@@ -190,8 +191,8 @@ def heads(film: Any, track: Any, out: Path) -> None:
     poses = np.array([pose(points) for points in track.points])
     eyes = np.array([_open(points) for points in track.points])
     shut = int(np.argmin(eyes[4:-4])) + 4
-    whole = [int(np.argmin(np.abs(poses).sum(1))), *(int(pick(poses[:, axis])) for axis in range(3)
-             for pick in (np.argmin, np.argmax))]  # fmt: skip
+    rest = int(np.argmin(np.abs(poses).sum(1) + (eyes < 0.8 * eyes.max())))
+    whole = [rest, *(int(pick(poses[:, axis])) for axis in range(3) for pick in (np.argmin, np.argmax))]
     blink = list(range(shut - 3, shut + 4))
     wanted = {*whole, *blink}
     frames = {at: frame.copy() for at, frame in enumerate(film.read()) if at in wanted}

@@ -13,13 +13,12 @@ from django.utils.translation import ngettext
 
 from apps.library import consents, uploads
 from apps.library.models import Asset, Generation
-from apps.library.uploads import MAX_BYTES
 from apps.text import told
 from apps.tools import lips, prices, voicing
 from apps.tools.fields import ReasonSelect, SoundField, point_of
 from apps.tools.help import behind_label, explained
 from apps.tools.registry import Stoppable, Timeline, ToolForm, name_of_source
-from workers.media.facts import MAX_CLIP_SECONDS, FaceSeen, FacesSeen, MediaError
+from workers.media.facts import FaceSeen, FacesSeen, MediaError
 from workers.voice.base import Voice
 from workers.voice.length import expected
 
@@ -162,15 +161,6 @@ class SpeakingForm(ToolForm):
         said |= {"voice": voice.slug, "voice_engine": voice.engine} if voice else {}
         return said | {name: data[name] for name in ("speed", "pitch") if data.get(name)}
 
-    def check_clip(self, name: str, clip: Asset) -> None:
-        """Refuse a clip that is too long or too large."""
-        if clip.seconds > MAX_CLIP_SECONDS:
-            text = _t("this video is {seconds:.0f} s long. Choose one of at most {most:.0f} s.")
-            self.add_error(name, text.format(seconds=clip.seconds, most=MAX_CLIP_SECONDS))
-        elif clip.bytes > (most := MAX_BYTES[Asset.Kind.VIDEO]):
-            text = _t("this file is too large. Choose one of at most {most} MB.")
-            self.add_error(name, text.format(most=most // 1_000_000))
-
     def check_consent(self, data: dict[str, Any], assets: Mapping[str, Asset | None]) -> None:
         """Refuse what consent was withdrawn for, and ask for it where somebody has brought a face or a voice."""
         given, agreed = {name: asset for name, asset in assets.items() if asset}, bool(data.get("consent"))
@@ -268,8 +258,7 @@ class SpeakingTool(Stoppable):
 
     def timeline(self, job: Generation) -> Timeline | None:
         """How long a film is that is being made."""
-        frames, seconds = job.params.get("frames") or 0, job.params.get("seconds") or 0
-        return Timeline(frames, frames / seconds) if job.is_active and frames and seconds else None
+        return Timeline.of_source(job)
 
     def summary(self, params: Mapping[str, Any]) -> str:
         sides = f"{params['made_width']} × {params['made_height']}"

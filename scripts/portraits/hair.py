@@ -155,7 +155,7 @@ def painted(
     rng = np.random.default_rng(seed)
     turned = view.turned(strands.places.reshape(-1, 3)).reshape(strands.places.shape)
     pixels = view.seen(turned)
-    count, steps = turned.shape[0], turned.shape[1]
+    count, steps = len(strands.places), strands.places.shape[1]
     along = np.gradient(turned, axis=1)
     along /= np.maximum(np.linalg.norm(along, axis=2, keepdims=True), 1e-6)
     shift = rng.normal(0, 0.10, (count, 1, 1))

@@ -65,8 +65,8 @@ def test_one_of_two_faces_is_picked_and_speaks(open_page, tmp_path, size):
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
 
 
-def test_another_clip_has_nobody_picked_and_a_large_one_is_looked_at_when_it_is_sent(open_page, tmp_path):
-    page = open_page("lipsync-other@example.org", "/home/tools/lip-sync", problems_expected=True)  # a form is refused
+def test_another_clip_has_nobody_picked_and_of_a_large_one_no_faces_are_shown_yet(open_page, tmp_path):
+    page = open_page("lipsync-other@example.org", "/home/tools/lip-sync")
     two = clip(tmp_path / "two.mp4")
     three = clip(tmp_path / "three.mp4", ("mara", "jonas", "ada"), 960)
     large, room = tmp_path / "large.mp4", 55_000_000
@@ -83,16 +83,3 @@ def test_another_clip_has_nobody_picked_and_a_large_one_is_looked_at_when_it_is_
 
     video.set_input_files(large)
     expect(page.locator(".faces__told")).to_contain_text("This file is large", timeout=60_000)
-    expect(page.locator("#quote")).to_contain_text("once you start")
-    page.locator("textarea[name=text]").fill("Mama, papa.")
-    page.locator("input[name=consent]").check()
-    page.locator("[data-submit]").click()
-    expect(page.locator(".field--face .errorlist")).to_contain_text("2 faces are seen", timeout=60_000)
-    expect(page.locator(faces)).to_have_count(2)
-    with page.expect_response(lambda response: response.url.endswith("/quote")):
-        page.locator("textarea[name=text]").fill("Mama, papa, Bob.")
-    expect(page.locator(faces)).to_have_count(2)
-    page.locator(faces).first.check()
-    expect(page.locator(".field--face .errorlist")).to_have_count(0)
-    page.locator("[data-submit]").click()
-    finished(page)

@@ -8,7 +8,6 @@ from apps.billing import services as billing
 from apps.library.keeper import StorageKeeper
 from apps.library.models import Generation
 from apps.tools import services
-from apps.tools.catalog import lipsync
 from tests.factories import AssetFactory
 from tests.workers.test_musetalk import published
 from workers import actors
@@ -48,7 +47,6 @@ def job(api, ada, models, film, monkeypatch):
     clip = AssetFactory(
         generation=None, user=ada, recipe={"name": "mara"}, file=ContentFile(film.read_bytes(), "film.mp4"), **facts
     )
-    assert not lipsync.not_high()
     answer = api.post(API, {"video": str(clip.pk), **SENT}, format="json")
     assert answer.status_code == 202, answer.json()
     yield Generation.objects.get(pk=answer.json()["id"])

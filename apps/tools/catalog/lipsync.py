@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from apps.library.models import Asset
-from apps.tools import lips, speaking
+from apps.tools import lips, speaking, videos
 from apps.tools.fields import AssetField, FaceField
 from apps.tools.help import explained
 from apps.tools.registry import register
@@ -78,7 +78,7 @@ class LipSyncForm(SpeakingForm):
         self.check_quality(data)
         said = self.said(data, audio)
         if video is not None:
-            self.check_clip("video", video)
+            videos.refuse_file(self, "video", video)
             self.check_consent(data, {"video": video, "audio": audio})
         if video is None:
             return data
