@@ -202,7 +202,7 @@ class TalkingAvatar(SpeakingTool):
     slug = "talking-avatar"
     about = _(
         "Choose a presenter, or the picture of a face, and give it something to say: a text in a voice, or a sound. "
-        "It speaks, blinks and moves its head, or follows somebody in a video. The file itself says that it is synthetic."
+        "It speaks, blinks and moves its head, or follows somebody in a video. Its file says that it is synthetic."
     )
     title = _("Talking avatar")
     tagline = _("Let a portrait say what you write.")
