@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.errors import StudioError
 from apps.library.models import Asset
 from apps.text import told
-from apps.tools import speaking
+from apps.tools import speaking, videos
 from apps.tools.fields import AssetField, FaceField, PlanSelect, PortraitField, RatioSelect, Slider
 from apps.tools.help import behind_label, explained
 from apps.tools.registry import register
@@ -145,7 +145,7 @@ class AvatarForm(SpeakingForm):
         if picture:
             self._check_picture(picture)
         if driver:
-            self.check_clip("driver", driver)
+            videos.refuse_file(self, "driver", driver)
             if (quality := data.get("quality") or DRAFT) in MODELS:
                 text = _t("only a draft follows a video. Leave it out, or choose the quality {draft}, not {quality}.")
                 named = {"draft": str(QUALITIES[DRAFT]), "quality": str(QUALITIES[quality])}
@@ -162,7 +162,12 @@ class AvatarForm(SpeakingForm):
             self.listen(audio)
         if self.errors or (picture and seen is None):
             return data
-        given = {"portrait": portrait, "audio": audio, "driver": driver, "language": data.get("language")}
+        given: dict[str, Any] = {
+            "portrait": portrait,
+            "audio": audio,
+            "driver": driver,
+            "language": data.get("language"),
+        }
         spoken = said.pop("spoken")
         if driver and not (audio or data.get("text")):
             frames = max(1, round(driver.seconds * FPS))
@@ -170,12 +175,13 @@ class AvatarForm(SpeakingForm):
             frames, given = max(1, math.ceil(spoken * FPS - HARDLY)), given | said
         if seen and face and (data.get("face") or seen.several):
             given |= {"face": data.get("face"), "face_at": [seen.second, *face.middle]}
-        given["quality"] = data.get("quality") or DRAFT
-        given["ratio"], given["resolution"] = data.get("ratio") or RATIO, data.get("resolution") or RESOLUTION
+        ratio, resolution = data.get("ratio") or RATIO, data.get("resolution") or RESOLUTION
+        width, height = sides(ratio, resolution)
         chosen = data.get("expressiveness")
-        given["expressiveness"] = EXPRESSIVENESS if chosen is None else chosen
-        given["made_width"], given["made_height"] = sides(given["ratio"], given["resolution"])
-        given |= self.agreed(data) | {"frames": frames, "seconds": frames / FPS}
+        given |= {"quality": data.get("quality") or DRAFT, "ratio": ratio, "resolution": resolution}
+        given |= {"expressiveness": EXPRESSIVENESS if chosen is None else chosen}
+        given |= {"made_width": width, "made_height": height, "frames": frames, "seconds": frames / FPS}
+        given |= self.agreed(data)
         return {name: value for name, value in given.items() if value not in (None, "")}
 
     def _check_picture(self, picture: Asset) -> None:
