@@ -15,10 +15,12 @@ from apps.library import uploads
 from apps.library.decoding import NotOpened
 from apps.library.ids import as_uuid
 from apps.library.models import Asset
-from apps.tools.help import explained
+from apps.text import told
+from apps.tools import lips
+from apps.tools.help import behind_label, explained
 from apps.voices import services as voices
 from workers import presenters
-from workers.media.facts import FaceSeen, FacesSeen
+from workers.media.facts import FaceSeen, FacesSeen, MediaError
 from workers.voice.base import Voice
 
 SHELF = 12  # how many of the newest are offered
@@ -539,6 +541,11 @@ class PortraitField(AssetField):
         self.widget = PortraitPicker(self.kinds)
 
     def clean(self, value: Any) -> Asset | str | None:  # type: ignore[override]
+        if isinstance(value, UploadedFile) and not self.ignored:
+            try:
+                lips.check_brought(value)
+            except MediaError as error:
+                raise forms.ValidationError(behind_label(told(error.public_text)), code=error.code) from error
         if not isinstance(value, str) or not value:
             return super().clean(value)
         slugs = [each.slug for each in presenters.PRESENTERS]
