@@ -1,5 +1,6 @@
 """Lip sync, from the page and from a program: a face in a clip says a text or a sound."""
 
+import json
 import re
 from fractions import Fraction
 
@@ -17,6 +18,7 @@ from tests import media
 from tests.factories import AssetFactory, GenerationFactory
 from workers import actors
 from workers.actors import run_generation
+from workers.media import foreign
 from workers.media.probe import probe, read_comment
 
 API, PAGE, SIDES, FPS, SECONDS = "/api/v1/tools/lip-sync/", "/home/tools/lip-sync", (320, 240), 25, 1.2
@@ -235,19 +237,34 @@ def test_consent_is_asked_for_what_was_brought_and_for_what_was_made_of_it(api, 
     refused(api.post(API, sent, format="json"), "consent", "Say that you may use")
 
 
-def test_a_clip_from_the_disk_is_looked_at_with_the_quote_and_started_from_the_page(page, ada, films, stored):
+def test_a_clip_from_the_disk_is_looked_at_with_the_quote_and_started_from_the_page(page, films):
     def upload():
         return SimpleUploadedFile("two.mp4", films(TWO), "video/mp4")
 
-    shown = page.post(f"{PAGE}/quote", {"video": upload()}, headers={"HX-Request": "true"}).content.decode()
-    assert shown.count('type="radio"') == 2 and not stored()
-    shown = page.post(f"{PAGE}/quote", headers={"HX-Request": "true", "Large-File": "1"}).content.decode()
-    assert "priced once you start" in shown and "before you pay" not in shown
+    answer = page.post(f"{PAGE}/quote", {"video": upload()}, headers={"HX-Request": "true"})
+    assert answer.content.decode().count('type="radio"') == 2
     answer = page.post(PAGE, SENT | {"video": upload()})
     assert answer.status_code == 422 and answer.content.decode().count('name="face"') == 2, "to be picked from at once"
     answer = page.post(PAGE, SENT | {"video": upload(), "face": "0.27,0.45"})
     assert answer.status_code == 302
     assert Generation.objects.get(tool="lip-sync").params["face"] == "0.27,0.45"
+
+
+def test_a_clip_goes_up_once_for_all_quotes_and_the_form(page, films, monkeypatch):
+    def quote(video, **more):
+        return page.post(f"{PAGE}/quote", SENT | {"video": video} | more, headers={"HX-Request": "true"})
+
+    upload = SimpleUploadedFile("two.mp4", films(TWO), "video/mp4")
+    named = quote(upload, text="").headers["Held-Files"]
+    held = json.loads(named)["video"]
+    monkeypatch.setattr(foreign, "keep_clip", None)
+    monkeypatch.setattr(foreign, "faces", None)
+    again = quote(held)
+    assert again.content.decode().count('type="radio"') == 2 and again.headers["Held-Files"] == named
+    assert "credits" in quote(held, face="0.27,0.45").content.decode()
+    assert page.post(PAGE, SENT | {"video": held, "face": "0.27,0.45"}).status_code == 302
+    job = run(Generation.objects.get(tool="lip-sync"))
+    assert (job.status, job.error) == ("succeeded", "")
 
 
 def test_a_stopped_film_keeps_its_segments_and_pays_for_them(ada, clip, monkeypatch):
