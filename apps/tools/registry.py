@@ -400,7 +400,12 @@ class Tool:
 
 
 class Stoppable(Tool):
-    """A tool whose work is done in parts that are kept: it can be stopped early, and only what is kept is paid for."""
+    """A tool whose work is done in parts that are kept: it can be stopped early, and only what is kept is paid for.
+
+    Where it `settles`, its price is that of a length that is only expected: one that comes out shorter costs less.
+    """
+
+    settles = False
 
     def price_of_part(self, job: Generation, frames: int) -> int:
         """Credits for a job that was stopped after `frames` of the frames that it was asked for."""

@@ -228,7 +228,7 @@ class SpeakingTool(Stoppable):
 
     work_name: ClassVar[str]
     qualities: ClassVar[Mapping[str, Any]]
-    likeness = True
+    likeness = settles = True
     text = "text"
     batches = False
     priced_as: ClassVar[Any]

@@ -97,7 +97,8 @@ def test_a_clip_of_the_library_says_a_text(api, ada, clip, tmp_path):
     assert answer.status_code == 202, answer.json()
     job = run(Generation.objects.latest("created_at"))
     assert (job.status, job.error, job.cost, job.queue) == ("succeeded", "", quote["credits"], "cpu")
-    assert billing.receipt(job.reference).captured == job.cost and job.title == "Mama, papa."
+    assert billing.receipt(job.reference).captured == services.price_if_made(job, job.asset.frames) <= job.cost
+    assert job.title == "Mama, papa."
     (path := tmp_path / "made.mp4").write_bytes(job.asset.file.read())
     info = probe(path)
     assert (info.width, info.height, info.fps) == (320, 240, 25) and info.frames >= 30
@@ -285,6 +286,25 @@ def test_a_stopped_film_keeps_its_segments_and_pays_for_them(ada, clip, monkeypa
     assert 0 < billing.receipt(job.reference).captured == tool.price_of_part(job, 24) < job.cost
 
 
+def test_what_comes_out_shorter_than_expected_costs_no_more_than_what_was_made(page, ada, clip):
+    tool = registry.get("lip-sync")
+    text = "Every film begins with a voice, and it ends with one, too."
+    form = tool.form_class({"video": str(clip().pk), **SENT, "text": text}, user=ada)
+    assert form.is_valid(), form.errors
+    job = run(services.submit(ada, tool, form.params))
+    made, expected = job.asset.frames, job.params["frames"]
+    assert (job.status, job.error) == ("succeeded", "") and made < expected
+    paid = billing.receipt(job.reference)
+    assert paid.captured == -(-job.cost * made // expected) < job.cost == paid.captured + paid.released
+    assert billing.held(ada) == 0 and billing.balance(ada) == 100 - paid.captured
+    shown = page.get(PAGE).content.decode()
+    assert f"Shorter than expected: {paid.released} credit" in shown
+    assert f"{paid.captured} of {paid.held} credits" in " ".join(shown.split())
+    assert f"{paid.captured} of {paid.held} credits" in " ".join(
+        page.get(job.get_absolute_url()).content.decode().split()
+    )
+
+
 def test_a_job_that_is_taken_over_knows_where_the_face_was(ada, clip, monkeypatch):
     class Killed(BaseException):
         """What a worker is not told of."""
@@ -307,7 +327,8 @@ def test_a_job_that_is_taken_over_knows_where_the_face_was(ada, clip, monkeypatc
     Generation.objects.filter(pk=job.pk).update(status="queued")
     job = run(job)
     assert (job.status, job.error, job.attempt) == ("succeeded", "", 2)
-    assert billing.receipt(job.reference).captured == job.cost and billing.held(ada) == 0
+    assert billing.receipt(job.reference).captured == services.price_if_made(job, job.asset.frames)
+    assert billing.held(ada) == 0
 
 
 def test_high_is_greyed_with_its_reason(page, monkeypatch, tmp_path):
