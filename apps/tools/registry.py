@@ -87,6 +87,7 @@ class ToolForm(forms.Form):
         texts = {name for name, field in self.base_fields.items() if isinstance(field, forms.CharField)}
         super().__init__(None if data is None else tidied(data, texts), *args, **kwargs)
         self.user, self.draft, self.holds, self.unopened, self.refused_by_plan = user, draft, holds, False, False
+        self.more: dict[str, Any] = {}  # what a program is told beside the errors
         self.notes: dict[str, str] = {}  # what happens to what was chosen, by the field that it was chosen in
         if user is not None:
             self.limit(powers.of(user))

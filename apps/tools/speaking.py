@@ -203,13 +203,20 @@ class SpeakingForm(ToolForm):
             )
             code = "required" if self.draft else "several_faces"
             self.add_error("face", forms.ValidationError(text % number, code=code))
+            self._list(seen)
             return None
         face = seen.at(*point) if point else seen.faces[0]
         if face is None:
+            self._list(seen)
             self.add_error("face", _t("no face is seen at this place."))
         elif face.trouble:
             self.add_error("face" if point else self.shown, str(self.troubles[face.trouble]))
         return face
+
+    def _list(self, seen: FacesSeen) -> None:
+        """Tell a program where the faces are that it may choose from."""
+        middles = sorted(face.middle for face in seen.faces)
+        self.more["faces"] = [{"x": round(x, 4), "y": round(y, 4)} for x, y in middles]
 
     def listen(self, audio: Asset) -> None:
         """Refuse a sound in which nobody speaks."""

@@ -142,6 +142,18 @@ def test_of_two_faces_the_picked_one_speaks(api, page, clip):
     assert (job.status, job.error) == ("succeeded", "") and 0.6 < job.params["face_at"][1] < 0.85
 
 
+def test_a_program_is_told_where_the_faces_are_and_can_send_one_back(api, clip):
+    sent = {"video": str(clip(TWO).pk), **SENT}
+    for address, more in ((f"{API}quote/", {}), (API, {}), (API, {"face": "0.03,0.98"})):
+        told = api.post(address, sent | more, format="json").json()
+        assert (told["code"], len(told["faces"]), list(told["errors"])) == ("validation_failed", 2, ["face"])
+    first, second = told["faces"]
+    assert 0.2 < first["x"] < 0.35 and 0.65 < second["x"] < 0.85 and 0.3 < first["y"] < 0.6
+    picked = f"{second['x']},{second['y']}"
+    assert api.post(f"{API}quote/", sent | {"face": picked}, format="json").status_code == 200
+    assert "faces" not in api.post(API, sent | {"face": picked, "text": ""}, format="json").json()
+
+
 def test_everything_that_is_missing_is_told_at_once_and_faces_can_be_picked_then(page, clip):
     answer = page.post(PAGE, {"video": str(clip(TWO).pk)})
     shown = answer.content.decode()
