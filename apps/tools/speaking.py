@@ -31,12 +31,16 @@ HOW = _("How it is spoken")  # the fold of HOW_FIELDS
 HOW_FIELDS = ("language", "speed", "pitch")
 # What is wrong with a face, or that there is none, in a video and in a picture.
 OF_VIDEO = {
-    "no_face": _("no face is seen in this video. Choose one in which a face looks at the camera."),
+    "no_face": _(
+        "no face is seen in this video: one in profile is not found. Choose one in which a face looks at the camera."
+    ),
     "face_small": _("the face is too small for its mouth to be seen. Choose a video in which it is nearer."),
     "face_turned": _("the face looks too far to the side. Choose a video in which it looks at the camera."),
 }
 OF_PICTURE = {
-    "no_face": _("no face is seen in this picture. Choose one in which a face looks at the camera."),
+    "no_face": _(
+        "no face is seen in this picture: one in profile is not found. Choose one in which a face looks at the camera."
+    ),
     "face_small": _("the face is too small for its mouth to be seen. Choose a picture in which it is nearer."),
     "face_turned": _("the face looks too far to the side. Choose a picture in which it looks at the camera."),
 }

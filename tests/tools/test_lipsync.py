@@ -175,7 +175,7 @@ def test_faces_are_counted_from_the_left_and_told_where_they_are(page, clip):
 @pytest.mark.parametrize(
     ("people", "field", "words"),
     [
-        (NOBODY, "video", "no face is seen in this video"),
+        (NOBODY, "video", "no face is seen in this video: one in profile is not found"),
         (SMALL, "video", "too small"),
         (TURNED, "video", "too far to the side"),
     ],
