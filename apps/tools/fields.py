@@ -570,7 +570,7 @@ class PortraitField(AssetField):
         slugs = [each.slug for each in presenters.PRESENTERS]
         if value in slugs:
             return value
-        if not (as_uuid(value) or self.draft):
+        if not (as_uuid(value) or held.is_name(value) or self.draft):
             text = _t("no presenter is called so. Choose {choices}, or a picture.")
             raise forms.ValidationError(text.format(choices=", ".join(slugs)), code="not_found")
         return super().clean(value)
