@@ -335,11 +335,14 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("slugs", nargs="*", default=[each.slug for each in presenters.PRESENTERS])
     parser.add_argument("--quick", type=Path, help="draw them quickly, as PNG files in this folder, to look at")
     parser.add_argument("--fine", type=int, default=1, help="pixels drawn for one of them, in each direction")
+    parser.add_argument("--shown", action="store_true", help="only write static/presenters/whole anew")
     parser.add_argument("--sheets", action="store_true", help="only write docs/presenters-<slug>.webp anew")
     asked = parser.parse_args(arguments)
     for slug in asked.slugs:
         if asked.sheets:
             sheet.write(slug, DOCS / f"presenters-{slug}.webp")
+        elif asked.shown:
+            sheet.whole(slug, STATIC / "whole" / f"{slug}.webp")
         elif asked.quick:
             asked.quick.mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture(PEOPLE[slug], SIDE, asked.fine)).save(asked.quick / f"{slug}.png")
@@ -348,8 +351,9 @@ def main(arguments: list[str]) -> None:
             drawn_of.save(presenters.path(slug), quality=QUALITY, method=6)
             box = tuple(round(each * SIDE) for each in CROP)
             small = drawn_of.crop(box).resize((SMALL, SMALL), Image.Resampling.LANCZOS)  # type: ignore[arg-type]
-            STATIC.mkdir(parents=True, exist_ok=True)
+            (STATIC / "whole").mkdir(parents=True, exist_ok=True)
             small.save(STATIC / f"{slug}.webp", quality=SMALL_QUALITY, method=6)
+            sheet.whole(slug, STATIC / "whole" / f"{slug}.webp")
             sheet.write(slug, DOCS / f"presenters-{slug}.webp")
         print(slug, flush=True)
 

@@ -122,10 +122,19 @@ class ModelChoice(PlanSelect):
 
 
 class Slider(forms.NumberInput):
-    """A number chosen by sliding over legal steps."""
+    """A number chosen by sliding over legal steps; `words` say where it stands, from the least to the most."""
 
     input_type = "range"
     template_name = "forms/slider.html"
+
+    def __init__(self, attrs: dict[str, Any] | None = None, words: Sequence[Any] = ()) -> None:
+        super().__init__(attrs)
+        self.words = words
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        context["widget"]["words"] = [str(word) for word in self.words]
+        return context
 
 
 class LengthInput(Slider):
@@ -548,6 +557,7 @@ class PortraitPicker(AssetInput):
     """Choose one of the studio's presenters, or a picture as in AssetInput."""
 
     template_name = "forms/portrait.html"
+    use_fieldset = True
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
@@ -556,6 +566,10 @@ class PortraitPicker(AssetInput):
             | {"voice": each.voice, "voice_name": voices.name_of(each.voice), "chosen": each.slug == value}
             for each in presenters.PRESENTERS
         ]
+        context["widget"]["attrs"] |= {"aria-label": _t("Your own picture")}
+        context["widget"]["brought"] = not (
+            context["widget"]["chosen"] or any(each.slug == value for each in presenters.PRESENTERS)
+        )
         return context
 
 

@@ -1,4 +1,7 @@
-"""Sheets of what the presenters' mouths do: the portrait as it is, and six mouths drawn on it at the size of a film."""
+"""Sheets of what the presenters' mouths do: the portrait as it is, and six mouths drawn on it at the size of a film.
+
+And the portraits as pages show them.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ MOUTHS = {
     "th": Mouth(open=0.35, wide=0.05, tongue=1.0),
 }
 TILE = (216, 252)
+SHOWN = (640, 640)  # of a portrait that pages cut as a film is
 
 
 def write(slug: str, out: Path) -> None:
@@ -39,3 +43,9 @@ def write(slug: str, out: Path) -> None:
     frames = [film, *(with_mouth(film, face.points, mouth) for mouth in MOUTHS.values())]
     tiles = [cv2.resize(frame[box], TILE, interpolation=cv2.INTER_AREA) for frame in frames]
     Image.fromarray(np.hstack(tiles)).save(out, quality=86, method=6)
+
+
+def whole(slug: str, out: Path) -> None:
+    """Write the whole portrait of a presenter as pages show it, a WebP."""
+    with Image.open(presenters.path(slug)) as portrait:
+        portrait.convert("RGB").resize(SHOWN, Image.Resampling.LANCZOS).save(out, quality=82, method=6)

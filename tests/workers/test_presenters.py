@@ -52,6 +52,8 @@ def test_a_presenter_has_pictures_and_a_voice_that_there_is(slug):
         check_portrait(*picture.size)
     with Image.open(SMALL / f"{slug}.webp") as picture:
         assert picture.size == (480, 480)
+    with Image.open(SMALL / "whole" / f"{slug}.webp") as picture:
+        assert picture.size == (640, 640)
 
 
 def test_the_portraits_weigh_little():

@@ -31,6 +31,7 @@ RATIOS = {"16:9": (16, 9), "9:16": (9, 16), "1:1": (1, 1)}
 RESOLUTIONS = {"720p": 720, "1080p": 1080}  # the shorter side
 RATIO, RESOLUTION = "16:9", "720p"
 EXPRESSIVENESS = 0.5
+WORDS = (_("Still"), _("Calm"), _("Natural"), _("Lively"), _("Very lively"))  # of it, from 0 to 1
 MOVES = _("How it moves")
 
 
@@ -87,7 +88,7 @@ class AvatarForm(SpeakingForm):
         min_value=0,
         max_value=1,
         initial=EXPRESSIVENESS,
-        widget=Slider(attrs={"step": "0.1", "min": 0, "max": 1}),
+        widget=Slider(attrs={"step": "0.1", "min": 0, "max": 1}, words=WORDS),
         help_text=explained(
             _("How much the head moves: 0 is nearly still, 1 is lively."), _("Less for news, more for adverts.")
         ),
@@ -107,7 +108,7 @@ class AvatarForm(SpeakingForm):
     troubles = speaking.OF_PICTURE
     inputs = ("portrait", "audio", "driver")
     field_order = (
-        "portrait", "face", "text", "voice", "audio", "ratio", "resolution", "quality", *speaking.HOW_FIELDS,
+        "portrait", "face", "ratio", "text", "voice", "audio", "resolution", "quality", *speaking.HOW_FIELDS,
         "expressiveness", "driver", "consent",
     )  # fmt: skip
     page_initial: ClassVar[Mapping[str, Any]] = {"portrait": presenters.PRESENTERS[0].slug}
