@@ -188,6 +188,7 @@ def test_the_page_shows_every_field_and_greys_what_cannot_be_had(page):
     ("asked", "field", "words"),
     [
         ({"portrait": ""}, "portrait", "choose a presenter, or the picture of a face"),
+        ({"portrait": ["business-man"]}, "portrait", "send a presenter's name, a file in a multipart form, or a"),
         ({"portrait": "news-anchor"}, "portrait", "professional-woman, business-man, young-creator, senior-presenter"),
         ({"portrait": "4f5c3f5e-0000-4000-8000-000000000000"}, "portrait", "not in your library"),
         ({"text": ""}, "text", "write what is to be said, or choose a sound"),
