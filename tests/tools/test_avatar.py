@@ -15,6 +15,7 @@ from apps.billing import services as billing
 from apps.library import consents
 from apps.library.keeper import StorageKeeper
 from apps.library.models import Asset, Generation, GenerationInput, LikenessConsent
+from apps.library.templatetags import cards
 from apps.tools import registry, services, sweeper
 from apps.tools.catalog import avatar as catalogued
 from tests import media
@@ -179,6 +180,25 @@ def test_the_page_shows_every_field_and_greys_what_cannot_be_had(page):
     for name in registry.get("talking-avatar").form_class.base_fields.keys() - {"face"}:
         assert f'name="{name}"' in shown, name
     assert "High: EchoMimicV3-Flash is not set up in this studio." in shown
+
+
+def test_its_percent_only_grows_and_frames_are_counted_as_frames(api, brought, monkeypatch):
+    advance, percents, details = Generation.advance, [], {}
+
+    def advancing(self, **changes):
+        mine = advance(self, **changes)
+        if "stage" in changes:
+            percents.append(self.percent)
+            details[self.stage] = cards.detail(self)
+        return mine
+
+    monkeypatch.setattr(Generation, "advance", advancing)
+    monkeypatch.setattr(actors, "WRITE_EVERY_SECONDS", 0)
+    sent = {"portrait": "business-man", "driver": str(brought("video").pk), "consent": True, "ratio": "1:1"}
+    job = run(started(api.post(API, sent | {"text": "Mama, papa. Papa, mama."}, format="json")))
+    assert (job.status, percents) == ("succeeded", sorted(percents))
+    assert {"voicing", "tracking", "talking"} <= details.keys()
+    assert details["talking"].startswith(f"Frame {job.asset.frames} of {job.asset.frames}")
 
 
 # --- what is refused
