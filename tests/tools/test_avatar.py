@@ -201,6 +201,11 @@ def test_its_percent_only_grows_and_frames_are_counted_as_frames(api, brought, m
     assert details["talking"].startswith(f"Frame {job.asset.frames} of {job.asset.frames}")
 
 
+def test_what_says_nothing_yet_has_no_price_and_is_no_fault(page):
+    shown = page.post(f"{PAGE}/quote", {"portrait": "business-man"}, headers={"HX-Request": "true"}).content.decode()
+    assert "credit" not in shown and "problem" not in shown
+
+
 # --- what is refused
 
 
@@ -251,9 +256,13 @@ def test_an_uploaded_portrait_is_looked_at_before_anything_is_stored(page, api, 
     (Image.new("RGB", (100, 100), "gray")).save(tmp_path / "small.png")
     small = SimpleUploadedFile("small.png", (tmp_path / "small.png").read_bytes(), "image/png")
     refused(api.post(API, {"portrait": small, **OWN}, format="multipart"), "portrait", "at least 200 x 200")
-    (Image.new("L", (10_001, 5_000))).save(tmp_path / "large.png")
+    (Image.new("L", (10_000, 5_000))).save(tmp_path / "large.png")
     large = SimpleUploadedFile("large.png", (tmp_path / "large.png").read_bytes(), "image/png")
-    refused(api.post(API, {"portrait": large, **OWN}, format="multipart"), "portrait", "50 megapixels")
+    refused(
+        api.post(API, {"portrait": large, **OWN}, format="multipart"),
+        "portrait",
+        "at most 40 megapixels; this one has 50",
+    )
     broken = SimpleUploadedFile("face.png", drawn("image", ONE)[:900], "image/png")
     refused(api.post(API, {"portrait": broken, **OWN}, format="multipart"), "portrait", "")
     assert not stored()

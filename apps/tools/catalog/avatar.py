@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.errors import StudioError
 from apps.library.models import Asset
 from apps.text import told
-from apps.tools import speaking, videos
+from apps.tools import lips, speaking, videos
 from apps.tools.fields import AssetField, FaceField, PlanSelect, PortraitField, RatioSelect, Slider
 from apps.tools.help import behind_label, explained
 from apps.tools.registry import register
@@ -142,6 +142,8 @@ class AvatarForm(SpeakingForm):
             self.miss("portrait", _t("choose a presenter, or the picture of a face."))
         self.check_quality(data)
         said = self.said(data, audio, may_be_silent=bool(driver) or "driver" in self.errors)
+        if self.draft and not (data.get("text") or audio or driver):
+            self.miss("text", _t("write what is to be said, or choose a sound."))  # it has no price yet
         if picture:
             self._check_picture(picture)
         if driver:
@@ -186,10 +188,8 @@ class AvatarForm(SpeakingForm):
 
     def _check_picture(self, picture: Asset) -> None:
         """Refuse a picture that is too small or too large."""
-        from workers.media.talking import check_portrait  # with numpy, which pages that show no picture do without
-
         try:
-            check_portrait(picture.width, picture.height)
+            lips.check_sides(picture.width, picture.height)
         except MediaError as error:
             self.add_error("portrait", behind_label(told(error.public_text)))
 
