@@ -579,6 +579,7 @@ class PortraitField(AssetField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(Asset.Kind.IMAGE, **kwargs)
         self.widget = PortraitPicker(self.kinds)
+        self.error_messages["invalid"] = _("send a presenter's name, a file in a multipart form, or a picture's id.")
 
     def clean(self, value: Any) -> Asset | str | None:  # type: ignore[override]
         if isinstance(value, UploadedFile) and not self.ignored:

@@ -15,6 +15,7 @@ from apps.billing import services as billing
 from apps.library import consents
 from apps.library.keeper import StorageKeeper
 from apps.library.models import Asset, Generation, GenerationInput, LikenessConsent
+from apps.library.templatetags import cards
 from apps.tools import registry, services, sweeper
 from apps.tools.catalog import avatar as catalogued
 from tests import media
@@ -181,6 +182,25 @@ def test_the_page_shows_every_field_and_greys_what_cannot_be_had(page):
     assert "High: EchoMimicV3-Flash is not set up in this studio." in shown
 
 
+def test_its_percent_only_grows_and_frames_are_counted_as_frames(api, brought, monkeypatch):
+    advance, percents, details = Generation.advance, [], {}
+
+    def advancing(self, **changes):
+        mine = advance(self, **changes)
+        if "stage" in changes:
+            percents.append(self.percent)
+            details[self.stage] = cards.detail(self)
+        return mine
+
+    monkeypatch.setattr(Generation, "advance", advancing)
+    monkeypatch.setattr(actors, "WRITE_EVERY_SECONDS", 0)
+    sent = {"portrait": "business-man", "driver": str(brought("video").pk), "consent": True, "ratio": "1:1"}
+    job = run(started(api.post(API, sent | {"text": "Mama, papa. Papa, mama."}, format="json")))
+    assert (job.status, percents) == ("succeeded", sorted(percents))
+    assert {"voicing", "tracking", "talking"} <= details.keys()
+    assert details["talking"].startswith(f"Frame {job.asset.frames} of {job.asset.frames}")
+
+
 def test_what_says_nothing_yet_has_no_price_and_is_no_fault(page):
     shown = page.post(f"{PAGE}/quote", {"portrait": "business-man"}, headers={"HX-Request": "true"}).content.decode()
     assert "credit" not in shown and "problem" not in shown
@@ -193,6 +213,7 @@ def test_what_says_nothing_yet_has_no_price_and_is_no_fault(page):
     ("asked", "field", "words"),
     [
         ({"portrait": ""}, "portrait", "choose a presenter, or the picture of a face"),
+        ({"portrait": ["business-man"]}, "portrait", "send a presenter's name, a file in a multipart form, or a"),
         ({"portrait": "news-anchor"}, "portrait", "professional-woman, business-man, young-creator, senior-presenter"),
         ({"portrait": "4f5c3f5e-0000-4000-8000-000000000000"}, "portrait", "not in your library"),
         ({"text": ""}, "text", "write what is to be said, or choose a sound"),
