@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -558,6 +559,11 @@ class PortraitPicker(AssetInput):
 
     template_name = "forms/portrait.html"
     use_fieldset = True
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        # Beside what is chosen browsers send an empty text, for the file that is not.
+        sent = data.getlist(name) if isinstance(data, MultiValueDict) else [data.get(name)]
+        return files.get(name) or next(filter(None, sent), None)
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)

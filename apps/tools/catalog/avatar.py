@@ -214,6 +214,7 @@ class TalkingAvatar(SpeakingTool):
     title = _("Talking avatar")
     tagline = _("Let a portrait say what you write.")
     icon = "user-circle"
+    clip = "clips/avatar.mp4"
     task = "talking-avatar"
     work_name = "avatar"
     verb = _("Let it speak")
