@@ -556,6 +556,8 @@ class PortraitPicker(AssetInput):
             | {"voice": each.voice, "voice_name": voices.name_of(each.voice), "chosen": each.slug == value}
             for each in presenters.PRESENTERS
         ]
+        # Of radio buttons with one name, a browser selects the last one that is checked: "None" is one of them.
+        context["widget"]["otherwise"] = any(each["chosen"] for each in context["widget"]["presenters"])
         return context
 
 
