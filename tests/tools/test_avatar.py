@@ -1,5 +1,6 @@
 """The talking avatar, from the page and from a program: a portrait says a text or a sound, or follows a clip."""
 
+import re
 import sys
 from datetime import timedelta
 from fractions import Fraction
@@ -204,6 +205,20 @@ def test_its_percent_only_grows_and_frames_are_counted_as_frames(api, brought, m
 def test_what_says_nothing_yet_has_no_price_and_is_no_fault(page):
     shown = page.post(f"{PAGE}/quote", {"portrait": "business-man"}, headers={"HX-Request": "true"}).content.decode()
     assert "credit" not in shown and "problem" not in shown
+
+
+def test_the_page_selects_the_presenter_also_where_the_library_has_pictures(page, brought):
+    mine = brought("image")
+
+    def selected(**given):
+        shown = page.get(PAGE, given).content.decode()
+        radios = re.findall(r'<input type="radio" name="portrait" value="([^"]*)"([^>]*)>', shown)
+        assert str(mine.pk) in dict(radios)
+        return [value for value, rest in radios if "checked" in rest]
+
+    assert selected() == ["professional-woman"]
+    assert selected(portrait="young-creator") == ["young-creator"]
+    assert selected(portrait=str(mine.pk)) == [str(mine.pk)]
 
 
 # --- what is refused
