@@ -61,5 +61,7 @@ export function portraits(box) {
   box.querySelector("[data-pick-preview]").addEventListener("load", cut, true);
   document.addEventListener("htmx:oobAfterSwap", ({ detail }) => detail.target.closest?.("form") === panel && cut());
   new ResizeObserver(cut).observe(box);
+  // Made again: the voice that the presenter brought was not chosen, and does not stay with another one.
+  if (first && presenter()?.dataset.speaks === first.parentElement.value) first.parentElement.value = "";
   show();
 }
