@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from workers import segments
 from workers.base import EngineError, OnProgress, ignore_progress
@@ -42,6 +43,7 @@ FPS = 25
 LOUDNESS, PEAK = -16.0, -2.0  # LUFS and dB of what is heard
 MOST_PIXELS = 12_000_000  # of a portrait that is looked at
 HEAD = 1.5  # of the height of its face: what is seen of a head at least
+SOFT_EDGE = 0.08  # of its shorter side: how a picture that does not fill the film fades
 EYES_AT = 0.42  # of the height of the film, from above, where the portrait has room
 
 DRAFT, HIGH, LARGE = "draft", "high", "large"
@@ -204,11 +206,29 @@ def _seen(whole: Picture, zoom: float, left: float, top: float, width: int, heig
     source = cv2.resize(whole, None, fx=small, fy=small, interpolation=cv2.INTER_AREA) if small < 0.9 else whole
     turn[0, 0] *= whole.shape[1] / source.shape[1]
     turn[1, 1] *= whole.shape[0] / source.shape[0]
-    beside = whole.shape[1] * zoom < width - 1 or whole.shape[0] * zoom < height - 1
-    border = cv2.BORDER_TRANSPARENT if beside else cv2.BORDER_REPLICATE
-    out = _backdrop(whole, width, height) if beside else np.empty((height, width, 3), np.uint8)
-    cv2.warpAffine(source, turn, (width, height), out, flags=cv2.INTER_CUBIC, borderMode=border)
-    return out
+    out = np.empty((height, width, 3), np.uint8)
+    cv2.warpAffine(source, turn, (width, height), out, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    sides = whole.shape[1] * zoom, whole.shape[0] * zoom
+    if sides[0] >= width - 1 and sides[1] >= height - 1:
+        return out
+    # How far beyond the picture each pixel is; within it, less than 0.
+    x, y = (
+        np.maximum(-at - begin, at - (side - begin)) if side < room - 1 else np.full(room, -np.inf)
+        for at, begin, side, room in zip(
+            (np.arange(width), np.arange(height)), (left * zoom, top * zoom), sides, (width, height), strict=True
+        )
+    )
+    beyond = np.maximum(x[None], y[:, None])
+    # Out of focus towards its edge, its colours go on beyond it, and fade into the backdrop.
+    way = SOFT_EDGE * min(sides)
+    near, far = (_smooth(1 - (beyond + way) / way), _smooth(1 - beyond / (3 * way)))
+    backdrop = cv2.blendLinear(_soft(out, width, height), _backdrop(whole, width, height), far, 1 - far)
+    return np.asarray(cv2.blendLinear(out, backdrop, near, 1 - near), np.uint8)
+
+
+def _smooth(value: NDArray[np.float64]) -> NDArray[np.float32]:
+    value = np.clip(value, 0, 1)
+    return np.asarray(value * value * (3 - 2 * value), np.float32)
 
 
 def _backdrop(whole: Picture, width: int, height: int) -> Picture:
@@ -216,8 +236,13 @@ def _backdrop(whole: Picture, width: int, height: int) -> Picture:
     fill = max(width / whole.shape[1], height / whole.shape[0]) / 8
     small = cv2.resize(whole, None, fx=fill, fy=fill, interpolation=cv2.INTER_AREA)
     top, left = (small.shape[0] - height // 8) // 2, (small.shape[1] - width // 8) // 2
-    part = small[max(top, 0) :, max(left, 0) :][: height // 8 + 1, : width // 8 + 1]
-    soft = cv2.GaussianBlur(part, (0, 0), max(2.0, width / 8 / 30))
+    return _soft(small[max(top, 0) :, max(left, 0) :][: height // 8 + 1, : width // 8 + 1], width, height)
+
+
+def _soft(picture: Picture, width: int, height: int) -> Picture:
+    """Return a picture at the size of a film, out of focus."""
+    small = cv2.resize(picture, (max(2, width // 8), max(2, height // 8)), interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(small, (0, 0), max(2.0, width / 8 / 30))
     return np.ascontiguousarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
