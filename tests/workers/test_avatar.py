@@ -58,6 +58,10 @@ def test_a_head_that_a_wide_film_would_cut_off_is_seen_whole(tmp_path):
     assert low[1] > 15 and high[1] < 345 and 250 < (low[0] + high[0]) / 2 < 390
     assert high[1] - low[1] > 180
     assert cut.picture[:, :40].std() < 30 and cut.picture[:, :40].mean() > 60  # the wall, blurred
+    away = round(0.4 * (high[0] - low[0]))
+    for part in (cut.picture[:, : int(low[0]) - away], cut.picture[:, int(high[0]) + away :]):
+        steps = np.abs(np.diff(part[:300].astype(int), axis=1)).mean((0, 2))
+        assert steps.max() < 2  # no edge is seen where the picture ends
 
 
 def test_the_face_that_speaks_is_picked_and_others_are_refused(tmp_path):
@@ -360,6 +364,39 @@ def test_lids_close_and_only_pixels_around_the_eyes_change(portrait):
     changed = np.argwhere(np.any(shut != cut.picture, axis=2))
     low, high = cut.points[:, :2].min(0), cut.points[:, :2].max(0)
     assert np.all(changed[:, ::-1] > low) and np.all(changed[:, 0] < (low[1] + high[1]) / 2)
+
+
+def test_a_lid_that_has_begun_to_move_is_as_sharp_as_before():
+    from scripts.portraits.sheet import FILM
+    from workers import presenters
+    from workers.lips.lids import blinked, lids
+
+    cut = cut_portrait(Asked(presenters.path("professional-woman"), *FILM))
+    eyes = lids(cut.picture, cut.points)
+    begun = blinked(cut.picture, eyes, 0.14)
+    assert not np.array_equal(begun, cut.picture)
+    for lid in eyes:
+        height, width = lid.reach.shape
+        box = np.s_[lid.top : lid.top + height, lid.left : lid.left + width]
+        before, after = (np.square(np.diff(one[box].astype(float), axis=1)).mean() for one in (cut.picture, begun))
+        assert after > 0.8 * before
+
+
+def test_hairs_beside_the_figure_do_not_stay_on_the_wall(tmp_path):
+    import cv2
+
+    path = saved(tmp_path / "mara.png", ("mara", 500, 475, 325), width=1000, height=1000)
+    _, figure, _, head = stood(path, 1000, 1000)
+    # One more hair, a pixel thick, right beside what is told from the wall.
+    row = round(head.eyes[1])
+    end = int(np.flatnonzero(figure.share[row])[-1]) + 5
+    with Image.open(path) as picture:
+        hairy = np.array(picture)
+    cv2.line(hairy, (end, row - 12), (end, row + 12), (20, 20, 20), 1)
+    Image.fromarray(hairy).save(path)
+    cut, figure, _, _ = stood(path, 1000, 1000)
+    assert cut.picture[row, end].max() < 90
+    assert figure.wall[row, end].min() > 90
 
 
 def test_an_eye_that_is_shut_or_cut_off_does_not_blink(portrait):

@@ -11,8 +11,8 @@ from workers import presenters
 from workers.engines.voice import cards
 from workers.lips.base import Pick
 from workers.lips.draw import with_mouth
-from workers.lips.landmarks import landmarker, size_of, turned
-from workers.lips.shape import Frame
+from workers.lips.landmarks import landmarker, mesh, size_of, turned
+from workers.lips.shape import Frame, moved
 from workers.lips.tracking import pick_face
 from workers.lips.visemes import Mouth
 from workers.media.talking import check_portrait
@@ -105,3 +105,14 @@ def test_their_mouths_open_and_close_where_the_lips_are(slug):
     assert all(less < more for less, more in pairwise(gaps))
     assert gaps[0] < 0.03
     assert gaps[2] > 0.1
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_skin_below_a_wide_mouth_does_not_fold(slug):
+    frame = Frame.of(pick_face(portrait(slug, "wide"), Pick()).points)
+    new = moved(frame, Mouth(open=1.0, wide=0.1))
+    triangles = mesh().triangles
+    (x, y), chin = frame.places[triangles].mean(1).T, frame.places[CHIN, 1]
+    below = triangles[(np.abs(x) < 0.25) & (y > 0.05) & (y < chin)]
+    shares = [np.linalg.det(np.diff(at[below], axis=1)) for at in (new, frame.places)]
+    assert np.min(shares[0] / shares[1]) > 0.4
