@@ -55,7 +55,7 @@ class SeedField(forms.IntegerField):
 
     def clean(self, value: Any) -> int:
         seed = super().clean(value)
-        return secrets.randbelow(2**31) if seed is None else int(seed)
+        return secrets.randbelow(SEEDS) if seed is None else int(seed)
 
 
 def number(help_text: Any, low: int, high: int, **kwargs: Any) -> forms.IntegerField:
