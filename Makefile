@@ -6,7 +6,7 @@ BIN := .venv/bin
 PARALLEL ?= -p tests.parallel -n auto --maxprocesses 4 --dist loadfile
 export PYTHONUNBUFFERED = 1
 
-.PHONY: install install-dev run test test-services test-quantised test-jitter check bench video showcase helps looks screenshots api-examples messages nano storybook evaluate evaluate-speech evaluate-lips image format clean
+.PHONY: install install-dev run test test-services test-quantised test-jitter check bench video showcase helps looks presenters screenshots api-examples messages nano storybook evaluate evaluate-speech evaluate-lips evaluate-avatar image format clean
 
 install: .venv/.installed
 
@@ -84,6 +84,10 @@ helps: install
 looks: install
 	$(BIN)/python -m scripts.looks
 
+# The portraits of the presenters and their sheets, some minutes; ARGS="--quick var/presenters" draws rough ones to look at.
+presenters: install-dev
+	$(BIN)/python -m scripts.presenters $(ARGS)
+
 # Every page in every state to var/screenshots; ARGS=--readme writes those of the README.
 screenshots: install-dev
 	@sh scripts/browser.sh
@@ -105,13 +109,19 @@ storybook: install
 evaluate: install
 	$(BIN)/python -m workers.engines.skyreels.nano_lab evaluate $(ARGS)
 
-# What the voices say, to a recogniser, into docs/speech.md; ARGS="--voices heart" measures one anew.
+# What the voices say, to a recogniser, into docs/speech.md; ARGS="--voices heart" measures one anew. Without ARGS, lips
+# and avatars are measured as well.
 evaluate-speech: install-dev
 	$(BIN)/python -m scripts.evaluate_speech $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m scripts.evaluate_lips && $(BIN)/python -m scripts.evaluate_avatar)
 
 # What lips on rendered faces do against the sound, into docs/lips.md; ARGS="--clips front" measures one anew.
 evaluate-lips: install-dev
 	$(BIN)/python -m scripts.evaluate_lips $(ARGS)
+
+# What portraits that speak do, into docs/avatar.md; ARGS="--faces young-creator" measures one anew.
+evaluate-avatar: install-dev
+	$(BIN)/python -m scripts.evaluate_avatar $(ARGS)
 
 # The web's image, by whichever of the two is here; ARGS are theirs, such as --build-arg. Not part of CI.
 image: BUILDER ?= $(shell docker info >/dev/null 2>&1 && echo docker || echo buildah)

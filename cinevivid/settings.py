@@ -398,6 +398,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "GenerationStatus": "apps.library.models.Generation.Status",
         "VideoModel": "apps.tools.videos.MODEL_CHOICES",
+        "RatioEnum": [(ratio, ratio) for ratio in ("16:9", "9:16", "1:1", "4:3")],
+        "AvatarRatio": [(ratio, ratio) for ratio in ("16:9", "9:16", "1:1")],
         "Enlargement": [(2, "× 2"), (4, "× 4")],  # two tools ask for it, under two names
     },
 }

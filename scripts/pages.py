@@ -346,6 +346,8 @@ RULES: dict[str, list[Rule] | None] = {
         ("lip sync", FULL, "lip-sync?video={asset}", None),
         ("lip sync faces", FULL, "lip-sync?video={people}", _faces),
         ("lip sync empty", NEW, "lip-sync", None),
+        ("talking avatar", FULL, "talking-avatar?portrait={picture}", None),
+        ("talking avatar empty", NEW, "talking-avatar", None),
         ("video looks", FULL, "looks?video={asset}", None),
         ("prompt", FULL, "prompt", None),
         ("voiceover", FULL, "voiceover", None),

@@ -2,7 +2,8 @@
 
 Every film is made by nano and enlarged by the studio's own Upscale, through the tasks that the tools run. Prompts and
 seeds stand here. The pages get a lighter copy of the result. `make showcase ARGS=--picture` draws only the share
-picture again, from the posters; `ARGS=--tools` makes only the films of Restyle and Video looks, and their pictures.
+picture again, from the posters; `ARGS=--tools` makes only the films of Restyle and Video looks, and their pictures;
+`ARGS=--avatar` makes only that of Talking avatar.
 """
 
 import itertools
@@ -90,6 +91,14 @@ WINDOWS_OF = SHOTS[14]  # its windows are shown one by one
 COMPARED = SHOTS[1]  # it is shown before and after Upscale
 RESTYLED, NEW_LOOK = SHOTS[5], "a yellow heart moves left at sunset"  # before and after Restyle
 GRADED, GRADES = SHOTS[4], ("sepia", "noir", "cool", "vintage")  # it is shown with one look after another
+SPOKEN = {  # what a talking avatar says in two seconds, without its sound
+    "portrait": "young-creator",
+    "text": "Every film begins with a voice.",
+    "voice": "bella",
+    "expressiveness": 0.8,
+    "made_width": 640,
+    "made_height": 384,
+}
 LOOKED_AT = STATIC / "looks" / "realistic.webp"  # what the small pictures of the looks are made from
 SHARED = [SHOTS[i] for i in (0, 1, 3, 8, 7, 5, 9, 10, 4, 12, 2, 6)]  # on the share picture, in rows of three
 
@@ -174,6 +183,16 @@ def tools() -> None:
     picture = np.asarray(read_picture(LOOKED_AT).convert("RGB"))
     for name in LOOKS:
         Image.fromarray(graded(picture, name)).save(FILTERS / f"{name}.webp", quality=POSTER_QUALITY, method=6)
+
+
+def avatar() -> None:
+    """Make the film of the tool Talking avatar."""
+    with tempfile.TemporaryDirectory() as name:
+        answer = tasks.get("talking-avatar")(tasks.Request(params=SPOKEN, folder=Path(name)))
+        out = OUT / "avatar.mp4"
+        frames = itertools.islice(read_frames(answer.assets[0].files["file"]), 2 * FPS)
+        light(frames, out, dict(answer.recipe))
+    poster(out, out.with_suffix(".webp"))
 
 
 def one_look_after_another(frames: list[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
@@ -276,6 +295,9 @@ def main() -> int:
     if "--tools" in sys.argv[1:]:
         tools()
         return 0
+    if "--avatar" in sys.argv[1:]:
+        avatar()
+        return 0
     if "--picture" not in sys.argv[1:]:
         shutil.rmtree(OUT, ignore_errors=True)
         OUT.mkdir(parents=True)
@@ -284,6 +306,7 @@ def main() -> int:
             rows.append(show(shot))
             (OUT / "showcase.json").write_text(json.dumps(rows, indent=1) + "\n")
         tools()
+        avatar()
     share_picture()
     return 0
 

@@ -11,6 +11,7 @@ import json
 import math
 from collections import deque
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -40,6 +41,7 @@ TRACK = "track.npz"
 FPS = 25
 LOUDNESS, PEAK = -16.0, -2.0  # LUFS and dB of what is heard
 MOST_PIXELS = 12_000_000  # of a portrait that is looked at
+HEAD = 1.5  # of the height of its face: what is seen of a head at least
 EYES_AT = 0.42  # of the height of the film, from above, where the portrait has room
 
 DRAFT, HIGH, LARGE = "draft", "high", "large"
@@ -74,6 +76,10 @@ class Cut(NamedTuple):
 
 def engine(quality: str = DRAFT) -> Avatar:
     """Return the engine of a quality. Raises EngineError("engine_unknown")."""
+    if quality in MODELS:
+        from workers.engines.external.avatar import Talker
+
+        return Talker(MODELS[quality])
     if quality not in ENGINES:
         raise EngineError("engine_unknown", f"There is no engine for the quality {quality}.")
     module, _, name = ENGINES[quality].partition(":")
@@ -104,19 +110,21 @@ def talk_film(
     keeper.fetch(folder)
     makes = planned(asked, speech)
     work = _work(asked, speech, makes, folder, engine, watermark)
+    # Files of the engine are not those of the film, which are kept.
+    own = folder.with_name(f"{folder.name}-engine-{hashlib.sha256(work.identity.encode()).hexdigest()[:12]}")
 
     def frames(first: int) -> Iterator[Picture]:
         cut = cut_portrait(asked)
         role = Role(
-            cut.picture, cut.points, speech, makes.fps, makes.frames, folder, asked.expressiveness, asked.seed,
-            _driver(asked, makes, folder, on_progress), asked.prompt,
-            partial(_last, folder, first) if first else None,
+            cut.picture, cut.points, speech, makes.fps, makes.frames, own, asked.expressiveness, asked.seed,
+            _driver(asked, makes, folder, on_progress), asked.prompt, partial(_last, folder, first) if first else None,
         )  # fmt: skip
-        return engine.talk(role, first=first, on_progress=on_progress)
+        return at_work.enter_context(closing(engine.talk(role, first=first, on_progress=on_progress)))
 
-    return segments.make_film(
-        work, folder, out, frames, load=engine.load, on_progress=on_progress, keeper=keeper, comment=comment
-    )
+    with ExitStack() as at_work:  # an engine that is not waited for any more ends
+        return segments.make_film(
+            work, folder, out, frames, load=engine.load, on_progress=on_progress, keeper=keeper, comment=comment
+        )
 
 
 def keep_film(
@@ -172,21 +180,45 @@ def cut_portrait(asked: Asked) -> Cut:
         pick = Pick(pick.frame, pick.index, (pick.point[0] * zoom, pick.point[1] * zoom))
     points = pick_face(whole, pick).points
     zoom = fill / zoom
+    tall = float(np.ptp(points[:, 1])) * HEAD
+    if tall * zoom > asked.height:  # a head that the film would cut off is seen whole, with room beside it
+        zoom = max(min(asked.width / sides[0], asked.height / sides[1]), asked.height / tall)
     span = asked.width / zoom, asked.height / zoom  # of the picture that is seen
     x, y = points[[33, 263], :2].mean(0)
-    left = float(np.clip(x - span[0] / 2, 0, max(sides[0] - span[0], 0)))
-    top = float(np.clip(y - EYES_AT * span[1], 0, max(sides[1] - span[1], 0)))
-    if zoom < 1.001:
+    left, top = (
+        float(np.clip(middle - share * seen, 0, side - seen)) if side >= seen else (side - seen) / 2
+        for middle, share, seen, side in zip((x, y), (0.5, EYES_AT), span, sides, strict=True)
+    )
+    if abs(zoom - 1) < 1e-3:
         left, top = round(left), round(top)
-        picture = np.ascontiguousarray(whole[top : top + asked.height, left : left + asked.width])
-    else:
-        turn = np.array([[zoom, 0, -left * zoom], [0, zoom, -top * zoom]])
-        size = asked.width, asked.height
-        warped = cv2.warpAffine(whole, turn, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        picture = np.asarray(warped, np.uint8)
+    picture = _seen(whole, zoom, left, top, asked.width, asked.height)
     placed = ((points - (left, top, 0)) * zoom).astype(np.float32)
     face = landmarker().again(picture, placed)
     return Cut(picture, face.points if face else placed)
+
+
+def _seen(whole: Picture, zoom: float, left: float, top: float, width: int, height: int) -> Picture:
+    """Return a part of a picture, uint8 RGB [height, width, 3]; beside the picture it is seen large and blurred."""
+    turn = np.array([[zoom, 0, -left * zoom], [0, zoom, -top * zoom]])
+    small = min(1.0, zoom)
+    source = cv2.resize(whole, None, fx=small, fy=small, interpolation=cv2.INTER_AREA) if small < 0.9 else whole
+    turn[0, 0] *= whole.shape[1] / source.shape[1]
+    turn[1, 1] *= whole.shape[0] / source.shape[0]
+    beside = whole.shape[1] * zoom < width - 1 or whole.shape[0] * zoom < height - 1
+    border = cv2.BORDER_TRANSPARENT if beside else cv2.BORDER_REPLICATE
+    out = _backdrop(whole, width, height) if beside else np.empty((height, width, 3), np.uint8)
+    cv2.warpAffine(source, turn, (width, height), out, flags=cv2.INTER_CUBIC, borderMode=border)
+    return out
+
+
+def _backdrop(whole: Picture, width: int, height: int) -> Picture:
+    """Return a picture that fills a film, out of focus."""
+    fill = max(width / whole.shape[1], height / whole.shape[0]) / 8
+    small = cv2.resize(whole, None, fx=fill, fy=fill, interpolation=cv2.INTER_AREA)
+    top, left = (small.shape[0] - height // 8) // 2, (small.shape[1] - width // 8) // 2
+    part = small[max(top, 0) :, max(left, 0) :][: height // 8 + 1, : width // 8 + 1]
+    soft = cv2.GaussianBlur(part, (0, 0), max(2.0, width / 8 / 30))
+    return np.ascontiguousarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _driver(asked: Asked, makes: Planned, folder: Path, on_progress: OnProgress) -> Track | None:
@@ -225,7 +257,7 @@ def _work(
         "said": _said(speech) if speech else None,
         "acted": [asked.expressiveness, asked.seed, asked.prompt],
         "driver": sha256(asked.driver) if asked.driver else None,
-        "engine": type(engine).__qualname__,
+        "engine": engine.name,
     }
     sound = partial(_sound, asked, speech, folder)
     return segments.Work(makes, asked.portrait, depends_on, STAGE, watermark, sound)

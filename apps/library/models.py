@@ -162,7 +162,14 @@ class Generation(models.Model):
     }
 
     # Stages that follow one another in work without windows: where each begins and ends, in percent.
-    SHARES = {"voicing": (0, 15), "tracking": (15, 30), "listening": (30, 30), "syncing": (30, 100)}
+    SHARES = {
+        "voicing": (0, 15),
+        "tracking": (15, 30),
+        "listening": (30, 30),
+        "syncing": (30, 100),
+        "talking": (30, 100),
+    }
+    SPEAKING = ("lip-sync", "talking-avatar")  # tools that load what they draw with after "voicing"
     FINISH_PERCENT = 20  # of a film that is made larger at its end
 
     ACTIVE = (Status.WAITING, Status.QUEUED, Status.RUNNING, Status.OFFERED)
@@ -348,6 +355,8 @@ class Generation(models.Model):
         share = self.step / self.steps if self.steps else 0.0
         if not self.windows:
             begin, end = self.SHARES.get(self.stage, (0, 100))
+            if self.stage == self.LOADING and self.steps > 1 and self.tool in self.SPEAKING:
+                return self.SHARES["tracking"][0]
             return min(99, begin + int((end - begin) * share))
         if not (self.steps and self.window):
             return 0

@@ -61,6 +61,9 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "submit_upscale": (Example(_("Nothing to enlarge"), 422, body={"factor": 2}),),
     "submit_restyle": (Example(_("Nothing to restyle"), 422, body={"prompt": "a blue circle moves right"}),),
     "submit_lip_sync": (Example(_("Nobody to speak"), 422, body={"text": "Every film begins with a voice."}),),
+    "submit_talking_avatar": (
+        Example(_("A presenter that there is not"), 422, body={"portrait": "news-anchor", "text": "Good evening."}),
+    ),
     "submit_looks": (Example(_("A look that there is not"), 422, body={"look": "neon"}),),
     "presets_list": (Example(_("Yours, and what the staff shares"), 200, given="preset"),),
     "presets_create": (

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -16,9 +17,12 @@ from apps.library.decoding import NotOpened
 from apps.library.ids import as_uuid
 from apps.library.models import Asset
 from apps.library.uploads import UnusableFile
-from apps.tools.help import explained
+from apps.text import told
+from apps.tools import lips
+from apps.tools.help import behind_label, explained
 from apps.voices import services as voices
-from workers.media.facts import FaceSeen, FacesSeen
+from workers import presenters
+from workers.media.facts import FaceSeen, FacesSeen, MediaError
 from workers.voice.base import Voice
 
 SHELF = 12  # how many of the newest are offered
@@ -119,10 +123,19 @@ class ModelChoice(PlanSelect):
 
 
 class Slider(forms.NumberInput):
-    """A number chosen by sliding over legal steps."""
+    """A number chosen by sliding over legal steps; `words` say where it stands, from the least to the most."""
 
     input_type = "range"
     template_name = "forms/slider.html"
+
+    def __init__(self, attrs: dict[str, Any] | None = None, words: Sequence[Any] = ()) -> None:
+        super().__init__(attrs)
+        self.words = words
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        context["widget"]["words"] = [str(word) for word in self.words]
+        return context
 
 
 class LengthInput(Slider):
@@ -539,3 +552,53 @@ class SoundField(AssetField):
         if kind == Asset.Kind.VIDEO:
             raise UnusableFile(_t("this is a video. Choose a sound, such as an MP3 or a WAV."))
         return kind
+
+
+class PortraitPicker(AssetInput):
+    """Choose one of the studio's presenters, or a picture as in AssetInput."""
+
+    template_name = "forms/portrait.html"
+    use_fieldset = True
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        # Beside what is chosen browsers send an empty text, for the file that is not.
+        sent = data.getlist(name) if isinstance(data, MultiValueDict) else [data.get(name)]
+        return files.get(name) or next(filter(None, sent), None)
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        context["widget"]["presenters"] = [
+            {"slug": each.slug, "title": _t(each.title), "about": _t(each.about), "alt": _t(each.alt)}
+            | {"voice": each.voice, "voice_name": voices.name_of(each.voice), "chosen": each.slug == value}
+            for each in presenters.PRESENTERS
+        ]
+        context["widget"]["attrs"] |= {"aria-label": _t("Your own picture")}
+        context["widget"]["brought"] = not (
+            context["widget"]["chosen"] or any(each.slug == value for each in presenters.PRESENTERS)
+        )
+        return context
+
+
+class PortraitField(AssetField):
+    """Somebody who speaks: the slug of a presenter, or a picture as in AssetField; cleaned, a slug or an Asset."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(Asset.Kind.IMAGE, **kwargs)
+        self.widget = PortraitPicker(self.kinds)
+        self.error_messages["invalid"] = _("send a presenter's name, a file in a multipart form, or a picture's id.")
+
+    def clean(self, value: Any) -> Asset | str | None:  # type: ignore[override]
+        if isinstance(value, UploadedFile) and not self.ignored:
+            try:
+                lips.check_brought(value)
+            except MediaError as error:
+                raise forms.ValidationError(behind_label(told(error.public_text)), code=error.code) from error
+        if not isinstance(value, str) or not value:
+            return super().clean(value)
+        slugs = [each.slug for each in presenters.PRESENTERS]
+        if value in slugs:
+            return value
+        if not (as_uuid(value) or held.is_name(value) or self.draft):
+            text = _t("no presenter is called so. Choose {choices}, or a picture.")
+            raise forms.ValidationError(text.format(choices=", ".join(slugs)), code="not_found")
+        return super().clean(value)

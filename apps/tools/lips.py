@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from django.core.cache import cache
+from django.core.files.uploadedfile import UploadedFile
 
 from apps.library.decoding import turn
 from apps.library.models import Asset
 from workers.media import foreign
-from workers.media.facts import FaceSeen, FacesSeen, MediaError
+from workers.media.facts import MAX_PICTURE_BYTES, FaceSeen, FacesSeen, MediaError
 
 KEPT_SECONDS = 3600  # how long it is known what was seen and heard
 USUAL_FPS = 25  # of a clip whose rate was not told when it was uploaded
@@ -49,6 +51,30 @@ def check_spoken(sound: Asset) -> None:
         cache.set(key, known, KEPT_SECONDS)
     if known:
         raise MediaError(*known)
+
+
+def check_sides(width: int, height: int) -> None:
+    """Refuse a portrait whose sides do not do. Raises MediaError."""
+    from workers.media.talking import check_portrait  # with numpy, which pages that show no picture do without
+
+    check_portrait(width, height)
+
+
+def check_brought(file: "UploadedFile[Any]") -> None:
+    """Refuse a portrait by the sides that it is brought with: it is kept smaller. Raises MediaError and NotOpened."""
+    if (file.size or 0) > MAX_PICTURE_BYTES:
+        return  # whoever keeps it says so
+    with tempfile.TemporaryDirectory(prefix="looked-") as folder, turn():
+        path = Path(folder) / "given"
+        with path.open("wb") as copy:
+            for chunk in file.chunks():
+                copy.write(chunk)
+        file.seek(0)
+        try:
+            sides = foreign.picture_size(path)
+        except MediaError:
+            return  # as before
+    check_sides(*sides)
 
 
 def rate(clip: Asset) -> Fraction:

@@ -20,9 +20,10 @@ from apps.library.serializers import AssetSerializer
 from apps.problems import ProblemSerializer
 from apps.tools import services
 from apps.tools.batch_api import BATCH
-from apps.tools.fields import AssetField, CatalogueField
+from apps.tools.fields import AssetField, CatalogueField, PortraitField
 from apps.tools.help import described, sentences
 from apps.tools.registry import Tool, ToolForm
+from workers.presenters import PRESENTERS
 
 PRESET = "preset"  # what a program names one with
 
@@ -77,6 +78,8 @@ def _field(name: str, field: forms.Field) -> serializers.Field[Any, Any, Any, An
         common["initial"] = field.initial  # told as the default; the form fills it in
     limits = {name: getattr(field, name, None) for name in ("min_value", "max_value")}
     match field:
+        case PortraitField():
+            return PresenterOrAsset(**common)
         case AssetField():
             return AssetOrFile(**common)
         case forms.BooleanField():
@@ -119,6 +122,19 @@ class AssetOrFile(serializers.Field[Any, Any, Any, Any]):
 
     def to_representation(self, value: Any) -> Any:
         return value
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "enum": [presenter.slug for presenter in PRESENTERS]},
+            {"type": "string", "format": "uuid"},
+            {"type": "string", "format": "binary"},
+        ]
+    }
+)
+class PresenterOrAsset(AssetOrFile):
+    """The slug of a presenter, the id of a picture of the caller's library, or a file in a multipart form."""
 
 
 class ProgressSerializer(serializers.Serializer[Any]):

@@ -455,8 +455,9 @@ def price_if_stopped(job: Generation) -> int:
 def price_if_made(job: Generation, frames: int) -> int:
     """Return the credits for a job that has made so many frames, at most those held."""
     tool = tool_of(job)
-    settles = isinstance(tool, Stoppable) and tool.settles
-    return min(job.cost, tool.price_of_part(job, frames)) if settles else job.cost
+    if isinstance(tool, Stoppable) and tool.settles:
+        return min(job.cost, tool.price_of_part(job, frames))
+    return job.cost
 
 
 def rename(job: Generation, title: str) -> None:

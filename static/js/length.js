@@ -11,11 +11,18 @@ function windowsOf(input, frames) {
   return 1 + (added > 0 ? Math.ceil(Math.max(0, frames - base) / added) : 0);
 }
 
+/** The word for where a slider stands, of those for its length. */
+const wordOf = (input, words) => {
+  const [least, most] = [Number(input.min), Number(input.max)];
+  return words[Math.round(((Number(input.value) - least) / (most - least)) * (words.length - 1))];
+};
+
 export function slide(slider) {
   const input = slider.querySelector("input");
   const output = slider.querySelector("output");
   const told = () => {
     const frames = Number(input.value);
+    if (slider.dataset.words) return wordOf(input, slider.dataset.words.split("|"));
     if (!slider.dataset.told) return input.value;
     const windows = windowsOf(input, frames);
     const counted = (windows === 1 ? slider.dataset.one : slider.dataset.many).replace("{count}", windows);

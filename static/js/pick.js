@@ -52,7 +52,7 @@ export function pick(box) {
     if (event.target.type !== "radio") return;
     file.value = "";
     box.classList.remove("pick--wrong");
-    const thumb = event.target.value && event.target.parentElement.querySelector("img, .thumb");
+    const thumb = "pickAbout" in event.target.dataset && event.target.parentElement.querySelector("img, .thumb");
     show(thumb ? Object.assign(thumb.cloneNode(true), { alt: "" }) : null, event.target.dataset.pickAbout || "");
   });
   box.querySelector("[data-pick-remove]").addEventListener("click", () => {

@@ -5,6 +5,7 @@ import { slide } from "./length.js";
 import { model } from "./model.js";
 import { pick } from "./pick.js";
 import { helpIsOpen } from "./popover.js";
+import { portraits } from "./portrait.js";
 import { suit } from "./suit.js";
 import { take } from "./taken.js";
 
@@ -112,6 +113,7 @@ function bind(panel) {
   panel.querySelectorAll("textarea").forEach(grow);
   panel.querySelectorAll("[data-seed]").forEach(seed);
   panel.querySelectorAll("[data-pick]").forEach(pick);
+  panel.querySelectorAll("[data-portraits]").forEach(portraits);
   panel.querySelectorAll("[name=model_id]").forEach(model);
   panel.querySelectorAll("[name=model_id]").forEach(suit);
   panel.querySelectorAll("[data-fold]").forEach(fold);

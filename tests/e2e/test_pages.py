@@ -13,6 +13,7 @@ PRIVATE = [
     "/home/tools/upscale",
     "/home/tools/restyle",
     "/home/tools/lip-sync",
+    "/home/tools/talking-avatar",
     "/home/tools/looks",
     "/home/tools/text2image",
     "/home/my-library",

@@ -164,6 +164,7 @@ def test_the_price_list_shows_what_the_tools_will_ask(monkeypatch):
         ("Image", 1, 300),
         ("10-second video, its lips moved", 50, 6),
         ("5-second video, restyled", 7, 42),
+        ("10-second video of a talking avatar", 50, 6),
         ("Image, enlarged", 1, 300),
         ("10-second video, enlarged", 10, 30),
         ("Minute of speech", 5, 60),

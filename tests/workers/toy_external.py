@@ -24,7 +24,7 @@ def main():
     Path("pid").write_text(str(os.getpid()))
     say({"alive": True})
     match how:
-        case "good" | "resumed":
+        case "good" | "resumed" | "A person is speaking.":  # the last is what it is told by default
             for step in range(1, 5):
                 say({"progress": {"stage": "denoising", "step": step, "steps": 4}})
                 time.sleep(0.2)
@@ -33,6 +33,21 @@ def main():
                 shutil.copy(asked["weights"] + "/film.mp4", part)
             os.write(1, b"a library prints this\n")
             say({"done": parts, "overlap": 1})
+        case "parts":  # a part at a time, as long as it is let
+            made = []
+            for number in range(200):
+                part = Path(f"part-{number}.mp4")
+                if not part.exists():
+                    time.sleep(0.2)
+                    shutil.copy(asked["weights"] + "/film.mp4", part)
+                made.append(part.name)
+                say({"kept": made, "overlap": 1})
+                if number == 5 and not Path("again").exists():  # the first time it does not come further
+                    Path("again").touch()
+                    time.sleep(600)
+                if len(made) * 5 >= asked["seconds"] * asked["fps"]:
+                    break
+            say({"done": made, "overlap": 1})
         case "silent":
             time.sleep(600)
         case "busy":  # alive and never done, deaf to what it is told, with a child that has left its session

@@ -7,7 +7,7 @@ a film of them (`workers.segments`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -154,7 +154,7 @@ class Role:
     The film has `frames` at `fps`. `speech` may be None where there is a `driver`: what the face of another clip does,
     frame by frame of the film. `expressiveness` is 0, nearly still, to 1; the same `seed` gives the same frames.
     `prompt` says who is seen, for engines that read. `folder` is for files of the engine, which lie there for whoever
-    goes on; `last` returns the last frame that is kept.
+    goes on with this film; `last` returns the last frame that is kept.
     """
 
     portrait: Picture
@@ -173,10 +173,14 @@ class Role:
 class Avatar(Protocol):
     """An engine that lets a portrait speak."""
 
+    @property
+    def name(self) -> str:
+        """What its frames depend on: those of another engine are others."""
+
     def load(self) -> None:
         """Read the engine's model into memory, once. Raises EngineError when it is not there, damaged or too large."""
 
-    def talk(self, role: Role, *, first: int = 0, on_progress: OnProgress = ignore_progress) -> Iterator[Picture]:
+    def talk(self, role: Role, *, first: int = 0, on_progress: OnProgress = ignore_progress) -> Generator[Picture]:
         """Yield the frames of a role from the place `first` on, uint8 RGB [H, W, 3] as the portrait.
 
         Frame i is shown from i / fps on. `on_progress` is for what takes long before a frame; the caller counts frames.

@@ -1,7 +1,8 @@
 """Presenters who come with the studio, for talking avatars: drawn by `scripts/presenters.py`, so they are nobody.
 
 Each has a portrait beside this module, 1920 x 1920, of which the middle 1920 x 1080, the middle 1080 x 1920 and the
-whole are framed head and shoulders, and a small square for pages at static/presenters/<slug>.webp.
+whole are framed head and shoulders; a small square for pages at static/presenters/<slug>.webp; and the whole, small, at
+static/presenters/whole/<slug>.webp.
 """
 
 from __future__ import annotations

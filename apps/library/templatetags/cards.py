@@ -92,7 +92,7 @@ def detail(job: Generation) -> str:
         return ""
     steps = {"number": job.step, "all": job.steps}
     frame = _("frame %(number)d of %(all)d")
-    words = dict.fromkeys(("upscaling", "grading", "tracking", "syncing"), frame)
+    words = dict.fromkeys(("upscaling", "grading", "tracking", "syncing", "talking"), frame)
     words |= dict.fromkeys(("speaking", "voicing"), _("%(number)d of %(all)d sentences"))
     step = words.get(job.stage, _("step %(number)d of %(all)d")) % steps
     if job.stage == "speaking" and job.steps == 1:
