@@ -1,5 +1,6 @@
 """Every API error in one shape: problem details with a stable code."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -51,6 +52,14 @@ BY_STATUS: dict[int, str] = {
 }
 
 
+class Refused(exceptions.ValidationError):
+    """Values that are wrong, with `more` that a program needs to know to mend them, as keys of the problem."""
+
+    def __init__(self, detail: Any, more: Mapping[str, Any]) -> None:
+        super().__init__(detail)
+        self.more = dict(more)
+
+
 def for_status(status: int) -> str:
     """Return the code for an HTTP error that has none of ours."""
     return BY_STATUS.get(status, "invalid_request" if status < 500 else "internal_error")
@@ -75,7 +84,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if isinstance(error, StudioError):
         body = problem(error.code, error.message, **error.details)
     elif isinstance(error, exceptions.ValidationError):
-        body = problem("validation_failed", errors=_by_field(error.detail))
+        body = problem("validation_failed", errors=_by_field(error.detail), **getattr(error, "more", {}))
     elif type(error) in CODES or isinstance(error, exceptions.APIException):
         code = CODES.get(type(error)) or for_status(getattr(error, "status_code", 500))
         if str(getattr(error, "detail", "")).startswith("CSRF Failed"):
@@ -129,4 +138,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
         help_text="By field, when some are wrong.",
+    )
+    faces = serializers.ListField(
+        child=serializers.DictField(child=serializers.FloatField()),
+        required=False,
+        help_text="The middles of the faces to choose from, `x` and `y` as parts of the frame, from left to right.",
     )

@@ -489,6 +489,11 @@ class Asset(models.Model):
         """The address of `file`, `poster` or `strip`."""
         return reverse("library:asset_file", args=[self.pk, part])
 
+    @property
+    def is_new(self) -> bool:
+        """Whether it is an upload at hand, whose row is written with the job that begins with it."""
+        return bool(self.staged or (self._state.adding and self.file))
+
     def served(self, part: str, watermark: bool) -> FieldFile:
         """Return `file`, `poster` or `strip`, or its copy with the watermark where that is wanted and there is one.
 

@@ -61,7 +61,7 @@ def stage(user: User, kind: str, upload: "UploadedFile[Any]") -> Asset:
     with ExitStack() as stack:
         asset, path, pictures, digests = stack.enter_context(_verified(kind, upload))
         asset.user = user
-        return _again(asset, digests) or _stage(asset, path, pictures, stack.pop_all().close)
+        return again(asset, digests) or _stage(asset, path, pictures, stack.pop_all().close)
 
 
 @contextmanager
@@ -74,14 +74,14 @@ def storing(assets: Sequence[Asset]) -> Iterator[None]:
     staged = {asset.pk: asset for asset in assets if asset.staged}
     try:
         for asset in staged.values():
-            _store(asset)
+            store(asset)
         yield
     finally:
-        _remove_unnamed(staged)
+        remove_unnamed(staged.values())
 
 
 def save(user: User, assets: Sequence[Asset]) -> dict[UUID, Asset]:
-    """Write the rows of staged assets whose files are stored, in the transaction of the caller.
+    """Write the rows of assets whose files are stored, in the transaction of the caller.
 
     Returns by the id of each the asset that it is now: another one where the same file has come into the library
     meanwhile. The user's row is locked, so that uploads of one user are counted one by one. Raises StorageFull when
@@ -91,11 +91,11 @@ def save(user: User, assets: Sequence[Asset]) -> dict[UUID, Asset]:
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
     saved = {}
     for asset in assets:
-        again = _again(asset)
-        if again is None:
+        known = again(asset)
+        if known is None:
             storage.refuse_full(user, asset.stored_bytes)
             asset.save(force_insert=True)
-        saved[asset.pk] = again or asset
+        saved[asset.pk] = known or asset
     return saved
 
 
@@ -130,8 +130,8 @@ def keep_last_frame(film: Asset) -> Asset:
     Raises UnusableFile for a film that cannot be read, and StorageFull.
     """
     asset = Asset(user=film.user, kind=Asset.Kind.IMAGE, recipe={"last_frame_of": str(film.pk)})
-    if again := _again(asset):
-        return again
+    if known := again(asset):
+        return known
     storage.refuse_full(film.user)
     with tempfile.TemporaryDirectory(prefix="frame-") as folder, film.file.open("rb") as stored:
         path, out = Path(folder) / f"film{Path(str(film.file.name)).suffix}", Path(folder) / "frame.png"
@@ -222,18 +222,19 @@ def _verified(kind: str, upload: "UploadedFile[Any]") -> Iterator[tuple[Asset, P
         yield asset, kept, {name: path for name, path in pictures.items() if path.exists()}, digests
 
 
-def _remove_unnamed(staged: Mapping[UUID, Asset]) -> None:
+def remove_unnamed(assets: Iterable[Asset]) -> None:
     """Remove the files of assets that have no row; where the database does not answer, they are left to the sweep."""
+    each = {asset.pk: asset for asset in assets}
     try:
-        named = set(Asset.objects.filter(pk__in=staged).values_list("pk", flat=True)) if staged else set()
+        named = set(Asset.objects.filter(pk__in=each).values_list("pk", flat=True)) if each else set()
     except Exception:
         log.warning("files_not_removed", exc_info=True)
         return
-    for pk in staged.keys() - named:
-        storage.remove_files(staged[pk])
+    for pk in each.keys() - named:
+        storage.remove_files(each[pk])
 
 
-def _again(asset: Asset, digests: Sequence[str] = ()) -> Asset | None:
+def again(asset: Asset, digests: Sequence[str] = ()) -> Asset | None:
     """Return what the library has of the same file already."""
     mine = Asset.objects.of(asset.user).filter(kind=asset.kind, generation=None)
     if upload := asset.recipe.get("upload"):
@@ -261,7 +262,8 @@ def _kept(asset: Asset) -> Asset:
         let_go([asset])
 
 
-def _store(asset: Asset) -> None:
+def store(asset: Asset) -> None:
+    """Store the files of a staged asset; its row is the caller's. Raises StudioError("storage_failed")."""
     assert asset.staged is not None
     try:
         for name, path in asset.staged.files.items():

@@ -33,6 +33,7 @@ from apps.library.api import ListFilter
 from apps.library.ids import as_uuid
 from apps.library.models import Generation, GenerationQuerySet, Group
 from apps.paging import NewestFirst
+from apps.problems import Refused
 from apps.tools import presets, registry, services
 from apps.tools.again import try_again
 from apps.tools.batch_api import BATCH, ordered
@@ -149,10 +150,11 @@ class ToolView(APIView):
     def params(self, request: Request, data: Any = None) -> dict[str, Any]:
         assert self.tool is not None
         user = caller(request)
-        context = {"user": user, "draft": self.operation == "quote"}
+        context: dict[str, Any] = {"user": user, "draft": self.operation == "quote"}
         data = with_preset(user, self.tool, request.data if data is None else data)
         serializer = self.get_serializer(data=data, context=context)
-        serializer.is_valid(raise_exception=True)
+        if not serializer.is_valid():
+            raise Refused(serializer.errors, context.get("more", {}))
         return dict(serializer.validated_data)
 
     def batch(self, request: Request) -> list[dict[str, Any]] | None:

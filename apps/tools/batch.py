@@ -39,25 +39,26 @@ def split(data: Any) -> tuple[Any, Any]:
     return tools, own
 
 
-def read(tool: Tool, data: Any, files: Any, *, user: User, draft: bool = False) -> Asked:
+def read(tool: Tool, data: Any, files: Any, *, user: User, draft: bool = False, holds: bool = False) -> Asked:
     """Return what a form asks for: one job, or a batch where something of that is filled in.
 
-    Uploads are looked at once, for all jobs.
+    Uploads are looked at once, for all jobs. A draft that `holds` keeps them for the form that is sent later.
     """
     if not tool.batches:
-        return _alone(tool.form_class(data, files, user=user, draft=draft))
+        return _alone(tool.form_class(data, files, user=user, draft=draft, holds=holds))
     shared, own = split(data)
     shared_files, own_files = split(files)
     batch = BatchForm(tool, shared, own, own_files, user)
     text = batch.text
     if not (any(str(value).strip() for value in own.values()) or own_files or alternatives.offers(text)):
-        form = tool.form_class(shared, shared_files, user=user, draft=draft)
+        form = tool.form_class(shared, shared_files, user=user, draft=draft, holds=holds)
         form.batch = BatchForm(tool)
         return _alone(form)
     batch.full_clean()
     members = batch.members or [Member({tool.text: text} if text else {})]
     made: list[dict[str, Any]] = []
-    forms_ = _forms(tool, shared, shared_files, members, user=user, draft=draft or not batch.members)
+    told = {"user": user, "draft": draft or not batch.members, "holds": holds}
+    forms_ = _forms(tool, shared, shared_files, members, **told)
     first = next(forms_)
     faults = _Faults(batch, first)
     for member, form in zip(members, _with(first, forms_), strict=True):
@@ -85,15 +86,13 @@ def _with(first: ToolForm, others: Iterator[ToolForm]) -> Iterator[ToolForm]:
     yield from others
 
 
-def _forms(
-    tool: Tool, shared: Any, files: Any, members: Sequence[Member], *, user: User, draft: bool
-) -> Iterator[ToolForm]:
+def _forms(tool: Tool, shared: Any, files: Any, members: Sequence[Member], **told: Any) -> Iterator[ToolForm]:
     """Yield the form of each job; the files are opened for the first one, and handed on."""
     for member in members:
         data = MultiValueDict({name: shared.getlist(name) for name in shared})
         for name, value in member.values.items():
             data.setlist(name, [value])
-        form = tool.form_class(data, files, user=user, draft=draft)
+        form = tool.form_class(data, files, **told)
         yield form
         if files and form.is_valid():
             for name in tool.inputs:

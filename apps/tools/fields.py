@@ -12,10 +12,11 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 from apps.errors import StudioError
-from apps.library import uploads
+from apps.library import held, uploads
 from apps.library.decoding import NotOpened
 from apps.library.ids import as_uuid
 from apps.library.models import Asset
+from apps.library.uploads import UnusableFile
 from apps.text import told
 from apps.tools import lips
 from apps.tools.help import behind_label, explained
@@ -448,13 +449,15 @@ class AssetField(forms.Field):
 
     Of several `kinds`, an upload is what its bytes say. `modes` are the modes of the tool that show it. `use` is what
     an asset becomes there, in the words of its menu "Use as…"; without it, no asset leads here. The form sets
-    `user`. An upload is stored with the job that begins with it, and not before. A `draft`, as for a quote, may lack
+    `user`. An upload gets its row with the job that begins with it, and not before. A `draft`, as for a quote, may lack
     what is `required`; an `ignored` field is not read at all. Of an `opened` one the files are at hand in a draft, too,
-    for a form that looks at them and lets them go.
+    for a form that looks at them and lets them go. Where a draft `holds`, an upload is held: `held` names it, and is
+    taken for it until then.
     """
 
     user: User | None = None
-    draft = ignored = False
+    draft = ignored = holds = False
+    held = ""
 
     def __init__(
         self,
@@ -486,12 +489,10 @@ class AssetField(forms.Field):
             return None
         if isinstance(value, Asset):
             return value  # opened already, for another job of its batch
-        if not isinstance(value, UploadedFile):
-            return self._from_library(self.user, str(value))
         try:
-            kind = uploads.kind_of(value, self.kinds)
-            stays = self.opened or not self.draft
-            return uploads.stage(self.user, kind, value) if stays else uploads.look(kind, value)
+            if not isinstance(value, UploadedFile):
+                return self._from_library(self.user, str(value))
+            return self._brought(self.user, value)
         except NotOpened:
             raise  # it says nothing about the file
         except StudioError as error:
@@ -499,11 +500,40 @@ class AssetField(forms.Field):
                 raise  # no other file would do
             raise forms.ValidationError(error.message, code=error.code) from error
 
+    def _brought(self, user: User, value: "UploadedFile[Any]") -> Asset:
+        try:
+            kind = self._kind_of(value)
+            if self.draft and not (self.opened or self.holds):
+                return uploads.look(kind, value)
+            asset = uploads.stage(user, kind, value)
+        except UnusableFile as error:
+            self.held = held.refuse(user, error) if self.holds else ""
+            raise
+        if self.holds:
+            self.held = held.hold(asset)
+        return asset
+
+    def _kind_of(self, value: "UploadedFile[Any]") -> str:
+        return uploads.kind_of(value, self.kinds)
+
     def _from_library(self, user: User, value: str) -> Asset | None:
         mine = Asset.objects.of(user).filter(kind__in=self.kinds).exclude(file="")
-        asset = mine.filter(pk=value).first() if as_uuid(value) else None
+        asset = mine.filter(pk=value).first() if as_uuid(value) else self._from_held(user, value)
         if asset is None and not (self.draft and not as_uuid(value)):
-            raise forms.ValidationError(_("that is not in your library. Choose another."), code="not_found")
+            gone = _("this file was held for some hours, and is gone. Choose it again.")
+            another = _("that is not in your library. Choose another.")
+            raise forms.ValidationError(gone if held.is_name(value) else another, code="not_found")
+        return asset
+
+    def _from_held(self, user: User, value: str) -> Asset | None:
+        try:
+            asset = held.find(user, value)
+        except UnusableFile:
+            self.held = value
+            raise
+        if asset is None or not self.takes(asset):
+            return None
+        self.held = value
         return asset
 
 
@@ -514,18 +544,14 @@ class SoundField(AssetField):
         super().__init__(Asset.Kind.AUDIO, **kwargs)
         self.widget.attrs["accept"] = "audio/*"
 
-    def clean(self, value: Any) -> Asset | None:
-        if isinstance(value, UploadedFile) and not self.ignored:
-            self._refuse_film(value)
-        return super().clean(value)
-
-    def _refuse_film(self, value: "UploadedFile[Any]") -> None:
+    def _kind_of(self, value: "UploadedFile[Any]") -> str:
         try:
             kind = uploads.kind_of(value, (Asset.Kind.AUDIO, Asset.Kind.VIDEO))
-        except uploads.UnusableFile:
-            return  # cleaning it says why
+        except UnusableFile:
+            kind = Asset.Kind.AUDIO  # verifying it says why
         if kind == Asset.Kind.VIDEO:
-            raise forms.ValidationError(_t("this is a video. Choose a sound, such as an MP3 or a WAV."))
+            raise UnusableFile(_t("this is a video. Choose a sound, such as an MP3 or a WAV."))
+        return kind
 
 
 class PortraitPicker(AssetInput):
@@ -571,7 +597,7 @@ class PortraitField(AssetField):
         slugs = [each.slug for each in presenters.PRESENTERS]
         if value in slugs:
             return value
-        if not (as_uuid(value) or self.draft):
+        if not (as_uuid(value) or held.is_name(value) or self.draft):
             text = _t("no presenter is called so. Choose {choices}, or a picture.")
             raise forms.ValidationError(text.format(choices=", ".join(slugs)), code="not_found")
         return super().clean(value)

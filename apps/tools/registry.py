@@ -65,7 +65,8 @@ class ToolForm(forms.Form):
     """The parameters of a tool, filled in by `user`.
 
     `page_initial` is what the page starts with where leaving it out means something else to a program. `advanced`
-    names the fields that the page folds away, by heading. A `draft` is quoted, not made: it needs no prompt.
+    names the fields that the page folds away, by heading. A `draft` is quoted, not made: it needs no prompt. Where it
+    `holds`, each upload is held for the form that is sent later, and `held` names them by field.
     """
 
     page_initial: ClassVar[Mapping[str, Any]] = {}
@@ -74,12 +75,19 @@ class ToolForm(forms.Form):
     batch: forms.Form | None = None  # what the page asks for several times over, below the other fields
 
     def __init__(
-        self, data: Any = None, *args: Any, user: User | None = None, draft: bool = False, **kwargs: Any
+        self,
+        data: Any = None,
+        *args: Any,
+        user: User | None = None,
+        draft: bool = False,
+        holds: bool = False,
+        **kwargs: Any,
     ) -> None:
         kwargs["initial"] = {**self.page_initial, **(kwargs.get("initial") or {})}
         texts = {name for name, field in self.base_fields.items() if isinstance(field, forms.CharField)}
         super().__init__(None if data is None else tidied(data, texts), *args, **kwargs)
-        self.user, self.draft, self.unopened, self.refused_by_plan = user, draft, False, False
+        self.user, self.draft, self.holds, self.unopened, self.refused_by_plan = user, draft, holds, False, False
+        self.more: dict[str, Any] = {}  # what a program is told beside the errors
         self.notes: dict[str, str] = {}  # what happens to what was chosen, by the field that it was chosen in
         if user is not None:
             self.limit(powers.of(user))
@@ -88,6 +96,8 @@ class ToolForm(forms.Form):
         for name, field in self.fields.items():
             if isinstance(field, AssetField | LanguageField | VoiceField):
                 field.of(user, draft)
+            if isinstance(field, AssetField):
+                field.holds = holds
             field.error_messages = {**field.error_messages, **sentences(name, field)}
         for name in self._folded():
             # What the page counts as changed, and what its reset goes back to.
@@ -121,13 +131,16 @@ class ToolForm(forms.Form):
             self.add_error("prompt", behind_label(told(sentence)))
 
     def _clean_fields(self) -> None:
-        """Clean uploads last, and only when every other field is right: opening them is expensive."""
+        """Clean uploads last: opening them is expensive.
+
+        One that is not held is opened only when every other field is right.
+        """
         fields = self.fields
         dear = [name for name, field in fields.items() if isinstance(field, AssetField) and name in self.files]
         try:
             self.fields = {name: field for name, field in fields.items() if name not in dear}
             super()._clean_fields()  # type: ignore[misc]
-            self.unopened = bool(dear and self.errors)
+            self.unopened = bool(dear and self.errors and not self.holds)
             if not self.unopened:
                 self.fields = {name: fields[name] for name in dear}
                 super()._clean_fields()  # type: ignore[misc]
@@ -154,10 +167,16 @@ class ToolForm(forms.Form):
             uploads.let_go(value for value in self.cleaned_data.values() if isinstance(value, Asset))
 
     @property
+    def held(self) -> dict[str, str]:
+        """What names the uploads that are held for this form, by field."""
+        fields = {name: field for name, field in self.fields.items() if isinstance(field, AssetField)}
+        return {name: field.held for name, field in fields.items() if field.held}
+
+    @property
     def params(self) -> dict[str, Any]:
         """The cleaned values as `submit` takes them: of an asset its id, or the asset where it is not stored yet."""
         return {
-            name: str(value.pk) if isinstance(value, Asset) and not value.staged else value
+            name: str(value.pk) if isinstance(value, Asset) and not value.is_new else value
             for name, value in self.cleaned_data.items()
         }
 
@@ -382,7 +401,12 @@ class Tool:
 
 
 class Stoppable(Tool):
-    """A tool whose work is done in parts that are kept: it can be stopped early, and only what is kept is paid for."""
+    """A tool whose work is done in parts that are kept: it can be stopped early, and only what is kept is paid for.
+
+    Where it `settles`, its price is that of a length that is only expected: one that comes out shorter costs less.
+    """
+
+    settles = False
 
     def price_of_part(self, job: Generation, frames: int) -> int:
         """Credits for a job that was stopped after `frames` of the frames that it was asked for."""

@@ -54,6 +54,7 @@ def _form_serializer(tool: str, form_class: type[ToolForm], batches: bool) -> ty
         form = form_class(initial | data, files, user=self.context["user"], draft=self.context["draft"])
         if not form.is_valid():
             errors = form.errors.get_json_data()
+            self.context.setdefault("more", {}).update(form.more)
             raise serializers.ValidationError(
                 {
                     "non_field_errors" if name == "__all__" else name: [error["message"] for error in found]

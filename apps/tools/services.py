@@ -284,7 +284,8 @@ def finish(
     """Store the asset and charge for it. Returns False, and stores nothing, when another worker has the job.
 
     `made` has the assets in their order, each with its files. Of a job that was stopped early, only the finished part
-    is charged. Raises StudioError("storage_failed").
+    is charged, and of one whose length was only expected, no more than what was made.
+    Raises StudioError("storage_failed").
     """
     mine: bool = False
     try:
@@ -311,7 +312,8 @@ def finish(
             if mine:
                 for asset, _ in made:
                     asset.save()
-                graph.settle(job, price_if_stopped(job) if stopped else job.cost)
+                frames = max((asset.frames for asset, _ in made), default=0)
+                graph.settle(job, price_if_stopped(job) if stopped else price_if_made(job, frames))
                 transaction.on_commit(partial(graph.ended, job))
     except BaseException:
         mine = _may_be_made(job)
@@ -448,6 +450,14 @@ def price_if_stopped(job: Generation) -> int:
     """Return the credits for the finished windows of a job, at most those held."""
     tool = tool_of(job)
     return min(job.cost, tool.price_of_part(job, job.kept_frames)) if isinstance(tool, Stoppable) else job.cost
+
+
+def price_if_made(job: Generation, frames: int) -> int:
+    """Return the credits for a job that has made so many frames, at most those held."""
+    tool = tool_of(job)
+    if isinstance(tool, Stoppable) and tool.settles:
+        return min(job.cost, tool.price_of_part(job, frames))
+    return job.cost
 
 
 def rename(job: Generation, title: str) -> None:

@@ -31,12 +31,16 @@ HOW = _("How it is spoken")  # the fold of HOW_FIELDS
 HOW_FIELDS = ("language", "speed", "pitch")
 # What is wrong with a face, or that there is none, in a video and in a picture.
 OF_VIDEO = {
-    "no_face": _("no face is seen in this video. Choose one in which a face looks at the camera."),
+    "no_face": _(
+        "no face is seen in this video: one in profile is not found. Choose one in which a face looks at the camera."
+    ),
     "face_small": _("the face is too small for its mouth to be seen. Choose a video in which it is nearer."),
     "face_turned": _("the face looks too far to the side. Choose a video in which it looks at the camera."),
 }
 OF_PICTURE = {
-    "no_face": _("no face is seen in this picture. Choose one in which a face looks at the camera."),
+    "no_face": _(
+        "no face is seen in this picture: one in profile is not found. Choose one in which a face looks at the camera."
+    ),
     "face_small": _("the face is too small for its mouth to be seen. Choose a picture in which it is nearer."),
     "face_turned": _("the face looks too far to the side. Choose a picture in which it looks at the camera."),
 }
@@ -203,13 +207,20 @@ class SpeakingForm(ToolForm):
             )
             code = "required" if self.draft else "several_faces"
             self.add_error("face", forms.ValidationError(text % number, code=code))
+            self._list(seen)
             return None
         face = seen.at(*point) if point else seen.faces[0]
         if face is None:
+            self._list(seen)
             self.add_error("face", _t("no face is seen at this place."))
         elif face.trouble:
             self.add_error("face" if point else self.shown, str(self.troubles[face.trouble]))
         return face
+
+    def _list(self, seen: FacesSeen) -> None:
+        """Tell a program where the faces are that it may choose from."""
+        middles = sorted(face.middle for face in seen.faces)
+        self.more["faces"] = [{"x": round(x, 4), "y": round(y, 4)} for x, y in middles]
 
     def listen(self, audio: Asset) -> None:
         """Refuse a sound in which nobody speaks."""
@@ -228,7 +239,7 @@ class SpeakingTool(Stoppable):
 
     work_name: ClassVar[str]
     qualities: ClassVar[Mapping[str, Any]]
-    likeness = True
+    likeness = settles = True
     text = "text"
     batches = False
     priced_as: ClassVar[Any]

@@ -147,20 +147,25 @@ def tool_preset(request: SignedIn, slug: str) -> HttpResponse:
 @takes_files
 @require_http_methods(["GET", "HEAD", "POST"])
 def tool_quote(request: HttpRequest, slug: str) -> HttpResponse:
-    """The price and time of the form as it is filled in, or its first error; posted, with what is to be uploaded."""
+    """The price and time of the form as it is filled in, or its first error; posted, with what is to be uploaded.
+
+    An upload is held for the form, which names it from then on: each comes once.
+    """
     tool = registry.get_or_404(slug)
     if not isinstance(request.user, User):
         if "HX-Request" not in request.headers:
             return redirect_to_login(tool.get_absolute_url())
         problem = _("You are signed out. Go on, and sign in: what you typed is kept.")
         return render(request, "tools/quote.html", {"tool": tool, "quote": None, "problem": problem})
-    asked = batch.read(tool, request.POST or request.GET, request.FILES, user=request.user, draft=True)
+    asked = batch.read(tool, request.POST or request.GET, request.FILES, user=request.user, draft=True, holds=True)
     form = asked.form
-    context: dict[str, Any] = {"tool": tool, "quote": None, "large": "Large-File" in request.headers}
+    context: dict[str, Any] = {"tool": tool, "quote": None}
     context |= _quoted(request.user, tool, asked) if asked.params else _refused(form)
     context["following"] = [each for each in form if getattr(each.field.widget, "follows", False)]
     context["notes"] = [(name, form.notes.get(name, ""), _fault(form, name)) for name in tool.inputs]
-    return render(request, "tools/quote.html", context)
+    answer = render(request, "tools/quote.html", context)
+    answer["Held-Files"] = json.dumps(form.held)
+    return answer
 
 
 def start(request: HttpRequest) -> HttpResponse:

@@ -17,30 +17,76 @@ if (quote && chip) {
   }).observe(chip.parentElement, { childList: true, subtree: true, characterData: true });
 }
 
-// The price of an upload needs the upload; a large one is looked at only when it is started.
-const LOOKED_AT = 50e6;
-const filesOf = (form) => [...form.querySelectorAll("input[type=file]")].flatMap((input) => [...input.files]);
-const bytesOf = (form) => filesOf(form).reduce((sum, file) => sum + file.size, 0);
+// The price of an upload needs the upload. The studio holds it and answers with a name for it, which is sent from then on:
+// by the quotes to come, and by the form itself.
+const HELD = "Held-Files";
+const TOLD = 5e6; // bytes from which on it is told how much was sent
+const held = new Map(); // by input: the file that was sent, and its name there
+const keyOf = (file) => (file ? [file.name, file.size, file.lastModified].join() : "");
+const inputsOf = (form) => [...form.querySelectorAll("input[type=file]")].filter((input) => input.files.length);
+const heldOf = (input) => (held.get(input.name)?.key === keyOf(input.files[0]) ? held.get(input.name).name : "");
+const brings = (form) => inputsOf(form).some((input) => !heldOf(input));
 document.addEventListener("htmx:configRequest", ({ detail }) => {
-  if (detail.elt.id !== "quote") return;
+  const asks = detail.elt.id === "quote";
+  if (!asks && !detail.elt.matches?.("[data-panel]")) return;
   const form = detail.elt.closest("form");
-  const inputs = [...form.querySelectorAll("input[type=file]")];
-  const bytes = bytesOf(form);
-  const brings = bytes > 0 && bytes < LOOKED_AT;
-  if (bytes >= LOOKED_AT) {
-    detail.headers["Large-File"] = "1"; // so that no price is promised
-    for (const box of form.querySelectorAll("[data-following][data-old]")) tellLarge(box);
+  for (const input of form.querySelectorAll("input[type=file]")) {
+    const name = input.files.length ? heldOf(input) : "";
+    if (input.files.length && !name) continue;
+    const chosen = detail.formData.getAll(input.name).filter((value) => typeof value === "string"); // out of the library
+    detail.formData.delete(input.name);
+    for (const value of name ? [name] : chosen) detail.formData.append(input.name, value);
   }
-  detail.elt.setAttribute("hx-encoding", brings ? "multipart/form-data" : FORM);
-  if (brings) delete detail.headers["Content-Type"];
-  else {
-    detail.headers["Content-Type"] = FORM;
-    for (const { name } of inputs) {
-      const chosen = detail.formData.getAll(name).filter((value) => typeof value === "string"); // out of the library
-      detail.formData.delete(name);
-      for (const value of chosen) detail.formData.append(name, value);
-    }
+  if (!asks) return;
+  detail.elt.setAttribute("hx-encoding", brings(form) ? "multipart/form-data" : FORM);
+  if (brings(form)) delete detail.headers["Content-Type"];
+  else detail.headers["Content-Type"] = FORM;
+});
+
+// While a file is on its way, what is typed is priced after it, and the form is sent once the file is there.
+let sending = null; // the files by input, and what waits for them
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const { elt } = event.detail;
+  if (elt.id !== "quote") return;
+  const form = elt.closest("form");
+  const files = new Map(inputsOf(form).map((input) => [input.name, keyOf(input.files[0])]));
+  if (brings(form)) sending = { files, again: false, send: null };
+});
+document.addEventListener("htmx:confirm", (event) => {
+  const { elt, issueRequest } = event.detail;
+  if (!sending) return;
+  if (elt.id === "quote" && inputsOf(elt.closest("form")).every((input) => sending.files.get(input.name) === keyOf(input.files[0]))) {
+    event.preventDefault();
+    sending.again = true;
+  } else if (elt.matches?.("[data-panel]")) {
+    event.preventDefault();
+    sending.send = issueRequest;
+    elt.querySelector("[data-submit]").disabled = true;
   }
+});
+document.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
+  if (elt.id !== "quote") return;
+  const form = elt.closest("form");
+  const told = JSON.parse(xhr.getResponseHeader(HELD) || "null");
+  const done = sending;
+  sending = null;
+  let gone = false;
+  for (const input of told ? inputsOf(form) : []) {
+    const key = keyOf(input.files[0]);
+    if (told[input.name] && (!done || done.files.get(input.name) === key)) held.set(input.name, { key, name: told[input.name] });
+    else if (!told[input.name] && heldOf(input)) gone = held.delete(input.name);
+  }
+  if (done?.send) {
+    form.querySelector("[data-submit]").disabled = false;
+    done.send();
+  } else if ((done?.again && xhr.status) || gone) htmx.trigger("#quote", "credits");
+});
+
+document.addEventListener("htmx:xhr:progress", ({ target, detail: { loaded, total } }) => {
+  if (target.id !== "quote" || !sending || total < TOLD) return;
+  const box = inputsOf(target.closest("form")).find((input) => !heldOf(input))?.closest("[data-pick]");
+  const note = box?.querySelector(".pick__note");
+  if (note && !box.classList.contains("pick--wrong")) note.textContent = loaded < total ? box.dataset.sending.replace("{percent}", Math.floor((100 * loaded) / total)) : box.dataset.sent;
 });
 
 // What follows a clip or a picture, such as the faces in it, says nothing of another one, and neither does what was picked.
@@ -50,7 +96,7 @@ document.addEventListener("change", ({ target }) => {
   const input = target.closest?.("[data-pick]")?.querySelector("input[type=file]");
   if (!panel || !input || input.accept.startsWith("audio/")) return;
   const [file] = input.files;
-  const now = file ? [file.name, file.size, file.lastModified].join() : target.type === "radio" ? target.value : "";
+  const now = file ? keyOf(file) : target.type === "radio" ? target.value : "";
   if (now === (chosen.get(input.name) ?? "")) return; // a form that came back has its file again
   chosen.set(input.name, now);
   htmx.trigger("#quote", "htmx:abort");
@@ -64,19 +110,8 @@ document.addEventListener("change", ({ target }) => {
   }
 });
 
-/** Say of a file that is too large to be sent for a quote when it is looked at. */
-function tellLarge(box) {
-  const told = Object.assign(document.createElement("p"), { className: "muted faces__told", textContent: box.dataset.large });
-  told.id = box.id.replace("following-", "id_"); // as what stood there was called
-  box.replaceChildren(told);
-  delete box.dataset.old;
-}
-
 document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
-  const form = detail.target?.matches?.("[data-following]") && detail.target.closest("form");
-  if (!form) return;
-  if (bytesOf(form) >= LOOKED_AT) detail.shouldSwap = false; // the studio has not seen the file: what it said with the form stands
-  else delete detail.target.dataset.old;
+  if (detail.target?.matches?.("[data-following]")) delete detail.target.dataset.old;
 });
 
 document.addEventListener("click", (event) => {

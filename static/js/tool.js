@@ -161,7 +161,7 @@ document.addEventListener("click", (event) => {
   take(field, new URL(chip.href).searchParams.get("prompt"));
 });
 
-// A form that comes back has lost its files, as the studio stores none before the job: they are chosen again.
+// A form that comes back has lost its files, as no answer can bring them: they are chosen again.
 const brought = new Map();
 document.addEventListener("htmx:configRequest", (event) => {
   if (!event.detail.elt.matches?.("[data-panel], [data-preset]")) return;

@@ -1,5 +1,6 @@
 """Lip sync, from the page and from a program: a face in a clip says a text or a sound."""
 
+import json
 import re
 from fractions import Fraction
 
@@ -17,6 +18,7 @@ from tests import media
 from tests.factories import AssetFactory, GenerationFactory
 from workers import actors
 from workers.actors import run_generation
+from workers.media import foreign
 from workers.media.probe import probe, read_comment
 
 API, PAGE, SIDES, FPS, SECONDS = "/api/v1/tools/lip-sync/", "/home/tools/lip-sync", (320, 240), 25, 1.2
@@ -95,7 +97,8 @@ def test_a_clip_of_the_library_says_a_text(api, ada, clip, tmp_path):
     assert answer.status_code == 202, answer.json()
     job = run(Generation.objects.latest("created_at"))
     assert (job.status, job.error, job.cost, job.queue) == ("succeeded", "", quote["credits"], "cpu")
-    assert billing.receipt(job.reference).captured == job.cost and job.title == "Mama, papa."
+    assert billing.receipt(job.reference).captured == services.price_if_made(job, job.asset.frames) <= job.cost
+    assert job.title == "Mama, papa."
     (path := tmp_path / "made.mp4").write_bytes(job.asset.file.read())
     info = probe(path)
     assert (info.width, info.height, info.fps) == (320, 240, 25) and info.frames >= 30
@@ -139,6 +142,18 @@ def test_of_two_faces_the_picked_one_speaks(api, page, clip):
     assert (job.status, job.error) == ("succeeded", "") and 0.6 < job.params["face_at"][1] < 0.85
 
 
+def test_a_program_is_told_where_the_faces_are_and_can_send_one_back(api, clip):
+    sent = {"video": str(clip(TWO).pk), **SENT}
+    for address, more in ((f"{API}quote/", {}), (API, {}), (API, {"face": "0.03,0.98"})):
+        told = api.post(address, sent | more, format="json").json()
+        assert (told["code"], len(told["faces"]), list(told["errors"])) == ("validation_failed", 2, ["face"])
+    first, second = told["faces"]
+    assert 0.2 < first["x"] < 0.35 and 0.65 < second["x"] < 0.85 and 0.3 < first["y"] < 0.6
+    picked = f"{second['x']},{second['y']}"
+    assert api.post(f"{API}quote/", sent | {"face": picked}, format="json").status_code == 200
+    assert "faces" not in api.post(API, sent | {"face": picked, "text": ""}, format="json").json()
+
+
 def test_everything_that_is_missing_is_told_at_once_and_faces_can_be_picked_then(page, clip):
     answer = page.post(PAGE, {"video": str(clip(TWO).pk)})
     shown = answer.content.decode()
@@ -160,7 +175,7 @@ def test_faces_are_counted_from_the_left_and_told_where_they_are(page, clip):
 @pytest.mark.parametrize(
     ("people", "field", "words"),
     [
-        (NOBODY, "video", "no face is seen in this video"),
+        (NOBODY, "video", "no face is seen in this video: one in profile is not found"),
         (SMALL, "video", "too small"),
         (TURNED, "video", "too far to the side"),
     ],
@@ -235,19 +250,34 @@ def test_consent_is_asked_for_what_was_brought_and_for_what_was_made_of_it(api, 
     refused(api.post(API, sent, format="json"), "consent", "Say that you may use")
 
 
-def test_a_clip_from_the_disk_is_looked_at_with_the_quote_and_started_from_the_page(page, ada, films, stored):
+def test_a_clip_from_the_disk_is_looked_at_with_the_quote_and_started_from_the_page(page, films):
     def upload():
         return SimpleUploadedFile("two.mp4", films(TWO), "video/mp4")
 
-    shown = page.post(f"{PAGE}/quote", {"video": upload()}, headers={"HX-Request": "true"}).content.decode()
-    assert shown.count('type="radio"') == 2 and not stored()
-    shown = page.post(f"{PAGE}/quote", headers={"HX-Request": "true", "Large-File": "1"}).content.decode()
-    assert "priced once you start" in shown and "before you pay" not in shown
+    answer = page.post(f"{PAGE}/quote", {"video": upload()}, headers={"HX-Request": "true"})
+    assert answer.content.decode().count('type="radio"') == 2
     answer = page.post(PAGE, SENT | {"video": upload()})
     assert answer.status_code == 422 and answer.content.decode().count('name="face"') == 2, "to be picked from at once"
     answer = page.post(PAGE, SENT | {"video": upload(), "face": "0.27,0.45"})
     assert answer.status_code == 302
     assert Generation.objects.get(tool="lip-sync").params["face"] == "0.27,0.45"
+
+
+def test_a_clip_goes_up_once_for_all_quotes_and_the_form(page, films, monkeypatch):
+    def quote(video, **more):
+        return page.post(f"{PAGE}/quote", SENT | {"video": video} | more, headers={"HX-Request": "true"})
+
+    upload = SimpleUploadedFile("two.mp4", films(TWO), "video/mp4")
+    named = quote(upload, text="").headers["Held-Files"]
+    held = json.loads(named)["video"]
+    monkeypatch.setattr(foreign, "keep_clip", None)
+    monkeypatch.setattr(foreign, "faces", None)
+    again = quote(held)
+    assert again.content.decode().count('type="radio"') == 2 and again.headers["Held-Files"] == named
+    assert "credits" in quote(held, face="0.27,0.45").content.decode()
+    assert page.post(PAGE, SENT | {"video": held, "face": "0.27,0.45"}).status_code == 302
+    job = run(Generation.objects.get(tool="lip-sync"))
+    assert (job.status, job.error) == ("succeeded", "")
 
 
 def test_a_stopped_film_keeps_its_segments_and_pays_for_them(ada, clip, monkeypatch):
@@ -266,6 +296,25 @@ def test_a_stopped_film_keeps_its_segments_and_pays_for_them(ada, clip, monkeypa
     job = run(services.submit(ada, tool, form.params))
     assert (job.status, job.error, job.stopped_early, job.asset.frames) == ("succeeded", "", True, 24)
     assert 0 < billing.receipt(job.reference).captured == tool.price_of_part(job, 24) < job.cost
+
+
+def test_what_comes_out_shorter_than_expected_costs_no_more_than_what_was_made(page, ada, clip):
+    tool = registry.get("lip-sync")
+    text = "Every film begins with a voice, and it ends with one, too."
+    form = tool.form_class({"video": str(clip().pk), **SENT, "text": text}, user=ada)
+    assert form.is_valid(), form.errors
+    job = run(services.submit(ada, tool, form.params))
+    made, expected = job.asset.frames, job.params["frames"]
+    assert (job.status, job.error) == ("succeeded", "") and made < expected
+    paid = billing.receipt(job.reference)
+    assert paid.captured == -(-job.cost * made // expected) < job.cost == paid.captured + paid.released
+    assert billing.held(ada) == 0 and billing.balance(ada) == 100 - paid.captured
+    shown = page.get(PAGE).content.decode()
+    assert f"Shorter than expected: {paid.released} credit" in shown
+    assert f"{paid.captured} of {paid.held} credits" in " ".join(shown.split())
+    assert f"{paid.captured} of {paid.held} credits" in " ".join(
+        page.get(job.get_absolute_url()).content.decode().split()
+    )
 
 
 def test_a_job_that_is_taken_over_knows_where_the_face_was(ada, clip, monkeypatch):
@@ -290,7 +339,8 @@ def test_a_job_that_is_taken_over_knows_where_the_face_was(ada, clip, monkeypatc
     Generation.objects.filter(pk=job.pk).update(status="queued")
     job = run(job)
     assert (job.status, job.error, job.attempt) == ("succeeded", "", 2)
-    assert billing.receipt(job.reference).captured == job.cost and billing.held(ada) == 0
+    assert billing.receipt(job.reference).captured == services.price_if_made(job, job.asset.frames)
+    assert billing.held(ada) == 0
 
 
 def test_high_is_greyed_with_its_reason(page, monkeypatch, tmp_path):

@@ -38,6 +38,7 @@ def test_staff_see_every_model_with_what_they_need_to_choose(staff, remote):
     assert "960 × 544, 97 frames" in html and "1280 × 720, 121 frames" in html
     assert "about 14.7 GB" in html and cards.SKYWORK_LICENCE_URL in html
     assert html.count("Not released") == 10 and html.count("Makes the films") == 1
+    assert html.count("For Talking avatar") == 2 and "Makes the avatars" not in html
     assert html.count(">Download<") == 18 and "free in" in html
 
 

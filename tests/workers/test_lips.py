@@ -10,6 +10,7 @@ import pytest
 from workers.base import Cancelled, EngineError, Stopped
 from workers.lips import times
 from workers.lips.base import LipsError, Pick, Track
+from workers.lips.shape import NARROW, WIDEST_GAP
 from workers.lips.visemes import mouths
 from workers.voice.base import Speech, Timed
 
@@ -48,6 +49,20 @@ def test_a_diphthong_goes_from_one_vowel_to_the_other():
     made = mouths(said(("aʊ", 0.2, 0.8)), FPS, 50)
     assert made[at(0.3)].open > made[at(0.7)].open + 0.2
     assert made[at(0.7)].wide < made[at(0.3)].wide - 0.3
+
+
+def test_the_jaw_falls_by_the_height_of_vowels():
+    opened = [max(mouth.open for mouth in mouths(said((vowel, 0.2, 0.5)), FPS, 25)) for vowel in "ɑʌəi"]
+    assert opened == sorted(opened, reverse=True)
+    assert opened[1] == pytest.approx(max(mouth.open for mouth in mouths(said(("ɛ", 0.2, 0.5)), FPS, 25)), abs=0.02)
+
+
+def test_a_soft_vowel_opens_nearly_as_far_as_a_loud_one():
+    speech = said(("ɑ", 0.2, 0.5), ("ɑ", 0.8, 1.1))
+    samples = speech.samples.copy()
+    samples[round(0.65 * RATE) :] *= 0.3
+    made = mouths(replace(speech, samples=samples), FPS, 50)
+    assert 0.8 * made[at(0.35)].open < made[at(0.95)].open < made[at(0.35)].open
 
 
 def test_a_silent_mouth_is_at_rest():
@@ -129,6 +144,13 @@ def test_a_film_is_no_sound_to_lip_sync_where_it_has_none(tmp_path):
     with pytest.raises(EngineError) as raised:
         lipsync.heard(tmp_path / "broken.mp3", tmp_path / "work")
     assert raised.value.code == "sound_broken"
+
+
+def test_lips_are_quick_but_never_jump(spoken):
+    made = mouths(spoken, FPS, int(spoken.seconds * FPS))
+    gaps = [WIDEST_GAP * mouth.open**NARROW * (1 - mouth.closed) for mouth in made]
+    assert max(np.abs(np.diff(gaps))) * FPS < 4.5  # distances between the eyes in a second: some 40 cm/s
+    assert max(gaps) > 0.1
 
 
 # --- faces

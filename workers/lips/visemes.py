@@ -19,7 +19,8 @@ from workers.voice.base import Speech, Timed
 LEAD = 0.0  # seconds by which lips are ahead of the times of phonemes, which already are a little ahead of the sound
 FINE = 8  # places that are computed for each frame
 CLOSED_SECONDS = 0.045  # what a closure takes at least, so that a frame shows it
-REACH, REST_REACH = 0.030, 0.05  # seconds in which the pull of a phoneme fades, and that of silence
+FLANK = 0.014  # seconds in which lips close and part
+REACH, REST_REACH = 0.024, 0.05  # seconds in which the pull of a phoneme fades, and that of silence
 QUIET = 0.02  # of the loudest: less is silence, whatever the phonemes say
 BLUR = 0.04  # seconds
 ENDS = 0.08  # seconds of silence between phonemes from which on the mouth goes to rest
@@ -62,7 +63,9 @@ SHAPES = {
     **dict.fromkeys("ɹrɻ", Shape(0.16, -0.4, 1.0)),
     **dict.fromkeys("wɥ", Shape(0.10, -0.95, 1.2)),
     "j": Shape(0.22, 0.5, 0.7),
-    **dict.fromkeys("aɑæʌɐ", Shape(1.0, 0.1, 1.3)),
+    **dict.fromkeys("aɑæ", Shape(1.0, 0.1, 1.3)),
+    "ɐ": Shape(0.88, 0.05, 1.2),
+    "ʌ": Shape(0.76, 0.0, 1.2),  # open-mid, as ɛ is
     **dict.fromkeys("ɛ", Shape(0.76, 0.3, 1.2)),
     **dict.fromkeys("eø", Shape(0.55, 0.35, 1.0)),
     **dict.fromkeys("əɘɵɜɝɚ", Shape(0.45, 0.0, 0.8)),
@@ -151,9 +154,9 @@ def _pull(part: _Part, at: Floats, sums: Floats, weights: Floats) -> None:
 
 
 def _at_least(curve: Floats, at: Floats, part: _Part, seconds: float) -> None:
-    """Raise a curve to 1 within a part, for so many seconds at least, with flanks of 30 ms."""
+    """Raise a curve to 1 within a part, for so many seconds at least, with steep flanks."""
     middle, half = (part.start + part.end) / 2, max(part.end - part.start, seconds) / 2
-    near = np.exp(-((np.maximum(np.abs(at - middle) - half, 0) / 0.022) ** 2))
+    near = np.exp(-((np.maximum(np.abs(at - middle) - half, 0) / FLANK) ** 2))
     np.maximum(curve, near, out=curve)
 
 
@@ -168,7 +171,7 @@ def _loudness(speech: Speech, at: Floats) -> Floats:
     loud = float(np.percentile(blocks[blocks > 0.1 * blocks.max()], 90)) if blocks.max() > 0 else 1.0
     level = np.interp(at + LEAD, (np.arange(len(blocks)) + 0.5) * window / speech.rate, blocks / loud, right=0.0)
     gate = np.clip(level / QUIET / 2, 0, 1)
-    return np.asarray(gate * (0.72 + 0.4 * np.clip(level, 0, 1)))
+    return np.asarray(gate * (0.85 + 0.2 * np.clip(level, 0, 1)))
 
 
 def _blurred(curve: Floats, kernel: Floats) -> Floats:

@@ -55,6 +55,7 @@ class WeightCard:
     engine: ClassVar[str]
     checker: ClassVar[str] = ""  # module:function, called with the card and the folder; by name, as it may need torch
     makes: ClassVar[str] = "results"  # what comes out, in the plural, for sentences on pages
+    one_of_many: ClassVar[bool] = False  # the cards of its kind work side by side, so none is the studio's choice
     layout: ClassVar[tuple[str, ...]] = DIFFUSERS_LAYOUT  # the files of the repository that are downloaded
     marker: ClassVar[str] = "model_index.json"  # the file without which a folder is no model
 

@@ -55,7 +55,7 @@ class Status:
     @property
     def chosen(self) -> bool:
         """True for the model that does its kind of work in this studio."""
-        return self.card.id == catalog.chosen(self.card.kind)
+        return not self.card.one_of_many and self.card.id == catalog.chosen(self.card.kind)
 
 
 OnStatus = Callable[[Status], None]
@@ -269,7 +269,7 @@ def evict(model_id: str, *, force: bool = False, needed: Collection[str] = ()) -
     _refuse_builtin(card)
     if model_id in needed:
         raise EngineError("model_needed", f"{card.title} is needed by {card.makes} that wait or are being made.")
-    if catalog.chosen(card.kind) == card.id and card.folder() and not force:
+    if status(model_id).chosen and card.folder() and not force:
         raise EngineError("model_in_use", f"{card.title} makes the {card.makes} of this studio, so it is kept.")
     if status(model_id).active:
         raise EngineError("model_busy", f"{card.title} is being worked on.")

@@ -43,6 +43,14 @@ def terms(job: Generation) -> str:
     return _("keep %(seconds).1f s") % numbers
 
 
+@register.filter
+def spared(job: Generation) -> int:
+    """The credits that came back because a job that was not stopped came out shorter than was expected."""
+    if job.status != Generation.Status.SUCCEEDED or job.stopped_early or not (asset := job.asset):
+        return 0
+    return job.cost - services.price_if_made(job, asset.frames)
+
+
 @register.simple_tag
 def first_quote(user: User) -> Quote | None:
     """What the video costs that an account has asked for before it was confirmed."""

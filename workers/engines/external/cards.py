@@ -28,6 +28,7 @@ class ExternalCard(WeightCard):
     kind: ClassVar[str] = "avatar"
     engine: ClassVar[str] = "workers.engines.external.engine:External"
     makes: ClassVar[str] = "avatars"
+    one_of_many: ClassVar[bool] = True
 
     adapter: str
     script: str

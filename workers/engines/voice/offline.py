@@ -25,6 +25,7 @@ from workers.base import EngineError
 from workers.engines.voice.cards import VECTORS, Card
 from workers.voice import text as texts
 from workers.voice.base import Speech, Timed
+from workers.voice.edges import settled
 from workers.voice.mix import bend
 
 RATE = 24_000
@@ -80,10 +81,11 @@ def say(card: Card, text: str, speed: float = 1.0, pitch: float = 0.0) -> Speech
             spelt = spell(tuple(texts.folded(reading.said) for reading in readings), card.british)
         for part in halves(spelt):
             samples, heard = _speak(card, part, speed / factor)
+            timed = settled(samples, RATE, list(_phonemes(part, heard)))
             samples = bend(samples, factor)
             heard = [(start / factor, stop / factor) for start, stop in heard]
             words += _words(part, heard, [reading.written for reading in readings], at)
-            phonemes += _phonemes(part, heard, at)
+            phonemes += [Timed(one.text, at + one.start / factor, at + one.end / factor) for one in timed]
             pieces.append(samples)
             at += len(samples) / RATE
         if sentence.pause:
@@ -199,7 +201,7 @@ def _words(spelt: Spelt, heard: list[tuple[float, float]], written: list[str], a
     return [Timed(written[reading], at + start, at + stop) for reading, (start, stop) in sorted(places.items())]
 
 
-def _phonemes(spelt: Spelt, heard: list[tuple[float, float]], at: float) -> Iterable[Timed]:
+def _phonemes(spelt: Spelt, heard: list[tuple[float, float]]) -> Iterable[Timed]:
     """Give the time of a stress mark to the vowel after it, and that of a length mark to the one before."""
     found: list[Timed] = []
     begin: float | None = None
@@ -209,9 +211,9 @@ def _phonemes(spelt: Spelt, heard: list[tuple[float, float]], at: float) -> Iter
         if letter in STRESS:
             begin = start
         elif letter in LONG and found:
-            found[-1] = Timed(found[-1].text + letter, found[-1].start, at + stop)
+            found[-1] = Timed(found[-1].text + letter, found[-1].start, stop)
         else:
-            found.append(Timed(IPA.get(letter, letter), at + (start if begin is None else begin), at + stop))
+            found.append(Timed(IPA.get(letter, letter), start if begin is None else begin, stop))
             begin = None
     return found
 
