@@ -205,7 +205,7 @@ def _wall(portrait: Picture, share: Mask, head: Head) -> Picture:
     large = cv2.resize(painted, wall.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     # Without an edge to see once the figure has moved.
     soft = cv2.GaussianBlur(cv2.dilate(under, disc) * np.float32(1), (0, 0), beside / 2)
-    return cv2.blendLinear(np.ascontiguousarray(large), portrait, soft, 1 - soft)
+    return np.asarray(cv2.blendLinear(np.ascontiguousarray(large), portrait, soft, 1 - soft), np.uint8)
 
 
 def _filled(picture: Floats, known: Floats) -> Floats:
