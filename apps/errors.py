@@ -111,18 +111,20 @@ CATALOGUE: dict[str, Entry] = {
         ),
         Entry("text_not_speakable", 422, _("This text cannot be spoken."), _("Change the text as the field says.")),
         Entry("text_too_long", 422, _("This text is too long."), _("Shorten it, or speak it in parts.")),
-        Entry("no_face", 422, _("No face is seen here."), _("Choose a clip in which a face can be seen.")),
+        Entry(
+            "no_face", 422, _("No face is seen here."), _("Choose a video or a picture in which a face can be seen.")
+        ),
         Entry(
             "face_small",
             422,
             _("This face is too small for its mouth to be seen."),
-            _("Choose a clip in which it is nearer."),
+            _("Choose a video or a picture in which it is nearer."),
         ),
         Entry(
             "face_turned",
             422,
             _("This face looks too far to the side."),
-            _("Choose a clip in which it looks at the camera."),
+            _("Choose a video or a picture in which it looks at the camera."),
         ),
         Entry("several_faces", 422, _("Several faces are seen here."), _("Pick the one that speaks.")),
         Entry(

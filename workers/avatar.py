@@ -24,7 +24,8 @@ import numpy as np
 from workers import segments
 from workers.base import EngineError, OnProgress, ignore_progress
 from workers.clips import FileClip
-from workers.keeper import STATE, Keeper, KeepNothing
+from workers.engines.external import cards
+from workers.keeper import STATE, TRACK, Keeper, KeepNothing
 from workers.lips.base import Avatar, Pick, Picture, Points, Role, Track
 from workers.lips.landmarks import landmarker
 from workers.lips.tracking import follow, pick_face
@@ -37,7 +38,6 @@ from workers.voice import mix
 from workers.voice.base import Speech
 
 STAGE = "talking"
-TRACK = "track.npz"
 FPS = 25
 LOUDNESS, PEAK = -16.0, -2.0  # LUFS and dB of what is heard
 MOST_PIXELS = 12_000_000  # of a portrait that is looked at
@@ -46,7 +46,7 @@ EYES_AT = 0.42  # of the height of the film, from above, where the portrait has 
 
 DRAFT, HIGH, LARGE = "draft", "high", "large"
 ENGINES = {DRAFT: "workers.lips.avatar:Draft"}  # by the quality that is asked for: a module, and an `Avatar` in it
-MODELS = {HIGH: "EchoMimicV3-Flash", LARGE: "SkyReels-V3-A2V-19B"}  # by the quality: an external engine
+MODELS = {HIGH: cards.ECHO, LARGE: cards.SKYREELS}  # by the quality: an external engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def planned(asked: Asked, speech: Speech | None) -> Planned:
         elif asked.driver is not None:
             seconds = foreign.clip_info(asked.driver).seconds
         else:
-            raise EngineError("input_missing", "There is neither a speech nor a clip to follow.")
+            raise EngineError("input_missing", "There is neither a speech nor a video to follow.")
     count = max(1, math.ceil(seconds * FPS - 1e-6) if speech else round(seconds * FPS))
     info = ClipInfo(width, height, count / FPS, Fraction(FPS))
     return Planned(asked.width, asked.height, Fraction(FPS), count, info)
@@ -270,7 +270,7 @@ def _said(speech: Speech) -> list[object]:
 
 
 def _sound(asked: Asked, speech: Speech | None, folder: Path, seconds: float) -> audio.Samples | None:
-    """Return what is heard, [2, N] at audio.RATE and as long as the pictures; None where a clip has no sound."""
+    """Return what is heard, [2, N] at audio.RATE, in a film of so many seconds; None where the clip has no sound."""
     length = round(seconds * audio.RATE)
     if speech is not None:
         voice = audio.resampled(mix.level(speech.samples, speech.rate, LOUDNESS, PEAK), speech.rate, audio.RATE)

@@ -47,7 +47,7 @@ def plan_ended(subscription: Subscription, plan: Plan) -> None:
 
 
 def disputed(payment: Payment, amount: int) -> None:
-    """Tell the operator that so much of a payment is disputed now, in the currency's smallest unit."""
+    """Tell the operator how much of a payment is disputed; `amount` is in the currency's smallest unit."""
     told = money(amount, payment.currency)
     subject = _("%(amount)s of %(email)s is disputed") % {"amount": told, "email": payment.user.email}
     address = f"{settings.SITE_URL}{reverse('admin:billing_payment_change', args=[payment.pk])}"

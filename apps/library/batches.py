@@ -66,7 +66,7 @@ class Batch:
 
     @cached_property
     def files(self) -> list[Asset | None]:
-        """All that it has made, what was finished first in front, and None for each file that is still to come."""
+        """Its files, those finished first in front, and None for each that is still to come; at least one place."""
         finished = sorted(filter(lambda job: job.finished_at, self.jobs), key=attrgetter("finished_at"))
         coming = sum(int(job.params.get("count") or 1) for job in self.jobs if job.is_active)
         return [*(asset for job in finished for asset in job.assets.all()), *[None] * coming] or [None]

@@ -13,7 +13,7 @@ from apps.errors import StudioError
 from apps.library.models import Asset, Generation, LikenessConsent
 
 log = structlog.get_logger(__name__)
-# As it is agreed to, and kept with the consent and the job.
+# The sentence that users agree to; the consent and the job keep it as it was.
 STATEMENT = _("I may use this face and voice: they are mine, or the people shown and heard have agreed.")
 DEEPEST = 50  # jobs, one from the result of another, that are looked through for an upload
 
@@ -52,7 +52,7 @@ def origins(asset: Asset) -> Origins:
         elif job.pk not in jobs:
             jobs.add(job.pk)
             given = [one.asset or (one.source.asset if one.source else None) for one in job.inputs.all()]
-            known = known and None not in given  # nobody knows what one was that is gone
+            known = known and None not in given  # of a removed one nothing is known
             todo += [one for one in given if one]
     return Origins(tuple(found.values()), known and not todo)
 

@@ -25,10 +25,10 @@ FILES = ("file", "poster", "strip")
 
 
 def hold(asset: Asset) -> str:
-    """Store what is staged of an upload and return what names it, to its owner only.
+    """Store the files of a staged upload and return its name, which only its owner can use.
 
-    One of the library is named by its id. The oldest that the user has held give way. Raises
-    StudioError("storage_failed").
+    An asset of the library is named by its id. The oldest files that are held for the user are removed to make room.
+    Raises StudioError("storage_failed").
     """
     if not asset.staged:
         return str(asset.pk)
@@ -44,17 +44,17 @@ def hold(asset: Asset) -> str:
 
 
 def refuse(user: User, error: UnusableFile) -> str:
-    """Return what names an upload that cannot be used, so that it need not be sent again to be told why."""
+    """Return a name for an upload that cannot be used: whoever sends it is told why, without the file."""
     return _signed(user, problem=[error.message, error.code])
 
 
 def is_name(value: str) -> bool:
-    """Whether a text looks like what names a held file, whoever's it is."""
+    """Whether a text looks like the name of a held file, whoever's it is."""
     return value.count(":") == 2
 
 
 def find(user: User, named: str) -> Asset | None:
-    """Return what a user holds by this name, not saved, or the asset of the library that it is by now.
+    """Return the asset that is held for a user by this name, not saved, or the one of the library that it is by now.
 
     None where it is gone, or somebody else's. Raises UnusableFile for one that could not be used.
     """
@@ -74,7 +74,7 @@ def find(user: User, named: str) -> Asset | None:
 
 
 def _make_room(asset: Asset) -> None:
-    """Note that a file is held, and remove the oldest of its user beyond what one may hold."""
+    """Note that a file is held, and remove the oldest ones beyond MOST and MOST_BYTES of its user."""
     key = f"held:{asset.user_id}"
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=asset.user_id)  # one upload of a user after the other

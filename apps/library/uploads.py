@@ -235,7 +235,7 @@ def remove_unnamed(assets: Iterable[Asset]) -> None:
 
 
 def again(asset: Asset, digests: Sequence[str] = ()) -> Asset | None:
-    """Return what the library has of the same file already."""
+    """Return the asset of the same file that the library has already; None when it has none."""
     mine = Asset.objects.of(asset.user).filter(kind=asset.kind, generation=None)
     if upload := asset.recipe.get("upload"):
         return mine.filter(recipe__upload__in=[upload, *digests]).first()

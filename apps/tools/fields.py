@@ -55,7 +55,7 @@ class SeedField(forms.IntegerField):
 
     def clean(self, value: Any) -> int:
         seed = super().clean(value)
-        return secrets.randbelow(2**31) if seed is None else int(seed)
+        return secrets.randbelow(SEEDS) if seed is None else int(seed)
 
 
 def number(help_text: Any, low: int, high: int, **kwargs: Any) -> forms.IntegerField:
@@ -548,7 +548,7 @@ class SoundField(AssetField):
         try:
             kind = uploads.kind_of(value, (Asset.Kind.AUDIO, Asset.Kind.VIDEO))
         except UnusableFile:
-            kind = Asset.Kind.AUDIO  # verifying it says why
+            kind = Asset.Kind.AUDIO  # staging it says why
         if kind == Asset.Kind.VIDEO:
             raise UnusableFile(_t("this is a video. Choose a sound, such as an MP3 or a WAV."))
         return kind

@@ -61,9 +61,9 @@ def check_sides(width: int, height: int) -> None:
 
 
 def check_brought(file: "UploadedFile[Any]") -> None:
-    """Refuse a portrait by the sides that it is brought with: it is kept smaller. Raises MediaError and NotOpened."""
+    """Refuse a portrait by the sides of the file, as a smaller one is stored. Raises MediaError and NotOpened."""
     if (file.size or 0) > MAX_PICTURE_BYTES:
-        return  # whoever keeps it says so
+        return  # staging it refuses it
     with tempfile.TemporaryDirectory(prefix="looked-") as folder, turn():
         path = Path(folder) / "given"
         with path.open("wb") as copy:
@@ -73,7 +73,7 @@ def check_brought(file: "UploadedFile[Any]") -> None:
         try:
             sides = foreign.picture_size(path)
         except MediaError:
-            return  # as before
+            return  # staging it says why
     check_sides(*sides)
 
 

@@ -240,7 +240,7 @@ class Timeline:
 
     @classmethod
     def of_source(cls, job: Generation) -> "Timeline | None":
-        """A film that is being made from another one, as long as its params say; None once it is made."""
+        """The film of a job whose params say its frames and seconds; None once it is made."""
         frames, seconds = job.params.get("frames") or 0, job.params.get("seconds") or 0
         return cls(frames, frames / seconds) if job.is_active and frames and seconds else None
 

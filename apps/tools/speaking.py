@@ -1,4 +1,4 @@
-"""Faces that say something: what the tools that make them ask for, and what is refused before a credit moves."""
+"""What lip sync and talking avatars share: their fields, what is refused before a credit moves, and the price."""
 
 import math
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from workers.voice.length import expected
 
 DRAFT = "draft"  # the quality that every studio has
 LONGEST = 200.0  # seconds of speech
-HARDLY = 0.01  # of a frame, by which a sound is longer than it says
+HARDLY = 0.01  # of a frame: what a speech may be longer without one more frame
 PRICED_SECONDS = 10  # of the film in the price list
 EXAMPLE = _("Every film begins with a voice.")
 HOW = _("How it is spoken")  # the fold of HOW_FIELDS
@@ -128,7 +128,7 @@ class SpeakingForm(ToolForm):
         raise NotImplementedError(f"{type(self).__name__} checks nothing")
 
     def miss(self, name: str, sentence: str) -> None:
-        """Say that something is not there yet."""
+        """Add the error `required`, with this sentence, to a field that may be empty otherwise."""
         self.add_error(name, forms.ValidationError(sentence, code="required"))
 
     def check_quality(self, data: dict[str, Any]) -> None:
@@ -166,11 +166,11 @@ class SpeakingForm(ToolForm):
         return said | {name: data[name] for name in ("speed", "pitch") if data.get(name)}
 
     def check_consent(self, data: dict[str, Any], assets: Mapping[str, Asset | None]) -> None:
-        """Refuse what consent was withdrawn for, and ask for it where somebody has brought a face or a voice."""
+        """Refuse assets whose consent was withdrawn, and ask for consent where one is, or comes from, an upload."""
         given, agreed = {name: asset for name, asset in assets.items() if asset}, bool(data.get("consent"))
         for name, asset in given.items():
             if gone := consents.withdrawn(asset):
-                agreed = True  # and not any more, which is told instead
+                agreed = True  # that it was withdrawn is told instead
                 text = _t(
                     "you withdrew your consent to this face or voice on {date}. Choose another, or allow it again "
                     "under Uploads in your library."
@@ -181,7 +181,7 @@ class SpeakingForm(ToolForm):
             self.miss("consent", _t("say that you may use this face and voice."))
 
     def seen(self, name: str, asset: Asset, *, pick: bool = True) -> FacesSeen | None:
-        """Return the faces of an input, and show them to be picked from; errors at its field."""
+        """Return the faces of an input, which `pick` shows on the page; None, with an error, for an unusable one."""
         if name in self.errors:
             return None
         try:

@@ -128,7 +128,7 @@ def tips_of(card: ModelCard) -> list[str]:
 
 
 def told(card: ModelCard, frames: int) -> str:
-    """Say a length: its seconds, frames and windows, as tool.js does while the slider moves."""
+    """Say a length: its seconds, frames and windows, as length.js does while the slider moves."""
     beyond = max(0, frames - card.base_num_frames)
     windows = 1 + math.ceil(beyond / (card.base_num_frames - card.overlap_history))
     counted = ngettext("{count} window", "{count} windows", windows).format(count=windows)

@@ -44,27 +44,29 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
 });
 
 // While a file is on its way, what is typed is priced after it, and the form is sent once the file is there.
-let sending = null; // the files by input, and what waits for them
+let sending = null; // the quote, its files by input, and what waits for them
 document.addEventListener("htmx:beforeRequest", (event) => {
   const { elt } = event.detail;
   if (elt.id !== "quote") return;
   const form = elt.closest("form");
   const files = new Map(inputsOf(form).map((input) => [input.name, keyOf(input.files[0])]));
-  if (brings(form)) sending = { files, again: false, send: null };
+  if (brings(form)) sending = { elt, files, again: false, send: null };
 });
 document.addEventListener("htmx:confirm", (event) => {
   const { elt, issueRequest } = event.detail;
-  if (!sending) return;
+  const sends = elt.matches?.("[data-panel]");
+  if (sends && !sending && brings(elt)) htmx.trigger("#quote", "credits");
+  if (!sending?.elt.isConnected) return;
   if (elt.id === "quote" && inputsOf(elt.closest("form")).every((input) => sending.files.get(input.name) === keyOf(input.files[0]))) {
     event.preventDefault();
     sending.again = true;
-  } else if (elt.matches?.("[data-panel]")) {
+  } else if (sends) {
     event.preventDefault();
     sending.send = issueRequest;
     elt.querySelector("[data-submit]").disabled = true;
   }
 });
-document.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
+document.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr, requestConfig } }) => {
   if (elt.id !== "quote") return;
   const form = elt.closest("form");
   const told = JSON.parse(xhr.getResponseHeader(HELD) || "null");
@@ -73,8 +75,9 @@ document.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
   let gone = false;
   for (const input of told ? inputsOf(form) : []) {
     const key = keyOf(input.files[0]);
-    if (told[input.name] && (!done || done.files.get(input.name) === key)) held.set(input.name, { key, name: told[input.name] });
-    else if (!told[input.name] && heldOf(input)) gone = held.delete(input.name);
+    const [name, was] = [told[input.name], heldOf(input)];
+    if (name && done?.files.get(input.name) === key) held.set(input.name, { key, name });
+    else if (!name && was && requestConfig.formData.get(input.name) === was) gone = held.delete(input.name);
   }
   if (done?.send) {
     form.querySelector("[data-submit]").disabled = false;

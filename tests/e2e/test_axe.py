@@ -24,7 +24,7 @@ OFTEN = {
         "tools-activity-full",
         "billing-credits-full",
     ),
-    *("prompts-builder-full", "models-full", "account-login-error", "tools-tool-lip-sync-faces"),
+    *("prompts-builder-full", "models-full", "account-login-error", "tools-tool-talking-avatar-empty"),
 }
 RUN = """
 async (rules) => {

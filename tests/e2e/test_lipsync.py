@@ -33,7 +33,7 @@ def look(page, name):
 
 @pytest.mark.parametrize("size", [(390, 844), (1440, 900)])
 def test_one_of_two_faces_is_picked_and_speaks(open_page, tmp_path, size):
-    page = open_page(OWNER, "/home/tools/lip-sync", viewport={"width": size[0], "height": size[1]})
+    page = open_page(f"{size[0]}-{OWNER}", "/home/tools/lip-sync", viewport={"width": size[0], "height": size[1]})
     look(page, f"{size[0]}-empty")
     page.locator("input[type=file][name=video]").set_input_files(clip(tmp_path / "two.mp4"))
     faces = page.locator(".faces input")

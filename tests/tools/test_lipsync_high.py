@@ -78,7 +78,8 @@ def test_a_model_repaints_the_mouth_and_nothing_else(job, film, told, tmp_path):
     assert (job.queue, job.params["quality"]) == ("gpu", "high") and billing.held(job.user) == job.cost
     job = run(job)
     assert (job.status, job.error, job.engine) == ("succeeded", "", "high")
-    assert billing.receipt(job.reference).captured == job.cost and billing.held(job.user) == 0
+    paid = services.price_if_made(job, job.asset.frames)  # its text may take less than was expected
+    assert billing.receipt(job.reference).captured == paid <= job.cost and billing.held(job.user) == 0
     stages = list(dict.fromkeys(stage for stage, _step, _steps in told if stage != "loading"))
     assert stages == ["voicing", "tracking", "syncing", "listening", "encoding"]
     assert set(stages) < set(Generation.STAGES), "each has words for whoever waits"
@@ -112,7 +113,8 @@ def test_a_worker_that_takes_over_goes_on_after_what_is_kept(job, told, monkeypa
     job = run(job)
     assert (job.status, job.error, job.attempt) == ("succeeded", "", 2)
     assert min(step for stage, step, _steps in told if stage == "syncing") == 24
-    assert billing.receipt(job.reference).captured == job.cost and billing.held(job.user) == 0
+    paid = services.price_if_made(job, job.asset.frames)  # its text may take less than was expected
+    assert billing.receipt(job.reference).captured == paid <= job.cost and billing.held(job.user) == 0
 
 
 def test_a_cancelled_job_ends_between_frames_and_costs_nothing(job, told, monkeypatch):

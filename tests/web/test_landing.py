@@ -119,7 +119,7 @@ def test_tools_show_what_they_make_before_they_are_asked(client):
     for path in PAGES:
         html = client.get(path).content.decode()
         filmed = [tool for tool in registry.tools() if tool.clip]
-        assert [tool.slug for tool in filmed] == ["to-video", "restyle", "upscale", "looks"], (
+        assert [tool.slug for tool in filmed] == ["to-video", "restyle", "talking-avatar", "upscale", "looks"], (
             "what makes words has its icon"
         )
         for tool in filmed:

@@ -262,7 +262,7 @@ def test_a_killed_engine_is_a_lost_one_and_a_clip_is_not_followed(portrait, toy,
     asked = Asked(portrait, 128, 128, driver=small_clip(tmp_path / "clip.mp4", 0.4))
     with pytest.raises(EngineError) as raised:
         talk_film(asked, speech, tmp_path / "c", tmp_path / "o.mp4", engine=toy)
-    assert (raised.value.code, raised.value.public_text) == ("engine_unknown", "Toy does not follow a clip.")
+    assert (raised.value.code, raised.value.public_text) == ("engine_unknown", "Toy does not follow a video.")
     for quality in ("high", "large"):
         assert engine(quality).name in ("EchoMimicV3-Flash", "toy")
     with pytest.raises(EngineError) as raised:

@@ -50,5 +50,5 @@ def _acts(role: Role) -> tuple[Acts, list[Mouth]]:
         acts, shown = followed(role.driver, *how)
         return acts, mouths(role.speech, role.fps, role.frames) if role.speech is not None else shown
     if role.speech is None:
-        raise EngineError("input_missing", "There is neither a speech nor a clip to follow.")
+        raise EngineError("input_missing", "There is neither a speech nor a video to follow.")
     return acted(role.speech, *how), mouths(role.speech, role.fps, role.frames)

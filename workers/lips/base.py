@@ -1,8 +1,8 @@
-"""Types shared by all lip sync engines and their callers. Imports neither torch nor Django.
+"""Types shared by all engines of lip sync and of avatars, and their callers. Imports neither torch nor Django.
 
 A caller reads a clip (`Clip`), lets `workers.lips.tracking.follow` find the chosen face in every frame (`Track`), and
 gives both to an engine with the speech. The engine yields one frame for each frame of the clip; the caller makes
-a film of them (`workers.segments`).
+a film of them (`workers.segments`). An avatar gets a `Role` instead of a clip and a track.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ POINTS = 478  # landmarks of a face: 468 of the mesh, 10 of the irises
 
 
 class LipsError(PublicError):
-    """A clip or a sound cannot be lip-synced. The codes are rows of the error catalogue.
+    """A clip, a portrait or a sound cannot be used. The codes are rows of the error catalogue.
 
     no_face, face_small, face_turned, several_faces: the picture or the choice of a face has to change.
     no_speech: the sound has to change.
@@ -175,7 +175,7 @@ class Avatar(Protocol):
 
     @property
     def name(self) -> str:
-        """What its frames depend on: those of another engine are others."""
+        """The name of the engine. A film that one engine has begun is not gone on with by another."""
 
     def load(self) -> None:
         """Read the engine's model into memory, once. Raises EngineError when it is not there, damaged or too large."""

@@ -22,6 +22,7 @@ SIDE = 384  # pixels of the longer side in which the figure is looked for
 ROUNDS = 4  # of GrabCut
 CHIN, TOP, RIGHT_EAR, LEFT_EAR, BRIDGE = 152, 10, 234, 454, 168
 MORE = 0.03  # how much more than the figure goes with it, in distances between the eyes' outer corners
+BESIDE = 0.035  # how far beside the figure the wall is painted over as well, in these distances
 RING = 0.35  # how far under the figure the wall is painted with care, in distances between the eyes' outer corners
 
 Floats = NDArray[np.float32]
@@ -67,7 +68,7 @@ class Head:
 class Figure:
     """A portrait in two layers, uint8 RGB [H, W, 3] each: `front`, of which `share` (uint8 [H, W]) is seen, and `wall`.
 
-    Together they are the portrait, but for rounding at the edge.
+    Together they are the portrait, but for rounding at the edge, and hairs beside it that no share tells.
     """
 
     front: Picture
@@ -85,7 +86,7 @@ def taken_apart(portrait: Picture, head: Head) -> Figure:
     edge = np.clip(behind + (given - behind) / np.maximum(solid, 0.2)[..., None], 0, 255).astype(np.float32)
     filled = _filled(edge, (share > 60).astype(np.float32))
     front = np.where(share[..., None] == 255, portrait, np.round(filled).astype(np.uint8))
-    return Figure(np.ascontiguousarray(front), share, np.where(share[..., None] == 0, portrait, wall))
+    return Figure(np.ascontiguousarray(front), share, wall)
 
 
 def _share(portrait: Picture, head: Head) -> Mask:
@@ -185,7 +186,10 @@ def _guided(portrait: Picture, rough: Floats, radius: int) -> Floats:
 
 def _wall(portrait: Picture, share: Mask, head: Head) -> Picture:
     """Return the picture without the figure, uint8 RGB [H, W, 3]: with care where it may be uncovered."""
-    under = cv2.dilate((share > 4).astype(np.uint8), np.ones((5, 5), np.uint8))
+    # What is beside the figure may have its hairs, and their shadow.
+    beside = max(2, round(BESIDE * head.size))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * beside + 1, 2 * beside + 1))
+    under = cv2.dilate((share > 4).astype(np.uint8), disc)
     if under.all():
         return portrait
     deep = _filled(portrait.astype(np.float32), (1 - under).astype(np.float32))
@@ -199,7 +203,9 @@ def _wall(portrait: Picture, share: Mask, head: Head) -> Picture:
     ring = hidden - cv2.erode(hidden, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8), borderValue=1)
     painted = cv2.inpaint(np.ascontiguousarray(small), ring, 4, cv2.INPAINT_TELEA)
     large = cv2.resize(painted, wall.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    return np.where(under[..., None] > 0, large, portrait)
+    # Without an edge to see once the figure has moved.
+    soft = cv2.GaussianBlur(cv2.dilate(under, disc) * np.float32(1), (0, 0), beside / 2)
+    return np.asarray(cv2.blendLinear(np.ascontiguousarray(large), portrait, soft, 1 - soft), np.uint8)
 
 
 def _filled(picture: Floats, known: Floats) -> Floats:

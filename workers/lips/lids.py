@@ -27,7 +27,8 @@ SOFT = 0.022
 LASH = 0.015  # how thick the line of lashes is
 OPEN = 0.022  # what an eye is open at least, to blink
 LOWER = 0.16  # of the way that the lower lid comes up
-FINE = 3  # lines that are drawn for one
+STRETCHED, PAINTED = 0.15, 0.42  # how far shut a lid is still the portrait's own, and wholly painted
+BRIDGE = 168  # of the nose
 
 Floats = NDArray[np.float32]
 
@@ -35,15 +36,17 @@ Floats = NDArray[np.float32]
 @dataclass(frozen=True, slots=True, eq=False)
 class Lid:
     """An eye of a portrait, ready to be shut: a part of the picture at (`left`, `top`), float32 [h, w, 3] when it is
-    shut, and how much of each pixel belongs to it; where its edges are in each column, in pixels of the part."""
+    shut, and how much of each pixel belongs to it; where it begins and its edges are in each column, in pixels of the
+    part, and how much of its lashes is seen there."""
 
     left: int
     top: int
     skin: Floats
     reach: Floats
+    top_edge: Floats
     upper: Floats
     lower: Floats
-    inside: Floats
+    lashes: Floats
     lash: Floats
     thick: float
 
@@ -95,7 +98,9 @@ def _lid(portrait: Picture, points: Points, upper: tuple[int, ...], lower: tuple
     skin = _skin(part, hidden, size)
     # A lid is a part of a ball: lighter in the middle, darker towards its edge and the corners.
     along = np.clip((y - high_) / np.maximum(down - high_, 1), 0, 1)
-    light = 1 + 0.05 * np.sin(np.pi * np.clip(along * 1.1, 0, 1)) * bulge - 0.10 * along**3
+    light = 0.05 * np.sin(np.pi * np.clip(along * 1.1, 0, 1)) * bulge - 0.10 * along**3
+    light *= np.square(inside) * np.clip(1 - (y - down) / (BELOW * size), 0, 1)
+    light += 1
     skin = skin * light[..., None].astype(np.float32)
     # Its edge is soft.
     far = cv2.distanceTransform(np.pad(hidden, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
@@ -103,9 +108,12 @@ def _lid(portrait: Picture, points: Points, upper: tuple[int, ...], lower: tuple
     eye = part[(y > up - 0.02 * size) & (y < up + 0.3 * tall) & (inside >= 1)]
     dark = np.percentile(eye, 6, axis=0) if len(eye) else np.full(3, 40.0)
     lash = np.minimum(dark, skin.reshape(-1, 3).mean(0) * 0.35).astype(np.float32)
+    # Lashes get less towards the nose, and end before the corner there.
+    nose = place if points[BRIDGE, 0] < both[:, 0].mean() else 1 - place
+    seen = np.clip(1 - aside / 0.02, 0, 1) * (0.35 + 0.65 * np.clip(nose / 0.3, 0, 1)) * np.clip(nose / 0.06, 0, 1)
     return Lid(
-        int(low[0]), int(low[1]), skin, reach, up.astype(np.float32), down.astype(np.float32),
-        np.asarray(np.clip(1 - aside / 0.02, 0, 1), np.float32), lash, max(1.0, LASH * size),
+        int(low[0]), int(low[1]), skin, reach, np.asarray(high_, np.float32), up.astype(np.float32),
+        down.astype(np.float32), np.asarray(seen, np.float32), lash, max(1.0, LASH * size),
     )  # fmt: skip
 
 
@@ -136,24 +144,25 @@ def _shut(part: Floats, lid: Lid, shut: float) -> Floats:
     y = np.arange(part.shape[0], dtype=np.float32)[:, None]
     meet = lid.lower - LOWER * (lid.lower - lid.upper)
     edge = lid.upper + shut * (meet - lid.upper)
-    # The skin comes with the edge: it is taken from as far above the shut edge.
     x = np.broadcast_to(np.arange(part.shape[1], dtype=np.float32), part.shape[:2])
+    soft = 0.8
+    over = np.clip((edge - y) / soft + 0.5, 0, 1)
+    # A lid that has only begun to move is that of the portrait, stretched, with its lashes and folds.
+    stretch = (lid.upper - lid.top_edge) / np.maximum(edge - lid.top_edge, 1)
+    from_y = np.where(y > lid.top_edge, lid.top_edge + (y - lid.top_edge) * stretch, y)
+    own = cv2.remap(part, x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    out = part + (own - part) * (over * lid.reach)[..., None]
+    # Then it is the painted one, which comes with its edge: it is taken from as far above the shut edge.
+    painted = min(1.0, max(0.0, (shut - STRETCHED) / (PAINTED - STRETCHED)))
+    if not painted:
+        return np.asarray(out, np.float32)
     skin = cv2.remap(
         lid.skin, x, np.ascontiguousarray(y + (meet - edge)), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    soft = 0.8
-    cover = np.clip((edge - y) / soft + 0.5, 0, 1) * lid.reach
-    # A lid that has only begun to move is still that of the portrait.
-    cover = cover * min(1.0, shut / 0.3)
-    out = part + (skin - part) * cover[..., None]
+    out += (skin - out) * (over * lid.reach * np.float32(painted))[..., None]
     # The lower lid comes up a little.
     below = lid.lower - shut * LOWER * (lid.lower - lid.upper)
-    cover = (
-        np.clip((y - below) / soft + 0.5, 0, 1)
-        * np.clip((lid.lower + 2 - y) / 2, 0, 1)
-        * lid.reach
-        * min(1.0, shut / 0.3)
-    )
-    out += (lid.skin - out) * cover[..., None]
-    line = np.exp(-(((y - edge) / lid.thick) ** 2)) * 0.9 * min(1.0, shut / 0.25) * lid.inside
+    cover = np.clip((y - below) / soft + 0.5, 0, 1) * np.clip((lid.lower + 2 - y) / 2, 0, 1) * lid.reach
+    out += (lid.skin - out) * (cover * np.float32(painted))[..., None]
+    line = np.exp(-(((y - edge) / lid.thick) ** 2)) * 0.9 * min(1.0, 2.5 * painted) * lid.lashes
     return np.asarray(out + (lid.lash - out) * line[..., None], np.float32)

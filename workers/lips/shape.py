@@ -39,7 +39,9 @@ TUCK_GAP = 0.024  # between the upper lip and the lower one under the teeth
 SPREAD, ROUNDED = 0.10, 0.33  # how much wider and narrower a mouth gets, as shares of its width
 POUT = 0.02  # how much thicker rounded lips get
 JAW = 0.86  # the share of an opening that the lower lip moves
-CHIN = 0.55  # of the lower lip's way, how much the chin moves
+CHIN = 0.65  # of the lower lip's way, how much the chin moves
+FADES = 0.30  # the way below the lip on which the skin comes to move as the chin does
+ROUNDER = (3.4, 3.0, 2.6, 2.2)  # powers that say how late each ring of an open lower lip rises to the corners
 
 Doubles = NDArray[np.float64]
 
@@ -97,7 +99,7 @@ def moved(frame: Frame, mouth: Mouth) -> Doubles:
     gap *= np.clip(gap / 0.012, 0, 1) ** 2
     change = gap - max(float(had[4]), 0.0)
     by_y, by_x = np.zeros(MESH_POINTS), np.zeros(MESH_POINTS)
-    by_y += change * JAW * _jaw(x, y, lips, opening=change > 0)
+    by_y += change * JAW * _jaw(x, y, column, opening=change > 0)
     by_y -= change * (1 - JAW) * _upper(x, y, lips)
     _meet(frame.places, by_y, gap * lips, mouth.closed)
     stretch = SPREAD * mouth.wide if mouth.wide > 0 else ROUNDED * mouth.wide
@@ -112,14 +114,24 @@ def moved(frame: Frame, mouth: Mouth) -> Doubles:
     return np.stack([x + by_x, y + by_y], 1)
 
 
-def _jaw(x: Doubles, y: Doubles, lips: Doubles, *, opening: bool) -> Doubles:
+def _jaw(x: Doubles, y: Doubles, column: Doubles, *, opening: bool) -> Doubles:
     """Return how far each point goes with the lower lip, 0 to 1."""
+    chin = CHIN if opening else 0.7 * CHIN
     weights = _smooth((y + 0.02) / 0.28) * np.exp(-(np.maximum(np.abs(x) - 0.28, 0) ** 2) / 0.035)
-    weights *= np.where(y > 0.13, CHIN if opening else 0.7 * CHIN, 1.0)
+    weights *= np.where(y > 0.13, chin, 1.0)
+    # The lip's outer edge gets rounder than its inner one, or a wide mouth would have a pointed lip.
+    sides = [1 - column[list(points)] ** power for points, power in zip(LOWER, ROUNDER, strict=True)]
+    edge = list(LOWER[0])
+    order = np.argsort(x[edge])
+    # The skin below follows the lip less and less: where it gave way at once, it would fold.
+    below = y - np.interp(x, x[edge][order], y[edge][order])
+    near = np.interp(x, x[edge][order], np.maximum(0.1, sides[0])[order])
+    follows = np.where((below > 0) & (y > 0), 1 - _smooth(below / FADES), 0)
+    weights += (near - weights) * follows
     for points in UPPER:
         weights[list(points)] = 0
-    for points in LOWER:
-        weights[list(points)] = np.maximum(0.1, lips[list(points)])
+    for points, side in zip(LOWER, sides, strict=True):
+        weights[list(points)] = np.maximum(0.1, side)
     weights[list(CORNERS)] = 0.1
     return np.asarray(weights)
 

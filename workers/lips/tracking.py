@@ -93,7 +93,7 @@ def follow(clip: Clip, pick: Pick | None = None, *, on_progress: OnProgress = ig
         on_progress(Progress(stage="tracking", step=place + 1, steps=clip.frames))
     track = Track(_smoothed(points, shots), scores, tuple(shots) or (0,))
     if not track.seen:
-        raise LipsError("no_face", "No face is seen in this clip.")
+        raise LipsError("no_face", "No face is seen in this video.")
     return track
 
 
@@ -228,7 +228,7 @@ def _wanted(clip: Clip, pick: Pick | None) -> tuple[Face, Portrait] | None:
         return None
     picture = next(clip.read(pick.frame), None)
     if picture is None:
-        raise LipsError("no_face", "The clip has no frame at this place.")
+        raise LipsError("no_face", "The video has no frame at this place.")
     face = pick_face(picture, pick)
     return face, portrait(picture, face.points)
 

@@ -28,7 +28,7 @@ def lip_sync(request: Request) -> Made:
 
     params, source = request.params, request.input("video")
     if source is None:
-        raise EngineError("input_missing", "There is no clip whose lips could move.")
+        raise EngineError("input_missing", "There is no video whose lips could move.")
     request.on_progress(Progress(stage="loading"))
     speech = speech_of(request)
     if speech is None:

@@ -1,4 +1,4 @@
-"""What tasks share whose films show somebody who says something: the speech, and the film or what is finished of it."""
+"""The speech and the film of tasks that let somebody say something; of a stopped one, the part that is finished."""
 
 from __future__ import annotations
 

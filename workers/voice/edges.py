@@ -23,8 +23,8 @@ AHEAD = 0.01  # seconds by which the times are ahead of the sound, as those of p
 # How much later than the voice says phonemes change: within a word; after the last phoneme of a word; around a pause.
 # And how long it says nothing, at least, in a pause (seconds).
 WITHIN, BETWEEN, RISING, PAUSE = 0.022, 0.048, 0.011, 0.11
-NEAR = 0.01  # seconds that an edge goes without much ado; one inside of a phoneme goes twice as far
-SPREAD = 9.0  # dB that a level may be off without much ado
+NEAR = 0.01  # seconds that an edge usually moves (a standard deviation); one inside a phoneme twice as far
+SPREAD = 9.0  # dB that a level usually differs (a standard deviation)
 WEIGHT = 0.1  # of a step; neighbouring steps say nearly the same
 SHORTEST, SHORTEST_STOP = 3, 2  # steps
 # The levels of kinds of phonemes in the bands, in dB below what is loud: means of 20 sentences in five of the voices,

@@ -46,7 +46,7 @@ class Talker:
         """
         if role.driver is not None or role.speech is None:
             raise EngineError(
-                "engine_unknown", Sentence("{title} does not follow a clip.", title=self.external.card.title)
+                "engine_unknown", Sentence("{title} does not follow a video.", title=self.external.card.title)
             )
         return self._talked(role, role.speech, first, on_progress)
 
@@ -141,8 +141,10 @@ def _opened(film: Film, width: int, height: int) -> Iterator[Picture]:
 
 
 def _home(role: Role, first: int) -> tuple[Path, int]:
-    """Return the folder in which the engine works, and the frame that it begins with: where it was begun before, if
-    that is left, or else where the film goes on."""
+    """Return the folder in which the engine works, and the frame that it begins with.
+
+    Both are those of an earlier run whose files are left; without one, it begins where the film goes on.
+    """
     found = [
         (int(place.name.removeprefix(HOME)), place)
         for place in role.folder.glob(f"{HOME}*")
