@@ -234,7 +234,7 @@ def _smooth(value: NDArray[np.float64]) -> NDArray[np.float32]:
 def _backdrop(whole: Picture, width: int, height: int) -> Picture:
     """Return a picture that fills a film, out of focus."""
     fill = max(width / whole.shape[1], height / whole.shape[0]) / 8
-    small = cv2.resize(whole, None, fx=fill, fy=fill, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(whole, None, fx=fill, fy=fill, interpolation=cv2.INTER_AREA), np.uint8)
     top, left = (small.shape[0] - height // 8) // 2, (small.shape[1] - width // 8) // 2
     return _soft(small[max(top, 0) :, max(left, 0) :][: height // 8 + 1, : width // 8 + 1], width, height)
 
