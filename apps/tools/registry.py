@@ -18,6 +18,7 @@ from apps.billing import powers
 from apps.billing.powers import Powers
 from apps.given import misfits, tidied
 from apps.library import uploads
+from apps.library.decoding import NotOpened
 from apps.library.models import Asset, Generation
 from apps.text import told
 from apps.tools.fields import AssetField, LanguageField, PlanSelect, VoiceField
@@ -137,13 +138,19 @@ class ToolForm(forms.Form):
         """
         fields = self.fields
         dear = [name for name, field in fields.items() if isinstance(field, AssetField) and name in self.files]
+        wrong = False
         try:
             self.fields = {name: field for name, field in fields.items() if name not in dear}
             super()._clean_fields()  # type: ignore[misc]
-            self.unopened = bool(dear and self.errors and not self.holds)
+            wrong = bool(self.errors)
+            self.unopened = bool(dear and wrong and not self.holds)
             if not self.unopened:
                 self.fields = {name: fields[name] for name in dear}
                 super()._clean_fields()  # type: ignore[misc]
+        except NotOpened:
+            if not wrong:
+                raise
+            self.unopened = True  # what is wrong is told first; a later price opens them
         finally:
             self.fields = fields
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import resource
 import threading
 import time
@@ -85,10 +86,11 @@ def test_a_file_that_costs_too_much_is_refused_on_its_field(api, tmp_path):
     assert told["code"] == "validation_failed" and "takes too long to open" in told["errors"]["file"][0]
 
 
-def test_a_quote_opens_nothing_when_something_else_is_wrong(page, all_turns):
+def test_a_quote_without_a_turn_says_what_else_is_wrong_and_holds_nothing(page, all_turns):
     asked = {"prompt": "a swan", "mode": "picture", "image": upload(), "style": "no such style"}
-    html = page.post("/home/tools/to-video/quote", asked).content.decode()
-    assert "no such style" in html
+    answer = page.post("/home/tools/to-video/quote", asked)
+    assert "no such style" in answer.content.decode()
+    assert json.loads(answer["Held-Files"]) == {}
 
 
 @pytest.mark.skipif(not psutil.LINUX, reason="looks at the processes")
