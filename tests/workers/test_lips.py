@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -219,6 +220,20 @@ def test_the_picked_face_is_followed_over_cuts_and_past_others(tmp_path):
     track.save(tmp_path / "track.npz")
     again = Track.load(tmp_path / "track.npz")
     assert np.array_equal(again.points, track.points, equal_nan=True) and again.shots == track.shots
+
+
+def test_an_actor_in_a_film_is_followed_between_its_cuts_until_his_mouth_is_covered():
+    from workers.clips import FileClip
+    from workers.lips.tracking import follow
+
+    film = FileClip(Path(__file__).parents[1] / "data" / "clips" / "tears-of-steel.mp4", 640, 360, Fraction(24), 195)
+    track = follow(film, Pick(72, point=(498, 110)))
+    assert track.shots[:4] == (0, 21, 65, 185)  # a robot, a street, the man, and the robot again
+    seen = np.flatnonzero(np.isfinite(track.points[:, 0, 0]))
+    assert 65 <= seen[0] <= 67 and 158 <= seen[-1] < 170
+    assert len(seen) == seen[-1] - seen[0] + 1
+    steps = np.linalg.norm(np.diff(track.points[seen, 4, :2], axis=0), axis=1)  # of the tip of his nose
+    assert steps.max() < 20
 
 
 def test_a_clip_without_a_face_is_refused():
