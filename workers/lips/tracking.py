@@ -180,7 +180,8 @@ class _Follower:
         near = [
             face
             for face in self.finder.faces(picture, tiles=path.lost % LOOK_EVERY == 0)
-            if likeness(portrait(picture, face.points), path.portrait) > SAME_PERSON
+            if not _jumped(path.last, face, path.lost + 1)
+            and likeness(portrait(picture, face.points), path.portrait) > SAME_PERSON
         ]
         path.lost += 1
         if not near:
@@ -294,11 +295,11 @@ def _smooth(points: Floats, out: Floats) -> None:
         out[place] = np.tensordot(weights, points[begin : begin + size], 1)
 
 
-def _jumped(before: Face, after: Face) -> bool:
-    """Return whether a face moved or grew more than faces do between two frames."""
+def _jumped(before: Face, after: Face, frames: int = 1) -> bool:
+    """Return whether a face moved or grew more than faces do in so many frames of a shot."""
     size, now = size_of(before.points), size_of(after.points)
     far = float(np.linalg.norm(np.subtract(_middle(before.points), _middle(after.points))))
-    return far > 0.8 * size or not 0.6 < now / max(size, 1e-6) < 1.6
+    return far > 0.8 * size * frames or not 0.6**frames < now / max(size, 1e-6) < 1.6**frames
 
 
 def _middle(points: Points) -> tuple[float, float]:
