@@ -115,7 +115,7 @@ evaluate-speech: install-dev
 	$(BIN)/python -m scripts.evaluate_speech $(ARGS)
 	$(if $(ARGS),,$(BIN)/python -m scripts.evaluate_lips && $(BIN)/python -m scripts.evaluate_avatar)
 
-# What lips on rendered faces do against the sound, into docs/lips.md; ARGS="--clips front" measures one anew.
+# What lips on rendered faces and a filmed one do against the sound, into docs/lips.md; ARGS="--clips front" measures one anew.
 evaluate-lips: install-dev
 	$(BIN)/python -m scripts.evaluate_lips $(ARGS)
 

@@ -1,8 +1,9 @@
 """Lips: mouths from phonemes, times from sounds, faces in pictures, and films whose face says a speech."""
 
 import itertools
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -219,6 +220,52 @@ def test_the_picked_face_is_followed_over_cuts_and_past_others(tmp_path):
     track.save(tmp_path / "track.npz")
     again = Track.load(tmp_path / "track.npz")
     assert np.array_equal(again.points, track.points, equal_nan=True) and again.shots == track.shots
+
+
+FILMED = Path(__file__).parents[1] / "data" / "clips" / "tears-of-steel.mp4"
+
+
+@dataclass
+class Pictures:
+    """Pictures as a clip."""
+
+    pictures: list
+    width, height, fps = 640, 360, FPS
+
+    @property
+    def frames(self):
+        return len(self.pictures)
+
+    def read(self, first=0):
+        yield from self.pictures[first:]
+
+
+def test_a_face_that_is_lost_for_a_moment_is_not_taken_for_one_across_the_picture(monkeypatch):
+    from workers.clips import FileClip
+    from workers.lips.tracking import follow
+
+    monkeypatch.setattr("workers.lips.tracking.SAME_PERSON", -2.0)  # as if all looked alike
+    shot = list(FileClip(FILMED, 640, 360, Fraction(24), 77).read(65))
+    hidden = shot[0].copy()  # here a head behind him is taken for a face
+    hidden[20:240, 380:580] = hidden[20:240, 380:580].mean((0, 1)).astype(np.uint8)
+    track = follow(Pictures([*shot[:0:-1], hidden, *shot[1:]]), Pick(0, point=(498, 110)))
+    assert track.shots == (0,) and 20 <= track.seen <= 22
+    places = track.points[np.isfinite(track.points[:, 0, 0]), :, 0].mean(1)
+    assert places.min() > 450
+
+
+def test_an_actor_in_a_film_is_followed_between_its_cuts_until_his_mouth_is_covered():
+    from workers.clips import FileClip
+    from workers.lips.tracking import follow
+
+    film = FileClip(FILMED, 640, 360, Fraction(24), 195)
+    track = follow(film, Pick(72, point=(498, 110)))
+    assert track.shots[:4] == (0, 21, 65, 185)  # a robot, a street, the man, and the robot again
+    seen = np.flatnonzero(np.isfinite(track.points[:, 0, 0]))
+    assert 65 <= seen[0] <= 67 and 158 <= seen[-1] < 170
+    assert len(seen) == seen[-1] - seen[0] + 1
+    steps = np.linalg.norm(np.diff(track.points[seen, 4, :2], axis=0), axis=1)  # of the tip of his nose
+    assert steps.max() < 20
 
 
 def test_a_clip_without_a_face_is_refused():

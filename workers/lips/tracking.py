@@ -28,6 +28,7 @@ SAME_PERSON = 0.45  # the least likeness of two portraits, -1 to 1
 CUT_LEVELS, CUT_TIMES = 20.0, 4.0  # of 255 on average, and of what changed lately, from which on a shot begins
 STILL_LEVELS = 2.0  # what changes from frame to frame at least, by noise
 SMOOTHED = 7  # frames, with a parabola (Savitzky-Golay)
+GLIMPSE = 5  # frames; a face that is seen for less, lost before and after, is half covered: its mouth would flicker
 
 Floats = NDArray[np.float32]
 
@@ -91,6 +92,7 @@ def follow(clip: Clip, pick: Pick | None = None, *, on_progress: OnProgress = ig
         for earlier, face in follower.see(place, picture):
             points[earlier], scores[earlier] = face.points, face.score
         on_progress(Progress(stage="tracking", step=place + 1, steps=clip.frames))
+    _drop_glimpses(points, scores, shots)
     track = Track(_smoothed(points, shots), scores, tuple(shots) or (0,))
     if not track.seen:
         raise LipsError("no_face", "No face is seen in this video.")
@@ -134,8 +136,10 @@ class _Follower:
         for path in self.paths:
             if self._on(path, picture, place):
                 path.seen.append((place, path.last))
-        if not self.paths or (self.since % LOOK_EVERY == 0 and self._undecided(place)):
-            for face in self.finder.faces(picture, tiles=self.since % LOOK_EVERY == 0)[:MOST_FACES]:
+        early = self.since < LOOK_EVERY and self._undecided(place)  # somebody may turn up just after another was seen
+        tiles = early or self.since % LOOK_EVERY == 0
+        if not self.paths or (tiles and self._undecided(place)):
+            for face in self.finder.faces(picture, tiles=tiles)[:MOST_FACES]:
                 if all(shared(face.box, path.last.box) < 0.3 for path in self.paths):
                     self.paths.append(_Path(face, portrait(picture, face.points), [(place, face)]))
         self.since += 1
@@ -176,7 +180,8 @@ class _Follower:
         near = [
             face
             for face in self.finder.faces(picture, tiles=path.lost % LOOK_EVERY == 0)
-            if likeness(portrait(picture, face.points), path.portrait) > SAME_PERSON
+            if not _jumped(path.last, face, path.lost + 1)
+            and likeness(portrait(picture, face.points), path.portrait) > SAME_PERSON
         ]
         path.lost += 1
         if not near:
@@ -249,16 +254,29 @@ def _with_cuts(frames: Iterator[Picture]) -> Iterator[tuple[Picture, bool]]:
         before = small
 
 
+def _drop_glimpses(points: Floats, scores: Floats, shots: Sequence[int]) -> None:
+    """Forget the face where it is seen for less than GLIMPSE frames, and neither before nor after them in the shot."""
+    edges = {0, *shots, len(points)}
+    for begin, end in _runs(points, shots):
+        if end - begin < GLIMPSE and not edges & {begin, end}:
+            points[begin:end], scores[begin:end] = np.nan, 0
+
+
 def _smoothed(points: Floats, shots: Sequence[int]) -> Floats:
     """Return the landmarks smoothed within each run of frames that show the face in one shot."""
     out = points.copy()
-    seen = np.isfinite(points[:, 0, 0])
-    edges = {*shots, len(points), *(np.flatnonzero(seen[1:] != seen[:-1]) + 1).tolist()}
-    places = sorted(edges | {0})
-    for begin, end in itertools.pairwise(places):
-        if end > begin and seen[begin]:
-            _smooth(points[begin:end], out[begin:end])
+    for begin, end in _runs(points, shots):
+        _smooth(points[begin:end], out[begin:end])
     return out
+
+
+def _runs(points: Floats, shots: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield where each run of frames that show the face in one shot begins, and ends before."""
+    seen = np.isfinite(points[:, 0, 0])
+    edges = {0, *shots, len(points), *(np.flatnonzero(seen[1:] != seen[:-1]) + 1).tolist()}
+    for begin, end in itertools.pairwise(sorted(edges)):
+        if seen[begin]:
+            yield begin, end
 
 
 def _smooth(points: Floats, out: Floats) -> None:
@@ -277,11 +295,11 @@ def _smooth(points: Floats, out: Floats) -> None:
         out[place] = np.tensordot(weights, points[begin : begin + size], 1)
 
 
-def _jumped(before: Face, after: Face) -> bool:
-    """Return whether a face moved or grew more than faces do between two frames."""
+def _jumped(before: Face, after: Face, frames: int = 1) -> bool:
+    """Return whether a face moved or grew more than faces do in so many frames of a shot."""
     size, now = size_of(before.points), size_of(after.points)
     far = float(np.linalg.norm(np.subtract(_middle(before.points), _middle(after.points))))
-    return far > 0.8 * size or not 0.6 < now / max(size, 1e-6) < 1.6
+    return far > 0.8 * size * frames or not 0.6**frames < now / max(size, 1e-6) < 1.6**frames
 
 
 def _middle(points: Points) -> tuple[float, float]:
