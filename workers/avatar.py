@@ -236,7 +236,8 @@ def _backdrop(whole: Picture, width: int, height: int) -> Picture:
     fill = max(width / whole.shape[1], height / whole.shape[0]) / 8
     small = np.asarray(cv2.resize(whole, None, fx=fill, fy=fill, interpolation=cv2.INTER_AREA), np.uint8)
     top, left = (small.shape[0] - height // 8) // 2, (small.shape[1] - width // 8) // 2
-    return _soft(small[max(top, 0) :, max(left, 0) :][: height // 8 + 1, : width // 8 + 1], width, height)
+    part = small[max(top, 0) :, max(left, 0) :][: height // 8 + 1, : width // 8 + 1]
+    return _soft(np.asarray(part, np.uint8), width, height)
 
 
 def _soft(picture: Picture, width: int, height: int) -> Picture:
