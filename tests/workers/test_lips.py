@@ -353,6 +353,7 @@ def test_a_film_is_gone_on_with_after_its_last_kept_segment(source, tmp_path):
         sync_film(asked, speech, tmp_path / "part", tmp_path / "part.mp4", engine=engine(), on_progress=stop)
     info, segments = keep_film(asked, speech, tmp_path / "part", tmp_path / "kept.mp4", engine=engine())
     assert segments == 1 and info.frames == SEGMENT_FRAMES
+    kept = (tmp_path / "part" / "0000.mp4").read_bytes()
     stages.clear()
     sync_film(
         asked,
@@ -363,8 +364,10 @@ def test_a_film_is_gone_on_with_after_its_last_kept_segment(source, tmp_path):
         on_progress=lambda told: stages.append(told.stage),
     )
     assert "tracking" not in stages and stages.count("syncing") == 65 - SEGMENT_FRAMES + 1
-    one, other = (list(read_frames(tmp_path / name)) for name in ("whole.mp4", "part.mp4"))
-    assert np.array_equal(one, other)
+    assert (tmp_path / "part" / "0000.mp4").read_bytes() == kept, "it is not made again"
+    # What is drawn is the same bit for bit, see above; of what is encoded, a busy machine once gave other bytes.
+    one, other = (np.stack(list(read_frames(tmp_path / name))) for name in ("whole.mp4", "part.mp4"))
+    assert one.shape == other.shape and np.abs(one.astype(int) - other).mean() < 0.5
 
 
 def test_another_speech_begins_anew_and_nothing_is_kept_of_nothing(source, tmp_path):
