@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from workers.base import Sentence
-from workers.prompts import nano
+from workers.prompts import nano, storybook
 from workers.prompts.changes import Span, changes
 from workers.prompts.names import pronoun
 from workers.prompts.read import blanks, other_language, read, sentences_of
 from workers.prompts.shot import LIKE_JSON, PromptError, Shot, from_text
+from workers.prompts.small_world import Composed
 from workers.prompts.vocabulary import (
     CAMERA_MOVES,
     LIGHT_WORDS,
@@ -31,6 +32,11 @@ from workers.prompts.vocabulary import (
 from workers.prompts.write import Target, write
 
 ENGINE = "shot-grammar"
+# What writes the sentences of a video model that knows only those of its small world, by the model's id.
+SMALL_WORLDS: Mapping[str, Callable[[str, int, bool], Composed]] = {
+    nano.MODEL: nano.compose,
+    storybook.MODEL: storybook.compose,
+}
 MAX_PROMPT = 2000  # characters, as the video tool takes them
 MAX_JSON = 20_000
 SHOT_WORDS = ("shot", "close-up", "closeup", "close up", "portrait", "panorama", "view of")
@@ -129,13 +135,14 @@ def too_long(prompt: str, most: int = MAX_PROMPT) -> Sentence | None:
 def compose(prompt: str, seed: int, *, target: Target = "t2v", model: str = "") -> Suggestion:
     """Return a fuller prompt for the same scene.
 
-    For a film that begins with a picture (`i2v`) only the camera's motion is added: the picture shows the rest. For the
-    video model `nano` it is a sentence of nano's world. Raises PromptError, on `prompt`, for what cannot be used.
+    For a film that begins with a picture (`i2v`) only the camera's motion is added: the picture shows the rest. For a
+    video model with a small world it is a sentence of that world. Raises PromptError, on `prompt`, for what cannot be
+    used.
     """
     text, noted = written(prompt, target)
     prompt, notes = prompt.strip(), list(noted)
-    if model == nano.MODEL:
-        told = nano.compose(text, seed, pictured=target == "i2v")
+    if sentence := SMALL_WORLDS.get(model):
+        told = sentence(text, seed, target == "i2v")
         found = (*notes, *told.notes, *blanks(text))
         return Suggestion(prompt, told.prompt, read(told.prompt).shot, notes=found, seed=seed)
     reading = read(text)

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.engines.skyreels import cards as skyreels
 from workers.engines.skyreels.nano_lab import captions
 from workers.engines.skyreels.nano_lab.world import sample_spec
-from workers.prompts import nano, nano_words
+from workers.prompts import nano, nano_words, storybook, storybook_words
 from workers.prompts.changes import changes
 from workers.prompts.compose import compose
 from workers.prompts.shot import PromptError
@@ -161,50 +160,79 @@ def test_nano_is_written_for_in_its_own_sentences():
             assert not told.notes
 
 
-def test_what_nano_leaves_open_is_drawn_and_every_word_of_it_is_known():
-    known = set(nano_words.vocabulary())
+@pytest.mark.parametrize(
+    ("model", "idea", "whole", "vocabulary"),
+    [
+        ("nano", "a ball", r"an? \w+ circle [\w ]+", nano_words.vocabulary()),
+        ("storybook", "a puppy", r"an? \w+ dog [\w ]+", storybook_words.vocabulary()),
+        ("storybook", "a lady in red", r"a woman in a red dress [\w ]+", storybook_words.vocabulary()),
+    ],
+)
+def test_what_a_small_world_leaves_open_is_drawn_and_every_word_of_it_is_known(model, idea, whole, vocabulary):
     for seed in range(50):
-        told = compose("a ball", seed, model="nano").prompt
-        assert re.fullmatch(r"an? \w+ circle [\w ]+", told)
-        assert set(re.findall(r"[\w']+", told.lower())) <= known
-    assert len({compose("a ball", seed, model="nano").prompt for seed in range(50)}) > 20
+        told = compose(idea, seed, model=model).prompt
+        assert re.fullmatch(whole, told)
+        assert set(re.findall(r"[\w']+", told.lower())) <= set(vocabulary)
+    assert len({compose(idea, seed, model=model).prompt for seed in range(50)}) > 20
 
 
-def test_words_that_nano_does_not_know_are_named():
+def test_words_that_a_small_world_does_not_have_are_named():
     told = compose("a golden retriever runs on the beach", 1, model="nano")
     assert "nano does not know “retriever”, “runs”." in told.notes[0]
     assert "yellow" in told.prompt and "over the sea" in told.prompt
     assert "nano does not know “gato”." in compose("gato", 1, model="nano").notes[0]
+    told = compose("a white retriever runs on the beach", 1, model="storybook")
+    assert "The storybook model does not draw “retriever”." in told.notes[0]
+    assert "a white dog walks" in told.prompt and "at the beach" in told.prompt
+    assert "The storybook model does not draw “gato”." in compose("gato", 1, model="storybook").notes[0]
 
 
-def test_nano_is_told_no_scene_where_a_picture_shows_one():
-    assert compose("a red ball moves left", 1, target="i2v", model="nano").prompt == "a red ball moves left"
-    assert re.fullmatch(
-        "a red ball (moves left|moves right|bounces)", compose("a red ball", 1, target="i2v", model="nano").prompt
-    )
+@pytest.mark.parametrize(
+    ("model", "whole", "open_ended", "added"),
+    [
+        ("nano", "a red ball moves left", "a red ball", "(moves left|moves right|bounces)"),
+        ("storybook", "a girl waves", "a white dog", "(walks to the (left|right)|stands|jumps|sits)"),
+        ("storybook", "walking to the left", "at night", "someone [a-z ]+"),
+    ],
+)
+def test_a_small_world_is_told_no_scene_where_a_picture_shows_one(model, whole, open_ended, added):
+    assert compose(whole, 1, target="i2v", model=model).prompt == whole
+    for seed in range(9):
+        told = compose(open_ended, seed, target="i2v", model=model).prompt
+        assert re.fullmatch(f"{open_ended},? {added}", told)
 
 
 def test_two_of_a_kind_are_two():
     assert compose("two red balls at night", 1, model="nano").prompt.count("red circle") == 2
+    assert re.fullmatch(
+        r"an orange cat [\w ]+ and a (white|brown|black|grey) cat [\w ]+ at night",
+        compose("two orange cats at night", 1, model="storybook").prompt,
+    )
 
 
-WORDS = st.sampled_from(
-    ("a", "red", "crimson", "pink", "ball", "circle", "planet", "star", "dog", "bounces", "runs", "grows", "moves left",
-     "rotates", "in the night sky", "over", "sea", "two", "and", "retriever", "zxqv", "the camera pans left", "black",
-     "on a black background", "🐶", "红色", "at sunset")
-)  # fmt: skip
+WORDS = {
+    nano: ("a", "red", "crimson", "pink", "ball", "circle", "planet", "star", "dog", "bounces", "runs", "grows", "two",
+     "moves left", "rotates", "in the night sky", "over", "sea", "and", "retriever", "zxqv", "the camera pans left",
+     "black", "on a black background", "🐶", "红色", "at sunset"),
+    storybook: ("a", "red", "crimson", "black", "pink", "girl", "kid", "lady", "in", "raincoat", "with dark hair",
+     "cat", "dog", "boat", "ball", "balloon", "waves", "runs", "sails", "to the left", "rises", "sits", "on the sea",
+     "sea", "path", "two", "and", "retriever", "zxqv", "the camera pans left", "close-up", "at dusk", "by day", "🐶",
+     "红色", "indoors", "t-shirt"),
+}  # fmt: skip
 
 
+@pytest.mark.parametrize("world", [nano, storybook])
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
-@given(said=st.lists(WORDS, min_size=1, max_size=12), seed=st.integers(0, 99))
-def test_the_composer_and_the_quote_read_nano_alike(said, seed):
-    prompt, card = " ".join(said), skyreels.get("nano")
-    told, nearest = compose(prompt, seed, model="nano"), nano.nearest(prompt)
-    unknown = card.unknown_words(prompt)
+@given(data=st.data(), seed=st.integers(0, 99))
+def test_the_composer_and_the_quote_read_a_small_world_alike(world, data, seed):
+    prompt = " ".join(data.draw(st.lists(st.sampled_from(WORDS[world]), min_size=1, max_size=12)))
+    told, nearest, unknown = compose(prompt, seed, model=world.MODEL), world.nearest(prompt), world.unknown(prompt)
     assert all(f"“{word}”" in told.notes[0] for word in unknown[:6]) and bool(told.notes) == bool(unknown)
-    assert card.nearest(prompt) == (nearest if unknown else "")
-    assert card.unknown_words(told.prompt) == card.unknown_words(nearest) == []
-    asked, written, near = nano.asked(prompt), nano.asked(told.prompt), nano.asked(nearest)
-    assert asked.scene in ("", written.scene) and asked.camera == written.camera == near.camera
-    for thing in (written.things[0], near.things[0]):
-        assert asked.things[0].colour in ("", thing.colour) and asked.things[0].shape in ("", thing.shape)
+    assert world.unknown(told.prompt) == world.unknown(nearest) == []
+    asked, written, near = (world.asked(text) for text in (prompt, told.prompt, nearest))
+    if world is nano:
+        assert asked.around["scene"] in ("", written.around["scene"])
+        assert asked.around["camera"] == written.around["camera"] == near.around["camera"]
+        for thing in (written.things[0], near.things[0]):
+            assert asked.things[0]["colour"] in ("", thing["colour"])
+            assert asked.things[0]["shape"] in ("", thing["shape"])

@@ -16,8 +16,7 @@ import torch
 from workers.base import EngineError, OnProgress, Progress, Sentence, ignore_progress
 from workers.engines import registry
 from workers.engines.instruct import cards
-from workers.prompts import nano
-from workers.prompts.compose import ENGINE, Suggestion, compose, written
+from workers.prompts.compose import ENGINE, SMALL_WORLDS, Suggestion, compose, written
 from workers.prompts.schema import INSTRUCTION, TEXT, schema, suggestion
 from workers.prompts.write import Target
 from workers.weights import folder as models_folder
@@ -132,9 +131,11 @@ class Writer:
         Raises PromptError, on `prompt`, EngineError, and what `on_progress` raises.
         """
         text, _ = written(prompt, target)
-        if model == nano.MODEL:
+        if model in SMALL_WORLDS:
             told = compose(prompt, seed, target=target, model=model)
-            why = Sentence("nano's sentences are written by the rules, not by {title}.", title=self._title)
+            why = Sentence(
+                "{model}'s sentences are written by the rules, not by {title}.", model=model, title=self._title
+            )
             return _noted(told, why)
         on_progress(Progress(stage="loading"))
         self.load()

@@ -10,6 +10,8 @@ from typing import Any
 
 from torch import nn
 
+from workers.prompts import storybook_words
+
 from ..nano_lab import text as plain
 from . import captions, world
 
@@ -31,13 +33,13 @@ ALONE = 2  # the last label: the first of two figures, the second, or one alone
 @functools.cache
 def tokenizer() -> Any:
     """The storybook's words."""
-    return plain.tokenizer(captions.vocabulary())
+    return plain.tokenizer(storybook_words.vocabulary())
 
 
 def _labels(spec: world.Spec, said: captions.Said, text: str) -> list[int]:
     """Labels of a figure and its scene, as far as the sentence tells them."""
     told = {**dict.fromkeys(captions.PARTS, False), **dict.fromkeys(said, True), "light": True, "camera": True}
-    told["look"] = any(words in text for words in captions.LOOK_WORDS[spec.look])
+    told["look"] = any(words in text for words in storybook_words.LOOK_WORDS[spec.look])
     return [list(table).index(getattr(spec, name)) if told[name] else len(table) for name, table in TABLES.items()]
 
 

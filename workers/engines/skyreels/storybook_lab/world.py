@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from workers.prompts import storybook_words as words
+
 Ints = npt.NDArray[np.int64]
 RGB = tuple[int, int, int]
 
@@ -30,35 +32,10 @@ COLOURS: dict[str, RGB] = {
     "black": (70, 64, 78),
     "grey": (158, 158, 168),
 }
-BRIGHT: tuple[str, ...] = ("red", "blue", "green", "yellow", "orange", "purple", "white", "pink")
-FUR: tuple[str, ...] = ("orange", "white", "brown", "black", "grey")
-PEOPLE: tuple[str, ...] = ("woman", "man", "girl", "boy")
-CHILDREN: tuple[str, ...] = ("girl", "boy")
-PETS: tuple[str, ...] = ("cat", "dog")
-SHAPES: tuple[str, ...] = ("circle", "square", "triangle", "star", "ring", "heart")
-FIGURES: tuple[str, ...] = (*PEOPLE, *PETS, "bird", "balloon", "boat", "car", *SHAPES)
-LOOKS: tuple[str, ...] = ("dark", "brown", "blond", "curly")  # a person's hair, and skin that goes with it
-SCENES: tuple[str, ...] = ("meadow", "beach", "sea", "mountains", "forest", "city", "street", "room")
-LIGHTS: tuple[str, ...] = ("day", "sunset", "night")
-CAMERAS: tuple[str, ...] = ("still", "pan left", "pan right", "zoom in", "portrait")
-GOES: tuple[str, ...] = ("left", "right", "up")
-ACTIONS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(PEOPLE, ("left", "right", "stand", "wave", "jump", "sit")),
-    **dict.fromkeys(PETS, ("left", "right", "stand", "jump", "sit")),
-    "bird": ("left", "right"),
-    "balloon": ("left", "right", "up"),
-    "boat": ("left", "right"),
-    "car": ("left", "right", "stand"),
-    **dict.fromkeys(SHAPES, ("left", "right", "up", "stand", "jump")),
-}
-PLACES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys((*PEOPLE, *PETS), tuple(s for s in SCENES if s != "sea")),
-    "bird": tuple(s for s in SCENES if s not in ("room", "forest")),
-    "balloon": ("meadow", "beach", "sea", "mountains", "city"),
-    "boat": ("sea",),
-    "car": ("city", "street", "meadow", "mountains"),
-    **dict.fromkeys(SHAPES, SCENES),
-}
+FIGURES, PEOPLE, CHILDREN, PETS, SHAPES = words.FIGURES, words.PEOPLE, words.CHILDREN, words.PETS, words.SHAPES
+BRIGHT, FUR, colours = words.BRIGHT, words.FUR, words.colours
+ACTIONS, GOES, PLACES = words.ACTIONS, words.GOES, words.PLACES
+LOOKS, SCENES, LIGHTS, CAMERAS = words.LOOKS, words.SCENES, words.LIGHTS, words.CAMERAS
 OFTEN: dict[str, int] = {**dict.fromkeys(PEOPLE, 6), **dict.fromkeys(PETS, 5), **dict.fromkeys(SHAPES, 1)}
 SIZES: dict[str, tuple[int, int]] = {"1:1": (256, 256), "16:9": (320, 192), "9:16": (192, 320)}
 FPS = 8
@@ -107,11 +84,6 @@ class Spec:
     def cast(self) -> tuple[Spec, ...]:
         """The figures, from left to right."""
         return (self, self.second) if self.second else (self,)
-
-
-def colours(figure: str) -> tuple[str, ...]:
-    """The colours a figure comes in."""
-    return FUR if figure in PETS else BRIGHT
 
 
 def sample(rng: random.Random, held_out: bool = False, figures: tuple[str, ...] = FIGURES) -> Spec:
