@@ -29,14 +29,14 @@ ANY = ""  # the row of a kind of work for every tier that has none of its own
 # By the kind of work and the tier of the model that does it. A second of film is as many frames as the model makes for
 # one at its own rate, and a rate holds for recommended settings: what takes more passes costs as much more.
 TABLE: Mapping[tuple[str, str], Rate] = {
-    ("video", "nano"): Rate(2, Unit.SECOND),
+    ("video", "embedded"): Rate(2, Unit.SECOND),
     ("video", "1.3B-540P"): Rate(10, Unit.SECOND),
     ("video", "14B-540P"): Rate(25, Unit.SECOND),
     ("video", "14B-720P"): Rate(50, Unit.SECOND),
     ("upscale", ANY): Rate(1, Unit.SECOND),
     ("voice", "offline"): Rate(1, Unit.CHARACTERS),
     ("voice", "elevenlabs"): Rate(2, Unit.CHARACTERS),
-    ("image", "nano"): Rate(1, Unit.PICTURE),
+    ("image", "embedded"): Rate(1, Unit.PICTURE),
     ("image", ANY): Rate(10, Unit.PICTURE),
     ("lip-sync", ANY): Rate(5, Unit.SECOND),
     ("avatar", ANY): Rate(5, Unit.SECOND),

@@ -309,8 +309,8 @@ class VideoForm(ToolForm):
 
     not_shown = frozenset({"prompt_enhancer"})
     page_initial: ClassVar[Mapping[str, Any]] = {
-        # nano's films are small, and quickly made larger.
-        "finish": FACTORS[-1] if videos.MODEL.id == "nano" else "",
+        # The films of an embedded model are small, and quickly made larger.
+        "finish": FACTORS[-1] if videos.MODEL.embedded else "",
         "mode": "text",
         "num_frames": videos.usual_length(videos.MODEL),
         "ratio": "",

@@ -18,7 +18,7 @@ from workers.engines.skyreels.request.plan import effort, plan
 from workers.engines.skyreels.request.spec import SpecError, VideoSpec
 
 RELEASED = [card for card in cards.all() if card.released]
-RATES = {"nano": 2, "1.3B-540P": 10, "14B-540P": 25, "14B-720P": 50}
+RATES = {"embedded": 2, "1.3B-540P": 10, "14B-540P": 25, "14B-720P": 50}
 
 
 def tool():
@@ -45,7 +45,7 @@ def test_with_recommended_settings_a_film_costs_the_rate_of_its_model(card):
 
 def test_the_table_has_what_the_tools_will_ask_for():
     assert prices.rate("voice", "offline") == prices.Rate(1, prices.Unit.CHARACTERS)
-    assert (prices.rate("image", "nano").credits, prices.rate("image", "14B-540P").credits) == (1, 10)
+    assert (prices.rate("image", "embedded").credits, prices.rate("image", "14B-540P").credits) == (1, 10)
     assert [prices.rate(work).credits for work in ("lip-sync", "avatar", "upscale", "writing")] == [5, 5, 1, 5]
     with pytest.raises(KeyError):
         prices.rate("video", "5B-540P")

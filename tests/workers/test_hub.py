@@ -43,7 +43,7 @@ def test_every_model_of_the_seed_has_a_row_with_what_an_operator_asks_for():
             (1280, 720, 121),
         ),
     }
-    models = {card.id.removeprefix("SkyReels-V2-"): card for card in cards.all() if card.id != "nano"}
+    models = {card.id.removeprefix("SkyReels-V2-"): card for card in cards.all() if not card.embedded}
     assert set(models) == set(rows) | set(announced)
     for name, card in models.items():
         assert (*card.sizes["16:9"], card.base_num_frames) == (rows | announced)[name]
@@ -203,7 +203,9 @@ def test_a_hub_that_is_down_or_nowhere_is_told(remote, monkeypatch):
 def test_unreleased_built_in_and_unknown_models_are_refused():
     assert refused(store.download, "SkyReels-V2-DF-5B-540P").code == "model_unreleased"
     assert store.status("SkyReels-V2-CameraDirector-5B-720P").state == "unreleased"
-    assert refused(store.download, "nano").code == "model_builtin" == refused(store.evict, "nano").code
+    for card in cards.all():
+        if card.embedded:
+            assert refused(store.download, card.id).code == "model_builtin" == refused(store.evict, card.id).code
     assert refused(store.status, "SkyReels-V9").code == "model_unknown"
 
 

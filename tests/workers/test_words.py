@@ -1,4 +1,4 @@
-"""Which words of a prompt nano does not know, and the nearest prompt that it does."""
+"""Which words of a prompt an embedded model does not know, and the nearest prompt that it does."""
 
 import random
 
@@ -7,6 +7,7 @@ import pytest
 from workers.engines.skyreels import cards
 from workers.engines.skyreels.nano_lab import captions
 
+EMBEDDED = [card for card in cards.all() if card.embedded]
 nano = cards.get("nano")
 
 
@@ -29,9 +30,10 @@ def test_unknown_words_are_named_once_and_rewritten_in_words_that_nano_knows(pro
     assert nano.unknown_words(suggestion) == [], "one click is enough"
 
 
-@pytest.mark.parametrize("prompt", ["", "…", "the a in", "It's the red circle's, and they don't!", *nano.examples])
-def test_a_prompt_of_known_words_needs_no_word_about_it(prompt):
-    assert nano.unknown_words(prompt) == [] and nano.nearest(prompt) == ""
+@pytest.mark.parametrize("card", EMBEDDED, ids=lambda card: card.id)
+def test_a_prompt_of_known_words_needs_no_word_about_it(card):
+    for prompt in ("", "…", "the a in", "It's the red circle's, and they don't!", *card.examples):
+        assert card.unknown_words(prompt) == [] and card.nearest(prompt) == ""
 
 
 def test_what_nano_was_trained_on_is_known():
@@ -45,6 +47,7 @@ def test_a_model_that_understands_every_language_says_nothing():
     assert cards.get("SkyReels-V2-DF-1.3B-540P").unknown_words("a golden retriever") == []
 
 
-def test_a_prompt_of_the_longest_length_is_read_at_once():
+@pytest.mark.parametrize("card", EMBEDDED, ids=lambda card: card.id)
+def test_a_prompt_of_the_longest_length_is_read_at_once(card):
     prompt = " ".join(f"word{number}" for number in range(250))[:2000]
-    assert len(nano.unknown_words(prompt)) > 200 and nano.nearest(prompt)
+    assert len(card.unknown_words(prompt)) > 200 and card.nearest(prompt)

@@ -21,7 +21,6 @@ from workers.base import EngineError
 from workers.engines.image import cards, plan
 from workers.engines.image.cards import HIGH, LOW, QUALITY, WITHOUT
 from workers.engines.image.request import Noise, NoiseError
-from workers.engines.skyreels.cards import NANO_ID
 from workers.engines.upscale.plan import FACTORS, target
 from workers.weights import catalog
 
@@ -133,8 +132,8 @@ class ImageForm(ToolForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         initial, card = kwargs.get("initial") or {}, pictures.default()
         if "model_id" not in initial:
-            # nano's pictures are small, and quickly made larger.
-            usual = {"ratio": card.ratios[0], "finish": FACTORS[-1] if card.of == NANO_ID else ""}
+            # The pictures of an embedded model are small, and quickly made larger.
+            usual = {"ratio": card.ratios[0], "finish": FACTORS[-1] if card.builtin else ""}
             kwargs["initial"] = usual | initial
         super().__init__(*args, **kwargs)
         shown = str(self["model_id"].value() or "")

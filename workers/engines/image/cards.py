@@ -111,35 +111,26 @@ class FrameCard(ImageCard):
 
 
 def _frame(film: films.ModelCard) -> FrameCard:
-    nano = film.id == films.NANO_ID
+    stills = film.world.get("stills", {})
     return FrameCard(
         id=f"{film.id}-image",
         of=film.id,
         title=f"{film.title} - one frame",
-        sizes={"1:1": film.sizes["1:1"], **film.sizes} | ({"4:3": (128, 96)} if nano else {}),
-        fewest=10 if nano else 20,
-        most=24 if nano else film.steps,
+        sizes={"1:1": film.sizes["1:1"], **film.sizes}
+        | {ratio: (int(width), int(height)) for ratio, (width, height) in stills.get("sizes", {}).items()},
+        fewest=10 if film.embedded else 20,
+        most=24 if film.embedded else film.steps,
         guidance_scale=film.guidance_scale,
         tier=film.tier,
         licence=film.licence,
         licence_url=film.licence_url,
         parameters=film.parameters,
-        examples=NANO_STILLS if nano else STILLS,
-        limits=NANO_LIMITS if nano else "",
+        examples=tuple(stills.get("examples", STILLS)),
+        limits=str(stills.get("limits", "")),
         words=film.words,
         good_for="First frames in the video model's own look.",
     )
 
-
-NANO_LIMITS = "Small pictures of one simple shape, 128 pixels and a little more; enlarge what you keep."
-NANO_STILLS = (
-    "a red star in the night sky",
-    "a white heart at sunset",
-    "a yellow circle over the sea",
-    "a purple square over the city",
-    "a green circle in the blue sky",
-    "an orange triangle over a green meadow",
-)
 
 # Films by words alone are enough: what begins with a picture needs one.
 catalog.add(*(_frame(card) for card in films.all() if card.released and card.variant in ("df", "t2v")))

@@ -1,4 +1,4 @@
-"""The models of SkyReels-V2 (https://github.com/SkyworkAI/SkyReels-V2) and the nano model. Imports no torch."""
+"""The models of SkyReels-V2 (https://github.com/SkyworkAI/SkyReels-V2) and the embedded ones. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from workers.prompts.styles import STYLES
 from workers.weights import catalog
 from workers.weights.card import WeightCard
 
-NANO_ID = "nano"
-NANO = Path(__file__).parent / NANO_ID
+DEFAULT_ID = "nano"  # the embedded model that makes films where none is chosen
+NANO = Path(__file__).parent / "nano"
+STORYBOOK = Path(__file__).parent / "storybook"
 SKYWORK_LICENCE = "Skywork Community License"
 SKYWORK_LICENCE_URL = "https://github.com/SkyworkAI/SkyReels-V2/blob/main/LICENSE.txt"
 
@@ -67,6 +68,11 @@ TIPS_OF_NANO = (
     Sentence("Say how it moves: {words}.", words="moves right, bounces, grows, spins"),
     Sentence("Say where it is: {words}.", words="over the sea, at sunset, in the night sky"),
 )
+TIPS_OF_STORYBOOK = (
+    Sentence("Name one figure or two, and a colour: {words}.", words="a girl in a yellow dress, a white dog"),
+    Sentence("Say what it does: {words}.", words="walks to the left, waves, jumps, sits"),
+    Sentence("Say where it is, and at which hour: {words}.", words="at the beach, in the forest, at sunset, at night"),
+)
 
 Variant = Literal["df", "t2v", "i2v", "camera"]
 
@@ -85,7 +91,7 @@ class ModelCard(WeightCard):
     checker: ClassVar[str] = "workers.engines.skyreels.check:check_card"
 
     variant: Variant
-    resolution: str  # "540P" | "720P" | "nano"
+    resolution: str  # "540P" | "720P" | the id of an embedded model
     sizes: dict[str, tuple[int, int]]
     fps: int
     base_num_frames: int
@@ -101,7 +107,8 @@ class ModelCard(WeightCard):
     max_num_frames: int = 1457
     examples: tuple[str, ...] = ()
     tips: tuple[Sentence, ...] = TIPS
-    world: dict[str, Any] = field(default_factory=dict)
+    embedded: Path | None = None  # the folder of a model that ships with this software
+    world: dict[str, Any] = field(default_factory=dict)  # what an embedded model says of itself: its world.json
     # Whether things stay where they are when a frame is shown anew; else only its colours are taken.
     holds_places: bool = True
     asynchronous_block: int = 5  # latents of a block where ar_step is not 0 and nothing else is asked for
@@ -132,8 +139,8 @@ class ModelCard(WeightCard):
 
     @property
     def tier(self) -> str:
-        """What its films are priced by: "nano", "1.3B-540P", "14B-720P"."""
-        return "-".join(dict.fromkeys((self.parameters, self.resolution)))
+        """What its films are priced by: "embedded", "1.3B-540P", "14B-720P"."""
+        return "embedded" if self.embedded else f"{self.parameters}-{self.resolution}"
 
     @property
     def ratios(self) -> tuple[str, ...]:
@@ -142,8 +149,8 @@ class ModelCard(WeightCard):
 
     @property
     def builtin(self) -> Path | None:
-        """The nano model ships with this software."""
-        return NANO if self.id == NANO_ID else None
+        """The folder of an embedded model."""
+        return self.embedded
 
     @property
     def recommended(self) -> str:
@@ -242,14 +249,16 @@ def _row(model_id: str, released: bool, disk_gb: float) -> ModelCard:
     )
 
 
-def _nano() -> ModelCard:
-    world = json.loads((NANO / "world.json").read_text(encoding="utf-8"))
+def of_folder(folder: Path, tips: tuple[Sentence, ...]) -> ModelCard:
+    """Return the row of an embedded model; its folder is called by its id."""
+    world = json.loads((folder / "world.json").read_text(encoding="utf-8"))
     return ModelCard(
-        id=NANO_ID,
-        title="SkyReels-V2 nano",
+        id=folder.name,
+        title=f"SkyReels-V2 {folder.name}",
+        embedded=folder,
         variant="df",
-        resolution="nano",
-        parameters="nano",
+        resolution=folder.name,
+        parameters=folder.name,
         repo="",
         sizes={ratio: (int(width), int(height)) for ratio, (width, height) in world["sizes"].items()},
         fps=int(world["fps"]),
@@ -266,20 +275,23 @@ def _nano() -> ModelCard:
         licence_url="https://www.apache.org/licenses/LICENSE-2.0",
         max_sequence_length=int(world.get("max_sequence_length", 64)),
         max_num_frames=int(world.get("max_num_frames", 1457)),
-        disk_gb=round(sum(f.stat().st_size for f in NANO.rglob("*.safetensors")) / 1e9, 3),
+        disk_gb=round(sum(f.stat().st_size for f in folder.rglob("*.safetensors")) / 1e9, 3),
         examples=tuple(world.get("examples", ())),
-        tips=TIPS_OF_NANO,
+        tips=tips,
         limits=str(world.get("limits", "")),
-        words="workers.prompts.nano",
+        words=f"workers.prompts.{folder.name}",
         world=world,
     )
 
 
-catalog.add(_nano(), *(_row(*row) for row in _ROWS))
+_TIPS = {NANO: TIPS_OF_NANO, STORYBOOK: TIPS_OF_STORYBOOK}
+# Those that are here, and first the default.
+_HERE = sorted((folder for folder in _TIPS if folder.is_dir()), key=lambda folder: folder.name != DEFAULT_ID)
+catalog.add(*(of_folder(folder, _TIPS[folder]) for folder in _HERE), *(_row(*row) for row in _ROWS))
 
 
 def all() -> tuple[ModelCard, ...]:
-    """Return every model of SkyReels-V2, the nano model first, unreleased ones included."""
+    """Return every model of SkyReels-V2, the embedded ones first, unreleased ones included."""
     return catalog.all_of(ModelCard)
 
 

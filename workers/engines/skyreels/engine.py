@@ -71,7 +71,7 @@ class SkyReelsEngine:
 
     def __init__(
         self,
-        name: str = "nano",
+        name: str = cards.DEFAULT_ID,
         pool: Pool | None = None,
         parallel: SequenceParallel | None = None,
         ranks_pool: str = POOL,

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -74,8 +76,8 @@ class Peak(TorchDispatchMode):
 
 def measure(card: cards.ModelCard) -> Figures:
     """Weigh the model of one row; raises KeyError where its configuration is not published."""
-    if card.id == "nano":
-        transformer, vae, text, sight = _nano()
+    if card.embedded:
+        transformer, vae, text, sight = _shipped(card.embedded)
     else:
         with torch.device("meta"):
             transformer, vae, text, sight = parts_of(card)
@@ -124,6 +126,7 @@ def weigh(transformer: Any, vae: Any, text: Any, sight: Any, *, forcing: bool) -
         text_layer_bytes=_largest_layer(text),
         width=transformer.config.num_attention_heads * transformer.config.attention_head_dim,
         heads=transformer.config.num_attention_heads,
+        patch_area=math.prod(transformer.config.patch_size),
     )
 
 
@@ -133,7 +136,8 @@ def bytes_per_token(transformer: Any, forcing: bool) -> int:
     torch.nn.Module.to(transformer, torch.bfloat16)  # the class's own method warns about what is not computed here
     config = transformer.config
     shape = (1, config.in_channels, FRAME_LATENTS, SIDE_LATENTS, SIDE_LATENTS)
-    tokens = FRAME_LATENTS * (SIDE_LATENTS // 2) ** 2
+    _, high, wide = config.patch_size
+    tokens = FRAME_LATENTS * (SIDE_LATENTS // high) * (SIDE_LATENTS // wide)
     times = (1, FRAME_LATENTS) if forcing else (1,)
     with torch.device("meta"):
         asked: dict[str, Any] = {
@@ -162,13 +166,13 @@ def _decoding(vae: Any) -> tuple[int, int]:
     return -(-(peak.bytes - kept) // pixels), -(-kept // pixels)
 
 
-def _nano() -> tuple[Any, Any, Any, None]:
+def _shipped(folder: Path) -> tuple[Any, Any, Any, None]:
     with torch.device("meta"):
         transformer = SkyReelsV2Transformer3DModel.from_config(
-            SkyReelsV2Transformer3DModel.load_config(cards.NANO, subfolder="transformer")
+            SkyReelsV2Transformer3DModel.load_config(folder, subfolder="transformer")
         )
-        vae = AutoencoderKLWan.from_config(AutoencoderKLWan.load_config(cards.NANO, subfolder="vae"))
-        text = UMT5EncoderModel(UMT5Config.from_pretrained(cards.NANO, subfolder="text_encoder"))
+        vae = AutoencoderKLWan.from_config(AutoencoderKLWan.load_config(folder, subfolder="vae"))
+        text = UMT5EncoderModel(UMT5Config.from_pretrained(folder, subfolder="text_encoder"))
     return transformer, vae, text, None
 
 

@@ -30,7 +30,6 @@ SLACK = 0.06
 STAYING = ("resident", "aside")
 # float32 latents: the film's, the model's answers with and without the prompt, and what the scheduler remembers.
 LATENT_COPIES = 8
-PATCH_AREA = 4
 BLOCKS_AT_WORK = 2  # one computes while the next is on its way
 
 # A tile as Wan's VAE has it: 256 pixels a side, 192 apart.
@@ -61,7 +60,7 @@ class Figures:
     `bytes_per_token` is that of the transformer for each latent patch, `decode_bytes_per_pixel` that of the VAE for
     each pixel of a frame while it decodes latents one by one, `cache_bytes_per_pixel` what it keeps between them.
     `layer_bytes` and `text_layer_bytes` are the largest layers, `width` the numbers of one token between two blocks,
-    and `heads` those of its attention.
+    `heads` those of its attention, and `patch_area` the cells of a latent frame that make one token.
     """
 
     transformer_bytes: int
@@ -81,6 +80,7 @@ class Figures:
     text_layer_bytes: int
     width: int
     heads: int
+    patch_area: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def _refuse_ranks(spec: VideoSpec, run: Execution) -> None:
         raise EngineError("ranks_unfit", "Causal attention on several GPUs needs another backend than xfuser.")
     cells = spec.width // known.spatial_factor * (spec.height // known.spatial_factor)
     for latents in {window.latents + int(window.closing) for window in plan(spec).windows}:
-        refuse_unfit(known.heads, latents * (cells // PATCH_AREA), run.ranks, even)
+        refuse_unfit(known.heads, latents * (cells // known.patch_area), run.ranks, even)
 
 
 def sentence(card: cards.ModelCard, gigabytes: float | None) -> str:
@@ -230,7 +230,7 @@ def ways(known: Figures, spec: VideoSpec, *, quantised: bool = False, factor: in
     cells = spec.width // spatial * (spec.height // spatial)
     # No window is longer than the first.
     seen = latents_of(min(spec.num_frames, spec.base_num_frames)) + int(spec.end_image is not None)
-    tokens = seen * (cells // PATCH_AREA)
+    tokens = seen * (cells // known.patch_area)
     latents = LATENT_COPIES * 4 * known.latent_channels * seen * cells
     working = factor * known.bytes_per_token * tokens + latents
     if spec.teacache:

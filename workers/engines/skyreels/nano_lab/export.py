@@ -21,7 +21,29 @@ SHIPPED = Path(__file__).resolve().parent.parent / "nano"
 STEPS, GUIDANCE, SHIFT = 16, 4.0, 3.0
 PICTURE_GUIDANCE = 2.5  # more makes words count for more than the last picture, less blurs shapes
 LIMITS = "Best with one simple shape; two shapes or camera moves may go wrong."
-BASE_FRAMES = 21
+BASE_FRAMES, OVERLAP = 21, 9
+# What programs take for what is left open.
+SAMPLING: dict[str, Any] = {
+    "base_num_frames": BASE_FRAMES,
+    "overlap_history": OVERLAP,
+    "steps": STEPS,
+    "guidance_scale": GUIDANCE,
+    "picture_guidance_scale": PICTURE_GUIDANCE,
+    "shift": SHIFT,
+}
+# What the model makes of one frame.
+STILLS: dict[str, Any] = {
+    "sizes": {"4:3": [128, 96]},
+    "examples": [
+        "a red star in the night sky",
+        "a white heart at sunset",
+        "a yellow circle over the sea",
+        "a purple square over the city",
+        "a green circle in the blue sky",
+        "an orange triangle over a green meadow",
+    ],
+    "limits": "Small pictures of one simple shape, 128 pixels and a little more; enlarge what you keep.",
+}
 
 
 def pipeline(root: Path) -> Any:
@@ -68,14 +90,10 @@ def description() -> dict[str, Any]:
         "scenes": list(world.SCENES),
         "sizes": {k: list(v) for k, v in world.SIZES.items()},
         "fps": world.FPS,
-        "base_num_frames": BASE_FRAMES,
-        "overlap_history": 9,
-        "steps": STEPS,
-        "guidance_scale": GUIDANCE,
-        "picture_guidance_scale": PICTURE_GUIDANCE,
-        "shift": SHIFT,
+        **SAMPLING,
         "examples": list(world.EXAMPLES),
         "limits": LIMITS,
+        "stills": STILLS,
     }
 
 

@@ -69,7 +69,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag("ar_step", "sampler steps between neighbouring blocks; 0: all together", int, "ar_step", forcing=True),
     Flag(
         "causal_block_size",
-        "latents in a block (where ar_step is not 0: 5, of nano 1)",
+        "latents in a block (where ar_step is not 0: 5, of embedded models 1)",
         int,
         "causal_block_size",
         forcing=True,

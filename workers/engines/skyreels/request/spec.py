@@ -149,7 +149,7 @@ class VideoSpec:
     ar_step: int = 0
     causal_block_size: int = 1
     causal_attention: bool = False
-    model: str = "nano"
+    model: str = cards.DEFAULT_ID
     overlap: Literal["latent", "reencode"] = "latent"
     image: Path | None = None
     end_image: Path | None = None

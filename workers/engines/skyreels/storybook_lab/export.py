@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,26 @@ from typing import Any
 import torch
 from diffusers import SkyReelsV2DiffusionForcingPipeline, UniPCMultistepScheduler
 
-from ..nano_lab.export import SHIFT
+from ..nano_lab.export import SAMPLING, SHIFT
 from ..nano_lab.transformer import layers_of
-from . import text, transformer, vae
+from . import text, transformer, vae, world
+
+LIMITS = (
+    "It draws people, cats, dogs, birds, balloons, boats, cars and simple shapes, best one at a time; "
+    "a second figure or a moving camera may go wrong."
+)
+# What the model makes of one frame.
+STILLS = {
+    "examples": [
+        "a girl in a yellow dress stands at the beach at sunset",
+        "a white dog sits in the forest",
+        "a red sailboat on the sea at night",
+        "a man in a blue jacket stands in the old town",
+        "an orange cat sits in the living room",
+        "a woman in a green dress, close-up",
+    ],
+    "limits": "Pictures of a story book, 256 pixels and a little more; enlarge what you keep.",
+}
 
 
 def pipeline(root: Path) -> Any:
@@ -30,8 +48,12 @@ def pipeline(root: Path) -> Any:
 
 
 def export(root: Path, target: Path) -> int:
-    """Write the float16 folder; other files of ``target`` stay. Returns the size in bytes."""
-    pipe = pipeline(root)
+    """Write the float16 folder and its ``world.json``; other files of ``target`` stay. Returns the size in bytes."""
+    return write(pipeline(root), target)
+
+
+def write(pipe: Any, target: Path) -> int:
+    """Write a pipeline as :func:`export` does."""
     for part in (pipe.vae, pipe.transformer, pipe.text_encoder):
         for p in part.parameters():
             p.data = p.data.contiguous()
@@ -39,4 +61,17 @@ def export(root: Path, target: Path) -> int:
         shutil.rmtree(target / folder, ignore_errors=True)
     pipe.to(dtype=torch.float16)
     pipe.save_pretrained(target)
+    (target / "world.json").write_text(json.dumps(description(), indent=2) + "\n", encoding="utf-8")
     return sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
+
+
+def description() -> dict[str, Any]:
+    """What programs need to know about the model without loading it."""
+    return {
+        "sizes": {ratio: list(size) for ratio, size in world.SIZES.items()},
+        "fps": world.FPS,
+        **SAMPLING,
+        "examples": list(world.EXAMPLES),
+        "limits": LIMITS,
+        "stills": STILLS,
+    }
