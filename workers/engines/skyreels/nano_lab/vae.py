@@ -21,6 +21,9 @@ from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders.autoencoder_kl_wan import WanCausalConv3d, WanResample
 from torch import Tensor, nn
 
+from workers.engines.skyreels.sampler import flat
+from workers.engines.skyreels.sampler.flat import convolve, residual
+
 from . import paint, world
 from .optim import Muon
 from .store import atomic_save
@@ -86,22 +89,6 @@ def _norm(module: Any, x: Tensor) -> Tensor:
     return out
 
 
-def _conv(module: Any, x: Tensor) -> Tensor:
-    w = module.weight
-    return F.conv2d(x, w[:, :, -1].contiguous(memory_format=torch.channels_last), module.bias, padding=w.shape[-1] // 2)
-
-
-def _residual(block: Any, x: Tensor) -> Tensor:
-    short = x if isinstance(block.conv_shortcut, nn.Identity) else _conv(block.conv_shortcut, x)
-    x = _conv(block.conv1, F.silu(_norm(block.norm1, x)))
-    return _conv(block.conv2, F.silu(_norm(block.norm2, x))) + short
-
-
-def _middle(block: Any, x: Tensor) -> Tensor:
-    # The attention's output projection stays zero: a purely local network behaves the same on a crop and on a picture.
-    return _residual(block.resnets[1], _residual(block.resnets[0], x))
-
-
 def _images_first(x: Tensor) -> Tensor:
     """``[B, C, 1 + T, H, W]`` to ``[B + B*T, C, H, W]``: the first frames, then all others."""
     rest = x[:, :, 1:].permute(0, 2, 1, 3, 4).flatten(0, 1)
@@ -124,7 +111,7 @@ def encode(vae: Any, clip: Tensor) -> Tensor:
         ``[B, 2 * CHANNELS, k + 1, H / 8, W / 8]``: mean and log variance.
     """
     b, n = clip.shape[0], clip.shape[2] - 1
-    x = _conv(vae.encoder.conv_in, _images_first(clip))
+    x = convolve(vae.encoder.conv_in, _images_first(clip))
     for layer in vae.encoder.down_blocks:
         if isinstance(layer, WanResample):
             x = layer.resample(x)
@@ -133,28 +120,17 @@ def encode(vae: Any, clip: Tensor) -> Tensor:
                 pairs = x[b:].reshape(b * n, 2 * x.shape[1], *x.shape[2:])
                 x = torch.cat([x[:b], F.conv2d(pairs, torch.cat([w[:, :, 1], w[:, :, 2]], 1), layer.time_conv.bias)])
         else:
-            x = _residual(layer, x)
-    x = _middle(vae.encoder.mid_block, x)
-    x = _conv(vae.quant_conv, _conv(vae.encoder.conv_out, F.silu(_norm(vae.encoder.norm_out, x))))
+            x = residual(layer, x, _norm)
+    # The attention's output projection stays zero: a purely local network behaves the same on a crop and on a picture.
+    for block in vae.encoder.mid_block.resnets:
+        x = residual(block, x, _norm)
+    x = convolve(vae.quant_conv, convolve(vae.encoder.conv_out, F.silu(_norm(vae.encoder.norm_out, x))))
     return _frames_back(x, b)
 
 
 def decode(vae: Any, z: Tensor) -> Tensor:
     """Frames ``[B, 3, 4k + 1, 8h, 8w]`` (not clamped) of latents ``[B, CHANNELS, k + 1, h, w]``."""
-    b, n = z.shape[0], z.shape[2] - 1
-    x = _conv(vae.decoder.conv_in, _conv(vae.post_quant_conv, _images_first(z)))
-    x = _middle(vae.decoder.mid_block, x)
-    for block in vae.decoder.up_blocks:
-        for resnet in block.resnets:
-            x = _residual(resnet, x)
-        if block.upsamplers is not None:
-            layer = block.upsamplers[0]
-            if layer.mode == "upsample3d" and n:
-                rest = _conv(layer.time_conv, x[b:]).reshape(2 * b * n, x.shape[1], *x.shape[2:])
-                x, n = torch.cat([x[:b], rest]), 2 * n
-            x = layer.resample[1](F.interpolate(x, scale_factor=2, mode="nearest"))
-    x = _conv(vae.decoder.conv_out, F.silu(_norm(vae.decoder.norm_out, x)))
-    return _frames_back(x, b)
+    return _frames_back(flat.decode(vae, _images_first(z), len(z), _norm), len(z))
 
 
 def crops(n: int, rng: random.Random) -> tuple[Tensor, Tensor]:

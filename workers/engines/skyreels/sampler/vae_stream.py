@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from torch.overrides import TorchFunctionMode
 
 from workers.engines.skyreels.memory.components import Components
+from workers.engines.skyreels.sampler import flat
+from workers.engines.skyreels.sampler.flat import NORM_FLOOR
 
 CACHE_FRAMES = 2  # what a causal convolution of kernel 3 keeps
 CONVOLUTION_ARGUMENTS = 7  # what torch's own modules pass
-NORM_FLOOR = 1e-12  # what torch's normalize divides by at least
 
 
 class CpuKernels(TorchFunctionMode):
@@ -46,8 +47,11 @@ class CpuKernels(TorchFunctionMode):
 
 def kernels(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[Any]:
     """Return the context in which a VAE is best run: nothing special off the CPU and in half precision."""
-    plain = device.type == "cpu" and dtype == torch.float32 and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return CpuKernels() if plain else nullcontext()
+    return CpuKernels() if _plain(device, dtype) and torch.backends.mkldnn.is_available() else nullcontext()  # type: ignore[no-untyped-call]
+
+
+def _plain(device: torch.device, dtype: torch.dtype) -> bool:
+    return device.type == "cpu" and dtype == torch.float32
 
 
 class StreamDecoder:
@@ -56,6 +60,8 @@ class StreamDecoder:
     With `tiling` a picture that is larger than the VAE's tile (256 pixels) is decoded in tiles that overlap, each with
     a cache of its own, and their seams are blended as diffusers' `tiled_decode` does it: frame for frame the same. Only
     the tile at work is on the device. A smaller picture is one tile, and nothing changes.
+
+    On a CPU, weights that look at no earlier frame are run as 2D convolutions (flat.py), with nothing to remember.
     """
 
     def __init__(self, models: Components, *, tiling: bool = False) -> None:
@@ -66,6 +72,7 @@ class StreamDecoder:
         # Multiplying by the reciprocal of a reciprocal would round differently from diffusers' decode.
         self._scale = 1.0 / torch.tensor(config.latents_std).view(shape)
         self._slots = int(self.vae._cached_conv_counts["decoder"])
+        self._flat = flat.is_flat(self.vae)
         self.reset()
 
     def reset(self) -> None:
@@ -94,6 +101,9 @@ class StreamDecoder:
     def _piece(self, place: tuple[int, int], raw: torch.Tensor) -> torch.Tensor:
         first = place not in self._features
         features = self._features.setdefault(place, [None] * self._slots)
+        if self._flat and _plain(self.device, self.vae.dtype):
+            images = flat.decode(self.vae, raw[:, :, 0], int(first))
+            return images.movedim(0, 1)[None]
         _move(features, self.device)
         with kernels(self.device, self.vae.dtype):
             frames: torch.Tensor = self.vae.decoder(
@@ -126,6 +136,8 @@ class StreamDecoder:
 
     def receptive_latents(self) -> int:
         """Return how many latents back a frame can depend on: re-decoding that many rebuilds the cache exactly."""
+        if self._flat:
+            return 1
         config = self.vae.config
         convolutions = 2 * (config.num_res_blocks + 1)
         reach, rate = CACHE_FRAMES * (1 + 4), 1  # conv_in and the two blocks in the middle
