@@ -135,9 +135,10 @@ def _suggestion(made: Mapping[str, Any], model_id: str) -> dict[str, Any]:
 
 
 def _elsewhere(prompt: str, model_id: str) -> list[str]:
-    """Say that another model here may know the words that this one does not."""
+    """Say that another model here knows more of the words."""
     unknown = videos.card_of(model_id).unknown_words(prompt)
-    return [_("Choose another model for the rest.")] if unknown and len(videos.models()) > 1 else []
+    known_elsewhere = any(len(card.unknown_words(prompt)) < len(unknown) for card in videos.models())
+    return [_("Choose another model for the rest.")] if known_elsewhere else []
 
 
 @login_required

@@ -92,6 +92,12 @@ def offer_looks(form: Any, card: ModelCard | ImageCard) -> None:
         form.initial["style"] = card.looks[0]  # of what another model made
 
 
+def show_example(form: Any, card: ModelCard | ImageCard) -> None:
+    """Show a prompt of a model in the empty field of a form."""
+    if card.examples:
+        form.fields["prompt"].widget.attrs["placeholder"] = card.examples[0]
+
+
 def refuse_look(form: Any, card: ModelCard | ImageCard, look: str | None) -> None:
     """Add an error to the field `style` of a form where a model does not know the look."""
     if look and look not in card.looks:

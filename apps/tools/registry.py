@@ -398,9 +398,8 @@ class Tool:
         """The runs that the price list shows: each in words, with its cleaned parameters."""
         return ()
 
-    @property
-    def page_context(self) -> dict[str, Any]:
-        """More that this tool's page shows, such as suggestions."""
+    def page_context(self, form: ToolForm | None = None) -> dict[str, Any]:
+        """More that this tool's page shows, such as suggestions; with a form, those of the model that it has."""
         return {}
 
     def get_absolute_url(self) -> str:

@@ -287,8 +287,7 @@ class SpeakingTool(Stoppable):
         told_ = str(self.priced_as) % {"seconds": PRICED_SECONDS}
         return [(told_, {"seconds": PRICED_SECONDS})]
 
-    @property
-    def page_context(self) -> dict[str, Any]:
+    def page_context(self, form: ToolForm | None = None) -> dict[str, Any]:
         return {"suggestions": ()}
 
 

@@ -336,9 +336,9 @@ class VideoForm(ToolForm):
             # The page also sends the fields of the other modes; they are ignored.
             field = self.fields[name]
             field.ignored = chosen in MODES and name not in inputs_of(chosen)  # type: ignore[attr-defined]
-        self._suit(self._card())
+        self._suit(self.card())
 
-    def _card(self) -> ModelCard:
+    def card(self) -> ModelCard:
         """The model that is chosen."""
         return next((card for card in videos.models() if card.id == self["model_id"].value()), videos.MODEL)
 
@@ -352,7 +352,7 @@ class VideoForm(ToolForm):
 
     def asked_by(self, name: str, value: str) -> Mapping[str, float]:
         if name == "finish":
-            return {"lines": allowed.lines_of(self._card()) * int(value)}
+            return {"lines": allowed.lines_of(self.card()) * int(value)}
         chosen = {"model_id": "id", "resolution": "resolution"}.get(name, "")
         found = [allowed.lines_of(card) for card in videos.models() if chosen and getattr(card, chosen) == value]
         return {"lines": min(found)} if found else {}
@@ -372,6 +372,7 @@ class VideoForm(ToolForm):
         ratio.offered, ratio.automatic, ratio.sizes = card.ratios, SHAPED, card.sizes
         ratio.own = "" if self["mode"].value() in SHAPED else card.ratios[0]
         prompting.offer_looks(self, card)
+        prompting.show_example(self, card)
         values = videos.recommended(card) | (card.picture if self["mode"].value() in IMAGED else {})
         for name, value in values.items():
             self.fields[name].widget.attrs["placeholder"] = value

@@ -182,7 +182,11 @@ class ModelSelect(ModelChoice):
             "examples": card.examples,
             "title": card.title,
         }
-        about |= {"placeholders": recommended(card), "picture": card.picture, "limits": card.limits}
+        about |= {
+            "placeholders": recommended(card),
+            "picture": card.picture,
+            "limits": _(card.limits) if card.limits else "",
+        }
         about |= {"looks": card.looks, "style": look_reason(card), "tips": tips_of(card)}
         about |= {"finishes": self.finishes.get(card.id, {})}
         option["attrs"]["data-model"] = json.dumps(about)

@@ -337,7 +337,7 @@ def _page(request: SignedIn, tool: Tool, form: ToolForm, of_batch: Mapping[str, 
     if presets.takes(tool):
         context["presets"] = [(each, presets.gone(each)) for each in Preset.objects.of(request.user)]
         context["preset_url"] = reverse("tools:tool_preset", args=[tool.slug])
-    return context | quoted | tool.page_context
+    return context | quoted | tool.page_context(form)
 
 
 def _refused(form: ToolForm) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import { offerFinishes } from "./finish.js";
 import { offerSeconds } from "./length.js";
+import { offerSamples } from "./samples.js";
 
 export function model(select) {
   const form = select.form;
@@ -49,13 +50,7 @@ export function model(select) {
     form.querySelector(".tips")?.replaceChildren(
       ...tips.map((tip) => Object.assign(document.createElement("li"), { textContent: tip })),
     );
-    const samples = form.querySelector("[data-samples]");
-    for (const [index, link] of [...(samples?.children ?? [])].entries()) {
-      const example = examples[index] ?? "";
-      link.hidden = !example;
-      link.textContent = example;
-      link.href = `?prompt=${encodeURIComponent(example)}`;
-    }
+    offerSamples(form, examples);
     for (const [name, text] of Object.entries({ title, limits, style })) {
       const place = document.querySelector(`[data-model-${name}]`);
       if (place) place.textContent = text;

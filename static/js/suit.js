@@ -2,6 +2,7 @@
 // is greyed, with the reason beside it.
 
 import { offerFinishes } from "./finish.js";
+import { offerSamples } from "./samples.js";
 
 export function suit(select) {
   if (!select.options[0]?.dataset.suits) return; // of another kind of tool
@@ -26,13 +27,7 @@ export function suit(select) {
       if (input.disabled && input.checked) form.querySelector(`[name=style][value="${CSS.escape(looks[0])}"]`).checked = true;
     }
     for (const [field, value] of Object.entries(placeholders)) form.elements[field].placeholder = value;
-    form.elements.prompt.placeholder = examples[0] ?? "";
-    for (const [index, link] of [...(form.querySelector("[data-samples]")?.children ?? [])].entries()) {
-      const example = examples[index] ?? "";
-      link.hidden = !example;
-      link.textContent = example;
-      link.href = `?prompt=${encodeURIComponent(example)}`;
-    }
+    offerSamples(form, examples);
     for (const [name, text] of Object.entries({ title, limits, style })) {
       const place = document.querySelector(`[data-model-${name}]`);
       if (place) place.textContent = text;

@@ -439,6 +439,15 @@ def test_a_remix_has_the_lengths_the_ratios_and_the_values_of_its_model(page, ad
     assert "disabled" in next(line for line in str(own["ratio"]).split("<label") if 'value="4:3"' in line)
 
 
+def test_the_page_of_a_remix_is_that_of_its_model(page, ada, large_models):
+    card = cards.get(large_models["DF"])
+    job = GenerationFactory(user=ada, params=PARAMS | {"mode": "text", "model_id": card.id, "num_frames": 97})
+    for address, shown in ((f"{PAGE}?from={job.pk}", card), (PAGE, NANO)):
+        told = page.get(address).context
+        assert (told["model"], told["suggestions"]) == (shown, shown.examples)
+        assert f'placeholder="{shown.examples[0]}"' in str(told["form"]["prompt"])
+
+
 def test_a_form_that_comes_back_has_them_too(page, ada, large_models):
     asked = PARAMS | {"mode": "text", "model_id": large_models["T2V"], "num_frames": 97, "prompt": ""}
     length = str(page.post(PAGE, asked).context["form"]["num_frames"])

@@ -40,7 +40,7 @@ def test_offload_is_refused_where_only_slower_ways_fit(settings, monkeypatch, tm
 
 def test_the_page_says_how_films_run(settings):
     settings.DEVICE_GB = 8
-    assert "fits into 8 GB" in get("to-video").page_context["memory"]
+    assert "fits into 8 GB" in get("to-video").page_context()["memory"]
 
 
 def test_the_table_of_plans():

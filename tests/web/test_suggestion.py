@@ -10,6 +10,7 @@ from apps.library.models import Generation
 from apps.tools import videos
 from tests.params import PARAMS
 from tests.workers.prompts.conftest import tiny, tiny_folder  # noqa: F401
+from workers.engines.skyreels import cards
 from workers.prompts.changes import pieces
 from workers.prompts.compose import compose
 
@@ -104,8 +105,9 @@ def test_a_part_that_only_strikes_words_out_leaves_them_out(page):
 
 def test_another_model_is_named_only_where_there_is_one(page, monkeypatch):
     asked = {"prompt": "a retriever runs"}
+    monkeypatch.setattr(videos, "models", lambda: [videos.MODEL])
     assert "Choose another model" not in page.post(SUGGEST, asked, **HTMX).content.decode()
-    monkeypatch.setattr(videos, "models", lambda: videos.RELEASED[:2])
+    monkeypatch.setattr(videos, "models", lambda: [videos.MODEL, cards.get("SkyReels-V2-DF-1.3B-540P")])
     assert "Choose another model for the rest." in page.post(SUGGEST, asked, **HTMX).content.decode()
 
 

@@ -1,5 +1,6 @@
 """Restyle: a video in another look, by a video model."""
 
+import json
 import math
 from collections.abc import Mapping
 from fractions import Fraction
@@ -14,7 +15,7 @@ from django.utils.translation import ngettext
 
 from apps.library.models import Asset, Generation
 from apps.tools import prices, prompting, videos
-from apps.tools.fields import AssetField, CatalogueField, SeedField, Slider, number
+from apps.tools.fields import AssetField, CatalogueField, ModelChoice, SeedField, Slider, number
 from apps.tools.help import explained
 from apps.tools.registry import Stoppable, Timeline, ToolForm, register
 from workers.base import EngineError
@@ -28,6 +29,7 @@ from workers.media.facts import MAX_CLIP_SECONDS
 
 PRICED_SECONDS = 5  # of the film in the price list
 STEP = 0.01
+RECOMMENDED = ("negative_prompt", "steps", "guidance_scale")
 TIPS = (
     _("Say what is to be seen, as for a new video: the subject, its colour, the place."),
     _("Name what moves and how, as it does in your video: what is told otherwise pulls against it."),
@@ -36,9 +38,27 @@ TIPS = (
 FIELD_OF_SPEC = {"num_frames": "video", "source": "video", "ratio": "video", "width": "video", "height": "video"}
 
 
+def recommended(card: ModelCard) -> dict[str, Any]:
+    """Return the values that a model uses for fields left empty."""
+    return {name: card.picture.get(name, getattr(card, name)) for name in RECOMMENDED}
+
+
 def models() -> list[ModelCard]:
     """Return the models on this machine that can restyle, the studio's own first."""
     return [card for card in videos.models() if can(card)]
+
+
+class RestyleModelSelect(ModelChoice):
+    """A choice of models. Each option carries, as JSON, what suit.js changes on the page when it is chosen."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        card = videos.card_of(str(value))
+        about: dict[str, Any] = {"ratios": (), "ignored": {}, "examples": card.examples, "finishes": {}}
+        about |= {"title": card.title, "limits": _t(card.limits) if card.limits else ""}
+        about |= {"looks": card.looks, "style": videos.look_reason(card), "placeholders": recommended(card)}
+        option["attrs"]["data-suits"] = json.dumps(about)
+        return option
 
 
 class RestyleForm(ToolForm):
@@ -84,6 +104,7 @@ class RestyleForm(ToolForm):
         required=False,
         known=(card.id for card in videos.RELEASED if can(card)),
         choices=lambda: [(card.id, card.title) for card in models()],
+        widget=RestyleModelSelect,
         error_messages={"invalid_choice": _("%(value)s is not on this machine, or cannot restyle.")},
         help_text=explained(
             _("Installed models that can begin with another video."),
@@ -111,13 +132,13 @@ class RestyleForm(ToolForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        card = self._card()
+        card = self.card()
         prompting.offer_looks(self, card)
-        for name, value in (videos.recommended(card) | card.picture).items():
-            if name in self.fields:
-                self.fields[name].widget.attrs["placeholder"] = value
+        prompting.show_example(self, card)
+        for name, value in recommended(card).items():
+            self.fields[name].widget.attrs["placeholder"] = value
 
-    def _card(self) -> ModelCard:
+    def card(self) -> ModelCard:
         """The model that is chosen."""
         offered = models()
         chosen = next((card for card in offered if card.id == self["model_id"].value()), None)
@@ -129,7 +150,7 @@ class RestyleForm(ToolForm):
         if source is None and "video" not in self.errors:
             missing = _t("choose the video to restyle.")
             self.add_error("video", forms.ValidationError(missing, code="required"))
-        card = self._card()
+        card = self.card()
         if not can(card):
             self.add_error("model_id", _t("no model on this machine can restyle."))
         prompting.refuse_look(self, card, data.get("style"))
@@ -273,9 +294,8 @@ class Restyle(Stoppable):
         parts = ngettext("%d window", "%d windows", windows) % windows
         return f"{spec.seconds:.1f} s · {spec.width} × {spec.height} · {parts}"
 
-    @property
-    def page_context(self) -> dict[str, Any]:
-        card = next(iter(models()), videos.MODEL)
+    def page_context(self, form: ToolForm | None = None) -> dict[str, Any]:
+        card = form.card() if isinstance(form, RestyleForm) else next(iter(models()), videos.MODEL)
         return {
             "model": card,
             "suggestions": card.examples,

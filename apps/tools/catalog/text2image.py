@@ -136,22 +136,23 @@ class ImageForm(ToolForm):
             usual = {"ratio": card.ratios[0], "finish": FACTORS[-1] if card.builtin else ""}
             kwargs["initial"] = usual | initial
         super().__init__(*args, **kwargs)
+        self._suit(self.card())
+
+    def card(self) -> cards.ImageCard:
+        """The model that is chosen."""
         shown = str(self["model_id"].value() or "")
-        self._suit(next((card for card in pictures.models() if card.id == shown), pictures.default()))
+        return next((card for card in pictures.models() if card.id == shown), pictures.default())
 
     def limit(self, now: Powers) -> None:
         super().limit(now)
         self.fields["model_id"].widget.finishes = allowed.finishes(pictures.models(), now)
 
     def asked_by(self, name: str, value: str) -> Mapping[str, float]:
-        shown = str(self["model_id"].value() or "")
-        card = next((card for card in pictures.models() if card.id == shown), pictures.default())
-        return {"lines": allowed.lines_of(card) * int(value)} if name == "finish" else {}
+        return {"lines": allowed.lines_of(self.card()) * int(value)} if name == "finish" else {}
 
     def _suit(self, card: cards.ImageCard) -> None:
         """Show what a model can be told."""
-        if card.examples:
-            self.fields["prompt"].widget.attrs["placeholder"] = card.examples[0]
+        prompting.show_example(self, card)
         self.fields["ratio"].widget.offered = card.ratios
         prompting.offer_looks(self, card)
         self.fields["guidance_scale"].widget.attrs["placeholder"] = card.guidance_scale
@@ -279,9 +280,8 @@ class Text2Image(Stoppable):
         usual = {"model_id": pictures.default().id, "quality": QUALITY, "count": 1}
         return [(_t("Image"), usual)]
 
-    @property
-    def page_context(self) -> dict[str, Any]:
-        card = pictures.default()
+    def page_context(self, form: ToolForm | None = None) -> dict[str, Any]:
+        card = form.card() if isinstance(form, ImageForm) else pictures.default()
         return {
             "model": card,
             "suggestions": card.examples,

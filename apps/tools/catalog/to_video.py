@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from apps.library.ids import as_uuid
 from apps.library.models import Asset, Generation
 from apps.tools import prices, prompting, registry, videos, voicing
-from apps.tools.registry import LARGE_QUEUE, Stoppable, Timeline, register
+from apps.tools.registry import LARGE_QUEUE, Stoppable, Timeline, ToolForm, register
 from apps.tools.video_form import VideoForm
 from apps.tools.video_modes import spec_of
 from workers.engines.skyreels import cards
@@ -154,11 +154,11 @@ class ToVideo(Stoppable):
         size = f" · {spec.width * finish} × {spec.height * finish}" if (finish := params.get("finish")) else ""
         return f"{spec.new_frames / spec.fps:.1f} s · {added} · {parts}{size}{voicing.summary(params)}"
 
-    @property
-    def page_context(self) -> dict[str, Any]:
+    def page_context(self, form: ToolForm | None = None) -> dict[str, Any]:
+        card = form.card() if isinstance(form, VideoForm) else videos.MODEL
         return {
-            "model": videos.MODEL,
-            "suggestions": videos.MODEL.examples,
-            "tips": videos.tips_of(videos.MODEL),
-            "memory": planner.sentence(videos.MODEL, settings.DEVICE_GB),
+            "model": card,
+            "suggestions": card.examples,
+            "tips": videos.tips_of(card),
+            "memory": planner.sentence(card, settings.DEVICE_GB),
         }

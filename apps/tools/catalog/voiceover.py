@@ -127,6 +127,5 @@ class Voiceover(Stoppable):
     def priced(self) -> list[tuple[str, Mapping[str, Any]]]:
         return [(_t("Minute of speech"), {"text": "a" * PRICED, "voice_engine": "offline"})]
 
-    @property
-    def page_context(self) -> dict[str, Any]:
+    def page_context(self, form: ToolForm | None = None) -> dict[str, Any]:
         return {"suggestions": ()}

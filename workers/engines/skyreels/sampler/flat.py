@@ -30,7 +30,8 @@ def is_flat(vae: Any) -> bool:
 def plain_norm(module: Any, images: Tensor) -> Tensor:
     """Return what the library's norm over channels makes of images [N, C, H, W]."""
     length = torch.linalg.vector_norm(images, dim=1, keepdim=True).clamp_min(NORM_FLOOR)
-    return images / length * (module.gamma.view(-1, 1, 1) * module.scale)
+    normed: Tensor = images / length * (module.gamma.view(-1, 1, 1) * module.scale)
+    return normed
 
 
 def decode(vae: Any, latents: Tensor, first: int, norm: Norm = plain_norm) -> Tensor:

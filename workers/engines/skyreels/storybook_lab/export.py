@@ -14,10 +14,7 @@ from ..nano_lab.export import SAMPLING, SHIFT
 from ..nano_lab.transformer import layers_of
 from . import text, transformer, vae, world
 
-LIMITS = (
-    "It draws people, cats, dogs, birds, balloons, boats, cars and simple shapes, best one at a time; "
-    "a second figure or a moving camera may go wrong."
-)
+LIMITS = "Draws people, cats, dogs, birds, balloons, boats, cars and shapes, best one at a time."
 # What the model makes of one frame.
 STILLS = {
     "examples": [
@@ -28,7 +25,7 @@ STILLS = {
         "an orange cat sits in the living room",
         "a woman in a green dress, close-up",
     ],
-    "limits": "Pictures of a story book, 256 pixels and a little more; enlarge what you keep.",
+    "limits": "Small pages of a picture book, 256 pixels and a little more; enlarge what you keep.",
 }
 
 
