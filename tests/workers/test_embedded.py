@@ -4,10 +4,12 @@ import json
 
 import pytest
 
+from tests.workers.conftest import whole
 from workers.engines.image import cards as pictures
 from workers.engines.skyreels import cards
+from workers.engines.skyreels.engine import SkyReelsEngine
 from workers.engines.skyreels.nano_lab import export as nano_export
-from workers.engines.skyreels.request.spec import FRAMES_PER_LATENT, is_frame_count
+from workers.engines.skyreels.request.spec import FRAMES_PER_LATENT, VideoSpec, is_frame_count
 from workers.engines.skyreels.storybook_lab import export as storybook_export
 from workers.engines.skyreels.storybook_lab import world
 from workers.prompts.compose import SMALL_WORLDS
@@ -72,3 +74,11 @@ def test_an_embedded_model_makes_pictures_as_well(card):
     assert still.sizes.items() >= card.sizes.items() and still.limits == card.world["stills"]["limits"]
     assert [still.steps(quality) for quality in (30, 70, 100)] == [10, 18, 24]
     assert all(still.unknown_words(text) == [] for text in still.examples)
+
+
+@pytest.mark.parametrize("card", EMBEDDED, ids=lambda card: card.id)
+def test_an_embedded_model_makes_films_of_all_its_sizes(card):
+    engine = SkyReelsEngine(card.id)
+    for ratio, (width, height) in card.sizes.items():
+        asked = VideoSpec.for_model(card.id, card.examples[0], ratio=ratio, num_frames=9, steps=1, guidance_scale=1)
+        assert whole(engine.stream(asked)).shape == (9, height, width, 3)

@@ -227,8 +227,9 @@ class _Settling:
     def actions(self) -> None:
         """Say what everything does: of two both go the same way, or neither goes."""
         first, *more = self.found.things
-        others = {_told_action(thing) for thing in more} & {*GOES}
-        self.act(first, tuple(others) if others and not _told_action(first) else ACTIONS[first["figure"]])
+        can = ACTIONS[first["figure"]]
+        beside = tuple(way for thing in more if (way := _told_action(thing)) in GOES and way in can)
+        self.act(first, beside if beside and not _told_action(first) else can)
         goes = first["action"] in GOES
         for thing in more:
             stays = tuple(action for action in ACTIONS[thing["figure"]] if action not in GOES)
