@@ -98,6 +98,15 @@ def test_diffusion_forcing_is_that_of_diffusers(tiny_engine, tiny, values):
     assert distance(last_latents(tiny_engine, spec), theirs(SkyReelsV2DiffusionForcingPipeline, tiny, spec)) <= LIMIT
 
 
+def test_a_model_that_predicts_the_film_itself_is_sampled_as_diffusers_does():
+    pool = Pool()
+    pool.put("nano", models := tiny_components())
+    models.scheduler_config["prediction_type"] = "sample"
+    spec = tiny_spec(compat="diffusers", num_frames=13)
+    expected = theirs(SkyReelsV2DiffusionForcingPipeline, models, spec)
+    assert distance(last_latents(SkyReelsEngine("nano", pool), spec), expected) <= LIMIT
+
+
 def test_the_1_3b_kind_is_that_of_diffusers():
     pool = Pool()
     pool.put("nano", models := tiny_components(inject=True))

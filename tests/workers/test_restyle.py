@@ -25,7 +25,7 @@ from workers.engines.skyreels.request.execution import Execution
 from workers.engines.skyreels.request.plan import effort, plan
 from workers.engines.skyreels.request.restyle import frames_within, restyle_request
 from workers.engines.skyreels.request.spec import MAX_STRENGTH, SpecError, VideoSpec
-from workers.engines.skyreels.sampler import vae_stream
+from workers.engines.skyreels.sampler import denoise, vae_stream
 from workers.keeper import STATE
 from workers.media.colours import recoloured
 from workers.media.probe import read_comment, read_frames
@@ -130,6 +130,20 @@ def test_another_source_is_another_film_and_a_picture_its_first_frame(tiny_engin
     still = vae_stream.encode(tiny, vae_stream.from_uint8(start[None]))
     first = vae_stream.to_uint8(vae_stream.StreamDecoder(tiny).push(still))
     assert np.abs(film[0].astype(int) - first[0]).max() <= 1
+
+
+def test_a_first_frame_is_edited_alike_by_a_model_that_predicts_the_film_itself(tiny_engine, tiny, file, monkeypatch):
+    spec, ask = tiny_spec(source=file, **LONG), denoise._Edit._ask
+    flow = next(tiny_engine.stream(spec, inputs=Inputs(source=source()))).frames[0]
+
+    def film(self, name, shown, timestep, text):
+        share = min(self.shares, key=lambda share: abs(share - float(timestep.max()) / 1000))
+        return self.latents - share * ask(self, name, shown, timestep, text)
+
+    monkeypatch.setattr(denoise._Edit, "_ask", film)
+    monkeypatch.setitem(tiny.scheduler_config, "prediction_type", "sample")
+    edited = next(tiny_engine.stream(spec, inputs=Inputs(source=source()))).frames[0]
+    assert np.abs(edited.astype(int) - flow).max() <= 1
 
 
 def test_a_source_that_did_not_come_and_several_gpus_are_refused(tiny_engine, file):

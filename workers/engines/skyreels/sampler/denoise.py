@@ -248,7 +248,11 @@ class _Edit(_Loop):
         self.latents = noisy
         without = self._ask("source", *self._shown(row), self.blank)
         self.latents = noisy + (self.film - self.source)
-        self.film = self.film + (following - share) * (self._velocity(row) - without)
+        apart = self._velocity(row) - without
+        if self.models.scheduler_config["prediction_type"] == "sample":
+            # The model predicts the film itself, and the way to it from here follows.
+            apart = (self.latents - noisy - apart) / share
+        self.film = self.film + (following - share) * apart
 
     @property
     def blank(self) -> torch.Tensor:
