@@ -135,12 +135,16 @@ def assumed(spec: Spec, said: Said) -> Spec:
     return replace(spec, figure=figure, colour=colour, action=action, scene=scene, second=None, camera="still")
 
 
-def canonical(spec: Spec) -> str:
-    """The plainest sentence for a spec; it says nothing of daylight, hair and a camera that does not move."""
+def canonical(spec: Spec, looks: bool = False) -> str:
+    """The plainest sentence for a spec; it says nothing of daylight and a camera that does not move, and of people's
+    hair only with ``looks``.
+    """
     told = []
     for each in spec.cast:
         colour, name = each.colour, each.figure
         who = f"{name} in {_a(f'{colour} {GARMENTS[name][0]}')}" if name in GARMENTS else f"{colour} {name}"
+        if looks and name in GARMENTS:
+            who = f"{LOOK_WORDS[each.look][0]} {who}"
         told.append(f"{_a(who)} {does(each)[0]}")
     light = "" if spec.light == "day" else f" {LIGHT_WORDS[spec.light][0]}"
     camera = "" if spec.camera == "still" else f", {CAMERA_WORDS[spec.camera][0]}"
