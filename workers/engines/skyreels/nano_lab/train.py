@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import random
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -59,7 +60,7 @@ class Lab:
 
     ``pool`` makes the samples, ``sentence`` the words for one of them, as :func:`_sentence` does; ``shares`` tells how
     often every picture size comes. Sentences have at most ``words`` tokens; before the part ``early`` of the schedule
-    most steps see single frames. Unless it is to ``renew``, no sample is drawn while training.
+    most steps see single frames. New samples are drawn at every ``renew``-th step, or never if it is 0.
     """
 
     vae: Any
@@ -71,7 +72,7 @@ class Lab:
     shares: dict[tuple[int, int], float]
     words: int = WORDS
     early: float = 0.0
-    renew: bool = True
+    renew: int = 1
 
 
 def nano(root: Path, seed: int, layers: int, rng: random.Random) -> Lab:
@@ -108,8 +109,9 @@ class Threads:
         self.times[self.current] = [*self.times[self.current][-7:], (time.monotonic() - self.began) / work]
         self.turn += 1
         if self.turn % 40 == 12 and self.most > 1:
-            trial, usual = sorted(self.times[self.other][-4:]), sorted(self.times[self.best][-8:])
-            if sum(trial[:3]) / 3 < 0.95 * sum(usual) / len(usual):
+            # Medians: now and then a step waits a long time for its compilation.
+            trial, usual = statistics.median(self.times[self.other][-4:]), statistics.median(self.times[self.best][-8:])
+            if trial < 0.95 * usual:
                 self.best = self.other
 
 
@@ -312,9 +314,10 @@ class Trainer:
         return Batch(z, times + [LATENTS] * ends, sigma, weight, words, bias, causal, kept)
 
     def _draw(self) -> None:
-        if self.pool.count < 3000 or self.step % 4 == 0:
+        turn = self.step // self.lab.renew
+        if self.pool.count < 3000 or turn % 4 == 0:
             self.pool.add()
-        if self.step % 12 == 0:
+        if turn % 12 == 0:
             self.pool.add_journey()
         for _ in range(4):
             self.pool.add_still()
@@ -378,7 +381,7 @@ class Trainer:
             self.muon.lr = rate
             for group, part_of_rate in zip(self.adam.param_groups, (1.0, 0.1), strict=True):
                 group["lr"] = rate * part_of_rate
-            if self.lab.renew:
+            if self.lab.renew and self.step % self.lab.renew == 0:
                 self._draw()
             stills, moments = (0.2, 0.45) if part < 0.5 else (0.15, 0.35)
             if part < self.lab.early:

@@ -7,9 +7,9 @@ from typing import Any
 from ..nano_lab import transformer as plain
 from . import vae
 
-HEADS, LAYERS, PATCH = 8, 8, 4
+HEADS, HEAD_WIDTH, LAYERS, PATCH = 4, 64, 8, 4
 
 
 def build(seed: int | None = None, layers: int = LAYERS) -> Any:
     """A fresh transformer; with ``seed`` also initialised for training."""
-    return plain.build(seed, HEADS, layers, vae.CHANNELS, PATCH)
+    return plain.build(seed, HEADS, layers, vae.CHANNELS, PATCH, HEAD_WIDTH)
