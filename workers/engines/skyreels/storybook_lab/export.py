@@ -13,6 +13,8 @@ from ..nano_lab.export import SHIFT
 from ..nano_lab.transformer import layers_of
 from . import text, transformer, vae
 
+SHIPPED = Path(__file__).resolve().parent.parent / "storybook"
+
 
 def pipeline(root: Path) -> Any:
     """The pipeline of a training directory, in float32."""
