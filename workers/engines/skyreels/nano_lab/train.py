@@ -35,6 +35,7 @@ from .store import atomic_save, pause
 log = logging.getLogger(__name__)
 
 WORDS = 28
+LEAST_NOISE = 0.2  # below it a predicted clip's error counts no more
 KEPT = 20  # tokens of a latent frame, about a third, in the first part of the schedule
 
 
@@ -61,6 +62,10 @@ class Lab:
     ``pool`` makes the samples, ``sentence`` the words for one of them, as :func:`_sentence` does; ``shares`` tells how
     often every picture size comes. Sentences have at most ``words`` tokens; before the part ``early`` of the schedule
     most steps see single frames. New samples are drawn at every ``renew``-th step, or never if it is 0.
+
+    The network ``predicts`` the flow, noise minus clip, or the clip itself (``sample``). Where a token has as many
+    numbers as the network is wide, the flow is learned slowly: to tell it, a token must carry its noise through all
+    blocks, which has every degree of freedom while clips have few (Li and He, 2025: Back to Basics).
     """
 
     vae: Any
@@ -73,6 +78,7 @@ class Lab:
     words: int = WORDS
     early: float = 0.0
     renew: int = 1
+    predicts: str = "flow"
 
 
 def nano(root: Path, seed: int, layers: int, rng: random.Random) -> Lab:
@@ -327,7 +333,7 @@ class Trainer:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
 
     def loss(self, b: Batch, compiled: bool) -> Tensor:
-        """Weighted squared error of the predicted flow, noise minus clip."""
+        """Weighted squared error of the flow, noise minus clip, or of what a predicted clip says it is."""
         n, _, frames, h, w = b.z.shape
         p = self.patch
         noise = torch.randn_like(b.z)
@@ -335,10 +341,13 @@ class Trainer:
         noisy = torch.lerp(b.z, noise, level)
         turn = transformer.rotation(self.model, b.times, h, w)
         with self.precision():
-            flow = transformer.forward(
+            found = transformer.forward(
                 self.model, noisy, b.sigma * 1000, b.words, b.bias, turn, b.causal, b.kept, compiled
             )
-        error = (flow - (noise - b.z)).square().mean(1)
+        if self.lab.predicts == "sample":
+            error = ((found - b.z) / level.clamp(min=LEAST_NOISE)).square().mean(1)
+        else:
+            error = (found - (noise - b.z)).square().mean(1)
         weight = b.weight
         if b.kept is not None:
             seen = (

@@ -260,4 +260,16 @@ def storybook(
     if processes:
         pool.fill(clips, processes)
     tok, renew = text.tokenizer(), 0 if processes and device != "cpu" else RENEW
-    return train.Lab(autoencoder, encoder, tok, model, pool, sentence, SHARES, WORDS, early=0.25, renew=renew)
+    return train.Lab(
+        autoencoder,
+        encoder,
+        tok,
+        model,
+        pool,
+        sentence,
+        SHARES,
+        words=WORDS,
+        early=0.2,
+        renew=renew,
+        predicts=transformer.PREDICTS,
+    )

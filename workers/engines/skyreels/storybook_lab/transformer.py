@@ -8,6 +8,7 @@ from ..nano_lab import transformer as plain
 from . import vae
 
 HEADS, HEAD_WIDTH, LAYERS, PATCH = 4, 64, 8, 4
+PREDICTS = "sample"  # the clip, not the flow: a token has as many numbers as the network is wide
 
 
 def build(seed: int | None = None, layers: int = LAYERS) -> Any:
