@@ -60,7 +60,9 @@ class Lab:
     """What a training is about.
 
     ``pool`` makes the samples, ``sentence`` the words for one of them, as :func:`_sentence` does; ``shares`` tells how
-    often every picture size comes. Sentences have at most ``words`` tokens; before the part ``early`` of the schedule
+    often every picture size comes. Of samples of which not every token is computed, ``corners`` keeps those of the
+    corners: rotary positions are relative, so that without them nothing tells where in the picture the others lie.
+    Sentences have at most ``words`` tokens; before the part ``early`` of the schedule
     most steps see single frames. New samples are drawn at every ``renew``-th step, or never if it is 0.
 
     The network ``predicts`` the flow, noise minus clip, or the clip itself (``sample``). Where a token has as many
@@ -79,6 +81,7 @@ class Lab:
     early: float = 0.0
     renew: int = 1
     predicts: str = "flow"
+    corners: bool = False
 
 
 def nano(root: Path, seed: int, layers: int, rng: random.Random) -> Lab:
@@ -240,9 +243,13 @@ class Trainer:
         number of frames are the same in all processes, which wait for each other.
         """
         rng, shared = self.rng, random.Random(self.seed * 1000003 + self.step)
+        cost = n * LATENTS * (keep or 64)
         (kind,) = shared.choices(("still", "moments", "clip"), (stills, moments, 1 - stills - moments))
         (mode,) = shared.choices(("", "both_ends", "causal"), (0.83, 0.13, 0.04) if kind == "clip" else (0.65, 0.35, 0))
         around, ends = shared.random() < 0.8 or kind == "moments", mode == "both_ends" and kind != "still"
+        if kind == "still" and self.lab.corners:
+            around = shared.random() < 0.4
+            keep = keep if around else None
         far = shared.random() < 0.6 and ends and any(len(s.specs) > 4 for s in self.pool.journeys.values())
         shelves = self.pool.stills if kind == "still" else self.pool.journeys if far else self.pool.clips
         shares = self.lab.shares
@@ -257,7 +264,7 @@ class Trainer:
         tokens = (h // self.patch) * (w // self.patch)
         if kind != "clip":
             some = SQUARE * SQUARE if around else keep or tokens
-            n = n * LATENTS * (keep or 64) // (some * (len(times) + ends))
+            n = cost // (some * (len(times) + ends))
             keep = some
         squares = []
         frames = len(times) + ends
@@ -313,6 +320,10 @@ class Trainer:
         kept = torch.rand(n, frames, tokens).argsort(-1)[..., :keep] if keep and keep < tokens else None
         if squares:
             kept = torch.stack(squares)
+        if kept is not None and self.lab.corners:
+            row = w // self.patch
+            corners = torch.tensor([0, row - 1, tokens - row, tokens - 1]).expand(n, frames, -1)
+            kept = torch.cat([kept, corners], -1)
         causal = transformer.causal_mask(frames, tokens if kept is None else kept.shape[-1], block)
         sigma, weight, z = sigma.to(device), weight.to(device), z.to(device)
         kept, causal = (None if each is None else each.to(device) for each in (kept, causal))

@@ -272,4 +272,5 @@ def storybook(
         early=0.2,
         renew=renew,
         predicts=transformer.PREDICTS,
+        corners=True,
     )
