@@ -264,7 +264,7 @@ class Trainer:
         tokens = (h // self.patch) * (w // self.patch)
         if kind != "clip":
             some = SQUARE * SQUARE if around else keep or tokens
-            n = cost // (some * (len(times) + ends))
+            n = max(1, cost // (some * (len(times) + ends)))
             keep = some
         squares = []
         frames = len(times) + ends
