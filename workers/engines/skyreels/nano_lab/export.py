@@ -97,10 +97,10 @@ def description() -> dict[str, Any]:
     }
 
 
-def unpack(source: Path, root: Path) -> None:
+def unpack(source: Path, root: Path, steps: int = 0) -> None:
     """Training files from a shipped folder, so that a fresh machine can train on.
 
-    Optimisers start anew, averages become the raw weights, the autoencoder counts as finished.
+    Optimisers start anew, averages become the raw weights, the autoencoder counts as finished after ``steps``.
 
     Files that ``root`` already has are kept.
     """
@@ -110,7 +110,8 @@ def unpack(source: Path, root: Path) -> None:
     if not (root / "vae.pt").exists():
         weights = _weights(source / "vae")
         atomic_save(
-            {"raw": weights, "average": weights, "muon": None, "adam": None, "step": 0, "seconds": 1e9}, root / "vae.pt"
+            {"raw": weights, "average": weights, "muon": None, "adam": None, "step": steps, "seconds": 1e9},
+            root / "vae.pt",
         )
     if not (root / "transformer.pt").exists():
         weights = _weights(source / "transformer")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import random
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from .store import atomic_save, pause
 log = logging.getLogger(__name__)
 
 WORDS = 28
+LEAST_NOISE = 0.2  # below it a predicted clip's error counts no more
 KEPT = 20  # tokens of a latent frame, about a third, in the first part of the schedule
 
 
@@ -58,8 +60,14 @@ class Lab:
     """What a training is about.
 
     ``pool`` makes the samples, ``sentence`` the words for one of them, as :func:`_sentence` does; ``shares`` tells how
-    often every picture size comes. Sentences have at most ``words`` tokens; before the part ``early`` of the schedule
-    most steps see single frames. Unless it is to ``renew``, no sample is drawn while training.
+    often every picture size comes. Of samples of which not every token is computed, ``corners`` keeps those of the
+    corners: rotary positions are relative, so that without them nothing tells where in the picture the others lie.
+    Sentences have at most ``words`` tokens; before the part ``early`` of the schedule
+    most steps see single frames. New samples are drawn at every ``renew``-th step, or never if it is 0.
+
+    The network ``predicts`` the flow, noise minus clip, or the clip itself (``sample``). Where a token has as many
+    numbers as the network is wide, the flow is learned slowly: to tell it, a token must carry its noise through all
+    blocks, which has every degree of freedom while clips have few (Li and He, 2025: Back to Basics).
     """
 
     vae: Any
@@ -71,7 +79,9 @@ class Lab:
     shares: dict[tuple[int, int], float]
     words: int = WORDS
     early: float = 0.0
-    renew: bool = True
+    renew: int = 1
+    predicts: str = "flow"
+    corners: bool = False
 
 
 def nano(root: Path, seed: int, layers: int, rng: random.Random) -> Lab:
@@ -108,8 +118,9 @@ class Threads:
         self.times[self.current] = [*self.times[self.current][-7:], (time.monotonic() - self.began) / work]
         self.turn += 1
         if self.turn % 40 == 12 and self.most > 1:
-            trial, usual = sorted(self.times[self.other][-4:]), sorted(self.times[self.best][-8:])
-            if sum(trial[:3]) / 3 < 0.95 * sum(usual) / len(usual):
+            # Medians: now and then a step waits a long time for its compilation.
+            trial, usual = statistics.median(self.times[self.other][-4:]), statistics.median(self.times[self.best][-8:])
+            if trial < 0.95 * usual:
                 self.best = self.other
 
 
@@ -232,9 +243,13 @@ class Trainer:
         number of frames are the same in all processes, which wait for each other.
         """
         rng, shared = self.rng, random.Random(self.seed * 1000003 + self.step)
+        cost = n * LATENTS * (keep or 64)
         (kind,) = shared.choices(("still", "moments", "clip"), (stills, moments, 1 - stills - moments))
         (mode,) = shared.choices(("", "both_ends", "causal"), (0.83, 0.13, 0.04) if kind == "clip" else (0.65, 0.35, 0))
         around, ends = shared.random() < 0.8 or kind == "moments", mode == "both_ends" and kind != "still"
+        if kind == "still" and self.lab.corners:
+            around = shared.random() < 0.4
+            keep = keep if around else None
         far = shared.random() < 0.6 and ends and any(len(s.specs) > 4 for s in self.pool.journeys.values())
         shelves = self.pool.stills if kind == "still" else self.pool.journeys if far else self.pool.clips
         shares = self.lab.shares
@@ -249,7 +264,7 @@ class Trainer:
         tokens = (h // self.patch) * (w // self.patch)
         if kind != "clip":
             some = SQUARE * SQUARE if around else keep or tokens
-            n = n * LATENTS * (keep or 64) // (some * (len(times) + ends))
+            n = max(1, cost // (some * (len(times) + ends)))
             keep = some
         squares = []
         frames = len(times) + ends
@@ -305,6 +320,10 @@ class Trainer:
         kept = torch.rand(n, frames, tokens).argsort(-1)[..., :keep] if keep and keep < tokens else None
         if squares:
             kept = torch.stack(squares)
+        if kept is not None and self.lab.corners:
+            row = w // self.patch
+            corners = torch.tensor([0, row - 1, tokens - row, tokens - 1]).expand(n, frames, -1)
+            kept = torch.cat([kept, corners], -1)
         causal = transformer.causal_mask(frames, tokens if kept is None else kept.shape[-1], block)
         sigma, weight, z = sigma.to(device), weight.to(device), z.to(device)
         kept, causal = (None if each is None else each.to(device) for each in (kept, causal))
@@ -312,9 +331,10 @@ class Trainer:
         return Batch(z, times + [LATENTS] * ends, sigma, weight, words, bias, causal, kept)
 
     def _draw(self) -> None:
-        if self.pool.count < 3000 or self.step % 4 == 0:
+        turn = self.step // self.lab.renew
+        if self.pool.count < 3000 or turn % 4 == 0:
             self.pool.add()
-        if self.step % 12 == 0:
+        if turn % 12 == 0:
             self.pool.add_journey()
         for _ in range(4):
             self.pool.add_still()
@@ -324,7 +344,7 @@ class Trainer:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
 
     def loss(self, b: Batch, compiled: bool) -> Tensor:
-        """Weighted squared error of the predicted flow, noise minus clip."""
+        """Weighted squared error of the flow, noise minus clip, or of what a predicted clip says it is."""
         n, _, frames, h, w = b.z.shape
         p = self.patch
         noise = torch.randn_like(b.z)
@@ -332,10 +352,13 @@ class Trainer:
         noisy = torch.lerp(b.z, noise, level)
         turn = transformer.rotation(self.model, b.times, h, w)
         with self.precision():
-            flow = transformer.forward(
+            found = transformer.forward(
                 self.model, noisy, b.sigma * 1000, b.words, b.bias, turn, b.causal, b.kept, compiled
             )
-        error = (flow - (noise - b.z)).square().mean(1)
+        if self.lab.predicts == "sample":
+            error = ((found - b.z) / level.clamp(min=LEAST_NOISE)).square().mean(1)
+        else:
+            error = (found - (noise - b.z)).square().mean(1)
         weight = b.weight
         if b.kept is not None:
             seen = (
@@ -378,7 +401,7 @@ class Trainer:
             self.muon.lr = rate
             for group, part_of_rate in zip(self.adam.param_groups, (1.0, 0.1), strict=True):
                 group["lr"] = rate * part_of_rate
-            if self.lab.renew:
+            if self.lab.renew and self.step % self.lab.renew == 0:
                 self._draw()
             stills, moments = (0.2, 0.45) if part < 0.5 else (0.15, 0.35)
             if part < self.lab.early:

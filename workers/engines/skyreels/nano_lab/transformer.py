@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from . import text, vae
 
 HEADS, HEAD_WIDTH, LAYERS, EXPANSION = 6, 32, 6, 3
+FEW = 200  # tokens, up to which plain products are faster than the library's attention when they are in bfloat16
 
 
 def build(
@@ -27,15 +28,16 @@ def build(
     layers: int = LAYERS,
     channels: int = vae.CHANNELS,
     patch: int = 2,
+    head_width: int = HEAD_WIDTH,
 ) -> Any:
     """A fresh transformer; with ``seed`` also initialised for training (gates open a little, output zero)."""
     if seed is not None:
         torch.manual_seed(seed)
-    width = heads * HEAD_WIDTH
+    width = heads * head_width
     model = SkyReelsV2Transformer3DModel(
         patch_size=(1, patch, patch),
         num_attention_heads=heads,
-        attention_head_dim=HEAD_WIDTH,
+        attention_head_dim=head_width,
         in_channels=channels,
         out_channels=channels,
         text_dim=text.WIDTH,
@@ -82,7 +84,7 @@ def grow(model: Any, weights: dict[str, Tensor]) -> None:
 
 
 def rotation(model: Any, times: Sequence[int], height: int, width: int) -> Tensor:
-    """Rotary factors of latents ``height`` x ``width`` at ``times``: cos and sin, ``[2, N, 1, HEAD_WIDTH / 2]``."""
+    """Rotary factors of latents ``height`` x ``width`` at ``times``: cos and sin, ``[2, N, 1, half a head]``."""
     frames = max(times) + 1
     cos, sin = model.rope(torch.empty(1, 1, frames, height, width, device=model.device))
     turn = torch.stack([cos[0, :, :, 0::2].float(), sin[0, :, :, 1::2].float()])
@@ -96,7 +98,10 @@ def _rotate(x: Tensor, turn: Tensor) -> Tensor:
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-    # On a CPU the way back through attention is six times slower in bfloat16 than in float32.
+    if torch.is_autocast_enabled(q.device.type) and k.shape[-2] <= FEW:
+        logits = (q @ k.transpose(-1, -2)).float() * q.shape[-1] ** -0.5
+        return (logits if bias is None else logits + bias).softmax(-1) @ v
+    # On a CPU the way back through the library's attention is six times slower in bfloat16 than in float32.
     with torch.autocast(q.device.type, enabled=False):
         return F.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=bias)
 

@@ -1,10 +1,10 @@
 """Command line of the storybook workshop.
 
 ``train`` goes through all stages and on from where it stopped: the autoencoder until it is good enough or its schedule
-ends, the text encoder, the transformer, and the diffusers folder. ``vae`` trains the autoencoder alone, ``measure``
-tells its quality on held-out clips, ``hand-on`` writes it where training on another machine begins, ``sheet`` draws the
-world, ``export`` only writes the folder, and ``evaluate`` reads what the folder makes of sentences that training never
-saw.
+ends, the text encoder, the transformer, and the diffusers folder. In an empty directory it goes on with the weights of
+the shipped folder, unless it is to begin ``--anew``. ``vae`` trains the autoencoder alone, ``measure`` tells its
+quality on held-out clips, ``sheet`` draws the world, ``export`` only writes the folder, and ``evaluate`` reads what the
+folder makes of sentences that training never saw.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import torch
 
+from ..nano_lab.export import unpack
 from ..nano_lab.train import Trainer
 from . import captions, evaluate, export, paint, samples, vae
 from .transformer import LAYERS
@@ -30,11 +31,11 @@ log = logging.getLogger("storybook")
 def main(arguments: list[str]) -> int:
     """Run one command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="storybook", description=__doc__)
-    commands = ("train", "vae", "measure", "hand-on", "sheet", "export", "evaluate")
+    commands = ("train", "vae", "measure", "sheet", "export", "evaluate")
     parser.add_argument("command", nargs="?", default="train", choices=commands)
     parser.add_argument("--folder", type=Path, default=Path("var/storybook"), help="where training keeps its state")
     parser.add_argument("--model", type=Path, help="diffusers folder to write; by default in the training's folder")
-    parser.add_argument("--begun", type=Path, default=vae.BEGUN, help="weights to begin with in an empty folder")
+    parser.add_argument("--anew", action="store_true", help="begin without the shipped weights")
     parser.add_argument("--vae-steps", type=int, default=6000, help="length of the autoencoder's schedule")
     parser.add_argument("--minutes", type=float, default=720, help="length of the transformer's schedule")
     parser.add_argument("--until", type=float, help="stop a stage after this many minutes of this run")
@@ -61,13 +62,13 @@ def main(arguments: list[str]) -> int:
     elif options.command == "measure":
         found = vae.quality(vae.load(root / "vae.pt"), vae.held_out_clips(24, 21))
         log.info("24 held-out clips: %.2f dB whole, %.2f around figures, %.2f the worst", *found)
-    elif options.command == "hand-on":
-        log.info("%d steps handed on in %s", vae.hand_on(root, options.begun), options.begun)
     elif options.command == "evaluate":
         for mode in options.modes:
             scores = evaluate.measure(model, mode, options.count, options.seed + 1)
             log.info("%s, n = %d: %s", mode, options.count, "  ".join(f"{k} {v:.3f}" for k, v in scores.items()))
     elif options.command in ("train", "vae"):
+        if export.SHIPPED.exists() and not options.anew:
+            unpack(export.SHIPPED, root, options.vae_steps)
         done = vae.train(
             root,
             options.vae_steps,
@@ -78,7 +79,6 @@ def main(arguments: list[str]) -> int:
             device=options.device,
             half=options.bfloat16 and options.device != "cpu",
             processes=options.draw,
-            begun=options.begun,
         )
         if not done or options.command == "vae":
             return 0

@@ -53,9 +53,14 @@ def assumed(spec: Spec, said: Said) -> Spec:
     return replace(spec, figure=figure, colour=colour, action=action, scene=scene, second=None, camera="still")
 
 
-def canonical(spec: Spec) -> str:
-    """The plainest sentence for a spec; it says nothing of daylight, hair and a camera that does not move."""
-    things = [Told({"figure": each.figure, "colour": each.colour, "action": each.action}) for each in spec.cast]
+def canonical(spec: Spec, looks: bool = False) -> str:
+    """The plainest sentence for a spec; it says nothing of daylight and a camera that does not move, and of people's
+    hair only with ``looks``.
+    """
+    things = [
+        Told({"figure": each.figure, "colour": each.colour, "action": each.action, "look": each.look if looks else ""})
+        for each in spec.cast
+    ]
     return sentence(Asked(things, Told({"scene": spec.scene, "light": spec.light, "camera": spec.camera})))
 
 

@@ -28,6 +28,8 @@ STILLS = {
     "limits": "Small pages of a picture book, 256 pixels and a little more; enlarge what you keep.",
 }
 
+SHIPPED = Path(__file__).resolve().parent.parent / "storybook"
+
 
 def pipeline(root: Path) -> Any:
     """The pipeline of a training directory, in float32."""
@@ -39,7 +41,7 @@ def pipeline(root: Path) -> Any:
     model = transformer.build(layers=layers_of(state["raw"]))
     model.load_state_dict({**state["raw"], **state["average"]})
     scheduler = UniPCMultistepScheduler(
-        prediction_type="flow_prediction", use_flow_sigmas=True, num_train_timesteps=1000, flow_shift=SHIFT
+        prediction_type=transformer.PREDICTS, use_flow_sigmas=True, num_train_timesteps=1000, flow_shift=SHIFT
     )
     return SkyReelsV2DiffusionForcingPipeline(text.tokenizer(), encoder, model.eval(), autoencoder, scheduler)
 

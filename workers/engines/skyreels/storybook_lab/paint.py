@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from . import scenes
 from .figures import SCALE, SHADOWS, held, sprite
-from .world import CHILDREN, GOES, WINDOW, Ints, Spec, path
+from .world import CHILDREN, GOES, MIDDLE, WINDOW, Ints, Spec, path
 
 Bytes = npt.NDArray[np.uint8]
 PAN, ZOOM = 4, 1.4  # pixels a frame; magnification at the end of a window
@@ -104,7 +104,7 @@ def _near(picture: Image.Image, t: int) -> Image.Image:
 
 
 def _pan(camera: str, t: int) -> int:
-    way = {"pan left": -PAN, "pan right": PAN}.get(camera, 0) * (t - (WINDOW - 1) // 2)
+    way = {"pan left": -PAN, "pan right": PAN}.get(camera, 0) * (t - MIDDLE)
     return max(1 - scenes.MARGIN, min(scenes.MARGIN - 1, way))
 
 

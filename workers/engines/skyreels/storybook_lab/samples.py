@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,13 @@ from ..nano_lab import train
 from ..nano_lab.samples import CLIP_FRAMES, LATENTS, Shelf
 from . import captions, paint, text, transformer, vae, world
 
+log = logging.getLogger(__name__)
+
 SHARES: dict[tuple[int, int], float] = {(256, 256): 0.6, (320, 192): 0.2, (192, 320): 0.2}
 LATEST = 120
 CLIPS, STILLS = 5000, 12000
+STILLS_A_CLIP = 3
+RENEW = 8  # steps, after each of which a few samples are replaced: drawing takes longer than a step
 WORDS = 44
 
 
@@ -118,26 +124,31 @@ class Pool:
         self._put(draw("still", self.rng.getrandbits(48)))
 
     def fill(self, clips: int, processes: int) -> None:
-        """Draw on several cores until there have been ``clips`` clips, twice as many single frames, and journeys."""
-        here = sum(shelf.added for shelf in self.journeys.values())
-        kinds = ["clip"] * (clips - self.count) + ["still"] * (2 * clips - self.still_count)
-        kinds += ["journey"] * (clips // 5 - here)
-        with ProcessPoolExecutor(processes) as pool:
-            for drawn in pool.map(draw, kinds, [self.rng.getrandbits(48) for _ in kinds], chunksize=4):
-                self._put(drawn)
+        """Draw on several cores until there have been ``clips`` clips, three times as many single frames, and journeys.
 
-    @torch.no_grad()
+        The same cores encode, one picture each, unless the autoencoder is on a graphics card.
+        """
+        here = sum(shelf.added for shelf in self.journeys.values())
+        kinds = ["clip"] * (clips - self.count) + ["still"] * (STILLS_A_CLIP * clips - self.still_count)
+        kinds += ["journey"] * (clips // 5 - here)
+        self.rng.shuffle(kinds)
+        seeds = [self.rng.getrandbits(48) for _ in kinds]
+        if self.vae.device.type != "cpu":
+            with ProcessPoolExecutor(processes) as pool:
+                for drawn in pool.map(draw, kinds, seeds, chunksize=4):
+                    self._put(drawn)
+            return
+        with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (self.vae,)) as pool:
+            for i, (drawn, encoded) in enumerate(pool.map(_prepare, kinds, seeds, chunksize=4)):
+                self._shelf(drawn).put(*encoded, drawn.spec, drawn.said, drawn.free)
+                if i % 500 == 0:
+                    log.info("pool: %d clips, %d single frames", self.count, self.still_count)
+
+    def _shelf(self, drawn: Drawn) -> Kept:
+        return {"clip": self.clips, "still": self.stills, "journey": self.journeys}[drawn.kind][drawn.size]
+
     def _put(self, drawn: Drawn) -> None:
-        shelf = {"clip": self.clips, "still": self.stills, "journey": self.journeys}[drawn.kind][drawn.size]
-        x = vae.pixels(drawn.clip).to(self.vae.device)
-        mean = vae.encode(self.vae, x)[0, : vae.CHANNELS].transpose(0, 1).cpu()
-        cells = F.max_pool2d(torch.from_numpy(drawn.mask).float()[:, None], 8)[:, 0] > 100
-        near = torch.cat([cells[:1], cells[1:].view(-1, 4, *cells.shape[1:]).any(1)])
-        end = None
-        if shelf.end is not None:
-            ends = x[0, :, 4 * (LATENTS - 1) :: 4].transpose(0, 1)[:, :, None]
-            end = vae.encode(self.vae, ends)[:, : vae.CHANNELS, 0].cpu()
-        shelf.put(mean, near, end, drawn.spec, drawn.said, drawn.free)
+        self._shelf(drawn).put(*encoded(self.vae, drawn), drawn.spec, drawn.said, drawn.free)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +162,35 @@ class Drawn:
     spec: world.Spec
     said: captions.Said
     free: bool
+
+
+@torch.no_grad()
+def encoded(autoencoder: Any, drawn: Drawn) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Latents of a sample ``[F, C, h, w]``, the cells with a figure ``[F, h, w]``, and the last frames of its windows
+    encoded as pictures ``[2, C, h, w]``, which single frames do not have.
+    """
+    x = vae.pixels(drawn.clip).to(autoencoder.device)
+    mean = vae.encode(autoencoder, x)[0, : vae.CHANNELS].transpose(0, 1).cpu()
+    cells = F.max_pool2d(torch.from_numpy(drawn.mask).float()[:, None], 8)[:, 0] > 100
+    near = torch.cat([cells[:1], cells[1:].view(-1, 4, *cells.shape[1:]).any(1)])
+    if drawn.kind == "still":
+        return mean, near, None
+    ends = x[0, :, 4 * (LATENTS - 1) :: 4].transpose(0, 1)[:, :, None]
+    return mean, near, vae.encode(autoencoder, ends)[:, : vae.CHANNELS, 0].cpu()
+
+
+_own: list[Any] = []  # the autoencoder of a process that prepares samples
+
+
+def _begin(autoencoder: Any) -> None:
+    torch.set_num_threads(1)
+    _own[:] = [autoencoder]
+
+
+def _prepare(kind: str, seed: int) -> tuple[Drawn, tuple[Tensor, Tensor, Tensor | None]]:
+    drawn = draw(kind, seed)
+    found = encoded(_own[0], drawn)
+    return replace(drawn, clip=drawn.clip[:0], mask=drawn.mask[:0]), found
 
 
 def draw(kind: str, seed: int) -> Drawn:
@@ -211,12 +251,26 @@ def storybook(
 ) -> train.Lab:
     """The training of the storybook model in a directory, for :class:`..nano_lab.train.Trainer`.
 
-    With ``processes``, all ``clips`` are drawn at once and none later. The autoencoder runs on the ``device``.
+    With ``processes``, all ``clips`` are drawn at once; on a graphics card none are drawn later, which would keep it
+    waiting. The autoencoder runs on the ``device``.
     """
     autoencoder, encoder = vae.load(root / "vae.pt"), text.train(root / "text.pt", seed=seed)
     model = transformer.build(seed, layers)
     pool = Pool(autoencoder.to(device), rng, root / f"latents-{vae.steps_of(root / 'vae.pt')}")
     if processes:
         pool.fill(clips, processes)
-    tok, renew = text.tokenizer(), not processes
-    return train.Lab(autoencoder, encoder, tok, model, pool, sentence, SHARES, WORDS, early=0.25, renew=renew)
+    tok, renew = text.tokenizer(), 0 if processes and device != "cpu" else RENEW
+    return train.Lab(
+        autoencoder,
+        encoder,
+        tok,
+        model,
+        pool,
+        sentence,
+        SHARES,
+        words=WORDS,
+        early=0.2,
+        renew=renew,
+        predicts=transformer.PREDICTS,
+        corners=True,
+    )

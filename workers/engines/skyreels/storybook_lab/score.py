@@ -30,7 +30,7 @@ from .world import (
     WINDOW,
     Spec,
     colours,
-    floors,
+    floor,
 )
 
 Floats = npt.NDArray[np.float32]
@@ -236,7 +236,7 @@ def _fit(
             # Of what is half outside of the picture the middle says little.
             places = [(x, y)]
             if fine:  # feet that do not show are where feet stand
-                feet = {y - 1, y, y + 1, *(floor - oy for floor in floors(height) if action != "jump")}
+                feet = {y - 1, y, y + 1, *([floor(height) - oy] if action != "jump" else [])}
                 places = [(x + dx, at) for dx in (-8, -4, -3, -2, -1, 0, 1, 2, 3, 4, 8) for at in feet]
         for place in places:
             both, inside = _overlap(outline, mask, place)

@@ -16,8 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..nano_lab import vae as plain
@@ -33,7 +31,6 @@ log = logging.getLogger(__name__)
 CHANNELS = 16
 WIDTHS = (8, 16, 48, 96)
 BATCH = 8
-BEGUN = Path(__file__).parent / "begun" / "vae.safetensors"  # training that was begun elsewhere and is not finished
 encode, decode = plain.encode, plain.decode
 
 
@@ -88,7 +85,6 @@ def train(
     device: str = "cpu",
     half: bool = False,
     processes: int = 0,
-    begun: Path | None = None,
 ) -> bool:
     """Train ``vae.pt`` in a directory, resumed when it is there and saved every two minutes.
 
@@ -103,7 +99,6 @@ def train(
         device: of weights and steps.
         half: compute in bfloat16, which pays on a graphics card.
         processes: that draw all squares before the first step; without, they are drawn when they are needed.
-        begun: weights that :func:`hand_on` wrote, to begin with where there is no ``vae.pt`` yet.
 
     Returns:
         Whether the schedule is at its end or the goals are reached.
@@ -114,18 +109,16 @@ def train(
     adam = torch.optim.AdamW([p for n, p in params if p.ndim < 4 or "gamma" in n], betas=(0.9, 0.99), weight_decay=0.0)
     average = {n: p.detach().clone() for n, p in vae.named_parameters()}
     step, spent, first = 0, 0.0, 0
-    if begun and begun.exists() and not path.exists():
-        weights, first = handed_on(begun, device)
-        average = {n: weights[n] for n in average}  # a file has an order of its own; the network's is averaged
-        vae.load_state_dict(average, strict=False)
-        step = first
     if path.exists():
         state = torch.load(path, map_location=device, weights_only=True)
-        vae.load_state_dict(state["raw"])
-        average = {n: state["average"][n] for n in average}
-        muon.load_state_dict(state["muon"])
-        adam.load_state_dict(state["adam"])
+        vae.load_state_dict(state["raw"], strict=False)
+        average = {n: state["average"][n] for n in average}  # a file has an order of its own; the network's is averaged
         step, spent = state["step"], state["seconds"]
+        if state["muon"]:
+            muon.load_state_dict(state["muon"])
+            adam.load_state_dict(state["adam"])
+        else:
+            first = step
     shelves, threads = Shelves(root / "crops", seed), Threads(torch.get_num_threads())
     reached = False
     if processes:
@@ -182,25 +175,6 @@ def train(
             log.info("vae %d held out: %.2f dB whole, %.2f around figures, %.2f worst", step, whole, near, worst)
     save()
     return reached or step >= steps
-
-
-def hand_on(root: Path, path: Path = BEGUN) -> int:
-    """Write the averaged weights of a training directory in float16, for another machine to go on with.
-
-    Returns the steps that they have behind them. The optimisers' moments are left behind: they come again.
-    """
-    state = torch.load(root / "vae.pt", map_location="cpu", weights_only=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = {name: value.half().contiguous() for name, value in state["average"].items()}
-    save_file(half, path, metadata={"step": str(state["step"])})
-    return int(state["step"])
-
-
-def handed_on(path: Path, device: str = "cpu") -> tuple[dict[str, Tensor], int]:
-    """Return what :func:`hand_on` wrote: averaged weights in float32, and the steps behind them."""
-    with safe_open(path, "pt", device=device) as file:
-        weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        return weights, int(file.metadata()["step"])
 
 
 def averaged(weights: dict[str, Tensor]) -> Any:

@@ -40,6 +40,8 @@ OFTEN: dict[str, int] = {**dict.fromkeys(PEOPLE, 6), **dict.fromkeys(PETS, 5), *
 SIZES: dict[str, tuple[int, int]] = {"1:1": (256, 256), "16:9": (320, 192), "9:16": (192, 320)}
 FPS = 8
 WINDOW = 21
+MIDDLE = 8  # the frame at which a figure that goes is where it would stand
+GRID = 16  # half a token of the transformer
 CYCLE = 12  # frames of a step, a wave of the hand or a jump
 SPEED = {"car": 8, "bird": 8}  # pixels a frame; others go at 4, which is two cells of a latent for each latent frame
 LEAP = 30  # height of a jump
@@ -122,38 +124,42 @@ def sample_camera(rng: random.Random, held_out: bool = False) -> Spec:
             return replace(spec, camera=camera)
 
 
-def floors(height: int) -> tuple[int, int]:
-    """Where feet may stand in a picture of this height."""
-    near = 8 * round((height - 28) / 8)
-    return near, near + 8
+def floor(height: int) -> int:
+    """Where feet stand in a picture of this height: at the lower edge of a token in all of :data:`SIZES`."""
+    return 8 * round((height - 28) / 8)
+
+
+def _on_grid(length: float) -> int:
+    return GRID * round(length / GRID)
 
 
 def path(spec: Spec, frames: int, size: tuple[int, int], rng: random.Random, centre: float | None = None) -> Ints:
     """Where the figure's feet are, x and y of every frame, ``[T, 2]``.
 
-    The beginning lies on a grid of the autoencoder's cells; what leaves the picture comes back on the other side.
+    The beginning lies on a grid of half a token, so that a figure comes in few places of the transformer's tokens; what
+    leaves the picture comes back on the other side.
 
     Args:
         spec: only figure and action matter.
         frames: length T.
         size: (width, height) of the picture.
         rng: chooses where.
-        centre: where in the width the figure is at the middle of a window, 0..1; drawn by lot without it.
+        centre: where in the width the figure is near the middle of a window, 0..1; drawn by lot without it.
     """
     w, h = size
     t = np.arange(frames)
-    x = np.full(frames, 8 * round(w * (centre or rng.uniform(0.38, 0.62)) / 8))
-    y = np.full(frames, rng.choice(floors(h)))
+    x = np.full(frames, _on_grid(w * (centre or rng.uniform(0.38, 0.62))))
+    y = np.full(frames, floor(h))
     if spec.figure in ("bird", "balloon", "boat"):
         high = {"bird": rng.uniform(0.30, 0.44), "balloon": rng.uniform(0.55, 0.68), "boat": 1 - 34 / h}[spec.figure]
-        y[:] = 8 * round(h * high / 8)
+        y[:] = _on_grid(h * high)
         y += np.round(2 * np.sin(2 * math.pi * t / 16)).astype(int)
     step, reach = SPEED.get(spec.figure, 4), 96
     if spec.action in ("left", "right"):
-        x += (step if spec.action == "right" else -step) * (t - (WINDOW - 1) // 2)
+        x += (step if spec.action == "right" else -step) * (t - MIDDLE)
         x = (x + reach) % (w + 2 * reach) - reach
     elif spec.action == "up":
-        y = 8 * round((h - 8) / 8) - 4 * t
+        y = _on_grid(h - 8) - 4 * t
         y = (y + 16) % (h + 160) - 16
     elif spec.action == "jump":
         y = y - np.round(LEAP * np.clip(np.sin(2 * math.pi * t / CYCLE), 0, None)).astype(int)
