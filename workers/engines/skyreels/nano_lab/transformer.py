@@ -100,7 +100,8 @@ def _rotate(x: Tensor, turn: Tensor) -> Tensor:
 def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     if torch.is_autocast_enabled(q.device.type) and k.shape[-2] <= FEW:
         logits = (q @ k.transpose(-1, -2)).float() * q.shape[-1] ** -0.5
-        return (logits if bias is None else logits + bias).softmax(-1) @ v
+        weights: Tensor = (logits if bias is None else logits + bias).softmax(-1)
+        return weights @ v
     # On a CPU the way back through the library's attention is six times slower in bfloat16 than in float32.
     with torch.autocast(q.device.type, enabled=False):
         return F.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=bias)

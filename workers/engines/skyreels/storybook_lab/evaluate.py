@@ -161,12 +161,13 @@ def clips(
 def _given(mode: Mode, drawn: paint.Bytes) -> dict[str, Any]:
     frames = [Image.fromarray(frame) for frame in drawn]
     later = {"overlap_history": OVERLAP, "addnoise_condition": 20}
-    return {
+    given: dict[str, dict[str, Any]] = {
         "": later if mode.frames > world.WINDOW else {},
         "image": {"image": frames[0]},
         "end": {"image": frames[0], "last_image": frames[-1]},
         "history": {"video": frames[:OVERLAP], **later},
-    }[mode.given]
+    }
+    return given[mode.given]
 
 
 def _decibels(a: paint.Bytes, b: paint.Bytes) -> float:
