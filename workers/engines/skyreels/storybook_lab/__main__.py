@@ -1,10 +1,10 @@
 """Command line of the storybook workshop.
 
 ``train`` goes through all stages and on from where it stopped: the autoencoder until it is good enough or its schedule
-ends, the text encoder, the transformer, and the diffusers folder. In an empty directory it goes on with the weights of
-the shipped folder, unless it is to begin ``--anew``. ``vae`` trains the autoencoder alone, ``measure`` tells its
-quality on held-out clips, ``sheet`` draws the world, ``export`` only writes the folder, and ``evaluate`` reads what the
-folder makes of sentences that training never saw.
+ends, the text encoder, the transformer, and the diffusers folder. In an empty directory it goes on with the weights
+that were shipped or begun, unless it is to begin ``--anew``. ``vae`` trains the autoencoder alone, ``measure`` tells
+its quality on held-out clips, ``sheet`` draws the world, ``export`` only writes the folder, and ``evaluate`` reads what
+the folder makes of sentences that training never saw.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("command", nargs="?", default="train", choices=commands)
     parser.add_argument("--folder", type=Path, default=Path("var/storybook"), help="where training keeps its state")
     parser.add_argument("--model", type=Path, help="diffusers folder to write; by default in the training's folder")
-    parser.add_argument("--anew", action="store_true", help="begin without the shipped weights")
+    parser.add_argument("--anew", action="store_true", help="begin without weights")
     parser.add_argument("--vae-steps", type=int, default=6000, help="length of the autoencoder's schedule")
     parser.add_argument("--minutes", type=float, default=720, help="length of the transformer's schedule")
     parser.add_argument("--until", type=float, help="stop a stage after this many minutes of this run")
@@ -67,8 +67,9 @@ def main(arguments: list[str]) -> int:
             scores = evaluate.measure(model, mode, options.count, options.seed + 1)
             log.info("%s, n = %d: %s", mode, options.count, "  ".join(f"{k} {v:.3f}" for k, v in scores.items()))
     elif options.command in ("train", "vae"):
-        if export.SHIPPED.exists() and not options.anew:
-            unpack(export.SHIPPED, root, options.vae_steps)
+        here = [folder for folder in (export.SHIPPED, export.BEGUN) if folder.exists()]
+        if here and not options.anew:
+            unpack(here[0], root, options.vae_steps)
         done = vae.train(
             root,
             options.vae_steps,

@@ -29,6 +29,7 @@ STILLS = {
 }
 
 SHIPPED = Path(__file__).resolve().parent.parent / "storybook"
+BEGUN = Path(__file__).resolve().parent / "begun"  # weights whose training is to go on before anybody is offered them
 
 
 def pipeline(root: Path) -> Any:
