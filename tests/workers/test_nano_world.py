@@ -140,7 +140,7 @@ def test_what_a_sentence_leaves_open_is_always_the_same_and_what_it_says_is_not(
 def test_the_site_can_read_the_world_without_torch() -> None:
     told = json.loads((SHIPPED / "world.json").read_text())
     keys = "colours shapes motions scenes sizes fps base_num_frames overlap_history steps guidance_scale shift examples"
-    assert set(told) == {*keys.split(), "picture_guidance_scale", "limits"}
+    assert set(told) == {*keys.split(), "picture_guidance_scale", "limits", "stills"}
     assert len(told["colours"]) >= 8 and len(told["examples"]) == 6
     assert all(w % 16 == 0 and h % 16 == 0 for w, h in told["sizes"].values())
     assert told["base_num_frames"] % 4 == 1 and told["overlap_history"] % 4 == 1
