@@ -127,11 +127,12 @@ def test_the_transformer_learns_goes_on_and_is_shipped_as_a_folder_that_the_libr
         assert torch.equal(mine, theirs)
     for size, shelf in again.pool.clips.items():  # what was drawn is not drawn again
         assert shelf.specs == first.pool.clips[size].specs and torch.equal(shelf.z, first.pool.clips[size].z)
-    partly = [batch for again.step in range(12) if (batch := again.batch(2, 9, 0.4, 0.3)).kept is not None]
-    for batch in partly:  # without the corners nothing tells where in the picture a token lies
-        across, tokens = batch.z.shape[4] // transformer.PATCH, batch.z.shape[3] * batch.z.shape[4] // 16
-        assert batch.kept[..., -4:].unique().tolist() == [0, across - 1, tokens - across, tokens - 1]
-    assert partly
+    made = [again.batch(8, 9, 0.4, 0.3) for again.step in range(24)]
+    partly = [batch for batch in made if batch.kept is not None]
+    for batch in partly:  # in strong noise nothing would tell where in the picture a token lies
+        begun = (batch.weight[:, 0].flatten(1) == 0).all(1)
+        assert (batch.sigma[~begun] <= again.lab.faint).all()
+    assert 0 < len(partly) < len(made)
     kinds = set()
     for again.step in range(40):
         batch = again.batch(2, None, 0.4, 0.3)

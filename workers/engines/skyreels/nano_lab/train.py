@@ -60,14 +60,16 @@ class Lab:
     """What a training is about.
 
     ``pool`` makes the samples, ``sentence`` the words for one of them, as :func:`_sentence` does; ``shares`` tells how
-    often every picture size comes. Of samples of which not every token is computed, ``corners`` keeps those of the
-    corners: rotary positions are relative, so that without them nothing tells where in the picture the others lie.
-    Sentences have at most ``words`` tokens; before the part ``early`` of the schedule
+    often every picture size comes. Sentences have at most ``words`` tokens; before the part ``early`` of the schedule
     most steps see single frames. New samples are drawn at every ``renew``-th step, or never if it is 0.
 
     The network ``predicts`` the flow, noise minus clip, or the clip itself (``sample``). Where a token has as many
     numbers as the network is wide, the flow is learned slowly: to tell it, a token must carry its noise through all
     blocks, which has every degree of freedom while clips have few (Li and He, 2025: Back to Basics).
+
+    Of the part ``whole`` of the samples every token is computed, but for those around an object. The others have
+    ``faint`` noise, at most this much, unless they begin with clean frames: rotary positions are relative, so that in
+    strong noise only the borders of the whole picture tell where in it a token lies.
     """
 
     vae: Any
@@ -81,7 +83,8 @@ class Lab:
     early: float = 0.0
     renew: int = 1
     predicts: str = "flow"
-    corners: bool = False
+    whole: float = 0.0
+    faint: float = 1.0
 
 
 def nano(root: Path, seed: int, layers: int, rng: random.Random) -> Lab:
@@ -247,9 +250,9 @@ class Trainer:
         (kind,) = shared.choices(("still", "moments", "clip"), (stills, moments, 1 - stills - moments))
         (mode,) = shared.choices(("", "both_ends", "causal"), (0.83, 0.13, 0.04) if kind == "clip" else (0.65, 0.35, 0))
         around, ends = shared.random() < 0.8 or kind == "moments", mode == "both_ends" and kind != "still"
-        if kind == "still" and self.lab.corners:
-            around = shared.random() < 0.4
-            keep = keep if around else None
+        whole = kind != "moments" and shared.random() < self.lab.whole
+        if whole:
+            around, keep = False, None
         far = shared.random() < 0.6 and ends and any(len(s.specs) > 4 for s in self.pool.journeys.values())
         shelves = self.pool.stills if kind == "still" else self.pool.journeys if far else self.pool.clips
         shares = self.lab.shares
@@ -262,7 +265,7 @@ class Trainer:
         block = rng.choice((2, 3)) if mode == "causal" else 1
         h, w = size[1] // 8, size[0] // 8
         tokens = (h // self.patch) * (w // self.patch)
-        if kind != "clip":
+        if kind != "clip" or whole:
             some = SQUARE * SQUARE if around else keep or tokens
             n = max(1, cost // (some * (len(times) + ends)))
             keep = some
@@ -284,6 +287,8 @@ class Trainer:
                 if whole and (kind != "moments" or shelf.specs[j].steady):
                     break
             noise = draw_noise(way, frames, block, rng)
+            if not whole and not noise.clean:
+                noise = replace(noise, sigma=[self.lab.faint * level for level in noise.sigma])
             # Later windows begin with latents of four frames, a film with one of a single frame.
             later = 0.6 if noise.clean > 1 else 0.1
             first = 1 if noise.clean and rng.random() < later else 0
@@ -320,10 +325,6 @@ class Trainer:
         kept = torch.rand(n, frames, tokens).argsort(-1)[..., :keep] if keep and keep < tokens else None
         if squares:
             kept = torch.stack(squares)
-        if kept is not None and self.lab.corners:
-            row = w // self.patch
-            corners = torch.tensor([0, row - 1, tokens - row, tokens - 1]).expand(n, frames, -1)
-            kept = torch.cat([kept, corners], -1)
         causal = transformer.causal_mask(frames, tokens if kept is None else kept.shape[-1], block)
         sigma, weight, z = sigma.to(device), weight.to(device), z.to(device)
         kept, causal = (None if each is None else each.to(device) for each in (kept, causal))

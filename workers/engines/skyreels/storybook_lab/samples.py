@@ -272,5 +272,6 @@ def storybook(
         early=0.2,
         renew=renew,
         predicts=transformer.PREDICTS,
-        corners=True,
+        whole=0.6,
+        faint=0.7,
     )
