@@ -283,8 +283,8 @@ class Trainer:
                 (way,) = rng.choices(("sync", "history", "stairs", "independent"), (0.37, 0.31, 0.24, 0.08))
             for _ in range(30):
                 j = rng.randrange(len(shelf.specs))
-                whole = way not in ("sync", "stairs") or not shelf.free[j]
-                if whole and (kind != "moments" or shelf.specs[j].steady):
+                fits = way not in ("sync", "stairs") or not shelf.free[j]
+                if fits and (kind != "moments" or shelf.specs[j].steady):
                     break
             noise = draw_noise(way, frames, block, rng)
             if not whole and not noise.clean:
