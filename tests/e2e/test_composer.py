@@ -7,7 +7,6 @@ from playwright.sync_api import expect
 
 from tests.e2e.test_main_job import TOOL, at_rest, until
 from tests.media import encoded, quarters
-from workers.engines.skyreels import cards
 
 pytestmark = [pytest.mark.browser, pytest.mark.look, pytest.mark.slow]
 SHIFTED = """() => new Promise((done) => {
@@ -15,7 +14,6 @@ SHIFTED = """() => new Promise((done) => {
     { type: "layout-shift", buffered: true });
   setTimeout(() => done(0), 500);
 })"""
-EMBEDDED = [card for card in cards.all() if card.embedded]
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
@@ -207,25 +205,3 @@ def test_the_keys_of_the_player_stand_in_the_middle(open_page):
     page.evaluate("document.querySelector('.player__keys').showModal()")
     keys = at_rest(page.locator(".player__keys"))
     assert abs(keys["x"] + keys["width"] / 2 - 720) < 20 and keys["y"] > 40
-
-
-@pytest.mark.skipif(len(EMBEDDED) < 2, reason="needs two models that are here")
-@pytest.mark.parametrize(("tool", "suffix"), [("to-video", ""), ("text2image", "-image"), ("restyle", "")])
-def test_another_model_brings_its_own_prompts_and_leaves_what_was_typed(open_page, tool, suffix):
-    page = open_page("kai@example.org", f"/home/tools/{tool}")
-    first, second = EMBEDDED
-    prompt, title = page.locator("[name=prompt]"), page.locator("[data-model-title]")
-    samples = page.locator(".sample")
-    expect(title).to_contain_text(first.title)
-    prompt.fill("a girl in a yellow raincoat")
-    page.locator("#panel summary", has_text="Model").click()
-    for card in (second, first):
-        page.get_by_label("Model", exact=True).select_option(f"{card.id}{suffix}")
-        expect(title).to_contain_text(card.title)
-        examples = card.world["stills"]["examples"] if suffix else [*card.examples]
-        expect(samples).to_have_text(examples)
-        expect(prompt).to_have_attribute("placeholder", examples[0])
-        expect(prompt).to_have_value("a girl in a yellow raincoat")
-        expect(page.locator("[data-first-sample]")).to_have_text(examples[0])
-    if tool == "to-video":
-        page.locator("#quote").get_by_text(f"{first.id} does not know:").wait_for()

@@ -110,7 +110,8 @@ class FrameCard(ImageCard):
         return catalog.get(self.of).folder()
 
 
-def _frame(film: films.ModelCard) -> FrameCard:
+def frame_of(film: films.ModelCard) -> FrameCard:
+    """Return the row of a video model as one that makes pictures."""
     stills = film.world.get("stills", {})
     return FrameCard(
         id=f"{film.id}-image",
@@ -133,7 +134,7 @@ def _frame(film: films.ModelCard) -> FrameCard:
 
 
 # Films by words alone are enough: what begins with a picture needs one.
-catalog.add(*(_frame(card) for card in films.all() if card.released and card.variant in ("df", "t2v")))
+catalog.add(*(frame_of(card) for card in films.all() if card.released and card.variant in ("df", "t2v")))
 catalog.add(
     PipelineCard(
         id="Z-Image",

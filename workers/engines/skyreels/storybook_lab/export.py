@@ -29,7 +29,7 @@ STILLS = {
 }
 
 SHIPPED = Path(__file__).resolve().parent.parent / "storybook"
-BEGUN = Path(__file__).resolve().parent / "begun"  # weights whose training is to go on before anybody is offered them
+BEGUN = Path(__file__).resolve().parent / "begun" / SHIPPED.name  # to be trained on before it is offered
 
 
 def pipeline(root: Path) -> Any:
