@@ -2,6 +2,7 @@
 
 import random
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from workers.engines.skyreels.nano_lab import train as plain
 from workers.engines.skyreels.nano_lab import transformer as lean
 from workers.engines.skyreels.nano_lab.export import unpack
 from workers.engines.skyreels.nano_lab.store import pause
-from workers.engines.skyreels.storybook_lab import crops, export, samples, text, transformer, vae, world
+from workers.engines.skyreels.storybook_lab import crops, evaluate, export, samples, text, transformer, vae, world
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,29 @@ def test_the_autoencoder_goes_on_where_it_stopped(place, tmp_path) -> None:
         assert torch.allclose(value, in_parts["average"][name], atol=1e-5), name
 
 
+def test_few_tokens_attend_in_bfloat16_as_they_do_in_float32() -> None:
+    torch.manual_seed(1)
+    q, k, v = (torch.randn(2, 4, n, 64) for n in (30, lean.FEW, lean.FEW))
+    bias = torch.where(torch.rand(2, 1, 1, lean.FEW) < 0.5, 0.0, -1e9)
+    exact = lean._attend(q, k, v, bias)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = lean._attend(q, k, v, bias)
+    assert found.dtype == torch.bfloat16
+    assert torch.allclose(found.float(), exact, atol=0.03)
+
+
+@pytest.mark.slow
+def test_whoever_predicts_the_very_clip_has_nothing_to_learn(place, monkeypatch) -> None:
+    trainer = plain.Trainer(place, 1, fresh=6, layers=1, lab=samples.storybook)
+    batch = trainer.batch(2, None, 0.0, 0.0)
+    monkeypatch.setattr(lean, "forward", lambda *_: batch.z)
+    assert float(trainer.loss(batch, compiled=False)) == 0
+    monkeypatch.setattr(lean, "forward", lambda *_: batch.z + 0.1)
+    level = batch.sigma.clamp(min=plain.LEAST_NOISE)[:, :, None, None]
+    error = ((0.1 / level) ** 2 * batch.weight).sum() / batch.weight.sum()
+    assert float(trainer.loss(batch, compiled=False)) == pytest.approx(float(error), rel=1e-4)
+
+
 def test_training_waits_while_a_file_exists(tmp_path) -> None:
     file = tmp_path / "PAUSE"
     assert pause(None) < 1 and pause(file) < 1
@@ -153,6 +177,23 @@ def test_the_transformer_learns_goes_on_and_is_shipped_as_a_folder_that_the_libr
         output_type="np",
     ).frames
     assert np.asarray(made).shape == (1, 9, 64, 96, 3) and np.isfinite(made).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["free", "image", "end", "extension", "long", "sheet"])
+def test_every_use_of_a_folder_is_measured(name, monkeypatch) -> None:
+    monkeypatch.setattr(evaluate, "STEPS", 1)
+    monkeypatch.setattr(evaluate, "SIZE", (64, 64))
+    monkeypatch.setitem(evaluate.MODES, "long", replace(evaluate.MODES["long"], frames=world.WINDOW + 12))
+    given, mode = [], evaluate.MODES[name]
+    monkeypatch.setattr(evaluate.score, "read", lambda clip: given.append(clip))
+    scores = evaluate.measure(export.BEGUN, name, 1)
+    frames = {"extension": world.WINDOW - evaluate.OVERLAP}.get(name, world.WINDOW)
+    assert [clip.shape for clip in given] == [(frames, 64, 64, 3)] * (2 if name == "sheet" else 1)
+    assert ("first dB" in scores) == (mode.given in ("image", "end")) and ("last dB" in scores) == (name == "end")
+    assert ("same" in scores) == (name == "sheet") and scores["all"] == 0
+    if "first dB" in scores:
+        assert scores["first dB"] > 20, "the picture that is given comes back"
 
 
 @pytest.mark.slow
