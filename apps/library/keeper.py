@@ -39,7 +39,7 @@ from workers.keeper import (
 
 log = structlog.get_logger(__name__)
 ROOT = "live"
-GRACE = timedelta(minutes=2)  # how long a player at the live edge still finds its segments after the job has ended
+GRACE = timedelta(minutes=2)  # how long a page that was told of segments or pictures finds them after the job has ended
 PARTS = (".mp4", ".wav", ".json")  # the endings of finished parts: windows of a film, sentences with their words
 PICTURES = re.compile(rf"{PICTURE}[1-9]\d?\.png")
 PLAYABLE = re.compile(r"index\.m3u8|init\.mp4|\d{4,}\.m4s")
@@ -146,11 +146,15 @@ def path_of(job: Generation, name: str, watermark: bool = False) -> str | None:
     """
     if PICTURES.fullmatch(name):
         made = [picture_name(number) for number in range(1, job.shown_pictures + 1)]
-        return f"{ROOT}/{job.pk}/{job.kept_attempt}/{name}" if name in made else None
+        return f"{_pictures(job)}/{name}" if name in made else None
     if not (job.is_watchable or _just_made(job)) or not PLAYABLE.fullmatch(name):
         return None
     stored = _numbered(name, job.kept_windows, job.parts_to_see) if name == INDEX else name
     return f"{_playlist(job, watermark)}/{stored}"
+
+
+def _pictures(job: Generation) -> str:
+    return f"{ROOT}/{job.pk}/{job.kept_attempt}"
 
 
 def _playlist(job: Generation, watermark: bool) -> str:
@@ -166,13 +170,13 @@ def picture_of(job: Generation, name: str) -> Asset | None:
 
 
 def remove(job: Generation) -> None:
-    """Remove the folder of a job that has ended; of a finished film, the playlist stays for GRACE.
+    """Remove the folder of a job that has ended; of a finished one, what a page may be asking for stays for GRACE.
 
     What cannot be removed now is left to `remove_ended`.
     """
-    spared = {_playlist(job, watermark) for watermark in (False, True)} if _just_made(job) else set()
+    asked_for = {_pictures(job)} if job.in_pictures else {_playlist(job, watermark) for watermark in (False, True)}
     try:
-        remove_folder(f"{ROOT}/{job.pk}", spared)
+        remove_folder(f"{ROOT}/{job.pk}", asked_for if _just_made(job) else ())
     except Exception:
         log.warning("kept_windows_not_removed", generation=str(job.pk), exc_info=True)
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from django.core.files.storage import default_storage
 from django.template.loader import render_to_string
+from django.utils import timezone
 from PIL import Image
 
 from apps.billing import services as billing
-from apps.library.keeper import StorageKeeper, path_of
+from apps.library.keeper import GRACE, StorageKeeper, path_of, remove_ended
 from apps.library.models import Generation
 from apps.library.templatetags.cards import contents, detail, kept
 from apps.tools import pictures, registry, services
@@ -168,6 +169,11 @@ def test_each_picture_is_stored_and_seen_as_it_comes(page, ada, monkeypatch):
     assert job.error == "" and seen == [[(128, 128)], [(128, 128)] * 2]
     late = page.get(f"/live/{job.pk}/picture-2.png")
     assert (late.status_code, late["Location"]) == (302, list(job.assets.all())[1].file_url), "a page may ask too late"
+    # One that asked in time is sent the file, though the job ends before it is opened.
+    assert default_storage.exists(f"live/{job.pk}/{job.kept_attempt}/picture-2.png")
+    Generation.objects.filter(pk=job.pk).update(finished_at=timezone.now() - GRACE)
+    remove_ended()
+    assert not default_storage.exists(f"live/{job.pk}")
 
 
 def test_a_lost_worker_costs_one_picture(ada, monkeypatch):
