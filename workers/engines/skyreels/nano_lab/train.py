@@ -70,6 +70,9 @@ class Lab:
     Of the part ``whole`` of the samples every token is computed, but for those around an object. The others have
     ``faint`` noise, at most this much, unless they begin with clean frames: rotary positions are relative, so that in
     strong noise only the borders of the whole picture tell where in it a token lies.
+
+    A cell with an object counts ``near`` times more than one of the scene; where all do, because the camera moves,
+    twice more.
     """
 
     vae: Any
@@ -85,6 +88,7 @@ class Lab:
     predicts: str = "flow"
     whole: float = 0.0
     faint: float = 1.0
+    near: float = 2.0
 
 
 def nano(root: Path, seed: int, layers: int, rng: random.Random) -> Lab:
@@ -294,7 +298,8 @@ class Trainer:
             first = 1 if noise.clean and rng.random() < later else 0
             at = [first + t for t in times]
             z[i, : len(at)] = shelf.z[j, at].float()
-            weight[i, : len(at)] += 2.0 * shelf.near[j, at]
+            near = shelf.near[j, at]
+            weight[i, : len(at)] += (min(2.0, self.lab.near) if near.all() else self.lab.near) * near
             if ends and shelf.end is not None:
                 z[i, -1] = shelf.end[j, first].float()
                 weight[i, -2] *= 2.0

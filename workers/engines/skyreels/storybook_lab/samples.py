@@ -269,9 +269,10 @@ def storybook(
         sentence,
         SHARES,
         words=WORDS,
-        early=0.2,
+        early=0.3,
         renew=renew,
         predicts=transformer.PREDICTS,
         whole=0.6,
         faint=0.7,
+        near=6.0,
     )
