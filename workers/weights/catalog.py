@@ -20,6 +20,7 @@ ENGINES = "workers.engines"
 
 _cards: dict[str, WeightCard] = {}
 _read: set[str] = set()
+_folders: list[str] = []  # of the engines that have been read
 _reading = threading.RLock()
 
 
@@ -107,6 +108,8 @@ def _variable(kind: str) -> str:
 def _read_cards() -> None:
     """Import the `cards` of each engine, once; folders that were put on the path of `workers.engines` later, too."""
     engines = importlib.import_module(ENGINES)  # by name: what is found there stands above this module
+    if _folders == list(engines.__path__):
+        return  # asked for dozens of times for a page
     with _reading:
         for module in pkgutil.iter_modules(engines.__path__):
             name = f"{ENGINES}.{module.name}"
@@ -114,3 +117,4 @@ def _read_cards() -> None:
                 _read.add(name)
                 if importlib.util.find_spec(f"{name}.cards"):
                     importlib.import_module(f"{name}.cards")
+        _folders[:] = engines.__path__
