@@ -10,8 +10,10 @@ from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from apps.accounts.models import ApiToken
+from tests import flushing
 from tests.factories import UserFactory
 
+flushing.install()
 os.environ.setdefault("CINEVIVID_WARM", "0")  # of the processes that tests start: few of them make a film
 
 
@@ -26,6 +28,7 @@ def _clean_house(settings, tmp_path):
         # The collected files of a fleet do not exist in a checkout.
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+    settings.WHITENOISE_AUTOREFRESH = True  # else every client begins with a look at every file of the site
     settings.WORK_ROOT = tmp_path / "work"
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.MAIL_IN_BACKGROUND = False
