@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 # Whole suites run in a process for each core; PARALLEL= runs them in one.
-PARALLEL ?= -p tests.parallel -n auto --maxprocesses 4 --dist loadfile
+PARALLEL ?= -p tests.parallel -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export PYTHONUNBUFFERED = 1
 
 .PHONY: install install-dev run test test-services test-quantised test-jitter check bench video showcase helps looks presenters screenshots api-examples messages nano storybook evaluate evaluate-speech evaluate-lips evaluate-avatar image format clean

@@ -2,6 +2,9 @@
 
 A plugin, since these are known before Django's settings and torch are read. pytest-django gives each process a test
 database; channels of one Redis are heard by all its databases, so that one number each would not do.
+
+Browsers come first and one after another: the site that they look at starts once for a process, and no process is left
+alone with the longest tests at the end.
 """
 
 import atexit
@@ -9,6 +12,8 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+
+import pytest
 
 from scripts import with_services
 
@@ -26,6 +31,10 @@ def own_servers() -> None:
     for start in (with_services.postgres, with_services.redis):
         started.append(start(root))
     os.environ |= with_services.urls(*started)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: "e2e" not in item.path.parts)
 
 
 if os.environ.get("PYTEST_XDIST_WORKER"):

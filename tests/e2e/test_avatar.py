@@ -8,6 +8,7 @@ from workers import presenters
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.look,
     pytest.mark.slow,
     pytest.mark.timeout(900),
 ]

@@ -9,6 +9,7 @@ from tests.e2e.test_main_job import card, finished, until
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.look,
     pytest.mark.slow,
     pytest.mark.timeout(600),
 ]

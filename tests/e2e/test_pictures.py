@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.test_main_job import until
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, pytest.mark.look]
 MADE = "#stage-list > .card--succeeded [data-picture]"
 PROMPT = "a red star in the night sky"
 

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from tests.e2e.test_main_job import card, finished, until
 from tests.media import film
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.look, pytest.mark.slow, pytest.mark.timeout(600)]
 OWNER = "restyle@example.org"
 
 

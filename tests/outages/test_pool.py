@@ -51,7 +51,7 @@ class Watch:
         self.thread.join()
 
 
-async def ask(site, paths, cookies, timeout=120):
+async def ask(site, paths, cookies, timeout=240):
     limits = httpx2.Limits(max_connections=None)
     async with httpx2.AsyncClient(base_url=site.url, cookies=cookies, limits=limits, timeout=timeout) as client:
         return await asyncio.gather(*(client.get(path) for path in paths))
