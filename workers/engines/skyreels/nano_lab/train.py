@@ -72,7 +72,7 @@ class Lab:
     strong noise only the borders of the whole picture tell where in it a token lies.
 
     A cell with an object counts ``near`` times more than one of the scene; where all do, because the camera moves,
-    twice more.
+    twice more. Before the part ``plain`` of the schedule nothing but plain specs is seen.
     """
 
     vae: Any
@@ -89,6 +89,7 @@ class Lab:
     whole: float = 0.0
     faint: float = 1.0
     near: float = 2.0
+    plain: float = 0.0
 
 
 def nano(root: Path, seed: int, layers: int, rng: random.Random) -> Lab:
@@ -242,12 +243,13 @@ class Trainer:
         }
         atomic_save(state, self.path)
 
-    def batch(self, n: int, keep: int | None, stills: float, moments: float) -> Batch:
+    def batch(self, n: int, keep: int | None, stills: float, moments: float, plain: bool = False) -> Batch:
         """Draw ``n`` clips, or with the probability ``stills`` as many single frames as cost the same, or with the
         probability ``moments`` the surroundings of an object in all or some of its frames.
 
-        ``keep`` tokens, drawn by lot, of each latent frame are computed, or all of them. The kind of samples and their
-        number of frames are the same in all processes, which wait for each other.
+        ``keep`` tokens, drawn by lot, of each latent frame are computed, or all of them. Of ``plain`` specs there are
+        some on every shelf. The kind of samples and their number of frames are the same in all processes, which wait
+        for each other.
         """
         rng, shared = self.rng, random.Random(self.seed * 1000003 + self.step)
         cost = n * LATENTS * (keep or 64)
@@ -287,7 +289,7 @@ class Trainer:
                 (way,) = rng.choices(("sync", "history", "stairs", "independent"), (0.37, 0.31, 0.24, 0.08))
             for _ in range(30):
                 j = rng.randrange(len(shelf.specs))
-                fits = way not in ("sync", "stairs") or not shelf.free[j]
+                fits = (way not in ("sync", "stairs") or not shelf.free[j]) and (not plain or shelf.specs[j].plain)
                 if fits and (kind != "moments" or shelf.specs[j].steady):
                     break
             noise = draw_noise(way, frames, block, rng)
@@ -412,7 +414,7 @@ class Trainer:
             stills, moments = (0.2, 0.45) if part < 0.5 else (0.15, 0.35)
             if part < self.lab.early:
                 stills, moments = 0.6, 0.2
-            batch = self.batch(n, keep, stills, moments)
+            batch = self.batch(n, keep, stills, moments, part < self.lab.plain)
             # Every new shape costs a compilation; the rare ones are not worth it.
             common = batch.causal is None and (batch.kept is not None or batch.z.shape[2] in (1, LATENTS))
             threads.begin()

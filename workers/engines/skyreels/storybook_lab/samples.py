@@ -237,7 +237,7 @@ def sentence(
     """
     if rng.random() < without:
         return ""
-    if seen and spec.second is None and spec.camera == "still":
+    if seen and spec.plain:
         if rng.random() < 0.25:
             said = said - {"figure", "colour"}
         elif rng.random() < 0.35:
@@ -275,4 +275,5 @@ def storybook(
         whole=0.6,
         faint=0.7,
         near=6.0,
+        plain=0.6,
     )

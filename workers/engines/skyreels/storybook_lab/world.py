@@ -77,6 +77,11 @@ class Spec:
         return self.camera in ("still", "portrait")
 
     @property
+    def plain(self) -> bool:
+        """Whether there is one figure before a camera that does not move."""
+        return self.second is None and self.camera == "still"
+
+    @property
     def held_out(self) -> bool:
         """Whether this triple of figure, colour and action is kept away from training (about one in eight)."""
         key = f"{self.figure}|{self.colour}|{self.action}".encode()
