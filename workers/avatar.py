@@ -40,7 +40,6 @@ from workers.voice.base import Speech
 
 STAGE = "talking"
 FPS = 25
-LOUDNESS, PEAK = -16.0, -2.0  # LUFS and dB of what is heard
 MOST_PIXELS = 12_000_000  # of a portrait that is looked at
 HEAD = 1.5  # of the height of its face: what is seen of a head at least
 SOFT_EDGE = 0.08  # of its shorter side: how a picture that does not fill the film fades
@@ -299,7 +298,7 @@ def _sound(asked: Asked, speech: Speech | None, folder: Path, seconds: float) ->
     """Return what is heard, [2, N] at audio.RATE, in a film of so many seconds; None where the clip has no sound."""
     length = round(seconds * audio.RATE)
     if speech is not None:
-        voice = audio.resampled(mix.level(speech.samples, speech.rate, LOUDNESS, PEAK), speech.rate, audio.RATE)
+        voice = audio.resampled(mix.level(speech.samples, speech.rate), speech.rate, audio.RATE)
         planes = np.stack([voice, voice])
     else:
         own = folder / "own.wav"

@@ -36,7 +36,6 @@ from workers.voice.text import sentences
 STAGE = "syncing"
 REMOVED, LOWERED, KEPT = "removed", "lowered", "kept"  # what becomes of the sound that the clip has
 OWN_SOUNDS = (REMOVED, LOWERED, KEPT)
-LOUDNESS, PEAK = -16.0, -2.0  # LUFS and dB of what is heard
 LOWERED_GAIN = 0.2  # of the clip's own sound under the speech
 
 DRAFT, HIGH = "draft", "high"
@@ -221,7 +220,7 @@ def _work(
 def _sound(asked: Asked, speech: Speech, folder: Path, seconds: float) -> mix.Sound:
     """Return what is heard, [2, N] at audio.RATE and as long as the pictures."""
     length = round(seconds * audio.RATE)
-    voice = audio.resampled(mix.level(speech.samples, speech.rate, LOUDNESS, PEAK), speech.rate, audio.RATE)
+    voice = audio.resampled(mix.level(speech.samples, speech.rate), speech.rate, audio.RATE)
     heard = np.zeros((length, 2), np.float32)
     heard[: len(voice)] += voice[:length, None]
     own = folder / "own.wav"
@@ -229,4 +228,4 @@ def _sound(asked: Asked, speech: Speech, folder: Path, seconds: float) -> mix.So
         planes, _ = audio.decode(own, audio.RATE)
         gain = LOWERED_GAIN if asked.own_sound == LOWERED else 1.0
         heard[: planes.shape[1]] += gain * planes.T[:length]
-    return np.ascontiguousarray(mix.level(heard, audio.RATE, LOUDNESS, PEAK).T)
+    return np.ascontiguousarray(mix.level(heard, audio.RATE).T)

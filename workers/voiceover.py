@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from workers.media.captions import Cue
 
 Word = tuple[str, float, float]
-LOUDNESS, PEAK = -16.0, -2.0  # LUFS, and dB: half a decibel under the limit, as encoders overshoot
 FADE_IN, FADE_OUT, SHORT_FADE = 0.02, 0.35, 0.05  # seconds; the last where somebody speaks until the end
 AROUND, END = 0.15, 0.1  # seconds between speech and a description, and after it at the end
 EDGE = 0.005  # seconds in which a sentence rises and falls, so that its cut is not heard
@@ -148,8 +147,8 @@ def kept(asked: Asked, folder: Path) -> Spoken:
 
 
 def levelled(spoken: Spoken) -> Spoken:
-    """Return speech at LOUDNESS, with its peaks under PEAK."""
-    return replace(spoken, samples=mix.level(spoken.samples, spoken.rate, LOUDNESS, PEAK))
+    """Return speech as loud as a film's, with its peaks limited."""
+    return replace(spoken, samples=mix.level(spoken.samples, spoken.rate))
 
 
 def voice_film(
@@ -163,9 +162,9 @@ def voice_film(
     """Give an MP4 of the studio speech and music, mixed with the sound that it has; the file is replaced as a whole.
 
     `films` is it, and the copies of it that get the same.
-    The sound is LOUDNESS loud, rises and fades, and is as long as the pictures. Where the speech is longer, the film
-    gets more frames, in which its last picture stands. `note` is asked for the comment of the file; without it, the one
-    that is there stays. Raises VoiceError and EngineError.
+    The sound is levelled, rises and fades, and is as long as the pictures. Where the speech is longer, the film gets
+    more frames, in which its last picture stands. `note` is asked for the comment of the file; without it, the one that
+    is there stays. Raises VoiceError and EngineError.
     """
     info = probe(films[0])
     pictures = info.seconds
@@ -186,7 +185,7 @@ def voice_film(
             under = _wide(bed, length)
             layers.append(mix.duck(under, speech, audio.RATE) if speech is not None else under)
     if speech is not None:
-        layers.append(mix.level(speech, audio.RATE, LOUDNESS, PEAK))
+        layers.append(mix.level(speech, audio.RATE))
     if not layers:
         layers.append(np.zeros((length, 2), np.float32))
     whole: Samples = np.sum(layers, axis=0, dtype=np.float32)
@@ -194,7 +193,7 @@ def voice_film(
     second = None
     if descriptions:
         told = _wide(described, length)
-        second = mix.duck(whole, told, audio.RATE) + mix.level(told, audio.RATE, LOUDNESS, PEAK)
+        second = mix.duck(whole, told, audio.RATE) + mix.level(told, audio.RATE)
         second = _faded(second, seconds - max(descriptions[-1].end, spoken.seconds if spoken else 0.0)).T
     heard = spoken.cues if spoken else ()
     said = spoken.seconds if spoken else 0.0
@@ -218,9 +217,9 @@ def language_of(asked: Asked) -> str:
 
 
 def _faded(sound: Samples, free: float) -> Samples:
-    """Return the whole sound of a film at LOUDNESS; it goes within the `free` seconds after the last word."""
+    """Return the whole sound of a film, levelled; it goes within the `free` seconds after the last word."""
     end = min(FADE_OUT, max(SHORT_FADE, free))
-    return mix.level(mix.fade(sound, audio.RATE, FADE_IN, end), audio.RATE, LOUDNESS, PEAK)
+    return mix.level(mix.fade(sound, audio.RATE, FADE_IN, end), audio.RATE)
 
 
 def _fitted(asked: Asked, fit: str, pictures: float, folder: Path, on_progress: OnProgress) -> tuple[Spoken, float]:

@@ -39,6 +39,7 @@ RELEASED = [card for card in cards.all() if card.released]
 MODEL_CHOICES = [(card.id, card.id) for card in RELEASED]  # as the API's description names them
 MAX_SECONDS = 61
 OFFERED_SECONDS = (5, 10, 15)  # lengths that have a button of their own
+USUAL_FPS = 24  # of a clip whose rate was not told when it was uploaded
 MIN_FRAMES, MAX_FRAMES = 5, max(card.max_num_frames for card in RELEASED)
 RECOMMENDED = (
     *("negative_prompt", "fps", "steps", "guidance_scale", "shift"),

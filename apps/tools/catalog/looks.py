@@ -14,7 +14,6 @@ from apps.tools.fields import AssetField, LookSelect, SeedField, Slider
 from apps.tools.help import explained
 from apps.tools.registry import Stoppable, Timeline, ToolForm, name_of_source, register
 
-USUAL_FPS = 24  # of a clip whose rate was not told when it was uploaded
 LOOKS = {
     "noir": _("Noir"),
     "monochrome": _("Mono"),
@@ -70,7 +69,7 @@ class LooksForm(ToolForm):
         if self.errors or source is None:
             return data
         videos.refuse_file(self, "video", source)
-        frames = source.frames or round(source.seconds * (source.fps or USUAL_FPS)) or 1
+        frames = source.frames or round(source.seconds * (source.fps or videos.USUAL_FPS)) or 1
         sides = {"made_width": source.width - source.width % 2, "made_height": source.height - source.height % 2}
         return data | sides | {"amount": data.get("amount") or 100, "seconds": source.seconds, "frames": frames}
 

@@ -18,7 +18,6 @@ from workers.engines.upscale import cards
 from workers.engines.upscale.plan import FACTORS, HEIGHTS, target
 from workers.weights import catalog
 
-USUAL_FPS = 24  # of a clip whose rate was not told when it was uploaded
 MAX_FPS = 60
 PRICED_SECONDS = 10  # of the film in the price list
 FRAMES_OF_A_SECOND = 30  # what a second of film has at most for the usual price
@@ -145,7 +144,7 @@ class UpscaleForm(ToolForm):
                     self.add_error(name, _t("an image cannot be heard. Choose a video, or leave this empty."))
         made = {"kind": source.kind, "made_width": width, "made_height": lines}
         if source.kind == Asset.Kind.VIDEO:
-            frames = source.frames or round(source.seconds * (source.fps or USUAL_FPS)) or 1
+            frames = source.frames or round(source.seconds * (source.fps or videos.USUAL_FPS)) or 1
             made |= {"seconds": source.seconds, "frames": frames}
         given = {"source": source, "factor": factor, "height": height, "fps": fps, "model_id": data.get("model_id")}
         return {name: value for name, value in (given | made | heard).items() if value not in (None, "")}
@@ -217,7 +216,7 @@ class Upscale(Stoppable):
 
     @property
     def priced(self) -> list[tuple[str, Mapping[str, Any]]]:
-        film = {"kind": Asset.Kind.VIDEO.value, "seconds": PRICED_SECONDS, "frames": PRICED_SECONDS * USUAL_FPS}
+        film = {"kind": Asset.Kind.VIDEO.value, "seconds": PRICED_SECONDS, "frames": PRICED_SECONDS * videos.USUAL_FPS}
         return [
             (_t("Image, enlarged"), {"kind": Asset.Kind.IMAGE.value}),
             (_t("%(seconds)s-second video, enlarged") % {"seconds": PRICED_SECONDS}, film),
