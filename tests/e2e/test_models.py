@@ -33,7 +33,7 @@ def test_a_download_is_started_watched_cancelled_and_finished(open_page, site, h
     row.get_by_role("button", name="Download").click()
     # What the hub of the tests has is nano.
     whole = sum(f.stat().st_size for f in cards.NANO.rglob("*.safetensors"))
-    row.get_by_text(f"MB of {whole / 1e6:.1f} MB").wait_for()
+    row.get_by_text(f"MB of {whole / 1e6:.1f} MB").wait_for(timeout=200_000)  # in a process that starts for it
     expect(row.get_by_role("progressbar")).to_be_visible()
     shown = row.get_by_role("progressbar").get_attribute("value")
     # Nobody reloads the page.
