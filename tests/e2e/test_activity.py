@@ -10,10 +10,8 @@ from tests.e2e.test_main_job import NANO, STEP, TOOL, at_rest, card, order, slid
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 LONG = NANO.base_num_frames + 5 * STEP
 # What moves though nobody asked for it: the browser forgives half a second after a key or a click, and this as much
-# after the answer to it, which may be late. A page that is still being read is drawn in parts, and what stands at its
-# right end moves as more of it comes.
-NOTE_SHIFTS = """async () => {
-  await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+# after the answer to it, which may be late.
+NOTE_SHIFTS = """() => {
   window.shifts = [];
   const asked = new Map(); // what was asked for by hand → from when to when
   const byHand = ({ verb, path }) => verb === "post" && !/[/](quote|seen)$/.test(path);
@@ -28,7 +26,7 @@ NOTE_SHIFTS = """async () => {
       if (hadRecentInput || [...asked.values()].some(([from, to]) => from <= startTime && startTime <= to)) continue;
       shifts.push([value, ...sources.map(({ node }) => node?.className || node?.nodeName)]);
     }
-  }).observe({ type: "layout-shift" });
+  }).observe({ type: "layout-shift", buffered: true });
 }"""
 LOST = """
 from django.utils import timezone

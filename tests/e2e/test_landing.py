@@ -18,9 +18,7 @@ WATCH = """
   window.seen = { lcp: 0, shift: 0 };
   new PerformanceObserver((list) => { for (const e of list.getEntries()) seen.lcp = e.startTime; })
     .observe({ type: "largest-contentful-paint", buffered: true });
-  // The end of the top bar moves while a page is drawn in parts, as more of it comes.
-  const drawn = ({ sources }) => sources.length && sources.every(({ node }) => node?.matches?.(".topbar__end"));
-  new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!drawn(e)) seen.shift += e.value; })
+  new PerformanceObserver((list) => { for (const e of list.getEntries()) seen.shift += e.value; })
     .observe({ type: "layout-shift", buffered: true });
 """
 SAVE_DATA = "Object.defineProperty(navigator, 'connection', { value: { saveData: true } })"
