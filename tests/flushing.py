@@ -1,4 +1,4 @@
-"""An emptied test database as Django leaves it, in a third of the time.
+"""An emptied test database as Django leaves it, sooner.
 
 Django's flush looks for modules of every app, and then has every app fill in what its migrations filled in. Here the
 rows that only migrations write stay, and the plans, which tests change, are filled in anew.

@@ -247,9 +247,9 @@ class Trainer:
         """Draw ``n`` clips, or with the probability ``stills`` as many single frames as cost the same, or with the
         probability ``moments`` the surroundings of an object in all or some of its frames.
 
-        ``keep`` tokens, drawn by lot, of each latent frame are computed, or all of them. Of ``plain`` specs there are
-        some on every shelf. The kind of samples and their number of frames are the same in all processes, which wait
-        for each other.
+        ``keep`` tokens, drawn by lot, of each latent frame are computed, or all of them; only ``plain`` specs are
+        drawn, or any. The kind of samples and their number of frames are the same in all processes, which wait for
+        each other.
         """
         rng, shared = self.rng, random.Random(self.seed * 1000003 + self.step)
         cost = n * LATENTS * (keep or 64)
