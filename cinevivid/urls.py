@@ -24,6 +24,7 @@ urlpatterns = [
     path("accounts/", include("allauth.account.urls")),
     path("api/v1/", include("cinevivid.api_urls")),
     re_path("^api(/|$)", views.api_not_found),
+    path("admin/r/<path:content_type_id>/<path:object_id>/", admin.site.admin_view(views.view_on_site)),
     path("admin/", admin.site.urls),
     path("", include("apps.billing.urls")),
     path("", include("apps.library.urls")),

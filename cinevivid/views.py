@@ -7,11 +7,12 @@ from typing import Any
 import redis
 import structlog
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.contrib.contenttypes.views import shortcut
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent, ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext
@@ -26,6 +27,17 @@ from apps.tools.context import tools
 from cinevivid import expired
 
 log = structlog.get_logger(__name__)
+
+
+def view_on_site(request: HttpRequest, content_type_id: str, object_id: str) -> HttpResponse:
+    """The page of a thing that the administration lists.
+
+    Django's own view leaves a :exc:`ValidationError` for an id that is no UUID where the model has one.
+    """
+    try:
+        return shortcut(request, content_type_id, object_id)
+    except ValidationError as not_an_id:
+        raise Http404 from not_an_id
 
 
 def manifest(request: HttpRequest) -> JsonResponse:

@@ -6,11 +6,14 @@ A new address needs a row here; the test that walks the URL configuration says w
 import json
 import re
 from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from asgiref.sync import async_to_sync
 from django.conf import settings
+from django.contrib import admin
+from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
@@ -343,6 +346,16 @@ def test_the_administration_is_for_the_staff_alone(world, route):
         answer = ask(world, person, "GET", path)
         assert answer.status_code in (302, 403, 404, 405), (person, path)
     assert ask(world, "staff", "GET", path).status_code in (200, 301, 302, 400, 403, 404, 405)
+
+
+def test_no_id_that_the_administration_is_asked_for_is_an_error(world):
+    for kind in ContentType.objects.all():
+        for made_up in ("19", "nothing", "9" * 30, "%00", str(uuid4())):
+            addresses = [f"/admin/r/{kind.pk}/{made_up}/"]
+            if kind.model_class() in admin.site._registry:
+                addresses.append(f"/admin/{kind.app_label}/{kind.model}/{made_up}/history/")
+            for address in addresses:
+                assert ask(world, "staff", "GET", address).status_code in (200, 302, 400, 403, 404), address
 
 
 async def listen(client):
