@@ -66,7 +66,7 @@ class World:
 
     def fill(self) -> "World":
         """Make three people and, for one of them, films, uploads, an enlargement, jobs that ended badly, and trash."""
-        told = self.studio.manage("shell", "-v", "0", "-c", PEOPLE).strip().splitlines()[-1]
+        told = self.studio.shell(PEOPLE)
         self.token = json.loads(told)["token"]
         self.links = json.loads(told)["links"]
         self.ids["people"] = self.upload("Two.mp4", people())

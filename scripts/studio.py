@@ -1,5 +1,6 @@
 """A studio in a process of its own, as `make run` starts it, on a data folder of its own."""
 
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,24 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Scripts come in as lines of JSON; what each printed and what it raised goes out as one. Anything else that is written
+# to standard output, as logs are, goes to standard error.
+SHELL = """
+import contextlib, io, json, os, sys, traceback
+from django.db import connections
+told = os.fdopen(os.dup(1), "w", buffering=1)
+os.dup2(2, 1)
+for line in sys.stdin:
+    printed, problem = io.StringIO(), ""
+    try:
+        with contextlib.redirect_stdout(printed):
+            exec(json.loads(line), {})
+    except Exception:
+        problem = traceback.format_exc()
+    connections.close_all()
+    print(json.dumps([printed.getvalue(), problem]), file=told)
+"""
 
 
 def free_port() -> int:
@@ -27,6 +46,7 @@ class Studio:
         self.folder, self.port = folder, free_port()
         self.url = f"http://localhost:{self.port}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._shell: subprocess.Popen[str] | None = None
         self.env = os.environ | {
             "CINEVIVID_DATA_DIR": str(folder),
             "SITE_URL": self.url,
@@ -64,6 +84,31 @@ class Studio:
     def manage(self, *arguments: str) -> str:
         return self.python(*self.program, *arguments)
 
+    def shell(self, script: str) -> str:
+        """Run a script with the site's database and files; what it printed. Raises AssertionError where it raised.
+
+        One interpreter runs all of a studio's scripts: each would take seconds to start.
+        """
+        if self._shell is None:
+            command = [sys.executable, *self.program, "shell", "-v", "0", "--no-imports", "-c", SHELL]
+            with (self.folder / "shell.log").open("ab") as log:
+                self._shell = subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env=self.env,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                )
+        assert self._shell.stdin and self._shell.stdout
+        print(json.dumps(script), file=self._shell.stdin, flush=True)
+        told = self._shell.stdout.readline()
+        assert told, self.log("shell")
+        printed, problem = json.loads(told)
+        assert not problem, problem
+        return str(printed).strip()
+
     def python(self, *arguments: str) -> str:
         """Run a Python command in the site's environment; what it printed."""
         command = [sys.executable, *arguments]
@@ -77,6 +122,8 @@ class Studio:
         self.processes[name].wait()
 
     def stop(self) -> None:
+        if self._shell:
+            self._shell.communicate()
         for process in self.processes.values():
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
@@ -97,4 +144,4 @@ class Studio:
             f"u = User.objects.filter(email={email!r}).first() or User.objects.create_user({email!r});"
             "b.grant(u, 300, f'welcome:{u.pk}'); print(sign_in_url(u))"
         )
-        return self.manage("shell", "-v", "0", "-c", script).strip().splitlines()[-1]
+        return self.shell(script)

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.e2e.test_main_job import NANO, STEP, TOOL, at_rest, card, order, slide, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
-LONG = NANO.base_num_frames + 5 * STEP
+LONG = NANO.base_num_frames + 3 * STEP
 # What moves though nobody asked for it: the browser forgives half a second after a key or a click, and this as much
 # after the answer to it, which may be late.
 NOTE_SHIFTS = """() => {
@@ -159,7 +159,7 @@ def test_on_a_phone_nothing_moves_and_nothing_is_covered(open_page):
 
 def test_a_failure_offers_what_helps(open_page, site):
     page = open_page("lost@example.org", TOOL)
-    site.manage("shell", "-v", "0", "-c", LOST.format(email="lost@example.org", code="out_of_memory"))
+    site.shell(LOST.format(email="lost@example.org", code="out_of_memory"))
     page.reload()
     card(page, "failed").get_by_role("link", name="Make it shorter").click()
     page.wait_for_url("**from=**")

@@ -90,11 +90,11 @@ def test_the_quote_moves_in_every_open_tab_when_credits_move(open_page, site):
     for tab in tabs:
         tab.locator("#quote strong").wait_for()
     price, take = int(page.locator("#quote strong").inner_text()), 295
-    site.manage("shell", "-v", "0", "-c", f"{more} b.hold(u, {take}, 'generation:test')")
+    site.shell(f"{more} b.hold(u, {take}, 'generation:test')")
     for tab in tabs:
         tab.locator("#quote").get_by_text(f"You need {price - 5} more credits.").wait_for()
         until(tab, lambda tab=tab: re.sub(r"\D", "", tab.locator("#credits").inner_text()) == "5")
-    site.manage("shell", "-v", "0", "-c", f"{more} b.grant(u, 1000, 'test:{price}')")
+    site.shell(f"{more} b.grant(u, 1000, 'test:{price}')")
     for tab in tabs:
         tab.locator("#quote").get_by_text("more credit").wait_for(state="detached")
         until(tab, lambda tab=tab: re.sub(r"\D", "", tab.locator("#credits").inner_text()) == "1005")

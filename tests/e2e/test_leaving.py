@@ -64,5 +64,5 @@ def test_an_account_is_downloaded_then_deleted_while_a_film_is_made(open_page, s
         f"print(traces([{ADDRESS!r}, 'at a lighthouse'], s.MEDIA_ROOT, s.WORK_ROOT, s.EMAIL_FILE_PATH))"
     )
     # The worker drops the film at its next step.
-    until(page, lambda: site.manage("shell", "-v", "0", "-c", script).strip().splitlines()[-1] == "[]")
+    until(page, lambda: site.shell(script) == "[]")
     assert "The books are right." in site.manage("audit_ledger")

@@ -39,7 +39,7 @@ def shelf(open_page, site):
 
     def shelf(email, **options):
         page = open_page(email, LIBRARY, **options)
-        site.manage("shell", "-v", "0", "-c", FILL.format(email=email, films=FILMS))
+        site.shell(FILL.format(email=email, films=FILMS))
         page.goto(f"{site.url}{LIBRARY}")
         return page
 

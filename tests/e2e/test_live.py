@@ -11,6 +11,7 @@ from tests.e2e.test_main_job import NANO, STEP, TOOL, card, credits, order, unti
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 WINDOWS = 6
 LONG = NANO.base_num_frames + (WINDOWS - 1) * STEP
+SHORTER = LONG - 2 * STEP  # for who waits for the end
 STEPS = 24  # enough of them for somebody to come, look and press before it is done
 
 NOTE = """() => {
@@ -50,7 +51,7 @@ def playing(page):
 
 def test_it_plays_while_it_renders_and_the_finished_film_takes_over_without_a_jump(open_page, site):
     page = open_page("live@example.org", TOOL)
-    order(page, frames=LONG, steps=STEPS)
+    order(page, frames=SHORTER, steps=STEPS)
     film = playing(page)
     page.evaluate(NOTE)
     until(page, lambda: film.evaluate("video => video.currentTime") > 1, seconds=60)
@@ -61,7 +62,7 @@ def test_it_plays_while_it_renders_and_the_finished_film_takes_over_without_a_ju
     card(page, "succeeded").wait_for(timeout=300_000)
     expect(page.locator("[data-film]")).to_have_count(0)
     asset = job_of(page, site)["assets"][0]
-    assert asset["frames"] == LONG
+    assert asset["frames"] == SHORTER
     until(page, lambda: asset["url"].endswith(page.locator("article.card video").first.get_attribute("src")))
     until(page, lambda: page.evaluate("seen.some(([, live]) => !live)"))
     page.wait_for_timeout(1000)
@@ -87,7 +88,7 @@ def test_a_finished_film_that_does_not_load_or_play_at_first_is_shown_where_the_
             route.continue_()
 
     page.route(re.compile(r"/file"), lose)
-    order(page, frames=LONG, steps=STEPS)
+    order(page, frames=SHORTER, steps=STEPS)
     film = playing(page)
     until(page, lambda: film.evaluate("video => video.currentTime") > 1, seconds=60)
     page.evaluate(NOTE)
@@ -133,12 +134,12 @@ def test_stop_here_keeps_what_is_finished_and_says_what_it_cost(open_page, site)
 
 def test_what_stands_beside_a_film_is_there_when_it_is_finished_without_a_reload(open_page, site):
     page = open_page("beside@example.org", TOOL)
-    order(page, frames=LONG, steps=STEPS)
+    order(page, frames=SHORTER, steps=STEPS)
     page.goto(site.url + card(page).get_by_role("link").first.get_attribute("href"))
     page.evaluate("window.same = true")
     expect(page.get_by_text("Details")).to_have_count(0)
     page.get_by_text("Details").wait_for(timeout=300_000)
-    expect(page.get_by_text(f"{LONG} frames")).to_have_count(1)
+    expect(page.get_by_text(f"{SHORTER} frames")).to_have_count(1)
     assert page.evaluate("window.same") is True
 
 

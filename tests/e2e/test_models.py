@@ -25,7 +25,7 @@ def site(tmp_path, hub_server):
 def test_a_download_is_started_watched_cancelled_and_finished(open_page, site, hub_server, tmp_path):
     hub_server.seconds_a_block = 2
     site.sign_in_link("ada@example.org")
-    site.manage("shell", "-c", "from apps.accounts.models import User; User.objects.update(is_staff=True)")
+    site.shell("from apps.accounts.models import User; User.objects.update(is_staff=True)")
     page = open_page("ada@example.org", "/studio/models", viewport={"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     row = page.locator("#model-SkyReels-V2-DF-1-3B-540P")

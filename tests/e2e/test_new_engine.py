@@ -48,7 +48,7 @@ def site(tmp_path_factory):
         site.start()
         site.sign_in_link(STAFF)
         script = f"from apps.accounts.models import User; User.objects.filter(email={STAFF!r}).update(is_staff=True)"
-        site.manage("shell", "-v", "0", "-c", script)
+        site.shell(script)
         yield site
     finally:
         site.stop()
@@ -145,7 +145,7 @@ def test_a_program_does_the_same(site, tmp_path):
         "from apps.accounts.models import ApiToken, User;"
         "print(ApiToken.objects.issue(User.objects.get(email='staff@example.org'), 'toy')[1])"
     )
-    token = site.manage("shell", "-v", "0", "-c", script).strip().splitlines()[-1]
+    token = site.shell(script)
 
     def call(path, data=None, **headers):
         request = urllib.request.Request(

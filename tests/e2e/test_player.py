@@ -230,7 +230,7 @@ def test_a_comparison_a_picture_and_a_sound_have_the_same_ways(open_page, site, 
     (tmp_path / "picture.png").write_bytes(encoded(quarters()))
     path = sound(tmp_path / "bell.mp3", "libmp3lame", seconds=2)
     script = MAKE.format(email=OWNER, picture=tmp_path / "picture.png", sound=path)
-    larger, picture = site.manage("shell", "--no-imports", "-c", script).split()
+    larger, picture = site.shell(script).split()
 
     page.goto(site.url + larger)
     until(page, lambda: page.locator("main video:visible").count() == 2)  # the result once, with what it was before

@@ -23,8 +23,7 @@ def test_the_administration_works_within_its_policy(open_page, site):
     page, refused = open_page("root@example.org", problems_expected=True), []
     page.on("console", lambda message: "Content Security Policy" in message.text and refused.append(message.text))
     page.on("pageerror", lambda error: refused.append(str(error)))
-    site.manage(
-        "shell", "-c",
+    site.shell(
         "from apps.accounts.models import User;"
         "User.objects.filter(email='root@example.org').update(is_staff=True, is_superuser=True)",
     )  # fmt: skip

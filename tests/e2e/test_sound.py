@@ -28,7 +28,7 @@ print(job.get_absolute_url())
 def test_a_sound_can_be_played_wherever_it_is_shown(open_page, site, tmp_path):
     page = open_page("ear@example.org", "/home/my-library")
     path = sound(tmp_path / "bell.mp3", "libmp3lame", seconds=1)
-    (address,) = site.manage("shell", "--no-imports", "-c", MAKE.format(path=path)).split()
+    (address,) = site.shell(MAKE.format(path=path)).split()
     for place in ("/home/my-library", address, "/home/my-library/uploads"):
         page.goto(f"{site.url}{place}")
         player, play = page.locator("audio"), page.get_by_role("button", name="Play")

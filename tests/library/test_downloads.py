@@ -27,7 +27,7 @@ class Shop:
         self.header = f"Authorization: Bearer {self.manage(script)}"
 
     def manage(self, script):
-        return self.site.manage("shell", "-v", "0", "-c", script).strip().splitlines()[-1]
+        return self.site.shell(script)
 
     def file(self, size):
         """The address of a new file of this many bytes, and where it lies."""

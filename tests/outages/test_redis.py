@@ -34,7 +34,7 @@ def token_of(fleet, email):
         "from apps.accounts.models import ApiToken, User;"
         f"print(ApiToken.objects.issue(User.objects.get(email={email!r}), 'test')[1])"
     )
-    return fleet.manage("shell", "-v", "0", "-c", script).strip().splitlines()[-1]
+    return fleet.shell(script)
 
 
 def wait_until(condition, seconds=60):
