@@ -24,6 +24,11 @@ function clock(seconds) {
   return hours ? `${hours}:${tail.padStart(7, "0")}` : tail;
 }
 
+/** Put a text into a node, where it is another one: a browser lays out anew whatever is put in. */
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 function remembered() {
   try {
     return JSON.parse(localStorage.getItem(STORE)) ?? {};
@@ -384,8 +389,8 @@ class Player {
         mark.toggleAttribute("data-inside", this.starts[i] > 0);
       });
     }
-    this.now.textContent = clock(now);
-    this.whole.textContent = clock(length);
+    write(this.now, clock(now));
+    write(this.whole, clock(length));
     const near = this.live && end - now < Math.max(1, 2 / this.fps);
     this.bar.toggleAttribute("data-on-air", this.live);
     this.bar.toggleAttribute("data-edge", near);
@@ -398,15 +403,17 @@ class Player {
     }
   }
 
-  /** Paint with every picture while it plays: the events of the browser come four times a second. */
+  /** Paint with every picture of a film while it plays: the events of the browser come four times a second. */
   run() {
-    cancelAnimationFrame(this.tick);
+    const { media } = this;
+    const run = (this.running = {});
     const next = () => {
-      if (this.media.paused || !this.bar.isConnected) return;
+      if (this.running !== run || media.paused || !this.bar.isConnected) return;
       if (this.usable) this.paint();
-      this.tick = requestAnimationFrame(next);
+      later();
     };
-    this.tick = requestAnimationFrame(next);
+    const later = () => (media.requestVideoFrameCallback ? media.requestVideoFrameCallback(next) : requestAnimationFrame(next));
+    later();
   }
 
   tell() {

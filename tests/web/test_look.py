@@ -86,3 +86,10 @@ def test_no_line_of_a_template_is_longer_than_one_reads(folder):
         if len(line) > 160
     ]
     assert lines == []
+
+
+def test_no_rule_waits_for_just_anything():
+    """A `:has()` whose siblings may be anything has a browser compute a page anew with every letter put into it."""
+    for sheet in TOKENS.parent.glob("*.css"):
+        rules = re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.S)
+        assert re.findall(r":has\([~+] \*", rules) == [], sheet.name
