@@ -127,8 +127,8 @@ def sign_in(site: Site) -> tuple[str, str]:
     secret = site.shell(
         "from apps.accounts.models import ApiToken, User; from apps.billing import services as b;"
         "u = User.objects.get(email='bench@example.org'); b.grant(u, 100000, 'bench');"
-        "print(ApiToken.objects.issue(u, 'bench')[1])",
-    )  # fmt: skip
+        "print(ApiToken.objects.issue(u, 'bench')[1])"
+    )
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar), secret
 
 

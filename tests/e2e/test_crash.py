@@ -62,8 +62,8 @@ def test_a_killed_workers_film_goes_on_elsewhere_and_is_the_same_film_charged_on
     secret = site.shell(
         "from apps.accounts.models import ApiToken, User; from apps.billing import services as b;"
         "u = User.objects.create_user('ada@example.org'); b.grant(u, 200, 'test');"
-        "print(ApiToken.objects.issue(u, 'test')[1])",
-    )  # fmt: skip
+        "print(ApiToken.objects.issue(u, 'test')[1])"
+    )
     frames = NANO.base_num_frames + 2 * (NANO.base_num_frames - NANO.overlap_history)
     cost = -(-4 * frames // NANO.fps)  # twice the recommended steps, twice 2 a second: it is seen in its second window
     request = PARAMS | {"steps": 32, "num_frames": frames}

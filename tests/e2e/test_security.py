@@ -25,8 +25,8 @@ def test_the_administration_works_within_its_policy(open_page, site):
     page.on("pageerror", lambda error: refused.append(str(error)))
     site.shell(
         "from apps.accounts.models import User;"
-        "User.objects.filter(email='root@example.org').update(is_staff=True, is_superuser=True)",
-    )  # fmt: skip
+        "User.objects.filter(email='root@example.org').update(is_staff=True, is_superuser=True)"
+    )
     for path in ADMIN:
         answer = page.goto(f"{site.url}{path}", wait_until="networkidle")
         assert answer.status == 200, path
