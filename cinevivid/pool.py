@@ -7,11 +7,22 @@ from typing import Any
 def pool_without_database(pool: Any) -> None:
     """Close a psycopg pool that could not connect and has no connection left: whoever waits is told at once.
 
-    The next request opens a new pool, which finds the database as soon as it is back.
+    The next request opens a new pool, which finds the database as soon as it is back. Several attempts to connect can
+    fail at once, and each of them calls this.
     """
-    from django.db import connections
-
-    database: Any = connections["default"]
-    if pool.get_stats()["pool_size"] == 0 and database.pool is pool:
+    if pool.get_stats()["pool_size"] == 0:
         # In another thread: closing the pool waits for its own threads, and this is one of them.
-        threading.Thread(target=database.close_pool, name="close-pool", daemon=True).start()
+        threading.Thread(target=_close, args=(pool,), name="close-pool", daemon=True).start()
+
+
+def _close(pool: Any) -> None:
+    """Take this pool, and no newer one, from those that Django hands out, then close it.
+
+    Django's own `close_pool` closes whichever pool is there: a new one that somebody waits in already.
+    """
+    from django.db.backends.postgresql.base import DatabaseWrapper
+
+    pools = DatabaseWrapper._connection_pools  # type: ignore[attr-defined]
+    for alias in [alias for alias, handed_out in list(pools.items()) if handed_out is pool]:
+        pools.pop(alias, None)
+    pool.close()
