@@ -26,7 +26,10 @@ for line in sys.stdin:
             exec(json.loads(line), {})
     except Exception:
         problem = traceback.format_exc()
-    connections.close_all()
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        if connection.vendor == "postgresql":
+            connection.close_pool()
     print(json.dumps([printed.getvalue(), problem]), file=told)
 """
 
