@@ -29,7 +29,7 @@ run: install
 
 test: install-dev
 	@sh scripts/browser.sh
-	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not services" $(ARGS)
 
 test-services: install-dev
 	@sh scripts/browser.sh

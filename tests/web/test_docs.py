@@ -23,6 +23,7 @@ from tests.media import encoded, quarters
 from tests.params import PARAMS
 from tests.tools import toy
 
+pytestmark = pytest.mark.look
 FREE = ("params", "recipe", "data", "errors")  # what is in them depends on the tool and the request
 TOOLS = [f"{verb}_{tool.slug.replace('-', '_')}" for tool in registry.tools() for verb in ("submit", "quote")]
 SHOWN = [(name, place) for name in sorted({*EXAMPLES, *TOOLS}) for place in range(len(examples(name)))]

@@ -13,6 +13,8 @@ from django.core.management import call_command
 from apps.errors import CATALOGUE
 from tests.factories import AssetFactory, GenerationFactory
 
+pytestmark = pytest.mark.look
+
 
 def test_pages_and_api_run_without_torch():
     script = (

@@ -6,6 +6,7 @@ from math import cos, radians, sin
 import pytest
 from django.conf import settings
 
+pytestmark = pytest.mark.look
 TOKENS = settings.BASE_DIR / "static" / "css" / "tokens.css"
 TEXT, CONTROL = 4.5, 3.0
 GROUNDS = ("canvas", "surface", "raised")

@@ -18,6 +18,7 @@ from cinevivid.landing import showcase
 from tests.factories import AssetFactory, GenerationFactory, UserFactory
 from workers.weights import store
 
+pytestmark = pytest.mark.look
 READ = ("alt", "aria-label", "placeholder", "title", "data-other", "data-away", "data-broken", "data-done")
 EMPTY = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 # What programs read, what people have typed, and keys of a keyboard.
