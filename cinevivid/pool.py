@@ -3,6 +3,26 @@
 import threading
 from typing import Any
 
+import psycopg
+
+
+class Pooled(psycopg.Connection[Any]):
+    """A connection that has all that wait in its pool replaced when it is found broken.
+
+    The database was away, so that the others are broken too. The pool by itself would look at one after another, and
+    wait twice as long before each: half a minute for six.
+    """
+
+    def execute(self, *args: Any, **options: Any) -> psycopg.Cursor[Any]:
+        """Run a query; this is how the pool looks whether a connection is well. Django has cursors for its own."""
+        try:
+            return super().execute(*args, **options)
+        except psycopg.OperationalError:
+            pool = getattr(self, "_pool", None)
+            if self.broken and pool is not None:
+                pool.drain()
+            raise
+
 
 def pool_without_database(pool: Any) -> None:
     """Close a psycopg pool that could not connect and has no connection left: whoever waits is told at once.

@@ -13,7 +13,7 @@ from django.conf.locale import LANG_INFO
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from cinevivid.pool import pool_without_database
+from cinevivid.pool import Pooled, pool_without_database
 from cinevivid.secret import OWNER_ONLY, local_secret_key, private_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -138,6 +138,7 @@ else:
         "max_size": env.int("DATABASE_POOL_SIZE", default=20),
         "timeout": env.float("DATABASE_POOL_WAIT", default=30),
         "max_idle": 60,
+        "connection_class": Pooled,
         # Seconds after which whoever waits for a database that is away is told so, before `timeout` is over.
         "reconnect_timeout": 2,
         "reconnect_failed": pool_without_database,

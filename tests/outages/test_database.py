@@ -1,11 +1,12 @@
 """PostgreSQL away: a row of the catalogue at once, and all is well when it is back."""
 
+import asyncio
 import time
 
 import httpx2
 import pytest
 
-from tests.outages.test_pool import cookies_of
+from tests.outages.test_pool import ask, cookies_of
 from tests.outages.test_redis import token_of, wait_until
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
@@ -14,12 +15,15 @@ pytestmark = [pytest.mark.services, pytest.mark.slow]
 def test_everything_says_that_the_studio_is_away_and_then_goes_on(fleet):
     cookies = cookies_of(fleet, "database@example.org")
     headers = {"Authorization": f"Bearer {token_of(fleet, 'database@example.org')}"}
+    asyncio.run(ask(fleet, ["/home/credits"] * 40, cookies))  # many connections wait in the pool
     (fleet.folder / "web.log").write_text("")
     fleet.postgres.stop()
     try:
         with httpx2.Client(base_url=fleet.url, cookies=cookies, timeout=30) as browser:
             assert browser.get("/healthz").status_code == 200
+            started = time.monotonic()
             ready = browser.get("/readyz")
+            assert time.monotonic() - started < 8
             assert (ready.status_code, ready.json()) == (503, {"database": "failed", "storage": "ok", "redis": "ok"})
             nothing = "00000000-0000-0000-0000-000000000000"
             for path in ("/home/my-library", "/home/tools/to-video", f"/media/{nothing}/file", "/accounts/profile"):
