@@ -16,7 +16,8 @@ class Fleet(Site):
     def __init__(self, folder: Path, postgres: with_services.Service, redis: with_services.Service) -> None:
         super().__init__(folder)
         self.postgres, self.redis, self.fleet = postgres, redis, True
-        self.env |= with_services.urls(postgres, redis) | {"API_RATE_ANON": "10/min"}
+        # However slow the machine is: who waits for a connection of the pool gets one.
+        self.env |= with_services.urls(postgres, redis) | {"API_RATE_ANON": "10/min", "DATABASE_POOL_WAIT": "200"}
 
     def _own_services(self) -> None:
         """All of both is its own."""
