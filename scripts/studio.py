@@ -126,6 +126,7 @@ class Studio:
 
     def stop(self) -> None:
         if self._shell:
+            self._shell.terminate()
             self._shell.communicate()
         for process in self.processes.values():
             if process.poll() is None:
